@@ -1,0 +1,94 @@
+/** A prompt x. */
+export interface Prompt {
+  /** Unique within a task; it keys the randomness of the prompt's samples. */
+  readonly id: string;
+  /** The exact text given to the model: the task's template is already applied. */
+  readonly text: string;
+}
+
+/** A response y to a prompt, with what the base model says of it. */
+export interface Response {
+  readonly promptId: string;
+  /** The number of this sample among those of its prompt: 0, 1, …; -1 for the greedy response. */
+  readonly index: number;
+  /** The decoded text, without the end token. */
+  readonly text: string;
+  /** Token ids, the end token included when `finish` is `stop`. */
+  readonly tokens: readonly number[];
+  /** log π(y_t | x, y_<t) in nats, **at temperature 1** whatever temperature sampled; as long as `tokens`. */
+  readonly logProbs: readonly number[];
+  /**
+   * KL(uniform ‖ p_t) per token in nats, p_t at temperature 1; as long as `tokens`. Absent where the policy cannot
+   * see the whole distribution.
+   */
+  readonly certainties?: readonly number[];
+  /** `stop`: the end token was drawn; `length`: cut at `maxTokens`. */
+  readonly finish: "stop" | "length";
+}
+
+/** One response to draw: the `index`-th sample of `prompt`. */
+export interface SampleRequest {
+  readonly prompt: Prompt;
+  readonly index: number;
+}
+
+/** A response that is still being drawn, as an `abandon` rule sees it. */
+export interface PartialResponse {
+  readonly promptId: string;
+  readonly index: number;
+  /** Tokens drawn so far. */
+  readonly length: number;
+  /** Σ log π of the tokens so far, at temperature 1, in nats. */
+  readonly logProb: number;
+}
+
+export interface SamplingOptions {
+  /** > 0; the tokens are drawn from softmax(logits / temperature). */
+  readonly temperature: number;
+  /** ≥ 1; a response that reaches it without an end token has `finish: "length"`. */
+  readonly maxTokens: number;
+  /** A non-negative safe integer; with the prompt's id, the index and the position it fixes every token. */
+  readonly seed: number;
+  /** Asked after each token of an unfinished response: `true` drops it, and it is never yielded. */
+  readonly abandon?: (partial: PartialResponse) => boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * π(y | x). Implementations: tabular, linear softmax, local transformer, remote server.
+ * A sample is a function of (seed, prompt id, index) alone: not of batching, order or what else runs.
+ */
+export interface Policy {
+  /** What a person would call it. */
+  readonly name: string;
+  /** Digest of everything that fixes its probabilities (weights, adapter, tokenizer). */
+  readonly digest: string;
+  /**
+   * Draws one response a request; yields in order of completion. Requests are pulled lazily, as rows become free.
+   * @throws InterruptedError when `signal` fires.
+   */
+  sample(requests: Iterable<SampleRequest>, options: SamplingOptions): AsyncIterable<Response>;
+  /** The greedy response (token-level argmax, lowest id on ties) to each prompt, with `index` -1. */
+  greedy(prompts: Iterable<Prompt>, options: GreedyOptions): AsyncIterable<Response>;
+  /**
+   * log π(y_t | x, y_<t) for given responses, in the order given.
+   * @param examples each with the prompt and the token ids of y (the end token included if it is to be scored).
+   */
+  logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]>;
+  /** Frees the model; further calls throw. */
+  dispose(): Promise<void>;
+}
+
+export type GreedyOptions = Pick<SamplingOptions, "maxTokens" | "signal">;
+
+export interface ScoreRequest {
+  readonly prompt: Prompt;
+  readonly tokens: readonly number[];
+}
+
+/** log π(y | x): the sum of a response's per-token log-probabilities, in nats (paper eq. 2). */
+export function sequenceLogProb(response: Pick<Response, "logProbs">): number {
+  let sum = 0;
+  for (const logProb of response.logProbs) sum += logProb;
+  return sum;
+}

@@ -1,0 +1,40 @@
+import type { Policy, Prompt, Response } from "../policy/policy.js";
+
+/** A prompt's responses, and what a self-reward may know of them: never a label. */
+export interface Pool {
+  readonly prompt: Prompt;
+  /** y_1..y_N, by index. */
+  readonly responses: readonly Response[];
+  /** The task's answer extractor (canonical: equal answers are equal strings). */
+  readonly extract: (text: string) => string | undefined;
+  /** The base model, for rewards that ask it (judge). */
+  readonly policy?: Policy;
+}
+
+/**
+ * r_self(y | x; π_base): scores a prompt's responses with nothing but the model (paper §1.1, eq. 1, App. A.2).
+ * A new one is a file in this folder and a line in the registry.
+ */
+export interface SelfReward {
+  /** The name used on the command line and in every table. */
+  readonly name: string;
+  /** One sentence for `--help` and the report. */
+  readonly description: string;
+  /** The response fields or helpers it cannot do without; checked before a run, not in the middle of it. */
+  readonly needs: readonly ("certainties" | "policy")[];
+  /** A score a response, in the order given; higher is better; never NaN. */
+  score(pool: Pool): Promise<readonly number[]>;
+  /**
+   * For a reward whose scores depend on the rest of the pool: P(response i is chosen) when a uniformly random subset
+   * of `n` of the pool is drawn, ties shared evenly; sums to 1. Absent: the scores are pointwise, and rank weights
+   * give the same quantity (evaluate/subsets).
+   */
+  chosenProbabilities?(pool: Pool, n: number): readonly number[];
+}
+
+/** The chosen response's position: the highest score, the lowest position on ties (a serializable, stable rule). */
+export function choose(scores: readonly number[]): number {
+  let best = 0;
+  for (let i = 1; i < scores.length; i++) if ((scores[i] as number) > (scores[best] as number)) best = i;
+  return best;
+}
