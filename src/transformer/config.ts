@@ -1,0 +1,83 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { ModelError } from "../core/errors.js";
+import type { Family, ModelConfig } from "./families/family.js";
+import { llama } from "./families/llama.js";
+import { families } from "./families/registry.js";
+import { readJsonFile } from "./json-file.js";
+
+export type { ModelConfig } from "./families/family.js";
+
+const MAX_BYTES = 10 << 20;
+
+const generationSchema = z.looseObject({
+  eos_token_id: z.union([z.int().min(0), z.array(z.int().min(0)).max(1024)]).nullish(),
+});
+
+/**
+ * Validates a parsed config.json of Hugging Face layout. Both spellings of the rotary base are read: `rope_theta`
+ * (transformers 4) and `rope_parameters.rope_theta` (transformers 5). Absent optional fields get the defaults of
+ * Python's transformers.
+ * @param file named in the errors.
+ * @throws ModelError for an unsupported `model_type`, activation, bias or rotary scaling (by name, with what is
+ * supported), and for missing, malformed or contradictory fields.
+ */
+export function parseConfig(json: unknown, file: string): ModelConfig {
+  return familyOf(json, file).parse(json, file);
+}
+
+/**
+ * Reads a model folder's config.json, and its generation_config.json when there is one, whose end tokens win as they
+ * do in transformers. Sampling settings there are ignored: whetstone states its own.
+ * @throws ModelError as `parseConfig`, or when a file is missing, larger than 10 MB or not JSON.
+ */
+export async function loadConfig(folder: string): Promise<ModelConfig> {
+  const file = join(folder, "config.json");
+  const config = parseConfig(await readJsonFile(file, MAX_BYTES), file);
+  const generationFile = join(folder, "generation_config.json");
+  if (!existsSync(generationFile)) return config;
+  const eosTokenIds = parseGenerationConfig(await readJsonFile(generationFile, MAX_BYTES), generationFile);
+  if (eosTokenIds === undefined) return config;
+  const tooHigh = eosTokenIds.find((id) => id >= config.vocabSize);
+  if (tooHigh !== undefined) {
+    throw new ModelError(
+      `${generationFile}: eos_token_id ${tooHigh} is not below vocab_size ${config.vocabSize}`,
+    );
+  }
+  return { ...config, eosTokenIds };
+}
+
+/**
+ * The end tokens of a parsed generation_config.json; `undefined` where it names none.
+ * @throws ModelError when `eos_token_id` is neither a token id nor a list of them.
+ */
+export function parseGenerationConfig(json: unknown, file: string): readonly number[] | undefined {
+  const result = generationSchema.safeParse(json);
+  if (!result.success) {
+    throw new ModelError(
+      `${file}: eos_token_id is malformed (${result.error.issues[0]?.message ?? "not an object"})`,
+    );
+  }
+  const eos = result.data.eos_token_id;
+  return eos == null ? undefined : [eos].flat();
+}
+
+/** The config.json with which Python's transformers loads the model: the Llama architecture in float32. */
+export function toHuggingFaceConfig(config: ModelConfig): Record<string, unknown> {
+  return llama.toHuggingFace(config);
+}
+
+/** Every weight that a model of this configuration has: Hugging Face name and shape ([out, in] for a linear). */
+export function tensorShapes(config: ModelConfig): ReadonlyMap<string, readonly number[]> {
+  return llama.tensorShapes(config);
+}
+
+function familyOf(json: unknown, file: string): Family {
+  const type = (json as { model_type?: unknown } | null)?.model_type;
+  const family = families.find((candidate) => candidate.modelType === type);
+  if (family !== undefined) return family;
+  const supported = families.map((candidate) => `"${candidate.modelType}"`).join(", ");
+  const shown = type === undefined ? "without model_type" : `with model_type ${JSON.stringify(type)}`;
+  throw new ModelError(`${file}: a model ${shown} is not supported; supported is ${supported}`);
+}

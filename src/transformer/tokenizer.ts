@@ -1,0 +1,144 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import { z } from "zod";
+import { ModelError } from "../core/errors.js";
+import { readJsonFile, readTextFile, reasonOf } from "./json-file.js";
+
+/** Text to token ids and back, exactly as Python's transformers does with the same folder. */
+export interface Tokenizer {
+  /** One more than the highest token id, added tokens included. */
+  readonly vocabSize: number;
+  /** The chat template (Jinja) that comes with the model, if one does. */
+  readonly chatTemplate?: string;
+  /**
+   * The tokens of a text.
+   * @param options.addSpecialTokens whether the model's own frame is put around it (a start token, mostly).
+   * @throws ModelError when a part of the text has no token and the vocabulary has none for unknown text.
+   */
+  encode(text: string, options: { readonly addSpecialTokens: boolean }): number[];
+  /**
+   * The text of tokens, without special tokens and without cleaning spaces up. Ids outside of the vocabulary (a head
+   * that is padded to a round size has such) give nothing. Part of a character gives U+FFFD.
+   */
+  decode(tokens: readonly number[]): string;
+  /** The id of one token of the vocabulary by its text, such as `</s>`. */
+  tokenId(text: string): number | undefined;
+}
+
+const MAX_TOKENIZER_BYTES = 64 << 20;
+const MAX_CONFIG_BYTES = 10 << 20;
+const MAX_TOKEN_ID = 1 << 24;
+const id = z.int().min(0).max(MAX_TOKEN_ID);
+
+/** WordLevel is left out because the library has none: it would silently read it as something else. */
+const SUPPORTED_MODELS = ["BPE", "WordPiece", "Unigram"];
+
+const tokenizerSchema = z.looseObject({
+  added_tokens: z.array(z.looseObject({ id, content: z.string() })).default([]),
+  model: z.looseObject({
+    type: z.string().nullish(),
+    vocab: z.union([z.record(z.string(), id), z.array(z.tuple([z.string(), z.number()])).max(MAX_TOKEN_ID)]),
+  }),
+});
+const configSchema = z.looseObject({
+  chat_template: z
+    .union([z.string(), z.array(z.looseObject({ name: z.string(), template: z.string() }))])
+    .nullish(),
+});
+
+/**
+ * Loads the tokenizer of a model folder: tokenizer.json, with tokenizer_config.json and chat_template.jinja where
+ * they are.
+ * @throws ModelError when tokenizer.json is missing, larger than 64 MB, malformed or of an unsupported kind.
+ */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const file = join(folder, "tokenizer.json");
+  const parsed = tokenizerSchema.safeParse(await readJsonFile(file, MAX_TOKENIZER_BYTES));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new ModelError(
+      `${file}: ${issue?.path.join(".") || "the file"} is missing or malformed (${issue?.message})`,
+    );
+  }
+  const json = parsed.data;
+  const type = json.model.type;
+  if (type != null && !SUPPORTED_MODELS.includes(type)) {
+    throw new ModelError(
+      `${file}: a ${type} tokenizer is not supported; supported are ${SUPPORTED_MODELS.join(", ")}`,
+    );
+  }
+  const config = await loadTokenizerConfig(folder);
+  let library: LibraryTokenizer;
+  try {
+    library = new LibraryTokenizer(withAllParts(json), config);
+  } catch (cause) {
+    throw new ModelError(`${file} cannot be used as a tokenizer: ${reasonOf(cause)}`, { cause });
+  }
+  const chatTemplate = await loadChatTemplate(folder, config);
+  return {
+    ...wrap(library, highestId(json) + 1, file),
+    ...(chatTemplate === undefined ? {} : { chatTemplate }),
+  };
+}
+
+type TokenizerJson = z.infer<typeof tokenizerSchema>;
+type TokenizerConfig = z.infer<typeof configSchema>;
+
+/** The library insists on the keys of every part, with null for those that are absent. */
+function withAllParts(json: TokenizerJson): object {
+  return { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...json };
+}
+
+function highestId(json: TokenizerJson): number {
+  const { vocab } = json.model;
+  let highest = -1;
+  if (Array.isArray(vocab)) highest = vocab.length - 1;
+  else for (const tokenId of Object.values(vocab)) highest = Math.max(highest, tokenId);
+  for (const token of json.added_tokens) highest = Math.max(highest, token.id);
+  return highest;
+}
+
+async function loadTokenizerConfig(folder: string): Promise<TokenizerConfig> {
+  const file = join(folder, "tokenizer_config.json");
+  if (!existsSync(file)) return {};
+  const parsed = configSchema.safeParse(await readJsonFile(file, MAX_CONFIG_BYTES));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new ModelError(`${file}: ${issue?.path.join(".") || "the file"} is malformed (${issue?.message})`);
+}
+
+/** As transformers: the template's own file wins; of several named templates, the one named `default`. */
+async function loadChatTemplate(folder: string, config: TokenizerConfig): Promise<string | undefined> {
+  const file = join(folder, "chat_template.jinja");
+  if (existsSync(file)) return readTextFile(file, MAX_CONFIG_BYTES);
+  const template = config.chat_template ?? undefined;
+  if (!Array.isArray(template)) return template;
+  return template.find(({ name }) => name === "default")?.template;
+}
+
+function wrap(library: LibraryTokenizer, vocabSize: number, file: string): Tokenizer {
+  return {
+    vocabSize,
+    encode: (text, { addSpecialTokens }) => {
+      const ids: number[] = library.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+      if (!ids.every((token) => Number.isInteger(token))) {
+        throw new ModelError(
+          `${file} has no token for a part of ${JSON.stringify(shorten(text))}, and none for unknown text`,
+        );
+      }
+      return ids;
+    },
+    decode: (tokens) => {
+      const known = tokens.filter((token) => library.id_to_token(token) !== undefined);
+      // The library throws on an empty list, and cleans spaces up by default.
+      if (known.length === 0) return "";
+      return library.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    },
+    tokenId: (text) => library.token_to_id(text),
+  };
+}
+
+function shorten(text: string): string {
+  return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
+}
