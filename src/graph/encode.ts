@@ -1,0 +1,124 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  AttributeProto_AttributeType,
+  ModelProtoSchema,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+} from "onnx-buf";
+import type { Attribute, DataType, Graph, Initializer, Value } from "./graph.js";
+
+const ELEMENT_TYPE: Readonly<Record<DataType, TensorProto_DataType>> = {
+  float32: TensorProto_DataType.FLOAT,
+  int32: TensorProto_DataType.INT32,
+  int64: TensorProto_DataType.INT64,
+  bool: TensorProto_DataType.BOOL,
+};
+
+/** Initializers from this size on stay outside the protobuf, which could not hold 2 GB. */
+const EXTERNAL_BYTES = 1 << 16;
+
+/** An ONNX model, and the tensors that it refers to by the name of a file that need not exist on disk. */
+export interface EncodedModel {
+  readonly model: Uint8Array;
+  readonly external: readonly { readonly path: string; readonly data: Uint8Array }[];
+}
+
+/** The graph as an ONNX model (IR 8, opset 17). Nodes that no output needs are left out. */
+export function encode(graph: Graph): EncodedModel {
+  const nodes = neededNodes(graph);
+  const used = new Set(nodes.flatMap((node) => node.inputs.map((input) => input.name)));
+  const initializers = graph.initializers.filter(({ value }) => used.has(value.name));
+  const external = initializers
+    .filter(({ data }) => data.byteLength >= EXTERNAL_BYTES)
+    .map(({ value, data }) => ({ path: value.name, data: bytesOf(data) }));
+  const message = create(ModelProtoSchema, {
+    irVersion: 8n,
+    opsetImport: [
+      { domain: "", version: 17n },
+      { domain: "com.microsoft", version: 1n },
+    ],
+    graph: {
+      name: "whetstone",
+      node: nodes.map((node) => ({
+        opType: node.op,
+        domain: node.domain,
+        input: node.inputs.map((input) => input.name),
+        output: node.outputs.map((output) => output.name),
+        attribute: Object.entries(node.attributes).map(([name, attribute]) =>
+          attributeProto(name, attribute),
+        ),
+      })),
+      initializer: initializers.map(tensorProto),
+      input: graph.inputs.filter((input) => used.has(input.name)).map(valueInfo),
+      output: graph.outputs.map(valueInfo),
+    },
+  });
+  return { model: toBinary(ModelProtoSchema, message), external };
+}
+
+/** The nodes that the outputs depend on, in order. */
+export function neededNodes(graph: Graph): Graph["nodes"] {
+  const needed = new Set(graph.outputs.map((output) => output.name));
+  const kept: Graph["nodes"] = [];
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    const node = graph.nodes[i]!;
+    if (!node.outputs.some((output) => needed.has(output.name))) continue;
+    for (const input of node.inputs) needed.add(input.name);
+    kept.push(node);
+  }
+  return kept.reverse();
+}
+
+function bytesOf(data: Initializer["data"]): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function tensorProto({ value, data }: Initializer) {
+  const common = {
+    name: value.name,
+    dims: value.shape.map((dim) => BigInt(dim)),
+    dataType: ELEMENT_TYPE[value.type],
+  };
+  if (data.byteLength < EXTERNAL_BYTES) return { ...common, rawData: new Uint8Array(bytesOf(data)) };
+  return {
+    ...common,
+    dataLocation: TensorProto_DataLocation.EXTERNAL,
+    externalData: [
+      { key: "location", value: value.name },
+      { key: "offset", value: "0" },
+      { key: "length", value: `${data.byteLength}` },
+    ],
+  };
+}
+
+function attributeProto(name: string, attribute: Attribute) {
+  switch (attribute.kind) {
+    case "int":
+      return { name, type: AttributeProto_AttributeType.INT, i: BigInt(attribute.value) };
+    case "float":
+      return { name, type: AttributeProto_AttributeType.FLOAT, f: attribute.value };
+    case "ints":
+      return { name, type: AttributeProto_AttributeType.INTS, ints: attribute.value.map(BigInt) };
+    case "string":
+      return {
+        name,
+        type: AttributeProto_AttributeType.STRING,
+        s: new TextEncoder().encode(attribute.value),
+      };
+  }
+}
+
+function valueInfo(value: Value) {
+  const dim = value.shape.map((size) => ({
+    value:
+      typeof size === "number"
+        ? { case: "dimValue" as const, value: BigInt(size) }
+        : { case: "dimParam" as const, value: size },
+  }));
+  return {
+    name: value.name,
+    type: {
+      value: { case: "tensorType" as const, value: { elemType: ELEMENT_TYPE[value.type], shape: { dim } } },
+    },
+  };
+}
