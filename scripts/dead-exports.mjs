@@ -1,0 +1,168 @@
+/**
+ * Every export of src is used by another file that is not a test, or is public: named by an index that `exports` in
+ * package.json points to. A type may also be alive through its own file, where another export's signature names it.
+ */
+import { relative, sep } from "node:path";
+import ts from "typescript";
+import { entryFiles, isCode, isTest, projectFiles } from "./lib/files.mjs";
+import { isMain, report } from "./lib/report.mjs";
+
+/** Files that are started, not imported. */
+const STARTED = ["src/graph/session-worker.mjs"];
+
+/**
+ * Exports that only tests use, each with the reason why it is exported all the same.
+ * @type {readonly TestOnlyExport[]}
+ * @typedef {{ readonly file: string, readonly name: string, readonly reason: string }} TestOnlyExport
+ */
+const TEST_ONLY = [];
+
+/**
+ * @param {string} root
+ * @param {readonly TestOnlyExport[]} [testOnly]
+ * @returns {string[]} one sentence per dead export and per needless entry of `testOnly`
+ */
+export function checkExports(root, testOnly = TEST_ONLY) {
+  const program = createProgram(root);
+  const checker = program.getTypeChecker();
+  const pathOf = (/** @type {ts.SourceFile} */ file) => relative(root, file.fileName).split(sep).join("/");
+  const { library, commands } = entryFiles(root);
+  const entries = new Set([...library, ...commands, ...STARTED]);
+  const ours = program.getSourceFiles().filter((file) => !/node_modules|^\.\./.test(pathOf(file)));
+  const used = new Set();
+  const usedByTests = new Set();
+  for (const file of ours) {
+    const target = isTest(pathOf(file)) || pathOf(file).startsWith("test/") ? usedByTests : used;
+    for (const symbol of symbolsUsed(checker, file, entries.has(pathOf(file)))) target.add(symbol);
+  }
+
+  /** @type {string[]} */
+  const violations = [];
+  for (const file of ours) {
+    const path = pathOf(file);
+    if (!path.startsWith("src/") || isTest(path) || entries.has(path)) continue;
+    for (const { name, symbol } of ownExports(checker, file)) {
+      const listed = testOnly.some((entry) => entry.file === path && entry.name === name);
+      const alive = used.has(symbol) || isNamedInSignature(checker, file, symbol);
+      if (alive && listed)
+        violations.push(`${path}: ${name} is used by the source: take it off the test-only list.`);
+      if (alive || (listed && usedByTests.has(symbol))) continue;
+      const uses = usedByTests.has(symbol) ? "only tests use" : "nothing uses";
+      violations.push(`${path}: ${uses} the export ${name}: remove it, stop exporting it, or use it.`);
+    }
+  }
+  return [...violations, ...missingEntries(testOnly, ours.map(pathOf))];
+}
+
+/**
+ * @param {readonly TestOnlyExport[]} testOnly
+ * @param {readonly string[]} paths
+ */
+function missingEntries(testOnly, paths) {
+  return testOnly
+    .filter(({ file, reason }) => !paths.includes(file) || reason.trim() === "")
+    .map(({ file, name }) => `The test-only list's entry ${file}: ${name} has no such file, or no reason.`);
+}
+
+/** @param {string} root */
+function createProgram(root) {
+  const files = ["src", "test", "bench", "scripts", "models"]
+    .flatMap((folder) => projectFiles(root, folder))
+    .filter(isCode);
+  return ts.createProgram(
+    files.map((path) => `${root}/${path}`),
+    {
+      target: ts.ScriptTarget.ES2023,
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+      allowJs: true,
+      noEmit: true,
+      skipLibCheck: true,
+      types: ["node"],
+    },
+  );
+}
+
+/**
+ * The exports that a file declares itself, with their symbols; what it merely passes on belongs to another file.
+ * @param {ts.TypeChecker} checker
+ * @param {ts.SourceFile} file
+ */
+function ownExports(checker, file) {
+  const module = checker.getSymbolAtLocation(file);
+  return (module ? checker.getExportsOfModule(module) : [])
+    .map((symbol) => ({ name: symbol.name, symbol: original(checker, symbol) }))
+    .filter(({ symbol }) => symbol.declarations?.some((declaration) => declaration.getSourceFile() === file));
+}
+
+/**
+ * Symbols declared elsewhere that a file uses by name: through an import, a namespace, `import()`, or a type. A file
+ * that passes names on (`export … from`) uses them only if it is an entry.
+ * @param {ts.TypeChecker} checker
+ * @param {ts.SourceFile} file
+ * @param {boolean} isEntry
+ * @returns {Set<ts.Symbol>}
+ */
+function symbolsUsed(checker, file, isEntry) {
+  /** @type {Set<ts.Symbol>} */
+  const found = new Set();
+  const add = (/** @type {ts.Symbol | undefined} */ symbol) => {
+    const target = symbol && original(checker, symbol);
+    if (target?.declarations?.some((declaration) => declaration.getSourceFile() !== file)) found.add(target);
+  };
+  const visit = (/** @type {ts.Node} */ node) => {
+    if (ts.isExportDeclaration(node) && !isEntry) return;
+    // An import is not a use: the compiler refuses one that is never named again.
+    if (ts.isImportDeclaration(node)) return;
+    if (ts.isIdentifier(node)) add(checker.getSymbolAtLocation(node));
+    if (ts.isBindingElement(node) && ts.isObjectBindingPattern(node.parent)) {
+      const name = node.propertyName ?? node.name;
+      if (ts.isIdentifier(name)) add(checker.getTypeAtLocation(node.parent).getProperty(name.text));
+    }
+    if (ts.isExportDeclaration(node) && !node.exportClause) {
+      const module = node.moduleSpecifier && checker.getSymbolAtLocation(node.moduleSpecifier);
+      if (module) for (const symbol of checker.getExportsOfModule(module)) add(symbol);
+    }
+    // `import("./x.js").Name` in a doc comment of a JavaScript file.
+    const comments = /** @type {{ jsDoc?: readonly ts.JSDoc[] }} */ (node).jsDoc ?? [];
+    for (const comment of comments) ts.forEachChild(comment, visit);
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(file, visit);
+  return found;
+}
+
+/**
+ * Whether an exported type is named elsewhere in its own file, as a part of something that is exported.
+ * @param {ts.TypeChecker} checker
+ * @param {ts.SourceFile} file
+ * @param {ts.Symbol} symbol
+ */
+function isNamedInSignature(checker, file, symbol) {
+  const isType = symbol.declarations?.every(
+    (declaration) => ts.isInterfaceDeclaration(declaration) || ts.isTypeAliasDeclaration(declaration),
+  );
+  if (!isType) return false;
+  let named = false;
+  const visit = (/** @type {ts.Node} */ node) => {
+    if (named || symbol.declarations?.includes(/** @type {ts.Declaration} */ (node)) || ts.isBlock(node))
+      return;
+    if (ts.isIdentifier(node) && checker.getSymbolAtLocation(node) === symbol) named = true;
+    ts.forEachChild(node, visit);
+  };
+  for (const statement of file.statements) {
+    const modifiers = ts.canHaveModifiers(statement) ? ts.getModifiers(statement) : undefined;
+    if (modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword)) visit(statement);
+  }
+  return named;
+}
+
+/**
+ * @param {ts.TypeChecker} checker
+ * @param {ts.Symbol} symbol
+ */
+function original(checker, symbol) {
+  return symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+}
+
+if (isMain(import.meta.url)) report(checkExports(process.cwd()), "every export is used");
