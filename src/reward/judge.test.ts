@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../core/errors.js";
+import type { Policy, Prompt, ScoreRequest } from "../policy/policy.js";
+import { GRADING_TEMPLATE, judge, yesProbability, type EncodingPolicy } from "./judge.js";
+import type { Pool } from "./self-reward.js";
+
+const encode = (text: string): number[] => [...new TextEncoder().encode(text)];
+
+/**
+ * A byte-level policy with no memory but the prompt: a byte's probability is 1/4 if the prompt holds it, else 1/1024.
+ * Small enough that every probability below is worked out by hand.
+ */
+class BytePolicy implements EncodingPolicy {
+  readonly name = "bytes";
+  readonly digest = "bytes";
+  readonly asked: ScoreRequest[] = [];
+  encode = encode;
+  logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]> {
+    this.asked.push(...examples);
+    return Promise.resolve(
+      examples.map(({ prompt, tokens }) => {
+        const held = new Set(encode(prompt.text));
+        return Float64Array.from(tokens, (token) => Math.log(held.has(token) ? 1 / 4 : 1 / 1024));
+      }),
+    );
+  }
+  sample(): never {
+    throw new Error("a judge does not sample");
+  }
+  greedy(): never {
+    throw new Error("a judge does not decode");
+  }
+  dispose(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const poolOf = (texts: readonly string[], policy?: Policy): Pool => ({
+  prompt: { id: "x", text: "y" },
+  extract: () => undefined,
+  responses: texts.map((text, index) => ({
+    promptId: "x",
+    index,
+    text,
+    tokens: [1],
+    logProbs: [-1],
+    finish: "stop",
+  })),
+  ...(policy === undefined ? {} : { policy }),
+});
+
+describe("yesProbability", () => {
+  it("normalizes over yes and no, each summed over its spellings", async () => {
+    const score = yesProbability(new BytePolicy(), encode, { yes: ["ab", "a"], no: ["c"] });
+    // With "ab" known: yes = 1/16 + 1/4, no = 1/1024.
+    const yes = 1 / 16 + 1 / 4;
+    expect(await score({ id: "g", text: "ab" })).toBeCloseTo(yes / (yes + 1 / 1024), 14);
+    // Nothing known: yes = 1/1024² + 1/1024, no = 1/1024.
+    expect(await score({ id: "g", text: "" })).toBeCloseTo((1 + 1 / 1024) / (2 + 1 / 1024), 14);
+  });
+
+  it("counts spellings with the same tokens once", async () => {
+    const once = yesProbability(new BytePolicy(), (text) => encode(text.trim().toLowerCase()));
+    // "yes" and "no" have unknown bytes only: 1024^-3 against 1024^-2.
+    expect(await once({ id: "g", text: "" })).toBeCloseTo(1 / 1025, 14);
+  });
+
+  it("is finite when no verdict has any probability, and when only one has", async () => {
+    const policy = new BytePolicy();
+    policy.logProb = (examples) =>
+      Promise.resolve(
+        examples.map(({ prompt, tokens }) =>
+          Float64Array.of(prompt.text === encodeBack(tokens) ? -900 : -Infinity),
+        ),
+      );
+    const score = yesProbability(policy, encode, { yes: ["y"], no: ["n"] });
+    expect(await score({ id: "g", text: "" })).toBe(0);
+    expect(await score({ id: "g", text: "y" })).toBe(1);
+    expect(await score({ id: "g", text: "n" })).toBe(0);
+  });
+
+  it("refuses a verdict without tokens", () => {
+    expect(() => yesProbability(new BytePolicy(), encode, { yes: [""], no: ["n"] })).toThrow(
+      /verdict "" has no tokens/,
+    );
+  });
+});
+
+const encodeBack = (tokens: readonly number[]): string => new TextDecoder().decode(Uint8Array.from(tokens));
+
+describe("judge", () => {
+  it("fills the template in one pass and grades equal texts once", async () => {
+    const asked: Prompt[] = [];
+    const reward = judge({
+      template: "Q {prompt} A {response} Q {prompt}",
+      score: (prompt) => {
+        asked.push(prompt);
+        return Promise.resolve(asked.length / 10);
+      },
+    });
+    expect(await reward.score(poolOf(["{prompt} $&", "b", "{prompt} $&"]))).toEqual([0.1, 0.2, 0.1]);
+    expect(asked).toEqual([
+      { id: "x/judge/0", text: "Q y A {prompt} $& Q y" },
+      { id: "x/judge/1", text: "Q y A b Q y" },
+    ]);
+  });
+
+  it("asks the pool's own policy when no scorer is given", async () => {
+    const policy = new BytePolicy();
+    const scores = await judge({ template: "{response}" }).score(poolOf(["yes ", "no ", "?"], policy));
+    const known = (count: number, of: number): number => 4 ** -count * 1024 ** -(of - count);
+    const verdict = (yes: number, no: number): number => yes / (yes + no);
+    expect(scores[0]).toBeCloseTo(verdict(known(4, 4) + known(3, 4), known(1, 3) * 2), 12);
+    expect(scores[1]).toBeCloseTo(verdict(known(1, 4) * 2, known(3, 3) + known(2, 3)), 12);
+    expect(scores[2]).toBeCloseTo(verdict(1024 ** -4 * 2, 1024 ** -3 * 2), 12);
+    expect(policy.asked[0]!.prompt.text).toBe("yes ");
+  });
+
+  it("says what is missing", async () => {
+    await expect(judge().score(poolOf(["a"]))).rejects.toBeInstanceOf(UsageError);
+    expect(() => judge({ template: "no place" })).toThrow(/has no \{response\}/);
+    expect(GRADING_TEMPLATE).toContain("{response}");
+  });
+});

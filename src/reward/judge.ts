@@ -1,0 +1,117 @@
+import { UsageError } from "../core/errors.js";
+import type { Policy, Prompt } from "../policy/policy.js";
+import type { Pool, SelfReward } from "./self-reward.js";
+
+/** P(yes) in [0, 1] for a grading prompt. */
+export type JudgeScore = (gradingPrompt: Prompt) => Promise<number>;
+
+/** A policy that can also turn text into its own token ids, without special tokens: what a judge needs of it. */
+export interface EncodingPolicy extends Policy {
+  encode(text: string): readonly number[];
+}
+
+/** How a judge grades. */
+export interface JudgeOptions {
+  /** The grading prompt's text; `{prompt}` and `{response}` stand for the two texts. Default: `GRADING_TEMPLATE`. */
+  readonly template?: string;
+  /** P(yes) for a grading prompt. Default: `yesProbability` of the pool's policy, which must be an `EncodingPolicy`. */
+  readonly score?: JudgeScore;
+}
+
+/** The continuations that count as a verdict. */
+export interface Verdicts {
+  readonly yes: readonly string[];
+  readonly no: readonly string[];
+}
+
+/** The grading prompt of a judge that is given none; ends where the verdict begins. */
+export const GRADING_TEMPLATE =
+  "Question:\n{prompt}\n\nProposed answer:\n{response}\n\nIs the proposed answer correct? Answer yes or no.\nAnswer:";
+
+const VERDICTS: Verdicts = { yes: [" yes", " Yes"], no: [" no", " No"] };
+
+/** log Σ exp; -Infinity for no terms or zero probabilities only. */
+function logSumExp(values: readonly number[]): number {
+  const largest = Math.max(-Infinity, ...values);
+  if (largest === -Infinity) return -Infinity;
+  return largest + Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0));
+}
+
+function distinctTokens(
+  texts: readonly string[],
+  encode: (text: string) => readonly number[],
+): (readonly number[])[] {
+  const found = new Map<string, readonly number[]>();
+  for (const text of texts) {
+    const tokens = encode(text);
+    if (tokens.length === 0)
+      throw new UsageError(`The verdict "${text}" has no tokens in this model: choose another word.`);
+    found.set(tokens.join(","), tokens);
+  }
+  return [...found.values()];
+}
+
+/**
+ * P(yes) among the verdicts, by the policy itself: π(yes | grading prompt) / (π(yes) + π(no)), each summed over its
+ * spellings; spellings with the same tokens count once. 0 where the policy gives both no probability at all.
+ * @param encode text to the policy's token ids, without special tokens.
+ * @throws UsageError where a verdict has no tokens.
+ */
+export function yesProbability(
+  policy: Policy,
+  encode: (text: string) => readonly number[],
+  verdicts: Verdicts = VERDICTS,
+): JudgeScore {
+  const yes = distinctTokens(verdicts.yes, encode);
+  const no = distinctTokens(verdicts.no, encode);
+  return async (prompt) => {
+    const scored = await policy.logProb([...yes, ...no].map((tokens) => ({ prompt, tokens })));
+    const sums = scored.map((logProbs) => logProbs.reduce((sum, value) => sum + value, 0));
+    const yesSum = logSumExp(sums.slice(0, yes.length));
+    const noSum = logSumExp(sums.slice(yes.length));
+    return yesSum === -Infinity ? 0 : 1 / (1 + Math.exp(noSum - yesSum));
+  };
+}
+
+function scoreByPolicy(pool: Pool): JudgeScore {
+  const { policy } = pool;
+  if (policy === undefined || !("encode" in policy) || typeof policy.encode !== "function") {
+    throw new UsageError(
+      `The reward judge needs a model that can read a grading prompt, but the responses to prompt "${pool.prompt.id}" came ` +
+        "without one: give the judge a scorer, or use another reward.",
+    );
+  }
+  const encoding = policy as EncodingPolicy;
+  return yesProbability(encoding, (text) => encoding.encode(text));
+}
+
+/**
+ * Model-as-judge (paper §1.1): the model is shown the prompt and a response, and r_self is its probability of "yes", in
+ * [0, 1]. Pointwise; equal texts of a pool are graded once, one after another.
+ * @throws UsageError at once if the template lacks `{response}`; in `score` if there is neither a scorer nor a policy
+ * that can encode.
+ */
+export function judge(options: JudgeOptions = {}): SelfReward {
+  const template = options.template ?? GRADING_TEMPLATE;
+  if (!template.includes("{response}")) {
+    throw new UsageError("The judge's template has no {response}: say where the response to be graded goes.");
+  }
+  return {
+    name: "judge",
+    description: "The model's own probability that the response is correct, asked as a yes-or-no question.",
+    needs: ["policy"],
+    score: async (pool) => {
+      const grade = options.score ?? scoreByPolicy(pool);
+      const grades = new Map<string, number>();
+      for (const { text } of pool.responses) {
+        if (grades.has(text)) continue;
+        // In one pass, so that a placeholder inside the prompt's or the response's own text stays as it is.
+        const filled = template.replace(/\{(prompt|response)\}/g, (_, name) =>
+          name === "prompt" ? pool.prompt.text : text,
+        );
+        grades.set(text, await grade({ id: `${pool.prompt.id}/judge/${String(grades.size)}`, text: filled }));
+      }
+      return pool.responses.map((response) => grades.get(response.text)!);
+    },
+  };
+}
