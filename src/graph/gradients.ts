@@ -15,7 +15,7 @@ import {
   sub,
   where,
 } from "./operators/elementwise.js";
-import { gatherElements, gatherND, scatterElementsAdd, scatterNDAdd } from "./operators/gather.js";
+import { gatherElements, scatterElementsAdd, scatterNDAdd } from "./operators/gather.js";
 import { matMul } from "./operators/linear.js";
 import { cumSum, reduceMean, reduceSum } from "./operators/reduce.js";
 import { concat, expand, full, reshape, split, transpose } from "./operators/shape.js";
@@ -263,7 +263,6 @@ export const RULES: Readonly<Record<string, Rule>> = {
     undefined,
     needs(2) ? gatherElements(g!, node.inputs[1]!, int(node, "axis")) : undefined,
   ],
-  ScatterND: (node, [g], needs) => [g, undefined, needs(2) ? gatherND(g!, node.inputs[1]!) : undefined],
   SimplifiedLayerNormalization: normRule,
   LayerNormalization: normRule,
   RotaryEmbedding: ({ inputs: [, positions, cos, sin] }, [g]) => [
