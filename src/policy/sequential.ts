@@ -1,0 +1,191 @@
+import { createHash } from "node:crypto";
+import { InterruptedError, UsageError } from "../core/errors.js";
+import { hash32, tokenUniform } from "../core/random.js";
+import type { GreedyOptions, Policy, Prompt, Response, SampleRequest, SamplingOptions } from "./policy.js";
+
+/**
+ * An autoregressive policy given by its conditionals, π(y | x) = Π_h π_h(y_h | x, y_<h) (paper §1): small enough that
+ * each conditional is a plain array. Tabular and linear-softmax policies are such, and every exact check uses them.
+ */
+export interface Conditionals {
+  /**
+   * log π_h(· | x, y_<h) in nats over the vocabulary, or undefined when `prefix` is already a whole response (a fixed
+   * horizon is reached; the last token then counts as the end token).
+   * @throws UsageError for an unknown prompt.
+   */
+  next(promptId: string, prefix: readonly number[]): Float64Array | undefined;
+}
+
+/** What `sequentialPolicy` needs. */
+export interface SequentialOptions extends Conditionals {
+  readonly name: string;
+  /** Everything that fixes the probabilities, as text; hashed into `Policy.digest`. */
+  readonly fingerprint: string;
+  /** The token that ends a response, where the length is not fixed. */
+  readonly endToken?: number;
+  /** The text of a token; its id by default. Tokens are joined by one space, the end token left out. */
+  readonly word?: (token: number) => string;
+}
+
+/** The token of a uniform by inverse CDF at a temperature: the first whose cumulative probability exceeds it. */
+function drawToken(logProbs: Float64Array, uniform: number, temperature: number): number {
+  const weights = logProbs.map((value) => value / temperature);
+  const top = weights.reduce((a, b) => Math.max(a, b), -Infinity);
+  const total = weights.reduce((sum, value) => sum + Math.exp(value - top), 0);
+  let cumulative = 0;
+  let last = 0;
+  for (let token = 0; token < weights.length; token++) {
+    const mass = Math.exp(weights[token]! - top) / total;
+    if (mass > 0) last = token;
+    cumulative += mass;
+    if (cumulative > uniform && mass > 0) return token;
+  }
+  return last;
+}
+
+/** KL(uniform ‖ p) in nats; infinite where p has a zero. */
+function certainty(logProbs: Float64Array): number {
+  const mean = logProbs.reduce((sum, value) => sum + value, 0) / logProbs.length;
+  return -Math.log(logProbs.length) - mean;
+}
+
+function argmax(values: Float64Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+}
+
+interface Drawing {
+  readonly prompt: Prompt;
+  readonly index: number;
+  readonly maxTokens: number;
+  readonly pick: (logProbs: Float64Array, position: number) => number;
+  readonly abandon?: SamplingOptions["abandon"] | undefined;
+}
+
+function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | undefined {
+  const { prompt, index } = drawing;
+  const tokens: number[] = [];
+  const logProbs: number[] = [];
+  const certainties: number[] = [];
+  let sum = 0;
+  let finish: Response["finish"] = "length";
+  while (tokens.length < drawing.maxTokens) {
+    const conditional = policy.next(prompt.id, tokens);
+    if (conditional === undefined) break;
+    const token = drawing.pick(conditional, tokens.length);
+    tokens.push(token);
+    logProbs.push(conditional[token]!);
+    certainties.push(certainty(conditional));
+    sum += conditional[token]!;
+    if (token === policy.endToken || policy.next(prompt.id, tokens) === undefined) {
+      finish = "stop";
+      break;
+    }
+    if (drawing.abandon?.({ promptId: prompt.id, index, length: tokens.length, logProb: sum }))
+      return undefined;
+  }
+  const word = policy.word ?? String;
+  const text = tokens.filter((token) => token !== policy.endToken).map(word);
+  return { promptId: prompt.id, index, text: text.join(" "), tokens, logProbs, certainties, finish };
+}
+
+/**
+ * A `Policy` over explicit conditionals; sampling is exact and every log-probability is in float64.
+ * @throws UsageError (from its methods) for an unknown prompt, a token outside the vocabulary, or after `dispose`.
+ */
+export function sequentialPolicy(options: SequentialOptions): Policy {
+  let disposed = false;
+  const check = (signal?: AbortSignal): void => {
+    if (disposed) throw new UsageError(`policy ${options.name} is used after dispose(); make a new one`);
+    if (signal?.aborted) throw new InterruptedError("sampling was interrupted");
+  };
+  async function* sample(
+    requests: Iterable<SampleRequest>,
+    sampling: SamplingOptions,
+  ): AsyncIterable<Response> {
+    for (const { prompt, index } of requests) {
+      check(sampling.signal);
+      const key = hash32(prompt.id);
+      const response = drawResponse(options, {
+        prompt,
+        index,
+        maxTokens: sampling.maxTokens,
+        pick: (row, position) =>
+          drawToken(row, tokenUniform(sampling.seed, key, index, position), sampling.temperature),
+        abandon: sampling.abandon,
+      });
+      await Promise.resolve();
+      if (response !== undefined) yield response;
+    }
+  }
+  async function* greedy(
+    prompts: Iterable<Prompt>,
+    { maxTokens, signal }: GreedyOptions,
+  ): AsyncIterable<Response> {
+    for (const prompt of prompts) {
+      check(signal);
+      await Promise.resolve();
+      yield drawResponse(options, { prompt, index: -1, maxTokens, pick: argmax }) as Response;
+    }
+  }
+  return {
+    name: options.name,
+    digest: createHash("sha256").update(options.fingerprint).digest("hex"),
+    sample,
+    greedy,
+    logProb: async (examples) => {
+      check();
+      return Promise.resolve(examples.map(({ prompt, tokens }) => scoreTokens(options, prompt.id, tokens)));
+    },
+    dispose: async () => {
+      disposed = true;
+      return Promise.resolve();
+    },
+  };
+}
+
+/**
+ * log π_h(y_h | x, y_<h) for each token of a response.
+ * @throws UsageError for a token outside the vocabulary or beyond the end of the response.
+ */
+export function scoreTokens(policy: Conditionals, promptId: string, tokens: readonly number[]): Float64Array {
+  return Float64Array.from(tokens, (token, position) => {
+    const value = policy.next(promptId, tokens.slice(0, position))?.[token];
+    if (value === undefined) {
+      throw new UsageError(
+        `token ${token} at position ${position} of a response to ${promptId} does not exist`,
+      );
+    }
+    return value;
+  });
+}
+
+/** A whole response with its log-probability in nats. */
+export interface EnumeratedResponse {
+  readonly tokens: readonly number[];
+  readonly logProb: number;
+}
+
+/**
+ * Every response of a prompt with its exact log-probability, in lexicographic order: responses end at the end token,
+ * at the horizon, or at `maxTokens`. Responses of probability 0 are left out.
+ */
+export function enumerateResponses(
+  policy: Conditionals & { readonly endToken?: number },
+  promptId: string,
+  maxTokens: number,
+): EnumeratedResponse[] {
+  const found: EnumeratedResponse[] = [];
+  const visit = (prefix: readonly number[], logProb: number): void => {
+    const ended = prefix.length > 0 && prefix[prefix.length - 1] === policy.endToken;
+    const row = ended || prefix.length === maxTokens ? undefined : policy.next(promptId, prefix);
+    if (row === undefined) found.push({ tokens: prefix, logProb });
+    else
+      row.forEach((value, token) => {
+        if (value > -Infinity) visit([...prefix, token], logProb + value);
+      });
+  };
+  visit([], 0);
+  return found;
+}
