@@ -52,7 +52,7 @@ export async function loadConfig(folder: string): Promise<ModelConfig> {
  * The end tokens of a parsed generation_config.json; `undefined` where it names none.
  * @throws ModelError when `eos_token_id` is neither a token id nor a list of them.
  */
-export function parseGenerationConfig(json: unknown, file: string): readonly number[] | undefined {
+function parseGenerationConfig(json: unknown, file: string): readonly number[] | undefined {
   const result = generationSchema.safeParse(json);
   if (!result.success) {
     throw new ModelError(

@@ -3,7 +3,7 @@ import { ModelError } from "../core/errors.js";
 import { duplicateKey } from "./duplicate-key.js";
 
 /** The largest header that is read, in bytes. */
-export const MAX_HEADER_BYTES = 25_000_000;
+const MAX_HEADER_BYTES = 25_000_000;
 
 /** Bytes of one element of each dtype of the format. */
 const ELEMENT_BYTES: Readonly<Record<string, number>> = {

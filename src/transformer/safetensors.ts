@@ -3,9 +3,9 @@
  * Read and written here because the format is small and checking it is the point: a file is untrusted input.
  * Little-endian machines only, as onnxruntime itself.
  */
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open, type FileHandle } from "node:fs/promises";
 import { ModelError } from "../core/errors.js";
+import { writeAtomically } from "../core/files.js";
 import { bfloatToFloat, halfToFloat } from "./half-precision.js";
 import { reasonOf } from "./json-file.js";
 import {
@@ -85,9 +85,10 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 
 /**
  * Writes float32 tensors as a safetensors file, in the order of their names: the same tensors give the same bytes, and
- * the same as Python's writer gives. The file appears whole or not at all (temporary file, fsync, rename).
+ * the same as Python's writer gives. The file appears whole or not at all.
  * @param metadata `{ format: "pt" }` by default, which Python's transformers asks for.
- * @throws ModelError for a name or shape that does not fit, and when the disk is full or the folder not writable.
+ * @throws ModelError for a name or shape that does not fit.
+ * @throws RunError when the disk is full or the folder not writable.
  */
 export async function writeSafetensors(
   path: string,
@@ -104,53 +105,12 @@ export async function writeSafetensors(
     }
   }
   const ordered = [...tensors].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  const parts = [
-    encodeHeader(
-      ordered.map(([name, { shape }]) => [name, shape]),
-      metadata,
-    ),
-    ...ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
-  ];
-  await replaceFile(path, parts);
-}
-
-let temporaryFiles = 0;
-
-/** Streams the parts to a temporary file beside `path` and renames it: no second copy of the weights in memory. */
-async function replaceFile(path: string, parts: readonly Uint8Array[]): Promise<void> {
-  const temporary = `${path}.${process.pid}-${temporaryFiles++}.tmp`;
-  try {
-    const handle = await open(temporary, "w");
-    try {
-      for (const part of parts) await writeFully(handle, part);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new ModelError(`cannot write ${path}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-/** Makes a rename durable; Windows cannot open folders, and needs no such thing. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 1 << 28));
-    done += bytesWritten;
-  }
+  const header = encodeHeader(
+    ordered.map(([name, { shape }]) => [name, shape]),
+    metadata,
+  );
+  const parts = ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  await writeAtomically(path, Buffer.concat([header, ...parts]));
 }
 
 async function readFully(

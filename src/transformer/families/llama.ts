@@ -33,7 +33,7 @@ const schema = z.looseObject({
   partial_rotary_factor: z.number().nullish(),
   attention_bias: z.boolean().nullish(),
   mlp_bias: z.boolean().nullish(),
-  quantization_config: z.unknown(),
+  quantization_config: z.unknown().optional(),
   bos_token_id: tokenId.nullable().default(1),
   eos_token_id: z
     .union([tokenId, z.array(tokenId).max(1024)])
