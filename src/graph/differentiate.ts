@@ -1,7 +1,7 @@
 import { GraphError } from "../core/errors.js";
-import { formatShape } from "./dim.js";
+import { formatShape, sameShape } from "./dim.js";
 import { RULES } from "./gradients.js";
-import type { GraphNode, Value } from "./graph.js";
+import type { CustomGradient, Graph, GraphNode, Value } from "./graph.js";
 import { add } from "./operators/elementwise.js";
 import { full } from "./operators/shape.js";
 
@@ -20,7 +20,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
   }
   const graph = loss.graph;
   const forward = [...graph.nodes];
-  const depends = dependants(forward, wrt);
+  const depends = dependants(graph, forward, wrt);
   const totals = new Map<string, Value>();
   const accumulate = (value: Value, gradient: Value): void => {
     const total = totals.get(value.name);
@@ -28,37 +28,78 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
   };
   if (depends.has(loss.name)) accumulate(loss, graph.constant(1));
   for (const node of forward.reverse()) {
-    const custom =
-      node.outputs[0] === undefined ? undefined : graph.customGradients.get(node.outputs[0].name);
     const reached = node.outputs.map((output) => totals.get(output.name));
-    if (reached.every((gradient) => gradient === undefined)) continue;
-    if (custom) {
-      const results = custom.rule(reached[0]!);
-      custom.inputs.forEach(
-        (input, i) => results[i] && depends.has(input.name) && accumulate(input, results[i]),
-      );
-      continue;
-    }
-    const needs = (i: number): boolean => depends.has(node.inputs[i]!.name);
-    if (!node.inputs.some((_, i) => needs(i))) continue;
-    const rule = RULES[node.op];
-    if (!rule)
-      throw new GraphError(
-        `${node.op} has no gradient, and the loss depends on it ("${node.outputs[0]!.name}").`,
-      );
-    rule(node, reached, needs).forEach((gradient, i) => {
-      if (gradient && needs(i)) accumulate(node.inputs[i]!, gradient);
+    node.outputs.forEach((output, i) => {
+      const custom = graph.customGradients.get(output.name);
+      const gradient = reached[i];
+      if (!custom || !gradient) return;
+      applyCustom(output, custom, gradient, depends, accumulate);
+      reached[i] = undefined;
     });
+    if (reached.some((gradient) => gradient !== undefined)) applyRule(node, reached, depends, accumulate);
   }
   return wrt.map((value) => totals.get(value.name) ?? full(loss, 0, value.shape));
 }
 
-/** Names of the values that depend on one of `wrt`. */
-function dependants(nodes: readonly GraphNode[], wrt: readonly Value[]): Set<string> {
+type Accumulate = (value: Value, gradient: Value) => void;
+
+function applyRule(
+  node: GraphNode,
+  reached: readonly (Value | undefined)[],
+  depends: ReadonlySet<string>,
+  accumulate: Accumulate,
+): void {
+  const needs = (i: number): boolean => {
+    const input = node.inputs[i]!;
+    return input.type === "float32" && depends.has(input.name);
+  };
+  if (!node.inputs.some((_, i) => needs(i))) return;
+  const rule = RULES[node.op];
+  if (!rule)
+    throw new GraphError(
+      `${node.op} has no gradient, and the loss depends on it ("${node.outputs[0]!.name}").`,
+    );
+  const results = rule(node, reached, needs);
+  node.inputs.forEach((input, i) => {
+    if (!needs(i)) return;
+    const gradient = results[i];
+    if (!gradient)
+      throw new GraphError(
+        `${node.op} has no gradient for "${input.name}" (its input ${i}), and the loss depends on it.`,
+      );
+    accumulate(input, gradient);
+  });
+}
+
+function applyCustom(
+  output: Value,
+  custom: CustomGradient,
+  gradient: Value,
+  depends: ReadonlySet<string>,
+  accumulate: Accumulate,
+): void {
+  const results = custom.rule(gradient);
+  custom.inputs.forEach((input, i) => {
+    const result = results[i];
+    if (!result || !depends.has(input.name)) return;
+    if (!sameShape(result.shape, input.shape) || result.type !== "float32") {
+      throw new GraphError(
+        `The custom gradient of "${output.name}" gives ${result.type}${formatShape(result.shape)} for ` +
+          `"${input.name}", which is ${input.type}${formatShape(input.shape)}.`,
+      );
+    }
+    accumulate(input, result);
+  });
+}
+
+/** Names of the values that depend on one of `wrt`: through float32 values, or through a gradient of their own. */
+function dependants(graph: Graph, nodes: readonly GraphNode[], wrt: readonly Value[]): Set<string> {
   const names = new Set(wrt.map((value) => value.name));
   for (const node of nodes) {
-    if (node.inputs.some((input) => names.has(input.name) && input.type === "float32")) {
-      for (const output of node.outputs) names.add(output.name);
+    const reaches = node.inputs.some((input) => names.has(input.name) && input.type === "float32");
+    for (const output of node.outputs) {
+      const custom = graph.customGradients.get(output.name);
+      if (reaches || custom?.inputs.some((input) => names.has(input.name))) names.add(output.name);
     }
   }
   return names;
@@ -68,12 +109,20 @@ function dependants(nodes: readonly GraphNode[], wrt: readonly Value[]): Set<str
  * Gives `output` a gradient of its own in place of the rules of the nodes that made it, for a closed form that is
  * cheaper or stabler than the chain rule (the gradient of a token's log-probability, say).
  * @param inputs the values that the rule yields gradients of, in its order; everything between is skipped.
+ * @param rule from the gradient of `output` to those of `inputs`, each of its input's shape; undefined for none.
+ * @returns `output` itself.
+ * @throws GraphError if no node makes `output`, or it is not float32.
  */
 export function withGradient(
   output: Value,
   inputs: readonly Value[],
   rule: (gradient: Value) => readonly (Value | undefined)[],
 ): Value {
+  if (!output.graph.producers.has(output.name) || output.type !== "float32") {
+    throw new GraphError(
+      `withGradient: "${output.name}" is ${output.type} and must be a float32 value that a node makes.`,
+    );
+  }
   output.graph.customGradients.set(output.name, { inputs, rule });
   return output;
 }

@@ -72,10 +72,11 @@ export function multiplyDims(...dims: readonly Dim[]): Dim {
   return fromPolynomial(product);
 }
 
-/** `dividend / divisor` where the divisor is a single term that divides every term; undefined where it does not. */
+/** `dividend / divisor` where the divisor is a single term that divides every term, or equal; else undefined. */
 export function divideDims(dividend: Dim, divisor: Dim): Dim | undefined {
   const [single, ...rest] = [...polynomialOf(divisor)];
-  if (single === undefined || rest.length > 0) return dividend === divisor ? 1 : undefined;
+  if (single === undefined) return undefined;
+  if (rest.length > 0) return dividend === divisor ? 1 : undefined;
   const [divisorKey, divisorCoefficient] = single;
   const quotient = new Map<string, number>();
   for (const [key, coefficient] of polynomialOf(dividend)) {
@@ -89,6 +90,24 @@ export function divideDims(dividend: Dim, divisor: Dim): Dim | undefined {
     quotient.set(symbols.join("*"), coefficient / divisorCoefficient);
   }
   return fromPolynomial(quotient);
+}
+
+/** Whether a dimension is written canonically: a whole number from 0 on, or text as this module writes it. */
+export function isCanonical(dim: Dim): boolean {
+  return typeof dim === "number"
+    ? Number.isInteger(dim) && dim >= 0
+    : fromPolynomial(polynomialOf(dim)) === dim;
+}
+
+/** The number that a dimension stands for, given the sizes of its symbols; undefined if one is not in `sizes`. */
+export function evaluateDim(dim: Dim, sizes: ReadonlyMap<string, number>): number | undefined {
+  let sum = 0;
+  for (const [key, coefficient] of polynomialOf(dim)) {
+    let term = coefficient;
+    for (const symbol of key === "" ? [] : key.split("*")) term *= sizes.get(symbol) ?? NaN;
+    sum += term;
+  }
+  return Number.isNaN(sum) ? undefined : sum;
 }
 
 /** The number of elements of a shape. */

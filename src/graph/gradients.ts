@@ -1,3 +1,4 @@
+import { GraphError } from "../core/errors.js";
 import { addDims, multiplyDims, sameShape, type Dim, type Shape } from "./dim.js";
 import type { GraphNode, Value } from "./graph.js";
 import {
@@ -104,9 +105,14 @@ function matMulRule(
 /** d/dx of x̂·s with x̂ = x·inv: inv·(g·s − x̂·mean(g·s·x̂)), and for layer norm also − mean(g·s). */
 function normRule(
   node: GraphNode,
-  [g]: readonly (Value | undefined)[],
+  [g, ...statistics]: readonly (Value | undefined)[],
   needs: (i: number) => boolean,
 ): (Value | undefined)[] {
+  if (statistics.some((gradient) => gradient !== undefined)) {
+    throw new GraphError(
+      `The gradient of ${node.op} has no gradient itself, and the loss depends on it ("${node.outputs[0]!.name}").`,
+    );
+  }
   const [x, scale] = node.inputs as [Value, Value];
   const centred = node.op === "LayerNormalization";
   const inverse = centred ? node.outputs[2]! : node.outputs[1]!;

@@ -1,5 +1,5 @@
 import { GraphError } from "../core/errors.js";
-import { formatShape, polynomialOf, type Dim, type Shape } from "./dim.js";
+import { formatShape, isCanonical, polynomialOf, type Dim, type Shape } from "./dim.js";
 
 export type DataType = "float32" | "int32" | "int64" | "bool";
 
@@ -65,11 +65,23 @@ export class Graph {
   }
 
   private freshName(op: string): string {
-    return `${op}_${this.names.size}`;
+    let count = this.names.size;
+    while (this.names.has(`${op}_${count}`)) count++;
+    return `${op}_${count}`;
   }
 
-  /** A tensor fed at each run. Each dimension is a number or one symbol. */
+  /**
+   * A tensor fed at each run. Each dimension is a number, one symbol, or a polynomial of symbols that other inputs have.
+   * @throws GraphError for a name that is taken and a dimension that is not written canonically (`b*t`, not `t*b`).
+   */
   input(name: string, type: DataType, shape: Shape): Value {
+    const odd = shape.find((dim) => !isCanonical(dim));
+    if (odd !== undefined) {
+      throw new GraphError(
+        `The input "${name}" of shape ${formatShape(shape)} has the dimension "${odd}": use a whole number, or names ` +
+          `joined by * and + as sizes are printed in messages.`,
+      );
+    }
     const value = this.register(name, type, shape);
     this.inputs.push(value);
     shape.forEach((dim, axis) => {

@@ -9,20 +9,54 @@ export {
   type Value,
 } from "./graph.js";
 export { type Dim, type Shape } from "./dim.js";
-export * from "./operators/elementwise.js";
-export * from "./operators/gather.js";
-export * from "./operators/linear.js";
-export * from "./operators/normalize.js";
-export * from "./operators/reduce.js";
-export * from "./operators/shape.js";
-export { gradients, withGradient } from "./differentiate.js";
-export * from "./optimizer.js";
 export {
-  Engine,
-  ResidentBuffer,
-  Session,
-  type BufferFeed,
-  type EngineOptions,
-  type Store,
-  type Tensor,
-} from "./session.js";
+  add,
+  cast,
+  div,
+  equal,
+  exp,
+  lessOrEqual,
+  log,
+  max,
+  min,
+  mul,
+  neg,
+  pow,
+  sigmoid,
+  silu,
+  sqrt,
+  sub,
+  tanh,
+  where,
+  type Operand,
+} from "./operators/elementwise.js";
+export { gather, gatherElements, gatherND, scatterElementsAdd, scatterNDAdd } from "./operators/gather.js";
+export { matMul, type MatMulOptions } from "./operators/linear.js";
+export { layerNorm, rmsNorm, rotaryEmbedding } from "./operators/normalize.js";
+export {
+  argMax,
+  cumSum,
+  logSoftmax,
+  reduceMax,
+  reduceMean,
+  reduceSum,
+  softmax,
+  type ReduceOptions,
+} from "./operators/reduce.js";
+export { concat, expand, full, reshape, slice, split, transpose } from "./operators/shape.js";
+export { gradients, withGradient } from "./differentiate.js";
+export {
+  adamWState,
+  adamWStep,
+  clipGradientNorm,
+  constantSchedule,
+  cosineSchedule,
+  linearSchedule,
+  withWarmup,
+  type AdamWOptions,
+  type AdamWState,
+  type Schedule,
+} from "./optimizer.js";
+export { Engine, type EngineOptions } from "./engine.js";
+export { ResidentBuffer } from "./resident-buffer.js";
+export { Session, type BufferFeed, type Store, type Tensor } from "./session.js";

@@ -70,7 +70,9 @@ const handlers = {
       const data = feed.buffer === undefined ? feed.data : buffers.get(feed.buffer).subarray(0, feed.length);
       tensors[name] = new ort.Tensor(feed.type, data, feed.dims);
     }
-    const results = await /** @type {ort.InferenceSession} */ (sessions.get(session)).run(tensors);
+    const results = await /** @type {ort.InferenceSession} */ (sessions.get(session)).run(tensors, [
+      ...new Set([...fetches, ...stores.map((/** @type {any} */ store) => store.output)]),
+    ]);
     for (const { output, buffer, to, length } of stores) {
       const source = /** @type {any} */ (results[output]).data;
       const from = Int32Array.from(to, (/** @type {number} */ _, /** @type {number} */ i) => i * length);
@@ -97,13 +99,20 @@ const handlers = {
 
 /**
  * Copies rows of `length` elements from offsets `from` to offsets `to`; a negative target skips its row.
+ * A view past the end would be shortened without a word, so the bounds are checked.
  * @param {any} source @param {any} target @param {Int32Array} from @param {Int32Array} to @param {number} length
  */
 function copyRows(source, target, from, to, length) {
   for (let i = 0; i < to.length; i++) {
     const start = /** @type {number} */ (from[i]);
     const place = /** @type {number} */ (to[i]);
-    if (place >= 0) target.set(source.subarray(start, start + length), place);
+    if (place < 0) continue;
+    if (start < 0 || start + length > source.length || place + length > target.length) {
+      throw new RangeError(
+        `row ${i} (${length} elements from ${start} to ${place}) is not within ${source.length} and ${target.length}`,
+      );
+    }
+    target.set(source.subarray(start, start + length), place);
   }
 }
 

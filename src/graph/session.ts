@@ -1,8 +1,8 @@
-import { Worker } from "node:worker_threads";
 import { GraphError } from "../core/errors.js";
-import { formatShape } from "./dim.js";
-import { encode } from "./encode.js";
+import { evaluateDim, formatShape } from "./dim.js";
+import { neededNodes } from "./encode.js";
 import type { DataType, Graph, InitializerData } from "./graph.js";
+import { ARRAYS, compact, type Requests, type ResidentBuffer } from "./resident-buffer.js";
 
 /** A tensor's values, row-major. */
 export interface Tensor {
@@ -25,169 +25,41 @@ export interface Store {
   readonly length: number;
 }
 
-export interface EngineOptions {
-  /** Threads of one operator. Default: the machine's cores. */
-  readonly threads?: number;
-  /** ONNX Runtime's execution providers, in order of preference. Default `["cpu"]`. */
-  readonly providers?: readonly string[];
-}
-
-interface Pending {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/**
- * A worker thread that runs graphs with ONNX Runtime. Sessions and resident buffers live in it, so that a large
- * buffer (a key-value cache) is fed to every run without a copy. `dispose()` frees all of it.
- */
-export class Engine {
-  private readonly worker: Worker;
-  private readonly pending = new Map<number, Pending>();
-  private nextId = 0;
-  private disposed = false;
-  readonly threads: number | undefined;
-  private readonly providers: readonly string[];
-
-  constructor({ threads, providers = ["cpu"] }: EngineOptions = {}) {
-    this.threads = threads;
-    this.providers = providers;
-    this.worker = new Worker(new URL("./session-worker.mjs", import.meta.url));
-    this.worker.unref();
-    this.worker.on("message", ({ id, value, error }: { id: number; value: unknown; error?: string }) => {
-      const waiting = this.pending.get(id);
-      this.pending.delete(id);
-      if (this.pending.size === 0) this.worker.unref();
-      if (error === undefined) waiting?.resolve(value);
-      else waiting?.reject(new GraphError(`ONNX Runtime: ${error}`));
-    });
-    this.worker.on("error", (error) =>
-      this.failAll(new GraphError(`The compute thread stopped: ${error.message}`, { cause: error })),
-    );
-    this.worker.on("exit", () => this.failAll(new GraphError("The compute thread has ended.")));
-  }
-
-  private failAll(error: Error): void {
-    for (const { reject } of this.pending.values()) reject(error);
-    this.pending.clear();
-  }
-
-  /** @internal Sends a request and waits for its answer. */
-  request<T>(kind: string, message: object, transfer: readonly ArrayBuffer[] = []): Promise<T> {
-    if (this.disposed) return Promise.reject(new GraphError("The engine was disposed; make a new one."));
-    const id = this.nextId++;
-    return new Promise<T>((resolve, reject) => {
-      this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.worker.ref();
-      this.worker.postMessage({ id, kind, ...message }, [...transfer]);
-    });
-  }
-
-  /** @internal */
-  freshId(): number {
-    return this.nextId++;
-  }
-
-  /** Compiles a graph. The graph's data is copied to the worker; the graph itself can be dropped afterwards. */
-  async session(graph: Graph, options: { readonly prepack?: boolean } = {}): Promise<Session> {
-    const { model, external } = encode(graph);
-    const session = this.freshId();
-    const settings = options.prepack === false ? { disable_prepacking: "1" } : {};
-    await this.request("create", {
-      session,
-      model,
-      external,
-      threads: this.threads,
-      settings,
-      providers: this.providers,
-    });
-    return new Session(this, session, graph);
-  }
-
-  /** A zeroed buffer of `length` elements that stays in the worker. */
-  async buffer(type: DataType, length: number): Promise<ResidentBuffer> {
-    const id = this.freshId();
-    await this.request("allocate", { buffer: id, type, length });
-    return new ResidentBuffer(this, id, type, length);
-  }
-
-  /** Ends the thread and frees everything in it. Calls after it reject; a second call does nothing. */
-  async dispose(): Promise<void> {
-    if (this.disposed) return;
-    this.disposed = true;
-    await this.worker.terminate();
-  }
-}
-
-/** A typed array in the engine's worker. */
-export class ResidentBuffer {
-  constructor(
-    private readonly engine: Engine,
-    /** @internal */
-    readonly id: number,
-    readonly type: DataType,
-    readonly length: number,
-  ) {}
-
-  /** Overwrites elements from `offset` on. */
-  write(data: InitializerData, offset = 0): Promise<void> {
-    if (offset + data.length > this.length) {
-      return Promise.reject(
-        new GraphError(
-          `A write of ${data.length} elements at ${offset} does not fit a buffer of ${this.length}.`,
-        ),
-      );
-    }
-    return this.engine.request("write", { buffer: this.id, data, offset });
-  }
-
-  /** A copy of the elements in [start, end). */
-  read(start = 0, end = this.length): Promise<InitializerData> {
-    return this.engine.request("read", { buffer: this.id, start, end });
-  }
-
-  /** Copies rows of `length` elements from offsets `from` here to offsets `to` in `target`. */
-  copyTo(target: ResidentBuffer, from: Int32Array, to: Int32Array, length: number): Promise<void> {
-    return this.engine.request("copy", { buffer: this.id, target: target.id, from, to, length });
-  }
-
-  free(): Promise<void> {
-    return this.engine.request("free", { buffer: this.id });
-  }
-}
-
-/** A compiled graph. */
+/** A compiled graph. Calls after `dispose()` reject; a second `dispose()` does nothing. */
 export class Session {
   private readonly inputs: ReadonlyMap<
     string,
     { readonly type: DataType; readonly shape: Graph["inputs"][number]["shape"] }
   >;
-  private readonly outputs: ReadonlySet<string>;
+  private readonly outputs: ReadonlyMap<string, DataType>;
+  private disposed = false;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: Requests,
     private readonly id: number,
     graph: Graph,
   ) {
-    const used = new Set(graph.nodes.flatMap((node) => node.inputs.map((input) => input.name)));
+    const used = new Set(neededNodes(graph).flatMap((node) => node.inputs.map((input) => input.name)));
     this.inputs = new Map(
       graph.inputs
         .filter(({ name }) => used.has(name))
         .map(({ name, type, shape }) => [name, { type, shape }]),
     );
-    this.outputs = new Set(graph.outputs.map(({ name }) => name));
+    this.outputs = new Map(graph.outputs.map(({ name, type }) => [name, type]));
   }
 
   /**
-   * Runs the graph. `fetch` names the outputs to return (default: all that no store takes).
-   * @throws GraphError for a missing or misshapen feed, naming it and both shapes.
+   * Runs the graph. `fetch` names the outputs to return (default: all that no store takes). Feeds that no output needs
+   * are ignored.
+   * @throws GraphError for a missing or misshapen feed, naming it and both shapes, and for an unknown output.
    */
   async run(
     feeds: Readonly<Record<string, Tensor | BufferFeed>>,
     { fetch, stores = [] }: { readonly fetch?: readonly string[]; readonly stores?: readonly Store[] } = {},
   ): Promise<Record<string, Tensor>> {
+    if (this.disposed) throw new GraphError("The session was disposed; make a new one.");
     const sent: Record<string, object> = {};
-    const sizes = new Map<string, number>();
+    const sizes = this.bindSizes(feeds);
     for (const [name, { type, shape }] of this.inputs) {
       const feed = feeds[name];
       if (!feed) throw new GraphError(`The input "${name}" (${type}${formatShape(shape)}) is not fed.`);
@@ -195,15 +67,49 @@ export class Session {
       if ("buffer" in feed) {
         const length = feed.dims.reduce((product, dim) => product * dim, 1);
         sent[name] = { buffer: feed.buffer.id, type, dims: feed.dims, length };
-      } else sent[name] = feed;
+      } else sent[name] = { ...feed, data: compact(feed.data) };
     }
     const stored = new Set(stores.map(({ output }) => output));
-    const fetches = fetch ?? [...this.outputs].filter((name) => !stored.has(name));
+    const fetches = [...new Set(fetch ?? [...this.outputs.keys()].filter((name) => !stored.has(name)))];
+    for (const name of fetches) this.outputType(name);
+    for (const { output, buffer } of stores) {
+      if (this.outputType(output) !== buffer.type || buffer.isFreed) {
+        throw new GraphError(
+          `The output "${output}" is ${this.outputType(output)}; it cannot be stored in a ${buffer.isFreed ? "freed " : ""}` +
+            `buffer of ${buffer.type}.`,
+        );
+      }
+    }
     const plan = stores.map(({ output, buffer, to, length }) => ({ output, buffer: buffer.id, to, length }));
     return this.engine.request("run", { session: this.id, feeds: sent, fetches, stores: plan });
   }
 
+  /** The size of each symbol that is an input's dimension, from the first input that has it. */
+  private bindSizes(feeds: Readonly<Record<string, Tensor | BufferFeed>>): Map<string, number> {
+    const sizes = new Map<string, number>();
+    for (const [name, { shape }] of this.inputs) {
+      shape.forEach((dim, i) => {
+        const size = feeds[name]?.dims[i];
+        if (typeof dim === "string" && size !== undefined && !sizes.has(dim)) sizes.set(dim, size);
+      });
+    }
+    return sizes;
+  }
+
+  private outputType(name: string): DataType {
+    const type = this.outputs.get(name);
+    if (type === undefined) {
+      throw new GraphError(
+        `The graph has no output "${name}"; it has ${[...this.outputs.keys()].join(", ") || "none"}.`,
+      );
+    }
+    return type;
+  }
+
   async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    if (this.engine.hasEnded) return;
     await this.engine.request("release", { session: this.id });
   }
 }
@@ -213,7 +119,7 @@ function checkFeed(
   type: DataType,
   shape: readonly (number | string)[],
   feed: Tensor | BufferFeed,
-  sizes: Map<string, number>,
+  sizes: ReadonlyMap<string, number>,
 ): void {
   const feedType = "buffer" in feed ? feed.buffer.type : feed.type;
   const complain = (): never => {
@@ -222,11 +128,13 @@ function checkFeed(
     );
   };
   if (feedType !== type || feed.dims.length !== shape.length) complain();
+  if ("buffer" in feed ? feed.buffer.isFreed : !(feed.data instanceof ARRAYS[type])) {
+    const fed = "buffer" in feed ? "a freed buffer" : feed.data.constructor.name;
+    throw new GraphError(`The input "${name}" is ${type}${formatShape(shape)}; it was fed ${fed}.`);
+  }
   shape.forEach((dim, i) => {
     const size = feed.dims[i]!;
-    const wanted = typeof dim === "number" ? dim : (sizes.get(dim) ?? size);
-    if (typeof dim === "string") sizes.set(dim, wanted);
-    if (size !== wanted) complain();
+    if (size !== (sizes.get(`${dim}`) ?? evaluateDim(dim, sizes) ?? size)) complain();
   });
   const count = feed.dims.reduce((product, dim) => product * dim, 1);
   const available = "buffer" in feed ? feed.buffer.length : feed.data.length;

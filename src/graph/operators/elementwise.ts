@@ -5,6 +5,8 @@ import type { DataType, Value } from "../graph.js";
 const ONNX_TYPE: Readonly<Record<DataType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
 
 function unary(op: string, x: Value): Value {
+  if (x.type !== "float32" && op !== "Neg")
+    throw new GraphError(`${op}: needs float32, got ${x.type}${formatShape(x.shape)}.`);
   return x.graph.node(op, [x], [{ type: x.type, shape: x.shape }])[0]!;
 }
 
@@ -14,7 +16,9 @@ export type Operand = Value | number;
 function asValue(operand: Operand, like: Operand): Value {
   if (typeof operand !== "number") return operand;
   if (typeof like === "number") throw new GraphError("At least one operand must be a value of a graph.");
-  return like.type === "float32" ? like.graph.constant(operand) : like.graph.integers(operand);
+  if (like.type === "float32") return like.graph.constant(operand);
+  if (like.type === "int64" && Number.isInteger(operand)) return like.graph.integers(operand);
+  throw new GraphError(`The operand ${operand} is no ${like.type}, as the other one is.`);
 }
 
 function binary(op: string, left: Operand, right: Operand, type?: DataType): Value {
@@ -60,7 +64,10 @@ export function where(condition: Value, a: Operand, b: Operand): Value {
   const x = asValue(a, b);
   const y = asValue(b, a);
   if (condition.type !== "bool") throw new GraphError(`Where: the condition is ${condition.type}, not bool.`);
-  if (x.type !== y.type) throw new GraphError(`Where: types differ, ${x.type} and ${y.type}.`);
+  if (x.type !== y.type)
+    throw new GraphError(
+      `Where: types differ, ${x.type}${formatShape(x.shape)} and ${y.type}${formatShape(y.shape)}.`,
+    );
   const shape = broadcastShapes("Where", condition.shape, broadcastShapes("Where", x.shape, y.shape));
   return condition.graph.node("Where", [condition, x, y], [{ type: x.type, shape }])[0]!;
 }

@@ -32,6 +32,11 @@ export function matMul(
       `MatMul: ${formatShape(a.shape)} and ${formatShape(b.shape)}${note} do not multiply: ${aColumns} against ${bRows}.`,
     );
   }
+  if (a.type !== "float32" || b.type !== "float32") {
+    throw new GraphError(
+      `MatMul: needs float32, got ${a.type}${formatShape(a.shape)} and ${b.type}${formatShape(b.shape)}.`,
+    );
+  }
   const shape = [...broadcastShapes("MatMul", a.shape.slice(0, -2), b.shape.slice(0, -2)), aRows!, bColumns!];
   const output = [{ type: a.type, shape }];
   if (!transA && !transB && alpha === 1) return a.graph.node("MatMul", [a, b], output)[0]!;

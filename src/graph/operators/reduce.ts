@@ -36,6 +36,8 @@ export function reduceSum(
   { keepDims = false }: ReduceOptions = {},
 ): Value {
   const result = reduced("ReduceSum", x, axes, keepDims);
+  // To ONNX an empty list of axes means all of them.
+  if (result.axes.length === 0) return x;
   return x.graph.node(
     "ReduceSum",
     [x, x.graph.integers(result.axes)],
@@ -53,6 +55,7 @@ function reduceWithAttribute(
   keepDims: boolean,
 ): Value {
   const result = reduced(op, x, axes, keepDims);
+  if (result.axes.length === 0) return x;
   return x.graph.node(op, [x], [{ type: x.type, shape: result.shape }], {
     axes: { kind: "ints", value: result.axes },
     keepdims: { kind: "int", value: keepDims ? 1 : 0 },
@@ -91,9 +94,10 @@ export function cumSum(
 
 /** The lowest index of the maximum along the last axis, int64; no gradient. */
 export function argMax(x: Value): Value {
+  const axis = normalizeAxis("ArgMax", -1, x.shape);
   const shape = x.shape.slice(0, -1);
   return x.graph.node("ArgMax", [x], [{ type: "int64", shape }], {
-    axis: { kind: "int", value: x.shape.length - 1 },
+    axis: { kind: "int", value: axis },
     keepdims: { kind: "int", value: 0 },
   })[0]!;
 }
@@ -101,13 +105,13 @@ export function argMax(x: Value): Value {
 /** Softmax over the last axis. */
 export function softmax(x: Value): Value {
   return x.graph.node("Softmax", [x], [{ type: x.type, shape: x.shape }], {
-    axis: { kind: "int", value: x.shape.length - 1 },
+    axis: { kind: "int", value: normalizeAxis("Softmax", -1, x.shape) },
   })[0]!;
 }
 
 /** log(softmax(x)) over the last axis. */
 export function logSoftmax(x: Value): Value {
   return x.graph.node("LogSoftmax", [x], [{ type: x.type, shape: x.shape }], {
-    axis: { kind: "int", value: x.shape.length - 1 },
+    axis: { kind: "int", value: normalizeAxis("LogSoftmax", -1, x.shape) },
   })[0]!;
 }
