@@ -33,12 +33,14 @@ export function reshape(x: Value, shape: Shape): Value {
     );
   }
   if (sameShape(target, x.shape)) return x;
-  const symbolic = target.filter((dim) => typeof dim === "string");
-  const dims =
-    symbolic.length === 1 && !target.includes(0)
-      ? x.graph.integers(target.map((dim) => (typeof dim === "string" ? -1 : dim)))
-      : x.graph.shapeTensor(target);
-  return x.graph.node("Reshape", [x, dims], [{ type: x.type, shape: target }])[0]!;
+  // ONNX reads 0 as "the input's dimension in this place" and -1 as "the rest": no run-time arithmetic is needed then.
+  const dims = target.map((dim, i) => (typeof dim === "string" && dim === x.shape[i] ? 0 : dim));
+  const open = dims.filter((dim) => typeof dim === "string").length;
+  const constant = open <= 1 && !target.includes(0);
+  const sizes = constant
+    ? x.graph.integers(dims.map((dim) => (typeof dim === "string" ? -1 : dim)))
+    : x.graph.shapeTensor(target);
+  return x.graph.node("Reshape", [x, sizes], [{ type: x.type, shape: target }])[0]!;
 }
 
 /** Axes in another order: axis i of the result is axis `permutation[i]` of x. */

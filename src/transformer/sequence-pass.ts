@@ -1,0 +1,190 @@
+import {
+  Graph,
+  exp,
+  gather,
+  gatherElements,
+  logSoftmax,
+  mul,
+  reduceMean,
+  reshape,
+  scatterElementsAdd,
+  neg,
+  expand,
+  cast,
+  withGradient,
+  type Tensor,
+  type Value,
+} from "../graph/index.js";
+import type { ModelConfig } from "./config.js";
+import {
+  causalAttention,
+  decoder,
+  head,
+  plainLinear,
+  rotaryTables,
+  type Linear,
+  type Parameter,
+} from "./decoder.js";
+import { loraLinear, type LoraInputs } from "./lora.js";
+import type { FloatTensor } from "./safetensors.js";
+
+/** A prompt's and a response's token ids; the response's are scored or learned. */
+export interface TokenPair {
+  readonly prompt: readonly number[];
+  readonly response: readonly number[];
+}
+
+/** Every weight of a model by its Hugging Face name. */
+export type Weights = ReadonlyMap<string, FloatTensor>;
+
+/** Weights as constants of the graph. */
+export function frozenParameters(graph: Graph, weights: Weights): Parameter {
+  const values = new Map<string, Value>();
+  return (name) => {
+    const known = values.get(name);
+    if (known) return known;
+    const { data, shape } = weights.get(name)!;
+    const value = graph.initializer(name, "float32", shape, data);
+    values.set(name, value);
+    return value;
+  };
+}
+
+/** Weights as inputs of the graph, for training all of them; `inputs` lists them once the graph is built. */
+export function trainableParameters(
+  graph: Graph,
+  weights: Weights,
+): { readonly parameter: Parameter; readonly inputs: Value[] } {
+  const values = new Map<string, Value>();
+  const inputs: Value[] = [];
+  const parameter: Parameter = (name) => {
+    const known = values.get(name);
+    if (known) return known;
+    const value = graph.input(name, "float32", weights.get(name)!.shape);
+    values.set(name, value);
+    inputs.push(value);
+    return value;
+  };
+  return { parameter, inputs };
+}
+
+/** The part of a graph that scores responses: a forward pass over whole sequences, logits only where a response is. */
+export interface SequencePass {
+  /** log π of each picked token at temperature 1, [k]. */
+  readonly logProbs: Value;
+  /** KL(uniform ‖ p) at each picked token without its constant: logsumexp − mean logit, [k]. */
+  readonly spread: Value;
+  readonly loraInputs: readonly LoraInputs[];
+}
+
+export interface SequencePassOptions {
+  readonly parameter: Parameter;
+  /** Target modules of an adapter whose weights are fed; absent: no adapter. */
+  readonly loraModules?: readonly string[] | undefined;
+  /** The longest sequence, prompt and response, in tokens. */
+  readonly maxLength: number;
+}
+
+/**
+ * Adds the pass to a graph. Inputs: `ids` int32 [b, t] (right-padded), `positions` int64 [1, t], `mask` float32
+ * [t, t], `picks` int32 [k] (flat positions in [b·t] whose next token is scored), `targets` int32 [k].
+ */
+export function sequencePass(graph: Graph, config: ModelConfig, options: SequencePassOptions): SequencePass {
+  const ids = graph.input("ids", "int32", ["b", "t"]);
+  const positions = graph.input("positions", "int64", [1, "t"]);
+  const mask = graph.input("mask", "float32", ["t", "t"]);
+  const picks = graph.input("picks", "int32", ["k"]);
+  const targets = graph.input("targets", "int32", ["k"]);
+  const lora = options.loraModules && loraLinear(graph, config, options.parameter, options.loraModules);
+  const linear: Linear = lora?.linear ?? plainLinear(options.parameter);
+  const hidden = decoder(config, {
+    ids,
+    positions: expand(positions, ["b", "t"]),
+    rotary: rotaryTables(graph, config, options.maxLength),
+    parameter: options.parameter,
+    linear,
+    attention: causalAttention(config, mask),
+  });
+  const picked = gather(reshape(hidden, [-1, config.hiddenSize]), picks);
+  const logits = head(config, picked, options.parameter);
+  const all = logSoftmax(logits);
+  return {
+    logProbs: targetLogProbs(logits, all, targets),
+    spread: neg(reduceMean(all, [-1])),
+    loraInputs: lora?.inputs ?? [],
+  };
+}
+
+/** log softmax(logits)[target] for each row, with the gradient onehot − softmax in one scatter. */
+function targetLogProbs(logits: Value, all: Value, targets: Value): Value {
+  const column = reshape(cast(targets, "int64"), ["k", 1]);
+  const chosen = reshape(gatherElements(all, column, 1), ["k"]);
+  return withGradient(chosen, [logits], (gradient) => {
+    const rows = reshape(gradient, ["k", 1]);
+    return [scatterElementsAdd(mul(exp(all), neg(rows)), column, rows, 1)];
+  });
+}
+
+/** Sequences of a batch as the inputs of a `sequencePass`. */
+export interface SequenceBatch {
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  /** Picked tokens of each pair, in order: the k axis is their concatenation. */
+  readonly counts: readonly number[];
+}
+
+const HIDDEN = -1e9;
+const masks = new Map<number, Float32Array>();
+
+function causalMask(length: number): Float32Array {
+  const known = masks.get(length);
+  if (known) return known;
+  const mask = new Float32Array(length * length);
+  for (let row = 0; row < length; row++) mask.fill(HIDDEN, row * length + row + 1, (row + 1) * length);
+  masks.set(length, mask);
+  return mask;
+}
+
+/** Packs pairs for a pass; the last token of each is only a target. Each prompt has at least one token. */
+export function packSequences(pairs: readonly TokenPair[]): SequenceBatch {
+  const length = Math.max(...pairs.map(({ prompt, response }) => prompt.length + response.length - 1));
+  const count = pairs.reduce((sum, { response }) => sum + response.length, 0);
+  const ids = new Int32Array(pairs.length * length);
+  const picks = new Int32Array(count);
+  const targets = new Int32Array(count);
+  let k = 0;
+  pairs.forEach(({ prompt, response }, row) => {
+    ids.set(prompt, row * length);
+    ids.set(response.slice(0, -1), row * length + prompt.length);
+    response.forEach((token, i) => {
+      picks[k] = row * length + prompt.length - 1 + i;
+      targets[k++] = token;
+    });
+  });
+  const positions = BigInt64Array.from({ length }, (_, i) => BigInt(i));
+  return {
+    feeds: {
+      ids: { type: "int32", dims: [pairs.length, length], data: ids },
+      positions: { type: "int64", dims: [1, length], data: positions },
+      mask: { type: "float32", dims: [length, length], data: causalMask(length) },
+      picks: { type: "int32", dims: [count], data: picks },
+      targets: { type: "int32", dims: [count], data: targets },
+    },
+    counts: pairs.map(({ response }) => response.length),
+  };
+}
+
+/**
+ * Cuts work into batches of similar length: indices of `pairs`, longest first, each batch of at most `maxTokens` padded
+ * tokens (a single longer pair is its own batch).
+ */
+export function lengthBatches(pairs: readonly TokenPair[], maxTokens: number): number[][] {
+  const lengthOf = (i: number): number => pairs[i]!.prompt.length + pairs[i]!.response.length - 1;
+  const order = pairs.map((_, i) => i).sort((a, b) => lengthOf(b) - lengthOf(a) || a - b);
+  const batches: number[][] = [];
+  for (const i of order) {
+    const last = batches.at(-1);
+    if (last && (last.length + 1) * lengthOf(last[0]!) <= maxTokens) last.push(i);
+    else batches.push([i]);
+  }
+  return batches;
+}
