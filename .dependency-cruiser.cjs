@@ -17,7 +17,7 @@ const LAYERS = [
 ];
 
 const folders = (names) => `^src/(${names.join("|")})/`;
-const TESTS = "\\.test\\.ts$";
+const TESTS = "\\.test(-helper)?\\.ts$";
 
 const direction = LAYERS.flatMap((siblings, depth) =>
   siblings.map((name) => {

@@ -18,7 +18,7 @@ const noClock = {
 };
 
 const SOURCE = ["src/**/*.ts", "src/**/*.mjs"];
-const TESTS = ["**/*.test.ts", "test/**/*.ts"];
+const TESTS = ["**/*.test.ts", "**/*.test-helper.ts", "test/**/*.ts"];
 
 export default defineConfig(
   { ignores: ["dist/", "runs/", "coverage/", "node_modules/", ".dependency-cruiser.cjs"] },

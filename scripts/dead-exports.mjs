@@ -78,7 +78,7 @@ function createProgram(root) {
       allowJs: true,
       noEmit: true,
       skipLibCheck: true,
-      types: ["node"],
+      types: [],
     },
   );
 }
@@ -116,8 +116,11 @@ function symbolsUsed(checker, file, isEntry) {
     if (ts.isImportDeclaration(node)) return;
     if (ts.isIdentifier(node)) add(checker.getSymbolAtLocation(node));
     if (ts.isBindingElement(node) && ts.isObjectBindingPattern(node.parent)) {
+      // `const { name } = await import("./x.js")`: the name is a property of what is taken apart.
       const name = node.propertyName ?? node.name;
-      if (ts.isIdentifier(name)) add(checker.getTypeAtLocation(node.parent).getProperty(name.text));
+      const { initializer } = /** @type {ts.HasInitializer} */ (node.parent.parent);
+      const whole = checker.getTypeAtLocation(initializer ?? node.parent);
+      if (ts.isIdentifier(name)) add(whole.getProperty(name.text));
     }
     if (ts.isExportDeclaration(node) && !node.exportClause) {
       const module = node.moduleSpecifier && checker.getSymbolAtLocation(node.moduleSpecifier);

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
-import { projectFiles } from "./lib/files.mjs";
+import { isTest, projectFiles } from "./lib/files.mjs";
 import { isMain, report } from "./lib/report.mjs";
 
 /**
@@ -54,6 +54,8 @@ function checkText(root, path, text) {
       for (const match of line.matchAll(pattern))
         violations.push(`${path}:${index + 1}: "${match[0]}" ${advice}.`);
     }
+    // Tests hold made-up paths of every kind; a clone that stands alone proves that they read nothing outside.
+    if (isTest(path)) continue;
     for (const match of line.matchAll(/(?<![\w./])((?:\.\.\/)+)([\w-][\w.-]*)?/g)) {
       if (leadsOut(root, path, match[1] ?? "", match[2] ?? "")) {
         violations.push(`${path}:${index + 1}: "${match[0]}" leads out of the repository, or nowhere.`);

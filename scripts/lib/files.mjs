@@ -31,8 +31,11 @@ export function projectFiles(root, folder = ".") {
   return found.sort();
 }
 
-/** @param {string} path */
-export const isTest = (path) => /\.test\.[cm]?[jt]s$/.test(path);
+/**
+ * Tests, and what several tests share (`x.test-helper.ts`).
+ * @param {string} path
+ */
+export const isTest = (path) => /\.test(?:-helper)?\.[cm]?[jt]s$/.test(path);
 
 /** @param {string} path */
 export const isCode = (path) => /\.[cm]?[jt]s$/.test(path) && !path.endsWith(".d.ts");

@@ -1,0 +1,76 @@
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { entryFiles, projectFiles, readPackageJson } from "../scripts/lib/files.mjs";
+import { ROOT } from "./support/fixture.js";
+
+const manifest = readPackageJson(ROOT);
+const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+const documents = projectFiles(ROOT).filter((path) => path.endsWith(".md"));
+
+describe("the package", () => {
+  it("exports this and nothing else: what is listed here is promised to users", () => {
+    expect(manifest.exports).toEqual({
+      ".": { types: "./dist/index.d.ts", default: "./dist/index.js" },
+      "./graph": { types: "./dist/graph/index.d.ts", default: "./dist/graph/index.js" },
+      "./theory": { types: "./dist/theory/index.d.ts", default: "./dist/theory/index.js" },
+      "./package.json": "./package.json",
+    });
+    expect(manifest.bin).toEqual({ whetstone: "./dist/cli/main.js" });
+  });
+
+  it.each([...entryFiles(ROOT).library, ...entryFiles(ROOT).commands])("is built from %s", (path) => {
+    expect(existsSync(join(ROOT, path))).toBe(true);
+  });
+
+  it("pins every dependency to an exact version", () => {
+    for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
+      expect(version, name).toMatch(/^\d+\.\d+\.\d+(-\d+)?$/);
+    }
+  });
+
+  it("needs no install scripts and has no hooks of its own, which would not run", () => {
+    expect(read(".npmrc")).toMatch(/^ignore-scripts=true$/m);
+    expect(
+      Object.keys(manifest.scripts ?? {}).filter((name) => /^(?:pre|post)(?!train)|^prepare$/.test(name)),
+    ).toEqual([]);
+  });
+
+  it("has a lock file that names no registry", () => {
+    expect(read(".npmrc")).toMatch(/^omit-lockfile-registry-resolved=true$/m);
+    expect(read("package-lock.json")).not.toMatch(/"resolved"|https?:\/\/registry/);
+  });
+});
+
+describe("the documents", () => {
+  const folders = (parent: string) =>
+    readdirSync(join(ROOT, parent), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+
+  it.each(folders("src"))("README and ARCHITECTURE say what src/%s is", (folder) => {
+    expect(read("README.md")).toMatch(new RegExp(`^\\| \`src/${folder}\` +\\| \\S`, "m"));
+    expect(read("ARCHITECTURE.md")).toMatch(new RegExp(`^ {2}${folder}/ +\\S`, "m"));
+  });
+
+  it("name only npm scripts that exist", () => {
+    for (const document of documents) {
+      for (const [, name = ""] of read(document).matchAll(/npm run (?:-s )?([a-z][\w:-]*)/g)) {
+        expect(manifest.scripts, document).toHaveProperty([name]);
+      }
+    }
+  });
+
+  it("link only to files that exist", () => {
+    for (const document of documents) {
+      for (const [, target = ""] of read(document).matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)) {
+        expect(existsSync(join(ROOT, dirname(document), target)), `${document}: ${target}`).toBe(true);
+      }
+    }
+  });
+
+  it("the changelog has a section for what is being built, and the licence names its holders", () => {
+    expect(read("CHANGELOG.md")).toMatch(/^## \[(?:Unreleased|\d+\.\d+\.\d+)\]/m);
+    expect(read("LICENSE")).toContain("The whetstone authors");
+  });
+});
