@@ -1,11 +1,26 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import * as tokenizers from "@huggingface/tokenizers";
 import { z } from "zod";
 import { ModelError } from "../core/errors.js";
 import { readJsonFile, readTextFile, reasonOf } from "./json-file.js";
 
-/** Text to token ids and back, exactly as Python's transformers does with the same folder. */
+/** What is used of the library: its own declarations do not resolve under Node's rules for modules. */
+interface LibraryTokenizer {
+  encode(text: string, options: { readonly add_special_tokens: boolean }): { readonly ids: number[] };
+  decode(
+    ids: readonly number[],
+    options: { readonly skip_special_tokens: boolean; readonly clean_up_tokenization_spaces: boolean },
+  ): string;
+  token_to_id(token: string): number | undefined;
+  id_to_token(id: number): string | undefined;
+}
+const LibraryTokenizer = tokenizers.Tokenizer as unknown as new (
+  json: object,
+  config: object,
+) => LibraryTokenizer;
+
+/** Text to token ids and back, as Python's transformers does with the same folder. */
 export interface Tokenizer {
   /** One more than the highest token id, added tokens included. */
   readonly vocabSize: number;
@@ -121,7 +136,7 @@ function wrap(library: LibraryTokenizer, vocabSize: number, file: string): Token
   return {
     vocabSize,
     encode: (text, { addSpecialTokens }) => {
-      const ids: number[] = library.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+      const { ids } = library.encode(text, { add_special_tokens: addSpecialTokens });
       if (!ids.every((token) => Number.isInteger(token))) {
         throw new ModelError(
           `${file} has no token for a part of ${JSON.stringify(shorten(text))}, and none for unknown text`,
