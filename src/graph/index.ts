@@ -60,3 +60,5 @@ export {
 export { Engine, type EngineOptions } from "./engine.js";
 export { ResidentBuffer } from "./resident-buffer.js";
 export { Session, type BufferFeed, type Store, type Tensor } from "./session.js";
+export { evaluate, evaluateInDoubles } from "./reference.js";
+export type { DoubleTensor } from "./reference/array.js";

@@ -40,7 +40,10 @@ export function reshape(x: Value, shape: Shape): Value {
   const sizes = constant
     ? x.graph.integers(dims.map((dim) => (typeof dim === "string" ? -1 : dim)))
     : x.graph.shapeTensor(target);
-  return x.graph.node("Reshape", [x, sizes], [{ type: x.type, shape: target }])[0]!;
+  return x.graph.node("Reshape", [x, sizes], [{ type: x.type, shape: target }], {
+    // Sizes that are written out may be 0 themselves: an empty tensor.
+    allowzero: { kind: "int", value: constant ? 0 : 1 },
+  })[0]!;
 }
 
 /** Axes in another order: axis i of the result is axis `permutation[i]` of x. */
