@@ -57,6 +57,7 @@ describe("trainingExample", () => {
     const seen = { multisets: new Set<number>(), targets: new Set<number>(), texts: new Set<string>() };
     let to24 = 0;
     let ascending = 0;
+    let allDifferent = 0;
     for (let i = 0; i < 50_000; i++) {
       const { prompt, response } = trainingExample(stream);
       const match = /^(\d+) (\d+) (\d+) (\d+) = (\d+) :$/.exec(prompt);
@@ -67,6 +68,7 @@ describe("trainingExample", () => {
         expect.fail(prompt);
       if (!gradeTrace(numbers, target, response)) expect.fail(`${prompt} ${response}`);
       if (target === 24) to24++;
+      if (new Set(numbers).size === 4) allDifferent++;
       if (a < b && b < c && c < d) ascending++;
       seen.multisets.add(multisetKey(numbers));
       seen.targets.add(target);
@@ -75,11 +77,13 @@ describe("trainingExample", () => {
     expect(seen.multisets.size).toBe(1464);
     expect(seen.targets.size).toBe(100);
     expect(seen.texts.size).toBeGreaterThan(45_000);
-    // A half, and about 2 % of the other half whose random trace happens to end in 24; ascending is 1 order in 24.
+    // A half, and about 2 % of the other half whose random trace happens to end in 24.
     expect(to24 / 50_000).toBeGreaterThan(0.5);
     expect(to24 / 50_000).toBeLessThan(0.53);
-    expect(ascending / 50_000).toBeGreaterThan(0.02);
-    expect(ascending / 50_000).toBeLessThan(0.045);
+    // One order in 24 is ascending, within four standard deviations.
+    const share = 1 / 24;
+    const deviation = Math.sqrt((share * (1 - share)) / allDifferent);
+    expect(Math.abs(ascending / allDifferent - share)).toBeLessThan(4 * deviation);
   });
 
   it("is a function of the stream", () => {

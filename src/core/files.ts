@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { threadId } from "node:worker_threads";
+import { DataError, RunError } from "./errors.js";
+
+/** SHA-256 of bytes, or of a text's UTF-8, in hex. */
+export function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/**
+ * SHA-256 of a file's bytes, in hex, in bounded memory.
+ * @throws DataError naming the file if it cannot be read.
+ */
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of readChunks(path)) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+/**
+ * The bytes of a file, a piece at a time.
+ * @throws DataError naming the file if it cannot be read.
+ */
+export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw readError(path, cause);
+  }
+}
+
+/** How the names of `writeAtomically`'s unfinished files begin; what a killed process left of them may be removed. */
+export const TEMPORARY_PREFIX = ".tmp-";
+
+let temporaryFiles = 0;
+
+/** A name in the same folder for an unfinished file, which no other live process or thread uses. */
+export function temporaryPath(path: string): string {
+  const unique = `${process.pid}-${threadId}-${temporaryFiles++}`;
+  return join(dirname(path), `${TEMPORARY_PREFIX}${unique}-${basename(path)}`);
+}
+
+/**
+ * Replaces a file as a whole, durably: the data go to a temporary file in the same folder, are synced, and take the
+ * final name in one step, which is synced too. A reader sees the old file or the new one, whatever is killed when.
+ * @throws RunError naming the file if there is no space, no permission or no such folder; the old file is then untouched.
+ */
+export async function writeAtomically(path: string, data: string | Uint8Array): Promise<void> {
+  const folder = dirname(path);
+  const temporary = temporaryPath(path);
+  try {
+    const file = await open(temporary, "w");
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(folder);
+  } catch (cause) {
+    await unlink(temporary).catch(() => undefined);
+    throw writeError(path, cause);
+  }
+}
+
+/** Makes new names in a folder durable, where the system can sync folders (Windows cannot). */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What a failed write means to a person: a RunError that names the file, the reason and the remedy. */
+export function writeError(path: string, cause: unknown): RunError {
+  if (cause instanceof RunError) return cause;
+  return new RunError(`${path} cannot be written: ${reasonOf(cause)}.`, { cause });
+}
+
+/** What a failed read means to a person: a DataError that names the file, the reason and the remedy. */
+export function readError(path: string, cause: unknown): DataError {
+  if (cause instanceof DataError) return cause;
+  return new DataError(`${path} cannot be read: ${reasonOf(cause)}.`, { cause });
+}
+
+/** The system's code of an error (`ENOENT`), if it has one. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: "no space is left on the disk; free some and try again",
+  EDQUOT: "the disk quota is used up; free some space and try again",
+  EFBIG: "the file would be larger than the system allows",
+  EACCES: "permission denied; choose another place or change its permissions",
+  EPERM: "permission denied; choose another place or change its permissions",
+  EROFS: "the file system is read-only; choose another place",
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  EISDIR: "it is a folder, not a file",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
+  EIO: "the disk reported an error",
+};
+
+function reasonOf(cause: unknown): string {
+  const known = REASONS[errorCode(cause) ?? ""];
+  return known ?? (cause instanceof Error ? cause.message : String(cause));
+}

@@ -1,0 +1,72 @@
+import { DataError } from "./errors.js";
+import { readChunks } from "./files.js";
+
+/** One line of a text file. */
+export interface Line {
+  /** 1 for the first. */
+  readonly number: number;
+  /** Without its line break (LF or CRLF), and without a byte-order mark at the start of the file. */
+  readonly text: string;
+  /** Bytes from the start of the file to the end of the line, its line break included. */
+  readonly end: number;
+  /** Whether a line break ends it; only the last line of a file may lack one. */
+  readonly terminated: boolean;
+}
+
+export interface LineOptions {
+  /** The longest line that is taken, in bytes, without its LF. */
+  readonly maxBytes: number;
+  /** Skip a last line that has no line break, whatever it holds: a write that was cut off. Default: yield it. */
+  readonly skipTornTail?: boolean;
+}
+
+/**
+ * The lines of a UTF-8 file, one by one, in memory bounded by the longest line allowed.
+ * @throws DataError naming the file and the line: a line that is too long or is not UTF-8, a file that cannot be read.
+ */
+export async function* readLines(path: string, options: LineOptions): AsyncGenerator<Line> {
+  const { maxBytes, skipTornTail = false } = options;
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  let number = 1;
+  let end = 0;
+  const finish = (terminated: boolean): Line => {
+    const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    end += bytes.length + (terminated ? 1 : 0);
+    const line = { number, text: decode(path, number, bytes), end, terminated };
+    parts = [];
+    length = 0;
+    number += 1;
+    return line;
+  };
+  const take = (part: Uint8Array): void => {
+    length += part.length;
+    if (length > maxBytes) {
+      throw new DataError(
+        `Line ${number} of ${path} is longer than ${maxBytes.toLocaleString("en")} bytes; split it.`,
+      );
+    }
+    if (part.length > 0) parts.push(part);
+  };
+  for await (const chunk of readChunks(path)) {
+    let start = 0;
+    for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, start)) {
+      take(chunk.subarray(start, at));
+      yield finish(true);
+      start = at + 1;
+    }
+    take(chunk.subarray(start));
+  }
+  if (length > 0 && !skipTornTail) yield finish(false);
+}
+
+function decode(path: string, number: number, bytes: Uint8Array): string {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new DataError(`Line ${number} of ${path} is not valid UTF-8; save the file as UTF-8.`, { cause });
+  }
+  if (number === 1 && text.startsWith("\uFEFF")) text = text.slice(1);
+  return text.endsWith("\r") ? text.slice(0, -1) : text;
+}

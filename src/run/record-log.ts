@@ -1,0 +1,192 @@
+import { statSync, truncateSync } from "node:fs";
+import type { z } from "zod";
+import { openAppender, type Appender } from "../core/appender.js";
+import { DataError, RunError } from "../core/errors.js";
+import { errorCode, writeAtomically, writeError } from "../core/files.js";
+import { readLines } from "../core/lines.js";
+
+/** What a log holds: how a record looks, and what makes it unique. */
+export interface RecordKind<T> {
+  /** Checked when a record is appended and when it is read. */
+  readonly schema: z.ZodType<T>;
+  /** Equal for two records that must not both be in a log. */
+  readonly key: (record: T) => string;
+  /** The record as it is stored: fields in a fixed order, floats that survive JSON. Default: as given. */
+  readonly normalise?: (record: T) => T;
+}
+
+/**
+ * An append-only JSONL file, one record a line, each unique by its key.
+ *
+ * What `append` has returned for is in the hands of the system: it survives the death of this process at any moment. It
+ * survives a power loss once synced: every 256 records, and on `sync` and `close`.
+ */
+export interface RecordLog<T> {
+  readonly path: string;
+  /** Records in the log. */
+  readonly size: number;
+  has(key: string): boolean;
+  /**
+   * Writes a record as one whole line and returns it as it is stored, equal to what `records` will give.
+   * @throws DataError if it does not fit the schema; RunError if its key is there already or the disk refuses.
+   */
+  append(record: T): T;
+  /** All records in the order of the file, read anew. */
+  records(): Promise<T[]>;
+  /**
+   * Rewrites the file in a canonical order, atomically, if it is not in that order yet: so that a run that was killed
+   * and resumed ends with the same bytes as an uninterrupted one.
+   */
+  sort(compare: (a: T, b: T) => number): Promise<void>;
+  sync(): void;
+  /** Syncs and closes; closing twice is harmless. */
+  close(): void;
+}
+
+/** A record and where it stands. */
+export interface NumberedRecord<T> {
+  readonly record: T;
+  /** 1 for the first line of the file. */
+  readonly line: number;
+  /** Bytes from the start of the file to the end of the line. */
+  readonly end: number;
+}
+
+const LONGEST_LINE_BYTES = 64 * 1024 * 1024;
+const RECORDS_PER_SYNC = 256;
+
+/**
+ * Opens a log for appending, creating the file if need be. A last line without its line break was cut off while it was
+ * written and never acknowledged: it is removed. The caller is the file's only writer (the run's lock sees to it).
+ * @throws DataError naming the file and the line if any other line is malformed or repeats a key.
+ */
+export async function openRecordLog<T>(path: string, kind: RecordKind<T>): Promise<RecordLog<T>> {
+  const keys = new Map<string, number>();
+  let end = 0;
+  for await (const { record, line, end: lineEnd } of readRecords(path, kind)) {
+    const key = kind.key(record);
+    const earlier = keys.get(key);
+    if (earlier !== undefined) {
+      throw new DataError(
+        `Line ${line} of ${path} repeats the record of line ${earlier}; delete one of the two.`,
+      );
+    }
+    keys.set(key, line);
+    end = lineEnd;
+  }
+  cutTornTail(path, end);
+  return new OpenRecordLog(path, kind, keys);
+}
+
+/**
+ * The records of a log, one by one, without opening it for writing; none if there is no such file. A torn last line is
+ * skipped.
+ * @throws DataError naming the file and the line of a record that is malformed.
+ */
+export async function* readRecords<T>(
+  path: string,
+  kind: Pick<RecordKind<T>, "schema">,
+): AsyncGenerator<NumberedRecord<T>> {
+  try {
+    for await (const line of readLines(path, { maxBytes: LONGEST_LINE_BYTES, skipTornTail: true })) {
+      yield { record: parseRecord(path, line.number, line.text, kind), line: line.number, end: line.end };
+    }
+  } catch (error) {
+    if (!(error instanceof DataError && errorCode(error.cause) === "ENOENT")) throw error;
+  }
+}
+
+function parseRecord<T>(path: string, line: number, text: string, kind: Pick<RecordKind<T>, "schema">): T {
+  const where = `Line ${line} of ${path}`;
+  const remedy = "restore the file, or delete that line and all after it and resume";
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new DataError(`${where} is not valid JSON; ${remedy}.`, { cause });
+  }
+  const parsed = kind.schema.safeParse(value);
+  if (!parsed.success)
+    throw new DataError(`${where} is not a valid record (${firstIssue(parsed.error)}); ${remedy}.`);
+  return parsed.data;
+}
+
+function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return "unknown reason";
+  return issue.path.length > 0 ? `${issue.path.join(".")}: ${issue.message}` : issue.message;
+}
+
+function cutTornTail(path: string, end: number): void {
+  try {
+    if (statSync(path).size > end) truncateSync(path, end);
+  } catch (cause) {
+    if (errorCode(cause) !== "ENOENT") throw writeError(path, cause);
+  }
+}
+
+class OpenRecordLog<T> implements RecordLog<T> {
+  readonly path: string;
+  readonly #kind: RecordKind<T>;
+  readonly #keys: Map<string, number>;
+  #appender: Appender;
+  #unsynced = 0;
+
+  constructor(path: string, kind: RecordKind<T>, keys: Map<string, number>) {
+    this.path = path;
+    this.#kind = kind;
+    this.#keys = keys;
+    this.#appender = openAppender(path);
+  }
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  has(key: string): boolean {
+    return this.#keys.has(key);
+  }
+
+  append(record: T): T {
+    const stored = this.#kind.normalise?.(record) ?? record;
+    const parsed = this.#kind.schema.safeParse(stored);
+    if (!parsed.success) {
+      throw new DataError(`A record cannot be stored in ${this.path} (${firstIssue(parsed.error)}).`);
+    }
+    const key = this.#kind.key(stored);
+    if (this.#keys.has(key)) {
+      throw new RunError(`${this.path} holds the record ${key} already; it is not written twice.`);
+    }
+    this.#appender.append(Buffer.from(`${JSON.stringify(stored)}\n`, "utf8"));
+    this.#keys.set(key, this.#keys.size + 1);
+    if (++this.#unsynced >= RECORDS_PER_SYNC) this.sync();
+    return stored;
+  }
+
+  async records(): Promise<T[]> {
+    const result: T[] = [];
+    for await (const { record } of readRecords(this.path, this.#kind)) result.push(record);
+    return result;
+  }
+
+  async sort(compare: (a: T, b: T) => number): Promise<void> {
+    const records = await this.records();
+    if (records.every((record, at) => at === 0 || compare(records[at - 1]!, record) <= 0)) return;
+    const lines = records.sort(compare).map((record) => `${JSON.stringify(record)}\n`);
+    this.#appender.close();
+    try {
+      await writeAtomically(this.path, lines.join(""));
+    } finally {
+      this.#appender = openAppender(this.path);
+    }
+  }
+
+  sync(): void {
+    this.#appender.sync();
+    this.#unsynced = 0;
+  }
+
+  close(): void {
+    this.#appender.close();
+  }
+}

@@ -1,0 +1,86 @@
+import { z } from "zod";
+import type { Response } from "../policy/policy.js";
+import { float32Decimal } from "./float32-decimal.js";
+import type { RecordKind } from "./record-log.js";
+
+/** A line of prompts.jsonl: a prompt that the run draws responses to. */
+export interface PromptRecord {
+  readonly id: string;
+  /** The exact text given to the model. */
+  readonly text: string;
+  readonly split: "train" | "validation" | "test";
+}
+
+/** A line of selections.jsonl: which of a prompt's responses a self-reward chose. */
+export interface Selection {
+  readonly promptId: string;
+  /** The self-reward's name. */
+  readonly reward: string;
+  /** The `index` of the chosen response. */
+  readonly chosen: number;
+  /** The score of each response, by `index`: `scores[chosen]` is the highest. */
+  readonly scores: readonly number[];
+}
+
+const finite = z.number();
+const index = z.int().min(-1);
+const name = z.string().min(1);
+
+const responseSchema = z
+  .object({
+    promptId: name,
+    index,
+    text: z.string(),
+    tokens: z.array(z.int().min(0)),
+    logProbs: z.array(finite),
+    finish: z.enum(["stop", "length"]),
+    certainties: z.array(finite).exactOptional(),
+  })
+  .refine(({ tokens, logProbs }) => logProbs.length === tokens.length, "tokens and logProbs differ in length")
+  .refine(
+    ({ tokens, certainties }) => certainties === undefined || certainties.length === tokens.length,
+    "tokens and certainties differ in length",
+  );
+
+/** What makes a response unique in its file; for `RecordLog.has`. */
+export function responseKey(promptId: string, responseIndex: number): string {
+  return `${responseIndex}:${promptId}`;
+}
+
+/** What makes a selection unique in its file; for `RecordLog.has`. */
+export function selectionKey(promptId: string, reward: string): string {
+  return `${reward}:${promptId}`;
+}
+
+/** prompts.jsonl; the key is the prompt's id. */
+export const promptRecords: RecordKind<PromptRecord> = {
+  schema: z.object({ id: name, text: z.string(), split: z.enum(["train", "validation", "test"]) }),
+  key: (prompt) => prompt.id,
+  normalise: ({ id, text, split }) => ({ id, text, split }),
+};
+
+/** responses.jsonl and greedy.jsonl; log-probabilities and certainties are stored to float32's precision. */
+export const responseRecords: RecordKind<Response> = {
+  schema: responseSchema,
+  key: (response) => responseKey(response.promptId, response.index),
+  normalise: storedResponse,
+};
+
+/** selections.jsonl. */
+export const selectionRecords: RecordKind<Selection> = {
+  schema: z
+    .object({ promptId: name, reward: name, chosen: z.int().min(0), scores: z.array(finite).min(1) })
+    .refine(({ chosen, scores }) => chosen < scores.length, "chosen is not the index of a score"),
+  key: (selection) => selectionKey(selection.promptId, selection.reward),
+  normalise: ({ promptId, reward, chosen, scores }) => ({ promptId, reward, chosen, scores }),
+};
+
+/**
+ * A response as responses.jsonl holds it: fields in a fixed order, floats as the shortest decimal that names the same
+ * float32. Work on this, not on the fresh response, so that a resumed run computes with the same numbers.
+ */
+export function storedResponse(response: Response): Response {
+  const { promptId, index: at, text, tokens, logProbs, finish, certainties } = response;
+  const stored = { promptId, index: at, text, tokens, logProbs: logProbs.map(float32Decimal), finish };
+  return certainties === undefined ? stored : { ...stored, certainties: certainties.map(float32Decimal) };
+}

@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import { WhetstoneError } from "../core/errors.js";
+import type { Response } from "../policy/policy.js";
+import { readRun, runFile } from "./read-run.js";
+import { readRecords, type RecordKind } from "./record-log.js";
+import { promptRecords, responseRecords, selectionRecords } from "./records.js";
+
+/** What `verifyRun` found. */
+export interface RunCheck {
+  /** One sentence each, with file and line; empty if the run is sound. */
+  readonly problems: readonly string[];
+  /** Records by file, relative to the folder. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/**
+ * Checks a run folder as a whole: every line is well-formed (token, log-probability and certainty counts agree) and
+ * unique, every response and selection is of a known prompt, and every selection is among the prompt's responses. Goes on
+ * after a problem, except in a file with a malformed line.
+ * @throws RunError if it is not a run folder.
+ */
+export async function verifyRun(dir: string): Promise<RunCheck> {
+  const run = readRun(dir);
+  const problems: string[] = [];
+  const counts: Record<string, number> = {};
+  const check = async <T>(
+    name: string,
+    kind: RecordKind<T>,
+    problemOf: (record: T) => string | undefined,
+  ): Promise<void> => {
+    const keys = new Map<string, number>();
+    const path = join(dir, name);
+    try {
+      for await (const { record, line } of readRecords(path, kind)) {
+        const earlier = keys.get(kind.key(record));
+        if (earlier !== undefined)
+          problems.push(`Line ${line} of ${path} repeats the record of line ${earlier}.`);
+        else keys.set(kind.key(record), line);
+        const problem = problemOf(record);
+        if (problem !== undefined) problems.push(`Line ${line} of ${path} ${problem}.`);
+      }
+    } catch (error) {
+      if (!(error instanceof WhetstoneError)) throw error;
+      problems.push(error.message);
+    }
+    counts[name] = keys.size;
+  };
+
+  const prompts = new Set<string>();
+  await check("prompts.jsonl", promptRecords, (prompt) => void prompts.add(prompt.id));
+  const unknown = (id: string): string | undefined =>
+    prompts.has(id) ? undefined : `is of a prompt "${id}" that prompts.jsonl does not have`;
+  const drawn = new Map<string, Set<number>>();
+  for (const adapter of [undefined, ...run.adapters()]) {
+    await check(runFile("responses.jsonl", adapter), responseRecords, (response) => {
+      if (adapter === undefined) remember(drawn, response);
+      return (
+        unknown(response.promptId) ??
+        (response.index < 0 ? "is a greedy response among the drawn ones" : undefined)
+      );
+    });
+    await check(runFile("greedy.jsonl", adapter), responseRecords, (response) => {
+      return unknown(response.promptId) ?? (response.index < 0 ? undefined : "is not a greedy response");
+    });
+  }
+  await check("selections.jsonl", selectionRecords, ({ promptId, chosen }) => {
+    const isDrawn = drawn.get(promptId)?.has(chosen) === true;
+    return (
+      unknown(promptId) ??
+      (isDrawn ? undefined : `chooses response ${chosen}, which responses.jsonl does not have`)
+    );
+  });
+  return { problems, counts };
+}
+
+function remember(drawn: Map<string, Set<number>>, { promptId, index }: Response): void {
+  const indices = drawn.get(promptId) ?? new Set();
+  drawn.set(promptId, indices.add(index));
+}
