@@ -264,7 +264,7 @@ describe("writing", () => {
           await file.close();
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 
