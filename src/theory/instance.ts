@@ -126,3 +126,32 @@ export function hardInstance(family: HardFamily, secret: readonly number[]): Ins
 export function randomSecret(family: HardFamily, stream: RandomStream): number[] {
   return Array.from({ length: family.hardPrompts }, () => 1 + stream.integer(family.choices));
 }
+
+/**
+ * Token-level greedy decoding of a joint distribution over V^H in lexicographic order: at each step the token whose
+ * continuations have the most mass, the lowest on ties. Returns the response's position.
+ */
+export function tokenGreedy(row: Float64Array, vocabulary: number): number {
+  let start = 0;
+  let size = row.length;
+  while (size > 1) {
+    size /= vocabulary;
+    let best = 0;
+    let bestMass = -1;
+    for (let token = 0; token < vocabulary; token++) {
+      let mass = 0;
+      for (let y = 0; y < size; y++) mass += row[start + token * size + y]!;
+      if (mass > bestMass) {
+        best = token;
+        bestMass = mass;
+      }
+    }
+    start += best * size;
+  }
+  return start;
+}
+
+/** An instance of one prompt. */
+export function singlePrompt(row: Float64Array): Instance {
+  return { weights: Float64Array.of(1), base: [row] };
+}

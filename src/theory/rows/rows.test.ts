@@ -1,0 +1,17 @@
+import { describe, expect, it } from "vitest";
+import { lemma41 } from "./lemma-4-1.js";
+import { lemmaI1 } from "./lemma-i-1.js";
+import { prop31 } from "./prop-3-1.js";
+import { propC1 } from "./prop-c-1.js";
+
+describe.each([prop31, propC1, lemmaI1, lemma41])("$title", (row) => {
+  it("holds, and says the same for the same seed", () => {
+    const result = row.run({ effort: "test", seed: 1 });
+    const open = [...result.checks, ...result.fits].filter(({ holds }) => !holds);
+    expect(open).toEqual([]);
+    expect(result.holds).toBe(true);
+  });
+  it.each(row.mutations.map(({ id }) => id))("turns red under the mutation %s", (mutation) => {
+    expect(row.run({ effort: "test", seed: 1, mutation }).holds).toBe(false);
+  });
+});
