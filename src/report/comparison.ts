@@ -1,0 +1,112 @@
+import type { AdapterMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import {
+  count,
+  direction,
+  methodName,
+  NATS,
+  NATS_GAIN,
+  PERCENT,
+  POINTS,
+  sampleSizes,
+  TOKENS,
+  type Unit,
+} from "./format.js";
+import { html, type Html, type HtmlValue } from "./html.js";
+import { estimateCell, table } from "./table.js";
+
+interface Row {
+  readonly head: string;
+  readonly unit: Unit;
+  readonly base: Estimate | undefined;
+  readonly of: (adapter: AdapterMetrics) => Estimate | undefined;
+  /** Differences get a word beside the number. */
+  readonly gain?: boolean;
+}
+
+/** Base and adapters side by side; undefined where nothing was trained. Rows without any figure are left out. */
+export function comparisonTable(metrics: Metrics): Html | undefined {
+  const adapters = Object.entries(metrics.adapters);
+  if (adapters.length === 0) return undefined;
+  const rows = comparisonRows(metrics)
+    .filter((row) => row.base !== undefined || adapters.some(([, a]) => row.of(a) !== undefined))
+    .map((row) => ({
+      head: row.head,
+      cells: [
+        row.gain === true ? html`<span class="none">reference</span>` : estimateCell(row.base, row.unit),
+        ...adapters.map(([, adapter]): HtmlValue => {
+          const estimate = row.of(adapter);
+          return html`${row.gain === true && estimate !== undefined && verdict(estimate)}${estimateCell(estimate, row.unit)}`;
+        }),
+      ],
+    }));
+  const effort = (head: string, of: (a: AdapterMetrics) => string): (typeof rows)[number] => ({
+    head,
+    cells: [html`<span class="none">–</span>`, ...adapters.map(([, a]): HtmlValue => of(a))],
+  });
+  return table({
+    id: "comparison",
+    caption: `The base and what was trained from it, on ${count(metrics.prompts)} held-out prompts; in brackets the 95\u00a0% interval, gains paired over prompts.`,
+    columns: ["", "Base", ...adapters.map(([method]) => methodName(method))],
+    rows: [
+      ...rows,
+      effort("Epoch kept", (a) => `${a.keptEpoch} of ${a.epochs.at(-1)?.epoch ?? a.keptEpoch}`),
+      effort(
+        "Training prompts n × responses N",
+        (a) => `${count(a.trainingPrompts)} × ${count(a.trainingSamples)}`,
+      ),
+      effort("Responses drawn to train, m = n·N", (a) => count(a.trainingPrompts * a.trainingSamples)),
+    ],
+  });
+}
+
+function verdict(gain: Estimate): Html {
+  const side = direction(gain);
+  const words = { up: "▲ gain", down: "▼ loss", unclear: "◦ unclear" }[side];
+  return html`<span class="verdict ${side}">${words}</span> `;
+}
+
+function comparisonRows(metrics: Metrics): Row[] {
+  const { base, greedy, coverage } = metrics;
+  const sizes = new Set<number>();
+  for (const adapter of Object.values(metrics.adapters))
+    sampleSizes(adapter.coverage ?? {}).forEach((n) => sizes.add(n));
+  return [
+    { head: "Accuracy of one sample, %", unit: PERCENT, base: base.accuracy, of: (a) => a.accuracy },
+    {
+      head: "… gain over the base, points",
+      unit: POINTS,
+      base: undefined,
+      of: (a) => a.accuracyGain,
+      gain: true,
+    },
+    { head: "Greedy accuracy, %", unit: PERCENT, base: greedy.accuracy, of: (a) => a.greedyAccuracy },
+    {
+      head: "Log-likelihood of one sample under the base, nats",
+      unit: NATS,
+      base: base.logLikelihood,
+      of: (a) => a.logLikelihood,
+    },
+    {
+      head: "… gain over the base, nats",
+      unit: NATS_GAIN,
+      base: undefined,
+      of: (a) => a.logLikelihoodGain,
+      gain: true,
+    },
+    {
+      head: "Log-likelihood of the greedy response, nats",
+      unit: NATS,
+      base: greedy.logLikelihood,
+      of: (a) => a.greedyLogLikelihood,
+    },
+    ...[...sizes]
+      .sort((a, b) => a - b)
+      .map((n): Row => ({
+        head: `Coverage at N\u00a0=\u00a0${n}, %`,
+        unit: PERCENT,
+        base: coverage?.[n],
+        of: (a) => a.coverage?.[n],
+      })),
+    { head: "Response length, tokens", unit: TOKENS, base: base.length, of: (a) => a.length },
+  ];
+}

@@ -1,0 +1,85 @@
+const brand: unique symbol = Symbol("html");
+
+/** Markup that is safe to print; only `html` and `trusted` make one, so data read from a file can never pose as it. */
+export interface Html {
+  readonly [brand]: true;
+  readonly markup: string;
+}
+
+/** What a template may hold: text (escaped), markup (kept), lists of both, and nothing. */
+export type HtmlValue = Html | string | number | undefined | false | readonly HtmlValue[];
+
+/** Markup that this library wrote itself. Never call it with text from a model, a task or a file. */
+export function trusted(markup: string): Html {
+  return { [brand]: true, markup };
+}
+
+/** Template tag: every string that is interpolated is escaped, in text and in double-quoted attributes alike. */
+export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
+  // The indentation of the source is no part of the page; values keep theirs.
+  const parts = strings.map((part) => part.replace(/\n\s*/g, "\n"));
+  let markup = parts[0] ?? "";
+  values.forEach((value, i) => (markup += render(value) + (parts[i + 1] ?? "")));
+  return trusted(markup);
+}
+
+function render(value: HtmlValue): string {
+  if (value === undefined || value === false) return "";
+  if (typeof value === "number") return String(value);
+  if (typeof value === "string") return escapeHtml(value);
+  if (isHtml(value)) return value.markup;
+  return value.map(render).join("");
+}
+
+function isHtml(value: Html | readonly HtmlValue[]): value is Html {
+  return brand in value;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+  "`": "&#96;",
+};
+
+/** Text as inert HTML, for element content and quoted attributes; unseen characters are made visible. */
+export function escapeHtml(text: string): string {
+  return visibleText(text).replace(/[&<>"'`]/g, (character) => ENTITIES[character] ?? "");
+}
+
+/**
+ * Text with every character that could act on its own made visible: control characters (terminal escapes among
+ * them) as Unicode's control pictures, bidirectional overrides and other format characters as ⟨U+202E⟩, lone
+ * surrogates as �. New lines and tabs stay. Idempotent.
+ */
+export function visibleText(text: string): string {
+  return (
+    text
+      .replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd")
+      .replace(/\r\n?/g, "\n")
+      // eslint-disable-next-line no-control-regex -- control characters are the subject here
+      .replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
+      .replace(/\u007f/g, "\u2421")
+      .replace(
+        /[\u0080-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g,
+        codePoint,
+      )
+  );
+}
+
+function codePoint(character: string): string {
+  return `⟨U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
+}
+
+/**
+ * A value as JSON that may stand inside a script element: no `<`, `>` or `&` occurs, so nothing in it can close the
+ * element, open a comment or be read as an entity. `JSON.parse` gives the value back.
+ */
+export function scriptJson(value: unknown): Html {
+  const json = JSON.stringify(value) ?? "null";
+  return trusted(
+    json.replace(/[<>&\u2028\u2029]/g, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0")),
+  );
+}

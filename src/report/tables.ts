@@ -1,0 +1,215 @@
+import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import {
+  count,
+  duration,
+  fixed,
+  inTable,
+  methodName,
+  NATS,
+  NATS_GAIN,
+  PERCENT,
+  POINTS,
+  RELATIVE,
+  sampleSizes,
+  SHARE,
+  TOKENS,
+  type Unit,
+} from "./format.js";
+import { html, type Html, type HtmlValue } from "./html.js";
+import { estimateCell, table, type DataTable } from "./table.js";
+
+/** Every figure of metrics.json as tables under disclosure widgets; what was not measured has no table. */
+export function allTables(metrics: Metrics): Html {
+  const tables: readonly (readonly [string, DataTable | undefined])[] = [
+    [
+      "Accuracy against N",
+      byN(metrics, "figure-accuracy-table", "Accuracy, %", PERCENT, (a) => a.accuracy, true),
+    ],
+    [
+      "Lift over greedy, points",
+      byN(metrics, "figure-lift-table", "Lift over greedy, points", POINTS, (a) => a.liftPoints),
+    ],
+    [
+      "Lift over greedy, relative",
+      byN(metrics, "lift-relative-table", "100·(accuracy − greedy)/greedy, %", RELATIVE, (a) => a.lift),
+    ],
+    [
+      "Log-probability of the chosen response",
+      byN(
+        metrics,
+        "figure-log-likelihood-table",
+        "Mean log π(y | x) under the base, nats",
+        NATS,
+        (a) => a.logLikelihood,
+      ),
+    ],
+    [
+      "Log-probability over greedy",
+      byN(
+        metrics,
+        "log-likelihood-lift-table",
+        "Mean log π(y | x) minus greedy’s, nats",
+        NATS_GAIN,
+        (a) => a.logLikelihoodLift,
+      ),
+    ],
+    [
+      "Response length",
+      byN(metrics, "length-table", "Mean length of the chosen response, tokens", TOKENS, (a) => a.length),
+    ],
+    ["Histogram of log-probabilities", histogramTable(metrics)],
+    ["Ordering of right and wrong", orderingTable(metrics)],
+    ["Agreement between rewards", agreementTable(metrics)],
+    ["Adaptive best-of-N", adaptiveTable(metrics)],
+    ...Object.keys(metrics.adapters).map(
+      (m) => [`${methodName(m)}: training`, trainingTable(metrics, m)] as const,
+    ),
+    ["Time by stage", secondsTable(metrics)],
+  ];
+  return html`${tables.map(
+    ([name, data]) =>
+      data !== undefined &&
+      html`<details class="figures">
+        <summary>${name}</summary>
+        ${table(data)}
+      </details>`,
+  )}`;
+}
+
+function byN(
+  metrics: Metrics,
+  id: string,
+  quantity: string,
+  unit: Unit,
+  pick: (answer: AnswerMetrics) => Estimate | undefined,
+  coverage = false,
+): DataTable | undefined {
+  const rewards = Object.entries(metrics.bestOfN).filter(([, at]) => Object.values(at).some((a) => pick(a)));
+  if (rewards.length === 0) return undefined;
+  const sizes = [...new Set(rewards.flatMap(([, at]) => sampleSizes(at)))].sort((a, b) => a - b);
+  const skyline = coverage ? metrics.coverage : undefined;
+  const cellsOf = (n: number): HtmlValue[] =>
+    rewards.map(([, at]) => {
+      const answer = at[n];
+      return estimateCell(answer && pick(answer), unit);
+    });
+  const single = (head: string, answer: AnswerMetrics): DataTable["rows"] => {
+    const estimate = pick(answer);
+    if (estimate === undefined) return [];
+    const cells = rewards.map((): HtmlValue => estimateCell(estimate, unit));
+    return [{ head, cells: skyline ? [...cells, html`<span class="none">–</span>`] : cells }];
+  };
+  return {
+    id,
+    caption: `${quantity}: best-of-N by each self-reward, the expectation over all subsets of size N of the ${count(metrics.n)} responses drawn; in brackets the 95\u00a0% interval. Greedy and one sample do not depend on the reward.`,
+    columns: ["N", ...rewards.map(([name]) => name), ...(skyline ? ["coverage"] : [])],
+    rows: [
+      ...single("greedy", metrics.greedy),
+      ...single("one sample", metrics.base),
+      ...sizes.map((n) => ({
+        head: String(n),
+        cells: [...cellsOf(n), ...(skyline ? [estimateCell(skyline[n], unit)] : [])],
+      })),
+    ],
+  };
+}
+
+function histogramTable(metrics: Metrics): DataTable {
+  const { all, correct, incorrect } = metrics.histograms;
+  const labelled = correct !== undefined && incorrect !== undefined;
+  return {
+    id: "figure-histogram-table",
+    caption: "Responses by their sequence log-probability under the base, in nats (lower edge included).",
+    columns: ["from, to", ...(labelled ? ["correct", "incorrect"] : []), "all"],
+    rows: all.counts.map((n, i) => ({
+      head: `${fixed(all.edges[i] ?? NaN, 2)}, ${fixed(all.edges[i + 1] ?? NaN, 2)}`,
+      cells: [
+        ...(labelled ? [count(correct.counts[i] ?? 0), count(incorrect.counts[i] ?? 0)] : []),
+        count(n),
+      ],
+    })),
+  };
+}
+
+function orderingTable(metrics: Metrics): DataTable | undefined {
+  const entries = Object.entries(metrics.auc ?? {});
+  if (entries.length === 0) return undefined;
+  return {
+    id: "figure-ordering-table",
+    caption:
+      "P(score of a correct response > score of an incorrect one of the same prompt), ties half; in brackets the 95\u00a0% interval.",
+    columns: ["Self-reward", "Probability"],
+    rows: entries.map(([head, estimate]) => ({ head, cells: [estimateCell(estimate, SHARE)] })),
+  };
+}
+
+function agreementTable(metrics: Metrics): DataTable | undefined {
+  const entries = Object.entries(metrics.agreement ?? {});
+  if (entries.length === 0) return undefined;
+  return {
+    id: "agreement-table",
+    caption: `Share of prompts on which two self-rewards choose the same answer among all ${count(metrics.n)} responses, %.`,
+    columns: ["Self-rewards", "Agreement"],
+    rows: entries.map(([pair, share]) => ({
+      head: pair.split("|").join(" and "),
+      cells: [inTable(share, PERCENT)],
+    })),
+  };
+}
+
+function adaptiveTable({ adaptive }: Metrics): DataTable | undefined {
+  if (adaptive === undefined) return undefined;
+  const rows: [string, HtmlValue][] = [
+    ["Mean N", fixed(adaptive.meanN, 1)],
+    ["Cap on N", count(adaptive.cap)],
+    ["Prompts that hit the cap", count(adaptive.capped)],
+    ["Mean log π(y | x), nats", estimateCell(adaptive.logLikelihood, NATS)],
+  ];
+  if (adaptive.accuracy) rows.unshift(["Accuracy, %", estimateCell(adaptive.accuracy, PERCENT)]);
+  return {
+    id: "adaptive-table",
+    caption:
+      "Adaptive best-of-N (paper, eq. 10): stops once the best response so far is likely enough; in brackets the 95\u00a0% interval.",
+    columns: ["Measure", "Value"],
+    rows: rows.map(([head, cell]) => ({ head, cells: [cell] })),
+  };
+}
+
+function trainingTable(metrics: Metrics, method: string): DataTable | undefined {
+  const adapter = metrics.adapters[method];
+  if (adapter === undefined || adapter.epochs.length === 0) return undefined;
+  const { epochs, keptEpoch } = adapter;
+  const none = html`<span class="none">–</span>`;
+  const labelled = epochs.some((e) => e.accuracy || e.coverage);
+  return {
+    id: `figure-training-${method}-table`,
+    caption: `${methodName(method)}, epoch by epoch: losses in nats per token, held-out prompts at temperature 1; in brackets the 95\u00a0% interval.`,
+    columns: [
+      "Epoch",
+      "Training loss",
+      "Validation loss",
+      ...(labelled ? ["Accuracy, %", "Coverage, %"] : []),
+      "Log-likelihood, nats",
+    ],
+    rows: epochs.map((e) => ({
+      head: `${e.epoch}${e.epoch === keptEpoch ? " (kept)" : ""}`,
+      cells: [
+        e.trainLoss === undefined ? none : fixed(e.trainLoss, 4),
+        fixed(e.validationLoss, 4),
+        ...(labelled ? [estimateCell(e.accuracy, PERCENT), estimateCell(e.coverage, PERCENT)] : []),
+        estimateCell(e.logLikelihood, NATS),
+      ],
+    })),
+  };
+}
+
+function secondsTable({ seconds }: Metrics): DataTable | undefined {
+  const entries = Object.entries(seconds);
+  if (entries.length === 0) return undefined;
+  return {
+    id: "seconds-table",
+    caption: "Wall-clock time by stage.",
+    columns: ["Stage", "Time"],
+    rows: entries.map(([head, value]) => ({ head, cells: [duration(value)] })),
+  };
+}

@@ -1,0 +1,149 @@
+import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import {
+  inTable,
+  intervalInTable,
+  methodName,
+  NATS,
+  NATS_GAIN,
+  PERCENT,
+  POINTS,
+  sampleSizes,
+  type Unit,
+} from "./format.js";
+import { visibleText } from "./html.js";
+
+const WIDTH = 100;
+const GAP = 2;
+const SHOWN_SIZES = [1, 2, 5, 10, 25, 50];
+
+type Cells = readonly string[];
+
+/**
+ * The table that a command prints at its end: greedy, one sample at temperature 1, best-of-N under every self-reward
+ * with the coverage, and each adapter, every figure with its 95 % interval. Plain text of at most 100 columns, without
+ * colours; names of models and tasks cannot smuggle in terminal escapes. Without labels the accuracies are absent and
+ * best-of-N shows log-likelihoods.
+ */
+export function terminalTable(metrics: Metrics): string {
+  const heading = `${plain(metrics.task)}, ${metrics.prompts} prompts, model ${plain(metrics.model)}, N = ${metrics.n}, temperature ${metrics.temperature}`;
+  const units = metrics.labelled
+    ? "Accuracy in %, log-likelihood under the base in nats; in brackets 95 % intervals."
+    : "Log-likelihood under the base in nats; in brackets 95 % intervals. No labels, so no accuracies.";
+  return (
+    [...wrap(heading), units, "", ...answersBlock(metrics), "", ...bestOfNBlock(metrics)].join("\n") + "\n"
+  );
+}
+
+/** Greedy, base and adapters, one a line. */
+function answersBlock(metrics: Metrics): string[] {
+  const { greedy, base, adapters, adaptive, labelled } = metrics;
+  const head = ["", ...(labelled ? ["accuracy", "greedy accuracy"] : []), "log-likelihood"];
+  const row = (
+    name: string,
+    accuracy: Estimate | undefined,
+    greedyAccuracy: Estimate | undefined,
+    ll: Estimate,
+  ): Cells => [
+    name,
+    ...(labelled ? [cell(accuracy, PERCENT), cell(greedyAccuracy, PERCENT)] : []),
+    cell(ll, NATS),
+  ];
+  const rows = [
+    row("greedy", greedy.accuracy, greedy.accuracy, greedy.logLikelihood),
+    row("one sample, temperature 1", base.accuracy, undefined, base.logLikelihood),
+    ...(adaptive
+      ? [
+          row(
+            `adaptive, mean N = ${adaptive.meanN.toFixed(1)}`,
+            adaptive.accuracy,
+            undefined,
+            adaptive.logLikelihood,
+          ),
+        ]
+      : []),
+    ...Object.entries(adapters).flatMap(([method, a]) => [
+      row(`${plain(methodName(method))} adapter, one sample`, a.accuracy, a.greedyAccuracy, a.logLikelihood),
+      [
+        "  gain over one sample",
+        ...(labelled ? [cell(a.accuracyGain, POINTS), ""] : []),
+        cell(a.logLikelihoodGain, NATS_GAIN),
+      ],
+    ]),
+  ];
+  return blocks([head, ...rows]);
+}
+
+/** Best-of-N: a line an N, a column a self-reward. */
+function bestOfNBlock(metrics: Metrics): string[] {
+  const { bestOfN, coverage, labelled } = metrics;
+  const unit = labelled ? PERCENT : NATS;
+  const pick = (answer: AnswerMetrics | undefined): Estimate | undefined =>
+    labelled ? answer?.accuracy : answer?.logLikelihood;
+  const all = [...new Set([...Object.values(bestOfN), coverage ?? {}].flatMap(sampleSizes))].sort(
+    (a, b) => a - b,
+  );
+  const sizes = all.filter((n) => SHOWN_SIZES.includes(n) || n === all.at(-1));
+  if (sizes.length === 0) return [];
+  const rewards = Object.entries(bestOfN);
+  const head = ["N", ...rewards.map(([name]) => plain(name)), ...(coverage ? ["coverage"] : [])];
+  const rows = sizes.map((n) => [
+    String(n),
+    ...rewards.map(([, byN]) => cell(pick(byN[n]), unit)),
+    ...(coverage ? [cell(coverage[n], PERCENT)] : []),
+  ]);
+  const what = labelled ? "accuracy" : "log-likelihood of the chosen response";
+  return [
+    `Best-of-N, ${what}, by self-reward${coverage ? "; coverage is the ceiling" : ""}`,
+    ...blocks([head, ...rows]),
+  ];
+}
+
+function cell(estimate: Estimate | undefined, unit: Unit): string {
+  if (estimate === undefined) return "-";
+  return `${inTable(estimate.value, unit)} ${intervalInTable(estimate, unit)}`.replaceAll("\u2212", "-");
+}
+
+/** A name as printable ASCII and Unicode text on one line. */
+function plain(name: string): string {
+  return visibleText(name).replace(/\s+/g, " ").slice(0, 60);
+}
+
+/** Rows as aligned lines; columns that do not fit go into further blocks, each with the first column again. */
+function blocks(rows: readonly Cells[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const groups: number[][] = [];
+  let used = WIDTH;
+  for (let column = 1; column < widths.length; column++) {
+    const width = (widths[column] as number) + GAP;
+    if (used + width > WIDTH) {
+      groups.push([]);
+      used = widths[0] as number;
+    }
+    groups.at(-1)?.push(column);
+    used += width;
+  }
+  return groups.flatMap((columns, i) => [
+    ...(i > 0 ? [""] : []),
+    ...rows.map((row) => line(row, columns, widths)),
+  ]);
+}
+
+function line(row: Cells, columns: readonly number[], widths: readonly number[]): string {
+  const first = (row[0] ?? "").padEnd(widths[0] as number);
+  const rest = columns.map(
+    (column) => " ".repeat(GAP) + (row[column] ?? "").padStart(widths[column] as number),
+  );
+  return (first + rest.join("")).trimEnd();
+}
+
+/** Words on lines of at most the table's width; a longer word is cut. */
+function wrap(text: string): string[] {
+  const lines: string[] = [""];
+  for (const word of text.split(" ").map((w) => w.slice(0, WIDTH))) {
+    const last = lines.at(-1) ?? "";
+    if (last === "") lines[lines.length - 1] = word;
+    else if (last.length + 1 + word.length <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
