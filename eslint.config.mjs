@@ -31,6 +31,8 @@ export default defineConfig(
       "no-undef": "off", // the compiler knows better, and knows Node's globals
       "no-restricted-syntax": ["error", noDefaultExport],
       "no-warning-comments": ["error", { terms: ["todo", "fixme", "xxx"] }],
+      // Typography in what people read: thin and non-breaking spaces.
+      "no-irregular-whitespace": ["error", { skipStrings: true, skipTemplates: true }],
       eqeqeq: ["error", "always", { null: "ignore" }],
       "@typescript-eslint/consistent-type-imports": "error",
       "@typescript-eslint/no-explicit-any": "error",

@@ -69,17 +69,25 @@ function createProgram(root) {
   const files = ["src", "test", "bench", "scripts", "models"]
     .flatMap((folder) => projectFiles(root, folder))
     .filter(isCode);
+  const options = {
+    target: ts.ScriptTarget.ES2023,
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    // Scripts import what is built; without the built files (see `hidden`) that leads to the source.
+    rootDirs: [`${root}/src`, `${root}/dist`],
+    allowJs: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: [],
+  };
+  const host = ts.createCompilerHost(options);
+  const { fileExists } = host;
+  const hidden = `${root}/dist/`;
+  host.fileExists = (path) => !path.startsWith(hidden) && fileExists(path);
   return ts.createProgram(
     files.map((path) => `${root}/${path}`),
-    {
-      target: ts.ScriptTarget.ES2023,
-      module: ts.ModuleKind.NodeNext,
-      moduleResolution: ts.ModuleResolutionKind.NodeNext,
-      allowJs: true,
-      noEmit: true,
-      skipLibCheck: true,
-      types: [],
-    },
+    options,
+    host,
   );
 }
 

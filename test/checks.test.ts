@@ -15,27 +15,43 @@ import { ROOT, fixture } from "./support/fixture.js";
 /** Every checker must be able to fail: each finds what is wrong in a small project, and nothing in its mended twin. */
 
 describe("npm run check", () => {
-  it("stops at the first step that fails, and says which and how long", () => {
+  const names = async (...commands: readonly (readonly string[])[]) => {
     const lines: string[] = [];
-    const failed = runSteps(
-      [
-        { name: "good", command: ["node", "-e", ""] },
-        { name: "bad", command: ["node", "-e", "process.exit(3)"] },
-        { name: "never", command: ["node", "-e", "process.exit(4)"] },
-      ],
-      (line) => lines.push(line),
-    );
-    expect(failed?.name).toBe("bad");
+    const steps = commands.map((command, index) => ({ name: String(index), command }));
+    const failed = await runSteps(steps, (text) => lines.push(text));
+    return { failed: failed.map(({ name }) => name), lines };
+  };
+  const good = ["node", "-e", ""];
+  const slow = ["node", "-e", "setTimeout(() => {}, 1500)"];
+  const bad = ["node", "-e", "console.log('why'); process.exit(3)"];
+
+  it("starts nothing after a step that fails, and says which, why and how long", async () => {
+    const { failed, lines } = await names(bad, slow, good);
+    expect(failed).toEqual(["0"]);
     expect(lines).toEqual([
-      expect.stringMatching(/^ok {3} +\d+\.\d s {2}good$/),
-      expect.stringMatching(/^FAIL +\d+\.\d s {2}bad$/),
+      "why",
+      expect.stringMatching(/^FAIL +\d+\.\d s {2}0$/),
+      expect.stringMatching(/^ok {3} +\d+\.\d s {2}1$/),
     ]);
-    expect(runSteps([{ name: "good", command: ["node", "-e", ""] }], () => undefined)).toBeUndefined();
+    expect((await names(good, good, good)).failed).toEqual([]);
   });
 
-  it("counts a program that is not there as a failure", () => {
-    expect(runSteps([{ name: "absent", command: ["no-such-program"] }], () => undefined)?.name).toBe(
-      "absent",
+  it("counts a program that is not there as a failure", async () => {
+    expect((await names(["no-such-program"])).failed).toEqual(["0"]);
+  });
+
+  it("ends with a code other than 0, as a program", () => {
+    const check = (...steps: readonly string[]) =>
+      spawnSync(process.execPath, [join(ROOT, "scripts/check.mjs"), ...steps], {
+        cwd: fixture({}),
+        encoding: "utf8",
+      });
+    const { status, stdout, stderr } = check("architecture");
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^FAIL +\d+\.\d s {2}architecture$/m);
+    expect(stderr).toMatch(/failed at architecture: node scripts\/architecture\.mjs/);
+    expect(check("no-such-step").stderr).toContain(
+      "There is no step no-such-step; the steps are words, lengths,",
     );
   });
 });
@@ -64,6 +80,17 @@ describe("dead exports", () => {
     expect(checkExports(root, [{ file: "src/core/helper.ts", name: "tested", reason }])).toEqual([
       expect.stringContaining("the export dead"),
     ]);
+  });
+
+  it("sees that a script uses what is built from the source", () => {
+    const root = fixture({
+      ...library,
+      "src/core/helper.ts": "export const helper = () => 1;\nexport const scripted = 2;\n",
+      "models/a.mjs": `import { scripted } from "../dist/core/helper.js";\nconsole.log(scripted);\n`,
+      "dist/core/helper.js": "export const scripted = 2;\n",
+      "dist/core/helper.d.ts": "export declare const scripted: number;\n",
+    });
+    expect(checkExports(root)).toEqual([]);
   });
 
   it("refuses a test-only entry that is used after all, has no file, or gives no reason", () => {
@@ -224,6 +251,17 @@ describe("counting tests", () => {
       passed: 3,
       failed: 2,
     });
+  });
+});
+
+describe("Python for tests", () => {
+  it("says in one sentence that there is none, whoever left a lock behind", () => {
+    const cache = fixture({ "whetstone/py.lock": "999999999" });
+    const script = join(ROOT, "scripts/python-env.mjs");
+    const env = { PATH: cache, XDG_CACHE_HOME: cache };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script], { env, encoding: "utf8" });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^Python cannot make an environment in .*whetstone\/py: .*\n$/);
   });
 });
 
