@@ -189,7 +189,6 @@ export const RULES: Readonly<Record<string, Rule>> = {
     return [mul(g!, add(s, mul(y!, sub(1, s))))];
   },
   Identity: (_, [g]) => [g],
-  Cast: ({ inputs: [x] }, [g]) => [x!.type === "float32" ? g : undefined],
   Where: ({ inputs: [condition, a, b] }, [g], needs) => [
     undefined,
     needs(1) ? unbroadcast(where(condition!, g!, 0), a!.shape) : undefined,

@@ -72,7 +72,7 @@ export function where(condition: Value, a: Operand, b: Operand): Value {
   return condition.graph.node("Where", [condition, x, y], [{ type: x.type, shape }])[0]!;
 }
 
-/** The same values in another type; differentiable between float types only. */
+/** The same values in another type; no gradient, as float32 is the only type that has one. */
 export function cast(x: Value, type: DataType): Value {
   if (x.type === type) return x;
   return x.graph.node("Cast", [x], [{ type, shape: x.shape }], {

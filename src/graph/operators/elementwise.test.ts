@@ -1,0 +1,13 @@
+import { afterAll, describe, test } from "vitest";
+import { Engine } from "../index.js";
+import { ELEMENTWISE_CASES } from "./cases.test-helper.js";
+import { checkRandomly } from "./check.test-helper.js";
+
+const engine = new Engine({ threads: 2 });
+afterAll(() => engine.dispose());
+
+describe("ONNX Runtime, the reference and finite differences agree", () => {
+  test.each(Object.entries(ELEMENTWISE_CASES))("%s", async (_, build) => {
+    await checkRandomly(engine, build);
+  });
+});

@@ -1,0 +1,13 @@
+import { afterAll, describe, test } from "vitest";
+import { Engine } from "../index.js";
+import { LINEAR_CASES } from "./cases.test-helper.js";
+import { checkRandomly } from "./check.test-helper.js";
+
+const engine = new Engine({ threads: 2 });
+afterAll(() => engine.dispose());
+
+describe("ONNX Runtime, the reference and finite differences agree", () => {
+  test.each(Object.entries(LINEAR_CASES))("%s", async (_, build) => {
+    await checkRandomly(engine, build);
+  });
+});
