@@ -81,9 +81,8 @@ function createProgram(root) {
     types: [],
   };
   const host = ts.createCompilerHost(options);
-  const { fileExists } = host;
   const hidden = `${root}/dist/`;
-  host.fileExists = (path) => !path.startsWith(hidden) && fileExists(path);
+  host.fileExists = (path) => !path.startsWith(hidden) && ts.sys.fileExists(path);
   return ts.createProgram(
     files.map((path) => `${root}/${path}`),
     options,

@@ -70,7 +70,14 @@ export function hash32(text: string): number {
  * @returns a multiple of 2^-24 in [0, 1), exact in float32.
  */
 export function tokenUniform(seed: number, promptKey: number, sampleIndex: number, position: number): number {
-  const [word] = philox4x32(position, sampleIndex, promptKey, 0x746f6b65, seed >>> 0, Math.floor(seed / 2 ** 32));
+  const [word] = philox4x32(
+    position,
+    sampleIndex,
+    promptKey,
+    0x746f6b65,
+    seed >>> 0,
+    Math.floor(seed / 2 ** 32),
+  );
   return (word >>> 8) * 2 ** -24;
 }
 
