@@ -21,6 +21,16 @@ export interface AnswerMetrics {
   readonly length: Estimate;
 }
 
+/** What is measured of choosing among N, beside what is measured of any way of answering. */
+export interface BestOfNMetrics extends AnswerMetrics {
+  /** Accuracy at the largest N minus accuracy at this N, in points: what drawing more still brings; paired. */
+  readonly accuracyToLargestN?: Estimate;
+  /** log-likelihood at the largest N minus that at this N, in nats; paired. */
+  readonly logLikelihoodToLargestN?: Estimate;
+  /** Length of the chosen response minus the mean length of all responses drawn, in tokens; paired. */
+  readonly lengthChange?: Estimate;
+}
+
 /** Counts of sequence log-probabilities in equal bins. */
 export interface Histogram {
   /** Bin edges in nats, ascending; one more than `counts`. */
@@ -53,6 +63,8 @@ export interface AdapterMetrics extends AnswerMetrics {
   readonly logLikelihoodGain: Estimate;
   /** By number of samples. */
   readonly coverage?: Readonly<Record<string, Estimate>>;
+  /** By number of samples: coverage minus the base's at the same number, in points; paired. */
+  readonly coverageChange?: Readonly<Record<string, Estimate>>;
   readonly epochs: readonly EpochMetrics[];
   readonly keptEpoch: number;
   /** Prompts and responses per prompt that the training examples were chosen from; m = n·N (paper Def. 3.2). */
@@ -71,15 +83,21 @@ export interface Metrics {
   readonly temperature: number;
   /** Whether any test prompt has a label. */
   readonly labelled: boolean;
+  /** Test prompts with a label: accuracy, coverage and AUC are measured on these. */
+  readonly labelledPrompts?: number;
   readonly greedy: AnswerMetrics;
   /** The base sampled once: the mean over all responses drawn. */
   readonly base: AnswerMetrics;
   /** By reward name, then by N: the exact expectation over all subsets of size N of the responses drawn. */
-  readonly bestOfN: Readonly<Record<string, Readonly<Record<string, AnswerMetrics>>>>;
+  readonly bestOfN: Readonly<Record<string, Readonly<Record<string, BestOfNMetrics>>>>;
   /** By N: P(any of N is correct); a skyline, never selectable. */
   readonly coverage?: Readonly<Record<string, Estimate>>;
   /** log π_base(y|x) of the responses drawn; `all` where there are no labels. Same edges. */
-  readonly histograms: { readonly correct?: Histogram; readonly incorrect?: Histogram; readonly all: Histogram };
+  readonly histograms: {
+    readonly correct?: Histogram;
+    readonly incorrect?: Histogram;
+    readonly all: Histogram;
+  };
   /** Share of prompts where two rewards choose the same answer at N = n; keyed `a|b`. */
   readonly agreement?: Readonly<Record<string, number>>;
   /** Per reward: P(score of a correct response > score of an incorrect one of the same prompt), ties half. */

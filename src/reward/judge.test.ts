@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../core/errors.js";
 import type { Policy, Prompt, ScoreRequest } from "../policy/policy.js";
-import { GRADING_TEMPLATE, judge, yesProbability, type EncodingPolicy } from "./judge.js";
+import { judge, yesProbability, type EncodingPolicy } from "./judge.js";
 import type { Pool } from "./self-reward.js";
 
 const encode = (text: string): number[] => [...new TextEncoder().encode(text)];
@@ -105,6 +105,13 @@ describe("judge", () => {
     ]);
   });
 
+  it("has a template of its own with both texts", async () => {
+    const asked: string[] = [];
+    const score = ({ text }: Prompt): Promise<number> => Promise.resolve(asked.push(text));
+    await judge({ score }).score(poolOf(["z"]));
+    expect(asked[0]).toMatch(/^Question:\ny\n\nProposed answer:\nz\n[^]*yes or no\.\nAnswer:$/);
+  });
+
   it("asks the pool's own policy when no scorer is given", async () => {
     const policy = new BytePolicy();
     const scores = await judge({ template: "{response}" }).score(poolOf(["yes ", "no ", "?"], policy));
@@ -119,6 +126,5 @@ describe("judge", () => {
   it("says what is missing", async () => {
     await expect(judge().score(poolOf(["a"]))).rejects.toBeInstanceOf(UsageError);
     expect(() => judge({ template: "no place" })).toThrow(/has no \{response\}/);
-    expect(GRADING_TEMPLATE).toContain("{response}");
   });
 });

@@ -12,7 +12,7 @@ export interface EncodingPolicy extends Policy {
 
 /** How a judge grades. */
 export interface JudgeOptions {
-  /** The grading prompt's text; `{prompt}` and `{response}` stand for the two texts. Default: `GRADING_TEMPLATE`. */
+  /** The grading prompt's text; `{prompt}` and `{response}` stand for the two texts. Default: a plain yes-or-no question. */
   readonly template?: string;
   /** P(yes) for a grading prompt. Default: `yesProbability` of the pool's policy, which must be an `EncodingPolicy`. */
   readonly score?: JudgeScore;
@@ -25,7 +25,7 @@ export interface Verdicts {
 }
 
 /** The grading prompt of a judge that is given none; ends where the verdict begins. */
-export const GRADING_TEMPLATE =
+const GRADING_TEMPLATE =
   "Question:\n{prompt}\n\nProposed answer:\n{response}\n\nIs the proposed answer correct? Answer yes or no.\nAnswer:";
 
 const VERDICTS: Verdicts = { yes: [" yes", " Yes"], no: [" no", " No"] };

@@ -72,8 +72,8 @@ describe("majorityClassProbabilities", () => {
         expect(classes.reduce((a, b) => a + b, none)).toBeCloseTo(1, 10);
       }
     }
-    // Leaving one of 1,000 out: the two classes of 400 win unless it is theirs.
-    const { classes } = majorityClassProbabilities([400, 400, 200], 0, 999);
+    // Leaving one of 100 out: the two classes of 40 win unless it is theirs.
+    const { classes } = majorityClassProbabilities([40, 40, 20], 0, 99);
     expect(classes[0]).toBeCloseTo(0.4 + 0.2 / 2, 12);
     expect(classes[2]).toBeCloseTo(0, 12);
   });

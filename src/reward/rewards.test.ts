@@ -49,16 +49,16 @@ describe("scores by hand", () => {
   });
 
   it("majority chooses an unanswered response only where there is no other", () => {
-    const { chosenProbabilities } = rewardNamed("majority");
+    const majority = rewardNamed("majority");
     // Of the three pairs, {none, none'} alone has no answer.
     const some = pool([response(0, "=4", [-1]), response(1, "none", [-1]), response(2, "none", [-2])]);
-    const [answered, first, second] = chosenProbabilities!(some, 2);
+    const [answered, first, second] = majority.chosenProbabilities!(some, 2);
     expect(answered).toBeCloseTo(2 / 3, 14);
     expect(first).toBeCloseTo(1 / 6, 14);
     expect(second).toBeCloseTo(1 / 6, 14);
     const empty = pool([response(0, "none", [-1]), response(1, "none", [-1])]);
-    expect(chosenProbabilities!(empty, 1)).toEqual([0.5, 0.5]);
-    expect(chosenProbabilities!(empty, 2)).toEqual([0.5, 0.5]);
+    expect(majority.chosenProbabilities!(empty, 1)).toEqual([0.5, 0.5]);
+    expect(majority.chosenProbabilities!(empty, 2)).toEqual([0.5, 0.5]);
   });
 
   it("self-certainty names the response that has no certainties", async () => {

@@ -1,0 +1,93 @@
+import { change, decimal, directionOf, percent, sentence } from "./findings-words.js";
+import type { AdapterMetrics, AnswerMetrics } from "./metrics.js";
+
+/** Responses that became this much shorter, or longer by the inverse, look like collapse. */
+const COLLAPSE = 0.5;
+
+/** Whether the adapter's single sample became more often right. */
+function accuracyFinding(
+  name: string,
+  adapter: AdapterMetrics,
+  base: AnswerMetrics,
+  prompts: number,
+): string[] {
+  const { accuracy, accuracyGain, liftPoints } = adapter;
+  if (!accuracy || !accuracyGain || !base.accuracy) return [];
+  const figures =
+    `sampled once it is right on ${percent(accuracy.value)} of the prompts, the base on ${percent(base.accuracy.value)} ` +
+    `(${change(accuracyGain, "points")})`;
+  const verdict = {
+    up: `${name} helped`,
+    down: `${name} hurt`,
+    unclear: `It is not clear whether ${name} helped`,
+  };
+  const found = [`${verdict[directionOf(accuracyGain, prompts)]}: ${figures}.`];
+  const greedy = directionOf(liftPoints, prompts);
+  if (liftPoints && greedy === "up")
+    found.push(`One sample from ${name} beats the base's greedy response (${change(liftPoints, "points")}).`);
+  if (liftPoints && greedy === "down") {
+    found.push(
+      `One sample from ${name} is still worse than the base's greedy response (${change(liftPoints, "points")}).`,
+    );
+  }
+  return found;
+}
+
+/** Whether it sharpened: moved its mass to what the base finds likely. */
+function sharpeningFinding(name: string, adapter: AdapterMetrics, prompts: number): string {
+  const gain = change(adapter.logLikelihoodGain, "nats");
+  switch (directionOf(adapter.logLikelihoodGain, prompts)) {
+    case "up":
+      return `${name} answers with what the base finds likelier (${gain} in log-likelihood under the base).`;
+    case "down":
+      return `${name} answers with what the base finds less likely (${gain} in log-likelihood under the base): it did not sharpen the base.`;
+    case "unclear":
+      return `${name} does not clearly change how likely its responses are under the base (${gain}).`;
+  }
+}
+
+/** What it costs: mass on one answer is mass taken from others. */
+function coverageFinding(name: string, adapter: AdapterMetrics, prompts: number): string[] {
+  const n = Math.max(0, ...Object.keys(adapter.coverageChange ?? {}).map(Number));
+  const difference = adapter.coverageChange?.[String(n)];
+  const coverage = adapter.coverage?.[String(n)];
+  if (!difference || !coverage || n < 2) return [];
+  const figures = `${percent(coverage.value - difference.value)} to ${percent(coverage.value)} (${change(difference, "points")})`;
+  switch (directionOf(difference, prompts)) {
+    case "up":
+      return [`${name} raises coverage at ${n} from ${figures}.`];
+    case "down":
+      return [`${name} pays with diversity: coverage at ${n} falls from ${figures}.`];
+    case "unclear":
+      return [`${name} does not clearly change coverage at ${n}: ${figures}.`];
+  }
+}
+
+/**
+ * What to take from one adapter: helped, hurt or unclear; whether it sharpened; what it cost in coverage; signs of collapse.
+ * @param method `sft`, say.
+ * @param base the base sampled once on the same prompts.
+ * @param prompts how many were measured, and of these how many with a label.
+ */
+export function adapterFindings(
+  method: string,
+  adapter: AdapterMetrics,
+  base: AnswerMetrics,
+  prompts: number,
+  labelledPrompts: number,
+): string[] {
+  const name = `the ${method} adapter`;
+  const [own, before] = [adapter.length.value, base.length.value];
+  const collapsed = own < COLLAPSE * before || own * COLLAPSE > before;
+  const found = [
+    ...accuracyFinding(name, adapter, base, labelledPrompts),
+    sharpeningFinding(name, adapter, prompts),
+    ...coverageFinding(name, adapter, labelledPrompts),
+    ...(collapsed
+      ? [
+          `${name} answers in ${decimal(own)} tokens where the base takes ${decimal(before)}: look at its responses for collapse.`,
+        ]
+      : []),
+  ];
+  return found.map(sentence);
+}

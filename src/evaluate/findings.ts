@@ -1,0 +1,265 @@
+import { adapterFindings } from "./findings-adapter.js";
+import {
+  change,
+  decimal,
+  directionOf,
+  FEWEST_PROMPTS,
+  percent,
+  sentence,
+  withInterval,
+} from "./findings-words.js";
+import type { BestOfNMetrics, Estimate, Metrics } from "./metrics.js";
+
+/** What the findings are read from. */
+export type FindingsInputs = Omit<Metrics, "model" | "temperature" | "histograms" | "findings" | "seconds">;
+
+type Curve = readonly (readonly [n: number, metrics: BestOfNMetrics])[];
+
+/** The share of the base's mean length below which a drift in length is not worth a sentence. */
+const LENGTH_DRIFT = 0.05;
+/** Coverage this little above greedy leaves a self-reward nothing to find. */
+const NOTHING_TO_FIND = 0.02;
+/** Choices that agree this much make the choice of reward a matter of taste. */
+const NEARLY_ALWAYS = 0.95;
+
+/** A reward's figures by N, ascending. */
+function curveOf(metrics: FindingsInputs, reward: string): Curve {
+  return Object.entries(metrics.bestOfN[reward] ?? {})
+    .map(([n, values]) => [Number(n), values] as const)
+    .sort(([a], [b]) => a - b);
+}
+
+const labelledPrompts = (metrics: FindingsInputs): number => metrics.labelledPrompts ?? metrics.prompts;
+
+function caution(metrics: FindingsInputs): string[] {
+  if (!metrics.labelled) {
+    return [
+      "No prompt has a label, so accuracy is unknown: what follows says how far the model agrees with itself, not whether it is right.",
+    ];
+  }
+  const prompts = labelledPrompts(metrics);
+  if (prompts >= FEWEST_PROMPTS) return [];
+  const count = prompts === 1 ? "1 prompt with a label was" : `${String(prompts)} prompts with a label were`;
+  return [`Only ${count} measured: too few to call any difference in accuracy clear.`];
+}
+
+/** Whether accuracy rises with N, from where it does not any more, and whether it falls. */
+function trendFinding(reward: string, curve: Curve, prompts: number): string[] {
+  const [first, last] = [curve[0], curve.at(-1)];
+  if (
+    !first ||
+    !last ||
+    first === last ||
+    !first[1].accuracy ||
+    !last[1].accuracy ||
+    !first[1].accuracyToLargestN
+  )
+    return [];
+  const span = `from ${percent(first[1].accuracy.value)} at N = ${first[0]} to ${percent(last[1].accuracy.value)} at N = ${last[0]}`;
+  const difference = change(first[1].accuracyToLargestN, "points");
+  const between = curve.slice(1, -1);
+  const peak = between
+    .filter(([, at]) => directionOf(at.accuracyToLargestN, prompts) === "down")
+    .sort(([, a], [, b]) => a.accuracyToLargestN!.value - b.accuracyToLargestN!.value)[0];
+  const after = peak
+    ? ` It is highest at N = ${peak[0]} (${percent(peak[1].accuracy!.value)}) and falls after that ` +
+      `(${change(peak[1].accuracyToLargestN!, "points")}): do not draw more than that.`
+    : "";
+  switch (directionOf(first[1].accuracyToLargestN, prompts)) {
+    case "down":
+      return [`With ${reward}, accuracy falls as N grows, ${span} (${difference}).${after}`];
+    case "unclear":
+      return [`With ${reward}, accuracy does not change clearly with N: ${span} (${difference}).${after}`];
+    case "up": {
+      if (peak) return [`With ${reward}, accuracy rises ${span} (${difference}).${after}`];
+      const rising = between.map(([, at]) => directionOf(at.accuracyToLargestN, prompts) === "up");
+      const flat = between[rising.lastIndexOf(true) + 1];
+      const end = flat
+        ? `no clear gain beyond N = ${flat[0]}`
+        : `still rising at N = ${last[0]}, so more may help`;
+      return [`With ${reward}, accuracy rises ${span} (${difference}); ${end}.`];
+    }
+  }
+}
+
+/** Best-of-N at the largest N against greedy. */
+function againstGreedy(metrics: FindingsInputs, reward: string, curve: Curve): string[] {
+  const [n, last] = curve.at(-1) ?? [];
+  if (!last?.accuracy || !last.liftPoints || !metrics.greedy.accuracy) return [];
+  const figures =
+    `${percent(last.accuracy.value)} against ${percent(metrics.greedy.accuracy.value)} ` +
+    `(${change(last.liftPoints, "points")})`;
+  switch (directionOf(last.liftPoints, labelledPrompts(metrics))) {
+    case "up":
+      return [`Best-of-${n} with ${reward} beats greedy: ${figures}.`];
+    case "down":
+      return [`Do not sharpen with ${reward} on this task: best-of-${n} is worse than greedy, ${figures}.`];
+    case "unclear":
+      return [
+        `Best-of-${n} with ${reward} is neither clearly better nor clearly worse than greedy: ${figures}.`,
+      ];
+  }
+}
+
+/** Log-likelihood's own findings, which need no labels: saturation, greedy's likelihood, preference for short responses. */
+function logLikelihoodFindings(metrics: FindingsInputs): string[] {
+  const curve = curveOf(metrics, "log-likelihood");
+  const [n, last] = curve.at(-1) ?? [];
+  if (n === undefined || !last) return [];
+  const found: string[] = [];
+  const rise = curve[0]![1].logLikelihoodToLargestN;
+  if (curve.length > 1 && rise && directionOf(rise, metrics.prompts) === "up") {
+    const enough = curve.find(([, at]) => (at.logLikelihoodToLargestN?.value ?? 0) <= rise.value / 10)!;
+    const where =
+      enough[0] === n
+        ? `it has not levelled off before N = ${n}`
+        : `nine tenths of that are there at N = ${enough[0]}`;
+    found.push(
+      `Choosing by log-likelihood raises the log-likelihood by ${change(rise, "nats")} from N = ${curve[0]![0]} to N = ${n}; ${where}.`,
+    );
+  }
+  const lift = last.logLikelihoodLift;
+  const direction = directionOf(lift, metrics.prompts);
+  if (lift && direction === "up") {
+    found.push(
+      `The likeliest of ${n} is likelier than the greedy response (${change(lift, "nats")}): sampling finds what greedy misses.`,
+    );
+  } else if (lift && direction === "down") {
+    found.push(
+      `Even the likeliest of ${n} is less likely than the greedy response (${change(lift, "nats")}): ` +
+        "for this model and task N is too small, or the temperature too high, to reach the mode by sampling.",
+    );
+  }
+  const drift = last.lengthChange;
+  if (
+    drift &&
+    directionOf(drift, metrics.prompts) === "down" &&
+    -drift.value >= LENGTH_DRIFT * metrics.base.length.value
+  ) {
+    found.push(
+      `Log-likelihood prefers short responses: at N = ${n} it chooses ${decimal(last.length.value)} tokens where the mean is ` +
+        `${decimal(metrics.base.length.value)} (${change(drift, "tokens")}). If short answers skip the reasoning, ` +
+        "length-normalized or majority is safer.",
+    );
+  }
+  return found;
+}
+
+/** What any self-reward could find at most, and what the best one does find. */
+function coverageFinding(metrics: FindingsInputs): string[] {
+  const greedy = metrics.greedy.accuracy;
+  const n = Math.max(0, ...Object.keys(metrics.coverage ?? {}).map(Number));
+  const coverage = metrics.coverage?.[String(n)];
+  if (!coverage || !greedy) return [];
+  if (coverage.value === 0) {
+    return [
+      `None of the ${n} responses to any prompt is correct: sharpening chooses among what the model already says, so it cannot help here.`,
+    ];
+  }
+  if (coverage.value - greedy.value < NOTHING_TO_FIND) {
+    return [
+      `Coverage at ${n} is ${percent(coverage.value)} and greedy is right on ${percent(greedy.value)}: there is hardly anything for a self-reward to find.`,
+    ];
+  }
+  const best = Object.entries(metrics.bestOfN)
+    .map(([reward, byN]) => [reward, byN[String(n)]?.accuracy?.value ?? -1] as const)
+    .sort(([, a], [, b]) => b - a)[0];
+  const held = `On ${percent(coverage.value)} of the prompts at least one of ${n} responses is correct`;
+  if (!best || best[1] < 0) return [`${held}; greedy is right on ${percent(greedy.value)}.`];
+  const gap = decimal(100 * (coverage.value - best[1]));
+  return [
+    `${held}; the best reward, ${best[0]}, is right on ${percent(best[1])}: ${gap} points are left for a better self-reward.`,
+  ];
+}
+
+/** Which reward tells right from wrong, and what to do about it. */
+function aucFindings(metrics: FindingsInputs): string[] {
+  const ranked = Object.entries(metrics.auc ?? {}).sort(([, a], [, b]) => b.value - a.value);
+  const [best, second] = ranked;
+  if (!best || labelledPrompts(metrics) < FEWEST_PROMPTS) return [];
+  const figure = (area: Estimate): string => `AUC ${withInterval(area)}`;
+  const found: string[] = [];
+  if (best[1].low <= 0.5) {
+    found.push(
+      ranked.length === 1
+        ? `${best[0]} does not tell right from wrong better than chance (${figure(best[1])}): do not choose by it on this task.`
+        : `No reward tells right from wrong better than chance (the best is ${best[0]}, ${figure(best[1])}): do not choose by them on this task.`,
+    );
+  } else {
+    const last = curveOf(metrics, best[0]).at(-1)?.[1];
+    const loses = directionOf(last?.liftPoints, labelledPrompts(metrics)) === "down";
+    const level =
+      second && second[1].high >= best[1].low ? `, ${second[0]} about as well (${figure(second[1])})` : "";
+    const advice = loses
+      ? "and yet choosing by it is worse than greedy"
+      : level
+        ? "either will do"
+        : "use it";
+    found.push(
+      `Of a prompt's responses ${best[0]} tells right from wrong best (${figure(best[1])})${level}: ${advice}.`,
+    );
+  }
+  for (const [reward, area] of ranked) {
+    if (area.high < 0.5)
+      found.push(
+        `${reward} ranks wrong responses above right ones (${figure(area)}): avoid it on this task.`,
+      );
+  }
+  return found;
+}
+
+/** How far the rewards choose alike; all there is to compare them by without labels. */
+function agreementFinding(metrics: FindingsInputs): string[] {
+  const ranked = Object.entries(metrics.agreement ?? {}).sort(([, a], [, b]) => b - a);
+  const [most, least] = [ranked[0], ranked.at(-1)];
+  if (!most || !least) return [];
+  const pair = ([key, share]: readonly [string, number]): string =>
+    `${key.split("|").join(" and ")} choose the same answer on ${percent(share)} of the prompts`;
+  if (least[1] >= NEARLY_ALWAYS)
+    return [
+      `${pair(least)}${most === least ? "" : ", other pairs at least as often"}: it hardly matters which is used.`,
+    ];
+  return [
+    most === least
+      ? `${pair(least)}.`
+      : `${pair(least)}, ${pair(most).replace(" choose the same answer", "")}.`,
+  ];
+}
+
+function adaptiveFinding({ adaptive, prompts }: FindingsInputs): string[] {
+  if (!adaptive) return [];
+  const drawn = `Adaptive best-of-N drew ${decimal(adaptive.meanN)} responses per prompt`;
+  if (adaptive.capped === 0) return [`${drawn}; its rule fired on every prompt.`];
+  return [
+    `${drawn}, and hit its cap of ${adaptive.cap} on ${adaptive.capped} of ${prompts} prompts before its rule fired: ` +
+      "there the paper's guarantee does not hold.",
+  ];
+}
+
+/**
+ * Plain sentences on what to take from a run: where sharpening helped, saturated or hurt, and why. A difference is called a
+ * rise, a gain or a loss only if its 95 % interval is clear of 0 and there are at least ten prompts. Without labels they speak of
+ * likelihood and agreement alone. The intervals are not corrected for how many comparisons there are.
+ */
+export function findings(metrics: FindingsInputs): readonly string[] {
+  const rewards = metrics.labelled ? Object.keys(metrics.bestOfN) : [];
+  const found = [
+    ...caution(metrics),
+    ...rewards.flatMap((reward) => {
+      const curve = curveOf(metrics, reward);
+      return [
+        ...againstGreedy(metrics, reward, curve),
+        ...trendFinding(reward, curve, labelledPrompts(metrics)),
+      ];
+    }),
+    ...aucFindings(metrics),
+    ...coverageFinding(metrics),
+    ...logLikelihoodFindings(metrics),
+    ...(metrics.labelled ? [] : agreementFinding(metrics)),
+    ...adaptiveFinding(metrics),
+    ...Object.entries(metrics.adapters).flatMap(([method, adapter]) =>
+      adapterFindings(method, adapter, metrics.base, metrics.prompts, labelledPrompts(metrics)),
+    ),
+  ];
+  return found.map(sentence);
+}

@@ -1,0 +1,158 @@
+import { DataError } from "../core/errors.js";
+import type { Prompt, Response } from "../policy/policy.js";
+import type { Task } from "../task/task.js";
+import {
+  answerMetrics,
+  byPrompt,
+  factsOf,
+  groundOf,
+  labelledOf,
+  oneEach,
+  prepareBase,
+  sampledOnce,
+} from "./answers.js";
+import type { BaseInputs, Facts } from "./answers.js";
+import { estimateDifference, estimateMean } from "./bootstrap.js";
+import { coverageByPrompt, measuredNs } from "./measure.js";
+import type { AdapterMetrics, EpochMetrics, Estimate } from "./metrics.js";
+
+/** An adapter's response, with what the *base* says of it: self-improvement is measured by the base (paper fig. 7, 8). */
+export interface AdapterResponse extends Response {
+  /** log π_base(y|x), whole sequence, temperature 1, in nats. */
+  readonly baseLogProb: number;
+}
+
+/** What one trained adapter answers to the test prompts. */
+export interface AdapterSample {
+  /** Drawn at temperature 1, at least one a prompt, in any order. */
+  readonly responses: readonly AdapterResponse[];
+  /** One a prompt, in any order. */
+  readonly greedy: readonly AdapterResponse[];
+}
+
+/** What `measureAdapter` takes: the base's pools and greedy responses, and the adapter's. */
+export interface AdapterInputs extends BaseInputs {
+  /** One; or one for each training seed, and then the intervals are over prompts and seeds. */
+  readonly runs: readonly AdapterSample[];
+  /** The numbers of samples to report coverage at; default as for `measure`, by the fewest responses of any prompt. */
+  readonly ns?: readonly number[];
+}
+
+/** What the adapter's responses tell; the rest of `AdapterMetrics` is known to who trained it. */
+export type MeasuredAdapter = Omit<
+  AdapterMetrics,
+  "epochs" | "keptEpoch" | "trainingPrompts" | "trainingSamples"
+>;
+
+/** Facts by prompt, in the order of the prompts. @throws DataError where a prompt has no response. */
+function sampledFacts(
+  task: Task,
+  prompts: readonly Prompt[],
+  responses: readonly AdapterResponse[],
+): Facts[] {
+  const map = byPrompt(responses);
+  return prompts.map((prompt) => {
+    const own = map.get(prompt.id);
+    if (own === undefined) {
+      throw new DataError(
+        `The adapter has no response to prompt "${prompt.id}": sample it on every test prompt.`,
+      );
+    }
+    return factsOf(task, prompt.id, own, (response) => response.baseLogProb);
+  });
+}
+
+const fewest = (facts: readonly Facts[]): number =>
+  Math.min(...facts.map((prompt) => prompt.logProbs.length));
+
+/** Coverage by number of samples, and its change against the base where that drew as many. */
+function coverageOf(
+  runs: readonly (readonly Facts[])[],
+  base: readonly Facts[],
+  ns: readonly number[],
+  estimates: (values: readonly (readonly number[])[], base?: readonly number[]) => Estimate,
+): Pick<MeasuredAdapter, "coverage" | "coverageChange"> {
+  const coverage: Record<string, Estimate> = {};
+  const coverageChange: Record<string, Estimate> = {};
+  for (const n of ns) {
+    const values = runs.map((facts) => coverageByPrompt(facts, n));
+    coverage[String(n)] = estimates(values);
+    if (n <= fewest(base)) coverageChange[String(n)] = estimates(values, coverageByPrompt(base, n));
+  }
+  return { coverage, coverageChange };
+}
+
+/**
+ * Measures an adapter sampled at temperature 1 on the test prompts, against the base on the same prompts (all differences
+ * paired by prompt). Without labels, accuracy, lift and coverage are absent.
+ * @throws UsageError for an N above the number of responses drawn from the adapter, or without prompts; DataError where a
+ * prompt has no response, or no greedy one, from adapter or base.
+ */
+export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
+  const { task, runs } = inputs;
+  const prompts = inputs.pools.map((pool) => pool.prompt);
+  const base = prepareBase(inputs, runs.length);
+  const { ground } = base;
+  const facts = runs.map((run) => sampledFacts(task, prompts, run.responses));
+  const ns = measuredNs(Math.min(...facts.map(fewest)), inputs.ns);
+  const sampled = facts.map(sampledOnce);
+  const greedy = runs.map((run) =>
+    sampledOnce(sampledFacts(task, prompts, oneEach(prompts, run.greedy, "greedy response of the adapter"))),
+  );
+  const own = answerMetrics(sampled, ground, base.greedy);
+  const ownGreedy = answerMetrics(greedy, ground);
+  const all = ground.resamples(ground.prompts);
+  const measured = {
+    ...own,
+    ...(ownGreedy.accuracy && { greedyAccuracy: ownGreedy.accuracy }),
+    greedyLogLikelihood: ownGreedy.logLikelihood,
+    logLikelihoodGain: estimateDifference(
+      sampled.map((run) => run.logProb),
+      base.answers.logProb,
+      all,
+    ),
+  };
+  if (ground.labelledPrompts === 0) return measured;
+  const labelled = ground.resamples(ground.labelledPrompts);
+  return {
+    ...measured,
+    accuracyGain: estimateDifference(
+      sampled.map((run) => run.correct),
+      base.answers.correct,
+      labelled,
+    ),
+    ...coverageOf(facts, base.facts, ns, (values, of) =>
+      of === undefined ? estimateMean(values, labelled) : estimateDifference(values, of, labelled),
+    ),
+  };
+}
+
+/** What `measureEpoch` takes. */
+export interface EpochInputs extends Pick<BaseInputs, "task" | "seed" | "resamples"> {
+  readonly prompts: readonly Prompt[];
+  /** Drawn at temperature 1 from the model as it is after the epoch; at least one a prompt, in any order. */
+  readonly responses: readonly AdapterResponse[];
+}
+
+/**
+ * The held-out part of one epoch's figures, for the training curve: accuracy, log-likelihood under the base, and coverage at
+ * the number of samples drawn (the fewest of any prompt).
+ * @throws DataError where a prompt has no response.
+ */
+export function measureEpoch(
+  inputs: EpochInputs,
+): Required<Pick<EpochMetrics, "logLikelihood" | "samples">> & Pick<EpochMetrics, "accuracy" | "coverage"> {
+  const { task, prompts, seed, resamples = 2000 } = inputs;
+  const facts = sampledFacts(task, prompts, inputs.responses);
+  const ground = groundOf(prompts.length, labelledOf(facts), { seed, resamples });
+  const { accuracy, logLikelihood } = answerMetrics([sampledOnce(facts)], ground);
+  const samples = fewest(facts);
+  return {
+    ...(accuracy && {
+      accuracy,
+      coverage: estimateMean(coverageByPrompt(facts, samples), ground.resamples(ground.labelledPrompts)),
+    }),
+    logLikelihood,
+    samples,
+  };
+}

@@ -1,0 +1,34 @@
+import { sequenceLogProb, type Response } from "../policy/policy.js";
+import { answerMetrics, factsOf, oneEach, prepareBase, sampledOnce } from "./answers.js";
+import type { BaseInputs } from "./answers.js";
+import type { Metrics } from "./metrics.js";
+
+/** What adaptive best-of-N did. */
+export interface AdaptiveInputs extends BaseInputs {
+  /** The response chosen for each prompt, in any order. */
+  readonly chosen: readonly Response[];
+  /** Responses drawn, by prompt. */
+  readonly drawn: readonly number[];
+  /** Prompts on which the cap was hit before the rule fired. */
+  readonly capped: number;
+  readonly cap: number;
+}
+
+/**
+ * Measures adaptive best-of-N (paper App. D, eq. 10) against the base's greedy responses.
+ * @throws UsageError without prompts; DataError where a prompt has no greedy or no chosen response.
+ */
+export function measureAdaptive(inputs: AdaptiveInputs): NonNullable<Metrics["adaptive"]> {
+  const { ground, greedy } = prepareBase(inputs);
+  const chosen = oneEach(
+    inputs.pools.map((pool) => pool.prompt),
+    inputs.chosen,
+    "adaptively chosen response",
+  ).map((response) => factsOf(inputs.task, response.promptId, [response], sequenceLogProb));
+  return {
+    ...answerMetrics([sampledOnce(chosen)], ground, greedy),
+    meanN: inputs.drawn.reduce((a, b) => a + b, 0) / inputs.drawn.length,
+    capped: inputs.capped,
+    cap: inputs.cap,
+  };
+}

@@ -1,0 +1,170 @@
+import { UsageError } from "../core/errors.js";
+import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
+import { agreement } from "./agreement.js";
+import { answerMetrics, answersOf, prepareBase } from "./answers.js";
+import type { Answers, Base, BaseInputs, Facts, Ground } from "./answers.js";
+import { rankingAuc } from "./auc.js";
+import { estimateDifference, estimateMean } from "./bootstrap.js";
+import { coverageAt } from "./coverage.js";
+import { binEdges, histogram } from "./histogram.js";
+import type { BestOfNMetrics, Estimate, Metrics } from "./metrics.js";
+import { rankWeights } from "./subsets.js";
+
+/** The N that are measured when none are asked for (the paper's figures go to 50). */
+const DEFAULT_NS: readonly number[] = [1, 2, 5, 10, 25, 50];
+
+/** What `measure` takes. */
+export interface MeasureInputs extends BaseInputs {
+  readonly rewards: readonly SelfReward[];
+  /** Default: those of `DEFAULT_NS` below the number of responses drawn, and that number itself. */
+  readonly ns?: readonly number[];
+}
+
+/** What the base's responses alone tell; the rest of `Metrics` is added by whoever ran what it describes. */
+export type MeasuredMetrics = Omit<
+  Metrics,
+  "model" | "temperature" | "adaptive" | "adapters" | "findings" | "seconds"
+>;
+
+/**
+ * The N to measure, ascending, each once.
+ * @param drawn responses drawn per prompt (the fewest of any prompt).
+ * @param ns default: those of `DEFAULT_NS` below `drawn`, and `drawn`.
+ * @throws UsageError for an N that is not a whole number from 1 to `drawn`, and for none.
+ */
+export function measuredNs(drawn: number, ns?: readonly number[]): number[] {
+  if (ns === undefined) return [...DEFAULT_NS.filter((n) => n < drawn), drawn];
+  if (ns.length === 0) throw new UsageError("No N is given to measure: name at least one, 10 for example.");
+  for (const n of ns) {
+    if (!Number.isInteger(n) || n < 1)
+      throw new UsageError(`N must be a whole number of at least 1, not ${String(n)}.`);
+    if (n > drawn) {
+      throw new UsageError(
+        `N = ${String(n)} cannot be measured with ${String(drawn)} responses per prompt: choose a smaller N, or draw more.`,
+      );
+    }
+  }
+  return [...new Set(ns)].sort((a, b) => a - b);
+}
+
+/** Coverage by prompt (labelled ones) at n. */
+export function coverageByPrompt(facts: readonly Facts[], n: number): number[] {
+  return facts.flatMap(({ correct }) =>
+    correct === undefined
+      ? []
+      : [
+          coverageAt(
+            correct.length,
+            correct.reduce((a, b) => a + b, 0),
+            n,
+          ),
+        ],
+  );
+}
+
+/** The pool with an extractor that reads every text once: majority alone asks for it again at each N. */
+function remembering(pool: Pool): Pool {
+  const known = new Map<string, string | undefined>();
+  const extract = (text: string): string | undefined => {
+    if (!known.has(text)) known.set(text, pool.extract(text));
+    return known.get(text);
+  };
+  return { ...pool, extract };
+}
+
+/** Best-of-N under one reward for every N. */
+function bestOfN(
+  reward: SelfReward,
+  pools: readonly Pool[],
+  scores: readonly (readonly number[])[],
+  base: Base,
+  ns: readonly number[],
+): Record<string, BestOfNMetrics> {
+  const { ground, facts, greedy } = base;
+  const all = ground.resamples(ground.prompts);
+  const answers = ns.map((n) =>
+    answersOf(facts, (p) => reward.chosenProbabilities?.(pools[p]!, n) ?? rankWeights(scores[p]!, n)),
+  );
+  const largest = answers.at(-1)!;
+  const measured = (own: Answers): BestOfNMetrics => ({
+    ...answerMetrics([own], ground, greedy),
+    ...(ground.labelledPrompts > 0 && {
+      accuracyToLargestN: estimateDifference(
+        largest.correct,
+        own.correct,
+        ground.resamples(ground.labelledPrompts),
+      ),
+    }),
+    logLikelihoodToLargestN: estimateDifference(largest.logProb, own.logProb, all),
+    lengthChange: estimateDifference(own.length, base.answers.length, all),
+  });
+  return Object.fromEntries(ns.map((n, i) => [String(n), measured(answers[i]!)]));
+}
+
+/** Histograms of log π_base(y|x) over all responses drawn, with the same edges. */
+function histograms(facts: readonly Facts[]): Metrics["histograms"] {
+  const values = facts.flatMap((prompt) => prompt.logProbs);
+  const edges = binEdges(values);
+  const all = histogram(values, edges);
+  const graded = (right: number): number[] =>
+    facts.flatMap(({ logProbs, correct }) => logProbs.filter((_, i) => correct?.[i] === right));
+  if (facts.every((prompt) => prompt.correct === undefined)) return { all };
+  return { correct: histogram(graded(1), edges), incorrect: histogram(graded(0), edges), all };
+}
+
+/** The mean over the prompts that have both correct and incorrect responses; undefined if none has. */
+function aucEstimate(
+  scores: readonly (readonly number[])[],
+  facts: readonly Facts[],
+  ground: Ground,
+): Estimate | undefined {
+  const values = facts.flatMap(({ correct }, p) => (correct && rankingAuc(scores[p]!, correct)) ?? []);
+  return values.length === 0 ? undefined : estimateMean(values, ground.resamples(values.length));
+}
+
+/**
+ * Measures greedy, the base sampled once, and best-of-N under every reward, exactly for each N (expectation over all
+ * subsets of the responses drawn), with 95 % bootstrap intervals over prompts. Without labels everything that needs
+ * them is absent; with some, it is measured on the prompts that have them.
+ * @throws UsageError for an N above the number of responses drawn, without prompts, or where a reward lacks what it needs;
+ * DataError where a prompt has no greedy response.
+ */
+export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
+  const { task, rewards } = inputs;
+  const base = prepareBase(inputs);
+  const { ground, facts } = base;
+  const pools = inputs.pools.map(remembering);
+  const drawn = Math.min(...pools.map((pool) => pool.responses.length));
+  const ns = measuredNs(drawn, inputs.ns);
+  const labelled = ground.labelledPrompts > 0;
+  const best: Record<string, Record<string, BestOfNMetrics>> = {};
+  const auc: Record<string, Estimate> = {};
+  const chosen = new Map<string, string[]>();
+  for (const reward of rewards) {
+    const scores: (readonly number[])[] = [];
+    for (const pool of pools) scores.push(await reward.score(pool));
+    best[reward.name] = bestOfN(reward, pools, scores, base, ns);
+    chosen.set(
+      reward.name,
+      pools.map((pool, p) => pool.responses[choose(scores[p]!)]!.text),
+    );
+    const area = aucEstimate(scores, facts, ground);
+    if (area) auc[reward.name] = area;
+  }
+  const coverage = (n: number): Estimate =>
+    estimateMean(coverageByPrompt(facts, n), ground.resamples(ground.labelledPrompts));
+  return {
+    task: task.name,
+    prompts: pools.length,
+    n: drawn,
+    labelled,
+    labelledPrompts: ground.labelledPrompts,
+    greedy: answerMetrics([base.greedy], ground),
+    base: answerMetrics([base.answers], ground, base.greedy),
+    bestOfN: best,
+    ...(labelled && { coverage: Object.fromEntries(ns.map((n) => [String(n), coverage(n)])) }),
+    histograms: histograms(facts),
+    ...(rewards.length > 1 && { agreement: agreement(chosen, (p, text) => pools[p]!.extract(text)) }),
+    ...(Object.keys(auc).length > 0 && { auc }),
+  };
+}
