@@ -301,7 +301,10 @@ export const LINEAR_CASES: Readonly<Record<string, Case>> = {
     const [inner, columns] = [draw.axis(), draw.axis()];
     const transB = draw.flag();
     const x = draw.floats([...draw.axes(1, 3), inner]);
-    return matMul(x, draw.floats(transB ? [columns, inner] : [inner, columns]), { transB });
+    return matMul(x, draw.floats(transB ? [columns, inner] : [inner, columns]), {
+      transB,
+      alpha: draw.pick([1, 0.5]),
+    });
   },
   rmsNorm: (draw) => {
     const axes = draw.axes(1, 4);
