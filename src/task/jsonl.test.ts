@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { DataError, UsageError } from "../core/errors.js";
+import { graderNamed, graderNames, isGraderName } from "./graders.js";
+import { jsonlTask, type JsonlOptions } from "./jsonl.js";
+import { taskNamed } from "./registry.js";
+import type { Task } from "./task.js";
+
+const dir = mkdtempSync(join(tmpdir(), "whetstone-jsonl-"));
+const path = join(dir, "prompts.jsonl");
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+async function taskOf(content: string | Uint8Array, options: JsonlOptions = {}): Promise<Task> {
+  writeFileSync(path, content);
+  return jsonlTask(path, options);
+}
+
+async function refusal(content: string | Uint8Array, options: JsonlOptions = {}): Promise<string> {
+  const error: unknown = await taskOf(content, options).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(DataError);
+  return (error as DataError).message.replaceAll(path, "FILE");
+}
+
+describe("a JSONL file as a task", () => {
+  it("has the prompts of each split in order, with ids from the line where there are none", async () => {
+    const task = await taskOf(
+      [
+        '{"prompt": "one", "answer": "1"}',
+        "",
+        '{"prompt": "two", "id": "b", "split": "train", "level": 3}',
+        '{"prompt": " three\\n", "id": 7}',
+        '{"prompt": "four", "split": "validation"}',
+      ].join("\n"),
+    );
+    expect(task.name).toBe("prompts.jsonl");
+    expect(task.maxTokens).toBe(512);
+    expect(task.prompts("test")).toEqual([
+      { id: "line-1", text: "one" },
+      { id: "7", text: " three\n" },
+    ]);
+    expect(task.prompts("train")).toEqual([{ id: "b", text: "two" }]);
+    expect(task.prompts("validation")).toEqual([{ id: "line-5", text: "four" }]);
+    expect(task.grade("line-1", "so\n1")).toBe(true);
+    expect(task.grade("line-1", "2")).toBe(false);
+    expect(task.grade("b", "2")).toBeUndefined();
+    expect(() => task.grade("c", "2")).toThrow(/has no prompt "c"/);
+  });
+
+  it("does not mind a byte-order mark, CRLF, blank lines and a missing last line break", async () => {
+    const plain = await taskOf('{"prompt":"a"}\n{"prompt":"ü"}\n');
+    const dressed = await taskOf('\uFEFF{"prompt":"a"}\r\n{"prompt":"ü"}');
+    expect(dressed.digest).toBe(plain.digest);
+    expect((await taskOf('\r\n  \n{"prompt":"a"}\n\n')).prompts("test")).toEqual([
+      { id: "line-3", text: "a" },
+    ]);
+  });
+
+  it("grades with the grader that is asked for", async () => {
+    const line = (answer: string | number): string => JSON.stringify({ prompt: "p", id: "p", answer });
+    const graded = async (
+      answer: string | number,
+      options: JsonlOptions,
+      text: string,
+    ): Promise<boolean | undefined> => (await taskOf(line(answer), options)).grade("p", text);
+    expect(await graded("True", {}, "Reasoning.\nTrue")).toBe(true);
+    expect(await graded("True", {}, "true")).toBe(false);
+    expect(await graded(18, { grader: "numeric" }, "The answer is $18.00.")).toBe(true);
+    expect(await graded("6 * 3 = 18\n#### 18", { grader: "numeric" }, "\\boxed{18}")).toBe(true);
+    expect(await graded("18", { grader: "numeric" }, "19")).toBe(false);
+    expect(await graded("18", { grader: "numeric" }, "I do not know")).toBe(false);
+    expect(await graded("(b)", { grader: "choice" }, "The answer is B.")).toBe(true);
+    expect(await graded("B", { grader: "choice" }, "The answer is A.")).toBe(false);
+    expect(await graded("B", { grader: "none" }, "B")).toBeUndefined();
+  });
+
+  it("puts messages into text with the chat template only", async () => {
+    const content = '{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]}';
+    const applyChatTemplate: JsonlOptions["applyChatTemplate"] = (messages) =>
+      messages.map(({ role, content }) => `<${role}>${content}`).join("") + "<assistant>";
+    expect((await taskOf(content, { applyChatTemplate })).prompts("test")[0]!.text).toBe(
+      "<system>s<user>u<assistant>",
+    );
+    await expect(taskOf(content)).rejects.toThrow(UsageError);
+    await expect(taskOf(content)).rejects.toThrow(
+      /^Line 1 of .* has "messages", but the model has no chat template/,
+    );
+  });
+
+  it("has a digest of all that fixes prompts and grades, and of nothing else", async () => {
+    const digest = async (content: string, options: JsonlOptions = {}): Promise<string> =>
+      (await taskOf(content, options)).digest;
+    const base = '{"prompt":"a","id":"x","answer":"1"}';
+    const same = await digest(base);
+    expect(await digest('{ "id":"x", "answer": 1, "prompt":"a", "note":"n" }')).toBe(same);
+    expect(await digest(base, { maxTokens: 5 })).toBe(same);
+    const others = await Promise.all(
+      [
+        '{"prompt":"b","id":"x","answer":"1"}',
+        '{"prompt":"a","id":"y","answer":"1"}',
+        '{"prompt":"a","id":"x","answer":"2"}',
+        '{"prompt":"a","id":"x"}',
+        '{"prompt":"a","id":"x","answer":"1","split":"train"}',
+      ].map((content, at) => {
+        const file = join(dir, `digest-${at}.jsonl`);
+        writeFileSync(file, content);
+        return jsonlTask(file).then((task) => task.digest);
+      }),
+    );
+    expect(new Set([same, await digest(base, { grader: "numeric" }), ...others]).size).toBe(7);
+  });
+});
+
+describe("a malformed JSONL file is refused by line", () => {
+  const ok = '{"prompt":"a"}\n';
+
+  it.each([
+    ["", /^FILE has no prompts/],
+    ["\n \n", /^FILE has no prompts/],
+    [`${ok}{"prompt": "b"`, /^Line 2 of FILE is not valid JSON \(.+\); write one JSON object a line\.$/],
+    [`${ok}["b"]`, /^Line 2 of FILE is not a JSON object with a "prompt" or "messages"\.$/],
+    [`${ok}null`, /^Line 2 of FILE is not a JSON object/],
+    [`${ok}{"promt":"b"}`, /^Line 2 of FILE has neither "prompt" nor "messages"\.$/],
+    [`${ok}{"prompt":5}`, /^Line 2 of FILE has a wrong "prompt": .*string/],
+    [`${ok}{"prompt":""}`, /^Line 2 of FILE has an empty prompt\.$/],
+    [`${ok}{"prompt":"b","messages":[{"role":"user","content":"b"}]}`, /^Line 2 of FILE has both/],
+    [`${ok}{"messages":[]}`, /^Line 2 of FILE has a wrong "messages": must hold at least one message\.$/],
+    [`${ok}{"messages":[{"role":"user"}]}`, /^Line 2 of FILE has a wrong "messages\.0\.content"/],
+    [
+      `${ok}{"prompt":"b","answer":["1"]}`,
+      /^Line 2 of FILE has a wrong "answer": must be a string or a number\.$/,
+    ],
+    [`${ok}{"prompt":"b","answer":null}`, /^Line 2 of FILE has a wrong "answer"/],
+    [
+      `${ok}{"prompt":"b","answer":" "}`,
+      /^Line 2 of FILE has the answer " ", but the grader "exact" needs text/,
+    ],
+    [`${ok}{"prompt":"b","split":"dev"}`, /^Line 2 of FILE has a wrong "split"/],
+    [`${ok}{"prompt":"b","id":1.5}`, /^Line 2 of FILE has a wrong "id"/],
+    [`${ok}{"prompt":"b","id":"a\\nb"}`, /^Line 2 of FILE has an id that is empty, longer than 200/],
+    [
+      `${ok}\n{"prompt":"b","id":"line-1"}`,
+      /^Line 3 of FILE has the id "line-1" of line 1; ids must be unique\.$/,
+    ],
+    [`${ok}{"prompt":"b\0"}`, /^Line 2 of FILE holds a NUL byte/],
+    [`${ok}\0\0\0\n`, /^Line 2 of FILE holds a NUL byte/],
+    [`${ok}{"prompt":"b\\u0000"}`, /^Line 2 of FILE has a NUL or half of a surrogate pair in its prompt/],
+    [`${ok}{"prompt":"\\ud800"}`, /^Line 2 of FILE has a NUL or half of a surrogate pair in its prompt/],
+    [`${ok}${"[".repeat(100_000)}`, /^Line 2 of FILE is not valid JSON/],
+    [
+      `${ok}{"prompt":"b","x":${"[".repeat(100_000)}${"]".repeat(100_000)}}x`,
+      /^Line 2 of FILE is not valid JSON/,
+    ],
+    [new Uint8Array([0x7b, 0xff, 0x7d]), /^Line 1 of FILE is not valid UTF-8/],
+  ])("case %#", async (content, message) => {
+    const refused = await refusal(content);
+    expect(refused).toMatch(message);
+    expect(refused).not.toContain("\n");
+    expect(refused.length).toBeLessThan(400);
+  });
+
+  it("where the grader cannot compare a label", async () => {
+    const content = '{"prompt":"a","answer":"none of these"}';
+    expect(await refusal(content, { grader: "numeric" })).toMatch(
+      /^Line 1 of FILE .* the grader "numeric" needs a number; choose/,
+    );
+    expect(await refusal(content, { grader: "choice" })).toMatch(/needs a letter from A to J/);
+  });
+
+  it("where a line is longer than 16 MB, in bounded memory", async () => {
+    writeFileSync(path, ok);
+    truncateSync(path, 200 * 2 ** 20);
+    const before = process.memoryUsage().rss;
+    await expect(jsonlTask(path)).rejects.toThrow(/^Line 2 of .* is longer than 16,777,216 bytes/);
+    expect(process.memoryUsage().rss - before).toBeLessThan(128 * 2 ** 20);
+  });
+
+  it("where there is no file", async () => {
+    await expect(jsonlTask(join(dir, "none.jsonl"))).rejects.toThrow(
+      /none.jsonl cannot be read: there is no such file/,
+    );
+    await expect(jsonlTask(dir)).rejects.toThrow(DataError);
+    await expect(taskOf(ok, { maxTokens: 0 })).rejects.toThrow(UsageError);
+  });
+});
+
+describe("taskNamed", () => {
+  it("finds built-in tasks and files, and names what there is otherwise", async () => {
+    expect((await taskNamed("game24", { orders: 2 })).prompts("train").length).toBeGreaterThan(2000);
+    writeFileSync(path, '{"prompt":"a","answer":3}');
+    expect((await taskNamed(path, { grader: "numeric" })).grade("line-1", "it is 3")).toBe(true);
+    await expect(taskNamed("game25")).rejects.toThrow(UsageError);
+    await expect(taskNamed("game25")).rejects.toThrow(
+      'There is no task "game25"; use game24, or the path of your own file',
+    );
+  });
+});
+
+describe("graders", () => {
+  it("are found by name", () => {
+    expect(graderNames).toEqual(["exact", "numeric", "choice", "none"]);
+    for (const name of graderNames) expect(graderNamed(name).name).toBe(name);
+    expect([isGraderName("numeric"), isGraderName("toString")]).toEqual([true, false]);
+  });
+});

@@ -1,0 +1,178 @@
+import { basename } from "node:path";
+import { z } from "zod";
+import { DataError, UsageError } from "../core/errors.js";
+import { sha256 } from "../core/files.js";
+import { readLines, type Line } from "../core/lines.js";
+import type { Prompt } from "../policy/policy.js";
+import { graderNamed, type Grader, type GraderName } from "./graders.js";
+import type { Split, Task } from "./task.js";
+
+/** A turn of a conversation. */
+export interface Message {
+  /** `system`, `user`, `assistant`, or what else the model's template knows. */
+  readonly role: string;
+  readonly content: string;
+}
+
+export interface JsonlOptions {
+  /** How answers are compared; default `exact`. */
+  readonly grader?: GraderName;
+  /** The longest response worth drawing, in tokens; default 512, as in the paper's experiments. */
+  readonly maxTokens?: number;
+  /** The model's chat template, for lines with `messages`: the text that the model continues. */
+  readonly applyChatTemplate?: (messages: readonly Message[]) => string;
+}
+
+const LONGEST_LINE_BYTES = 16 * 1024 * 1024;
+const LONGEST_ID = 200;
+const DEFAULT_MAX_TOKENS = 512;
+
+const row = z.object({
+  prompt: z.string().exactOptional(),
+  messages: z
+    .array(z.object({ role: z.string().min(1), content: z.string() }))
+    .min(1, "must hold at least one message")
+    .exactOptional(),
+  answer: z.union([z.string(), z.number()], "must be a string or a number").exactOptional(),
+  id: z.union([z.string(), z.int()], "must be a string or an integer").exactOptional(),
+  split: z.enum(["train", "validation", "test"]).exactOptional(),
+});
+
+type Row = z.infer<typeof row>;
+
+interface Item extends Prompt {
+  readonly split: Split;
+  /** Canonical, as the grader's extractor gives it. */
+  readonly answer?: string;
+}
+
+/**
+ * A user's own file of prompts: UTF-8, one JSON object a line, blank lines allowed.
+ *
+ * | field | |
+ * |---|---|
+ * | `prompt` | the exact text that the model continues; or |
+ * | `messages` | a conversation `[{"role": "user", "content": "…"}]`, put into text by the model's chat template |
+ * | `answer` | optional label, a string or a number; a prompt without one is not graded |
+ * | `id` | optional, unique; default `line-7` for line 7 |
+ * | `split` | optional: `train`, `validation` or `test` (default) |
+ *
+ * Other fields are ignored. Prompts keep the file's order.
+ * @throws DataError naming the file and the line for anything that is not so, for a label that the grader cannot
+ *   compare, a repeated id, a line of more than 16 MB; UsageError for `messages` without a chat template.
+ */
+export async function jsonlTask(path: string, options: JsonlOptions = {}): Promise<Task> {
+  const maxTokens = options.maxTokens ?? DEFAULT_MAX_TOKENS;
+  if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
+    throw new UsageError(`maxTokens must be an integer of at least 1, not ${maxTokens}.`);
+  }
+  const grader = graderNamed(options.grader ?? "exact");
+  const items = await readItems(path, grader, options);
+  const splits: Readonly<Record<Split, Prompt[]>> = { train: [], validation: [], test: [] };
+  for (const { id, text, split } of items.values()) splits[split].push({ id, text });
+  const fixed = [...items.values()].map(({ id, text, split, answer }) => [id, text, split, answer ?? null]);
+  return {
+    name: basename(path),
+    digest: sha256(JSON.stringify(["jsonl/1", grader.name, grader.version, fixed])),
+    maxTokens,
+    prompts: (split) => splits[split],
+    extract: grader.extract,
+    grade: (promptId, text) => {
+      const item = items.get(promptId);
+      if (item === undefined) throw new UsageError(`${path} has no prompt "${promptId}".`);
+      if (!grader.grades || item.answer === undefined) return undefined;
+      return grader.extract(text) === item.answer;
+    },
+  };
+}
+
+async function readItems(path: string, grader: Grader, options: JsonlOptions): Promise<Map<string, Item>> {
+  const items = new Map<string, Item>();
+  const lineOf = new Map<string, number>();
+  for await (const line of readLines(path, { maxBytes: LONGEST_LINE_BYTES })) {
+    if (line.text.trim() === "" && !line.text.includes("\0")) continue;
+    const where = `Line ${line.number} of ${path}`;
+    const item = toItem(parseRow(line, where), line.number, where, grader, options);
+    const earlier = lineOf.get(item.id);
+    if (earlier !== undefined) {
+      throw new DataError(`${where} has the id "${item.id}" of line ${earlier}; ids must be unique.`);
+    }
+    lineOf.set(item.id, line.number);
+    items.set(item.id, item);
+  }
+  if (items.size === 0)
+    throw new DataError(`${path} has no prompts; write one JSON object a line, such as {"prompt": "…"}.`);
+  return items;
+}
+
+function parseRow(line: Line, where: string): Row {
+  if (line.text.includes("\0")) throw new DataError(`${where} holds a NUL byte; is it a text file?`);
+  let value: unknown;
+  try {
+    value = JSON.parse(line.text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : "";
+    throw new DataError(`${where} is not valid JSON (${shorten(reason)}); write one JSON object a line.`, {
+      cause,
+    });
+  }
+  const parsed = row.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue?.path.join(".") ?? "";
+  throw new DataError(
+    field === ""
+      ? `${where} is not a JSON object with a "prompt" or "messages".`
+      : `${where} has a wrong "${field}": ${issue?.message ?? "not allowed"}.`,
+  );
+}
+
+function toItem(row: Row, number: number, where: string, grader: Grader, options: JsonlOptions): Item {
+  const id = String(row.id ?? `line-${number}`);
+  if (id === "" || id.length > LONGEST_ID || /\p{Cc}/u.test(id)) {
+    throw new DataError(
+      `${where} has an id that is empty, longer than ${LONGEST_ID} characters or not printable.`,
+    );
+  }
+  const text = promptText(row, where, options);
+  if (text === "") throw new DataError(`${where} has an empty prompt.`);
+  for (const [field, value] of [
+    ["id", id],
+    ["prompt", text],
+  ] as const) {
+    if (/[\0\p{Cs}]/u.test(value)) {
+      throw new DataError(
+        `${where} has a NUL or half of a surrogate pair in its ${field}; models cannot read either.`,
+      );
+    }
+  }
+  const item = { id, text, split: row.split ?? "test" } as const;
+  if (row.answer === undefined) return item;
+  const answer = grader.label(String(row.answer));
+  if (answer === undefined) {
+    throw new DataError(
+      `${where} has the answer ${shorten(JSON.stringify(row.answer))}, but the grader "${grader.name}" needs ${grader.expects}; ` +
+        "choose another with --grader.",
+    );
+  }
+  return { ...item, answer };
+}
+
+function promptText(row: Row, where: string, { applyChatTemplate }: JsonlOptions): string {
+  if (row.prompt !== undefined && row.messages !== undefined) {
+    throw new DataError(`${where} has both "prompt" and "messages"; keep one.`);
+  }
+  if (row.prompt !== undefined) return row.prompt;
+  if (row.messages === undefined) throw new DataError(`${where} has neither "prompt" nor "messages".`);
+  if (applyChatTemplate === undefined) {
+    throw new UsageError(
+      `${where} has "messages", but the model has no chat template to put them into text; ` +
+        'use a chat model, or write the text itself as "prompt".',
+    );
+  }
+  return applyChatTemplate(row.messages);
+}
+
+function shorten(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
+}
