@@ -1,16 +1,21 @@
 import type { RandomStream } from "../core/random.js";
 
-/** A finite distribution prepared for drawing (Walker's alias table). */
+/** A finite distribution prepared for drawing (Walker's alias table over its support). */
 export interface Categorical {
-  readonly probabilities: Float64Array;
+  /** Outcomes of positive probability, ascending. */
+  readonly support: Int32Array;
+  /** Their probabilities. */
+  readonly mass: Float64Array;
   readonly threshold: Float64Array;
   readonly alias: Int32Array;
 }
 
 /** Prepares a distribution in O(size). @param probabilities non-negative, sum 1. */
 export function categorical(probabilities: Float64Array): Categorical {
-  const size = probabilities.length;
-  const threshold = probabilities.map((p) => p * size);
+  const support = Int32Array.from(Array.from(probabilities.keys()).filter((y) => probabilities[y]! > 0));
+  const mass = Float64Array.from(support, (y) => probabilities[y]!);
+  const size = support.length;
+  const threshold = mass.map((p) => p * size);
   const alias = Int32Array.from({ length: size }, (_, i) => i);
   const small: number[] = [];
   const large: number[] = [];
@@ -23,15 +28,15 @@ export function categorical(probabilities: Float64Array): Categorical {
     if (threshold[high]! < 1) small.push(large.pop() as number);
   }
   // What is left differs from 1 by rounding only.
-  for (const i of [...small, ...large]) if (probabilities[i]! > 0) threshold[i] = 1;
-  return { probabilities, threshold, alias };
+  for (const i of [...small, ...large]) threshold[i] = 1;
+  return { support, mass, threshold, alias };
 }
 
-/** One draw in O(1). */
-export function drawOne(table: Categorical, stream: RandomStream): number {
-  const scaled = stream.next() * table.threshold.length;
+/** One draw in O(1); one uniform picks the slot and, by its fraction, the side. */
+export function drawOne({ support, threshold, alias }: Categorical, stream: RandomStream): number {
+  const scaled = stream.next() * threshold.length;
   const slot = Math.floor(scaled);
-  return stream.next() < table.threshold[slot]! ? slot : table.alias[slot]!;
+  return support[scaled - slot < threshold[slot]! ? slot : alias[slot]!]!;
 }
 
 /** log(k!) minus Stirling's approximation to it. */
@@ -99,8 +104,11 @@ export function multinomial(
   k: number,
   stream: RandomStream,
 ): (readonly [number, number])[] {
-  const { probabilities } = table;
-  if (k < 2 * probabilities.length) {
+  const { support, mass } = table;
+  if (k === 0) return [];
+  if (support.length === 1) return [[support[0]!, k]];
+  if (k === 1) return [[drawOne(table, stream), 1]];
+  if (k < 2 * support.length) {
     const counts = new Map<number, number>();
     for (let i = 0; i < k; i++) {
       const outcome = drawOne(table, stream);
@@ -110,14 +118,13 @@ export function multinomial(
   }
   const found: (readonly [number, number])[] = [];
   let left = k;
-  let mass = 1;
-  for (let outcome = 0; outcome < probabilities.length && left > 0; outcome++) {
-    const p = probabilities[outcome]!;
-    const isLast = outcome === probabilities.length - 1;
-    const count = isLast ? left : binomial(left, Math.min(1, p / mass), stream);
-    if (count > 0 && p > 0) found.push([outcome, count]);
-    if (p > 0 || isLast) left -= count;
-    mass -= p;
+  let rest = 1;
+  for (let i = 0; i < support.length && left > 0; i++) {
+    const isLast = i === support.length - 1;
+    const count = isLast ? left : binomial(left, Math.min(1, mass[i]! / rest), stream);
+    if (count > 0) found.push([support[i]!, count]);
+    left -= count;
+    rest -= mass[i]!;
   }
   return found;
 }

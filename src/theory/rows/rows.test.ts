@@ -3,10 +3,11 @@ import { lemma41 } from "./lemma-4-1.js";
 import { lemmaI1 } from "./lemma-i-1.js";
 import { propE1 } from "./prop-e-1.js";
 import { propE2 } from "./prop-e-2.js";
+import { thm31, thmD2 } from "./lower-bounds.js";
 import { prop31 } from "./prop-3-1.js";
 import { propC1 } from "./prop-c-1.js";
 
-describe.each([prop31, propC1, lemmaI1, lemma41, propE1, propE2])("$title", (row) => {
+describe.each([prop31, propC1, lemmaI1, lemma41, propE1, propE2, thm31, thmD2])("$title", (row) => {
   it("holds, and says the same for the same seed", () => {
     const result = row.run({ effort: "test", seed: 1 });
     const open = [...result.checks, ...result.fits].filter(({ holds }) => !holds);
