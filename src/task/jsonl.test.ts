@@ -191,6 +191,10 @@ describe("taskNamed", () => {
     writeFileSync(path, '{"prompt":"a","answer":3}');
     expect((await taskNamed(path, { grader: "numeric" })).grade("line-1", "it is 3")).toBe(true);
     await expect(taskNamed("game25")).rejects.toThrow(UsageError);
+    expect((await taskNamed("game24", { maxTokens: 30 })).maxTokens).toBe(30);
+    await expect(taskNamed("game24", { maxTokens: 0 })).rejects.toThrow(UsageError);
+    await expect(taskNamed("game24", { grader: "exact" })).rejects.toThrow(/has a grader of its own/);
+    await expect(taskNamed(path, { orders: 2 })).rejects.toThrow(/are for game24/);
     await expect(taskNamed("game25")).rejects.toThrow(
       'There is no task "game25"; use game24, or the path of your own file',
     );

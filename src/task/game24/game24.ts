@@ -13,6 +13,8 @@ export interface Game24Options {
    * others are random; a puzzle with equal numbers has fewer different orders, and then fewer prompts.
    */
   readonly orders?: number;
+  /** The longest response worth drawing, in tokens; default 18, right for one token per number. */
+  readonly maxTokens?: number;
 }
 
 const TARGET = 24;
@@ -31,12 +33,16 @@ const RULES = "game24/1: `a b c d = 24 :`; operations; strict three steps";
  * Prompt ids are split and rank, `test-901`; those of training puzzles also tell the order, `train-17-o0`. More `orders`
  * add prompts after the earlier ones and change none of them. Responses have 17 tokens and the end token with one token
  * per number, hence `maxTokens` 18. Sixteen puzzles (two of the test split) need fractions or negative numbers; they stay.
- * @throws UsageError unless `orders` is an integer from 1 to 24.
+ * @throws UsageError unless `orders` is an integer from 1 to 24 and `maxTokens` one of at least 1.
  */
 export function game24(options: Game24Options = {}): Task {
   const orders = options.orders ?? 1;
   if (!Number.isInteger(orders) || orders < 1 || orders > MOST_ORDERS) {
     throw new UsageError(`orders must be an integer from 1 to ${MOST_ORDERS}, not ${orders}.`);
+  }
+  const maxTokens = options.maxTokens ?? LONGEST_RESPONSE;
+  if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
+    throw new UsageError(`maxTokens must be an integer of at least 1, not ${maxTokens}.`);
   }
   const prompts: Readonly<Record<Split, readonly Prompt[]>> = {
     train: trainingPrompts(splitPuzzles("train"), orders),
@@ -51,7 +57,7 @@ export function game24(options: Game24Options = {}): Task {
   return {
     name: "game24",
     digest: sha256(JSON.stringify([RULES, prompts])),
-    maxTokens: LONGEST_RESPONSE,
+    maxTokens,
     prompts: (split) => prompts[split],
     extract: extractOperations,
     grade: (promptId, text) => {
