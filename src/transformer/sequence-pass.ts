@@ -72,7 +72,7 @@ export function trainableParameters(
 export interface SequencePass {
   /** log π of each picked token at temperature 1, [k]. */
   readonly logProbs: Value;
-  /** KL(uniform ‖ p) at each picked token without its constant: logsumexp − mean logit, [k]. */
+  /** −mean over the vocabulary of log p at each picked token, [k]: KL(uniform ‖ p) + log V. */
   readonly spread: Value;
   readonly loraInputs: readonly LoraInputs[];
 }

@@ -1,0 +1,155 @@
+import { createHash } from "node:crypto";
+import { UsageError } from "../core/errors.js";
+import { hash32 } from "../core/random.js";
+import type { EngineOptions } from "../graph/index.js";
+import type { AdapterFeeds } from "../transformer/adapter-feeds.js";
+import { loadModel, type Model } from "../transformer/model.js";
+import type { LoraAdapter } from "../transformer/peft.js";
+import { Runtime } from "../transformer/runtime.js";
+import type { Draw, DrawRequest } from "../transformer/sampler.js";
+import type { TokenPair } from "../transformer/sequence-pass.js";
+import type {
+  GreedyOptions,
+  Policy,
+  Prompt,
+  Response,
+  SampleRequest,
+  SamplingOptions,
+  ScoreRequest,
+} from "./policy.js";
+
+export interface LocalPolicyOptions extends EngineOptions {
+  /** Rows decoded at once. Default: by the model's size, from 48 to 512. */
+  readonly rows?: number;
+}
+
+/** A transformer on this machine, with or without an adapter. */
+export class LocalPolicy implements Policy {
+  private constructor(
+    readonly name: string,
+    readonly digest: string,
+    /** The model and its compiled graphs, shared with the policies made by `withAdapter`. */
+    readonly runtime: Runtime,
+    private readonly adapter: AdapterFeeds | undefined,
+    private readonly rows: number,
+    private readonly owner: boolean,
+  ) {}
+
+  /** Loads a model folder of Hugging Face layout. @throws ModelError when it is missing or malformed. */
+  static async load(folder: string, options: LocalPolicyOptions = {}): Promise<LocalPolicy> {
+    return LocalPolicy.of(await loadModel(folder), options);
+  }
+
+  /** The policy of a model that is in memory. */
+  static of(model: Model, options: LocalPolicyOptions = {}): LocalPolicy {
+    const rows = options.rows ?? Math.max(48, Math.min(512, Math.floor(65536 / model.config.hiddenSize)));
+    return new LocalPolicy(model.name, model.digest, new Runtime(model, options), undefined, rows, true);
+  }
+
+  /**
+   * The same model with an adapter; shares this policy's engine. Its `dispose()` frees the adapter alone; this policy's
+   * ends both.
+   */
+  async withAdapter(adapter: LoraAdapter, name = "adapter"): Promise<LocalPolicy> {
+    const feeds = await this.runtime.adapter(adapter);
+    const digest = createHash("sha256").update(this.digest).update(`${adapter.rank} ${adapter.alpha}`);
+    for (const [module, { a, b }] of adapter.weights) digest.update(module).update(bytes(a)).update(bytes(b));
+    return new LocalPolicy(
+      `${this.name} + ${name}`,
+      digest.digest("hex"),
+      this.runtime,
+      feeds,
+      this.rows,
+      false,
+    );
+  }
+
+  async *sample(requests: Iterable<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
+    const { abandon } = options;
+    const draws = this.runtime.draw(
+      this.drawRequests(requests, options.maxTokens),
+      {
+        temperature: options.temperature,
+        maxTokens: options.maxTokens,
+        seed: options.seed,
+        rows: this.rows,
+        signal: options.signal,
+        ...(abandon && {
+          abandon: ({ prompt, index }, length, logProb) =>
+            abandon({ promptId: prompt.id, index, length, logProb }),
+        }),
+      },
+      this.adapter,
+    );
+    for await (const drawn of draws) yield this.toResponse(drawn);
+  }
+
+  async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
+    const requests = this.drawRequests(asGreedy(prompts), maxTokens);
+    const options = { temperature: 1, maxTokens, seed: 0, greedy: true, rows: this.rows, signal };
+    for await (const drawn of this.runtime.draw(requests, options, this.adapter))
+      yield this.toResponse(drawn);
+  }
+
+  async logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]> {
+    const scored = await this.runtime.score(
+      examples.map((example) => this.pairOf(example)),
+      this.adapter,
+    );
+    return scored.map(({ logProbs }) => Float64Array.from(logProbs));
+  }
+
+  /** The token ids that a prompt and a response's ids make for scoring and training. */
+  pairOf({ prompt, tokens }: ScoreRequest): TokenPair {
+    return { prompt: this.encode(prompt, tokens.length), response: tokens };
+  }
+
+  private encode(prompt: Prompt, responseLength: number): number[] {
+    const tokens = this.runtime.model.tokenizer.encode(prompt.text, { addSpecialTokens: true });
+    if (tokens.length === 0)
+      throw new UsageError(
+        `The prompt "${prompt.id}" is empty, and the model has no start token; give it some text.`,
+      );
+    if (tokens.length + responseLength > this.runtime.maxLength) {
+      throw new UsageError(
+        `The prompt "${prompt.id}" has ${tokens.length} tokens; with ${responseLength} more it is longer than the ` +
+          `${this.runtime.maxLength} that ${this.name} can hold. Shorten it or lower --max-tokens.`,
+      );
+    }
+    return tokens;
+  }
+
+  private *drawRequests(
+    requests: Iterable<SampleRequest>,
+    maxTokens: number,
+  ): Generator<DrawRequest<SampleRequest>> {
+    let last: Prompt | undefined;
+    let tokens: readonly number[] = [];
+    for (const request of requests) {
+      // Samples of one prompt follow each other: it is tokenized once.
+      if (request.prompt !== last) {
+        tokens = this.encode(request.prompt, maxTokens);
+        last = request.prompt;
+      }
+      yield { tag: request, prompt: tokens, promptKey: hash32(request.prompt.id), index: request.index };
+    }
+  }
+
+  private toResponse({ tag, tokens, logProbs, certainties, finish }: Draw<SampleRequest>): Response {
+    const text = this.runtime.model.tokenizer.decode(finish === "stop" ? tokens.slice(0, -1) : tokens);
+    return { promptId: tag.prompt.id, index: tag.index, text, tokens, logProbs, certainties, finish };
+  }
+
+  async dispose(): Promise<void> {
+    if (this.owner) await this.runtime.dispose();
+    else await this.adapter?.dispose();
+  }
+}
+
+function* asGreedy(prompts: Iterable<Prompt>): Generator<SampleRequest> {
+  for (const prompt of prompts) yield { prompt, index: -1 };
+}
+
+function bytes(data: Float32Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

@@ -1,0 +1,51 @@
+import type { BufferFeed, Engine, ResidentBuffer, Tensor } from "../graph/index.js";
+import type { ModelConfig } from "./config.js";
+import { linearModules } from "./decoder.js";
+import type { LoraAdapter } from "./peft.js";
+
+/** An adapter's matrices resident in an engine, as feeds of the graphs that take an adapter. */
+export interface AdapterFeeds {
+  readonly targetModules: readonly string[];
+  readonly feeds: Readonly<Record<string, Tensor | BufferFeed>>;
+  dispose(): Promise<void>;
+}
+
+/** Uploads an adapter. */
+export async function adapterFeeds(engine: Engine, adapter: LoraAdapter): Promise<AdapterFeeds> {
+  const feeds: Record<string, Tensor | BufferFeed> = {
+    "lora.scaling": { type: "float32", dims: [], data: Float32Array.of(adapter.alpha / adapter.rank) },
+  };
+  const buffers: ResidentBuffer[] = [];
+  const upload = async (name: string, data: Float32Array, dims: readonly number[]): Promise<void> => {
+    const buffer = await engine.buffer("float32", data.length);
+    await buffer.write(data);
+    buffers.push(buffer);
+    feeds[name] = { buffer, dims };
+  };
+  for (const [module, { a, b, inFeatures, outFeatures }] of adapter.weights) {
+    await upload(`${module}.lora_A`, a, [adapter.rank, inFeatures]);
+    await upload(`${module}.lora_B`, b, [outFeatures, adapter.rank]);
+  }
+  const { targetModules } = adapter;
+  return {
+    targetModules,
+    feeds,
+    dispose: async () => void (await Promise.all(buffers.map((buffer) => buffer.free()))),
+  };
+}
+
+/** The adapter that changes nothing (B = 0, rank 1): with it, a session that takes adapters serves the base. */
+export function zeroAdapter(config: ModelConfig, targetModules: readonly string[]): LoraAdapter {
+  const weights = linearModules(config)
+    .filter(({ module }) => targetModules.includes(module.slice(module.lastIndexOf(".") + 1)))
+    .map(({ module, inFeatures, outFeatures }) => {
+      const pair = {
+        a: new Float32Array(inFeatures),
+        b: new Float32Array(outFeatures),
+        inFeatures,
+        outFeatures,
+      };
+      return [module, pair] as const;
+    });
+  return { rank: 1, alpha: 1, targetModules, weights: new Map(weights) };
+}

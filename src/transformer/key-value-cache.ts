@@ -1,0 +1,195 @@
+import type { BufferFeed, Engine, ResidentBuffer, Session, Store, Tensor } from "../graph/index.js";
+import type { AdapterFeeds } from "./adapter-feeds.js";
+import type { ModelConfig } from "./config.js";
+import { packSequences } from "./sequence-pass.js";
+
+/** Groups of rows that decode together; the rows of a group share a prompt. */
+export interface CacheLayout {
+  readonly groups: number;
+  readonly rows: number;
+}
+
+/** Tokens that the suffix part grows by. */
+const BLOCK = 16;
+/** Padded tokens of a prefix pass. */
+const MAX_PREFIX_TOKENS = 4096;
+const HIDDEN = -1e9;
+
+type Kind = "key" | "value";
+
+/**
+ * Keys and values of earlier tokens, in resident buffers, so that a decoding step copies nothing but the new token's.
+ * Prefix: [groups, kvHeads, p, d], one per prompt; suffix: [groups, rows, kvHeads, s, d], one per row. Both grow in
+ * blocks; what is not filled yet is hidden by masks.
+ */
+export class KeyValueCache {
+  private prefixLength = 0;
+  private suffixLength = 0;
+  private readonly prefix = new Map<string, ResidentBuffer>();
+  private readonly suffix = new Map<string, ResidentBuffer>();
+  private readonly names: readonly string[];
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly config: ModelConfig,
+    private readonly layout: CacheLayout,
+  ) {
+    const kinds: readonly Kind[] = ["key", "value"];
+    this.names = Array.from({ length: config.layers }, (_, layer) =>
+      kinds.map((kind) => `${kind}.${layer}`),
+    ).flat();
+  }
+
+  /** Computes prompts' keys and values and puts them in their groups' places. */
+  async fillPrefixes(
+    prefixes: readonly { readonly group: number; readonly tokens: readonly number[] }[],
+    session: Session,
+    adapter: AdapterFeeds | undefined,
+  ): Promise<void> {
+    const longest = Math.max(1, ...prefixes.map(({ tokens }) => tokens.length));
+    if (longest > this.prefixLength) await this.growPrefix(roundUp(longest, BLOCK));
+    // Groups that open with the same prompt share one row of the pass.
+    const distinct = new Map<string, { tokens: readonly number[]; groups: number[] }>();
+    for (const { group, tokens } of prefixes) {
+      if (tokens.length === 0) continue;
+      const key = tokens.join(",");
+      const entry = distinct.get(key) ?? { tokens, groups: [] };
+      entry.groups.push(group);
+      distinct.set(key, entry);
+    }
+    const entries = [...distinct.values()].sort((a, b) => b.tokens.length - a.tokens.length);
+    while (entries.length > 0) {
+      const count = Math.max(1, Math.floor(MAX_PREFIX_TOKENS / entries[0]!.tokens.length));
+      await this.runPrefixPass(entries.splice(0, count), session, adapter);
+    }
+  }
+
+  private async runPrefixPass(
+    entries: readonly { readonly tokens: readonly number[]; readonly groups: readonly number[] }[],
+    session: Session,
+    adapter: AdapterFeeds | undefined,
+  ): Promise<void> {
+    const { kvHeads, headDim } = this.config;
+    const { feeds } = packSequences(entries.map(({ tokens }) => ({ prompt: tokens, response: [0] })));
+    const length = feeds["ids"]!.dims[1]!;
+    const copies = Math.max(...entries.map(({ groups }) => groups.length));
+    const stores: Store[] = [];
+    for (let copy = 0; copy < copies; copy++) {
+      const to = new Int32Array(entries.length * length * kvHeads).fill(-1);
+      entries.forEach(({ tokens, groups }, row) => {
+        const group = groups[copy];
+        if (group === undefined) return;
+        for (let t = 0; t < tokens.length; t++) {
+          for (let h = 0; h < kvHeads; h++) {
+            to[(row * length + t) * kvHeads + h] = ((group * kvHeads + h) * this.prefixLength + t) * headDim;
+          }
+        }
+      });
+      for (const name of this.names)
+        stores.push({ output: name, buffer: this.prefix.get(name)!, to, length: headDim });
+    }
+    await session.run({ ...feeds, ...adapter?.feeds }, { fetch: [], stores });
+  }
+
+  private async growPrefix(length: number): Promise<void> {
+    const { kvHeads, headDim } = this.config;
+    await this.grow(this.prefix, this.layout.groups * kvHeads, this.prefixLength, length, headDim);
+    this.prefixLength = length;
+  }
+
+  /** Makes room for a step whose longest row has `steps` tokens behind it. */
+  async reserve(steps: number): Promise<void> {
+    const wanted = roundUp(steps + 1, BLOCK);
+    const { kvHeads, headDim } = this.config;
+    const { groups, rows } = this.layout;
+    if (wanted > this.suffixLength) {
+      await this.grow(this.suffix, groups * rows * kvHeads, this.suffixLength, wanted, headDim);
+      this.suffixLength = wanted;
+    }
+  }
+
+  /** Puts each layer's rows of `from` tokens into a larger buffer of rows of `to` tokens. */
+  private async grow(
+    buffers: Map<string, ResidentBuffer>,
+    count: number,
+    from: number,
+    to: number,
+    width: number,
+  ): Promise<void> {
+    const sources = Int32Array.from({ length: from === 0 ? 0 : count }, (_, i) => i * from * width);
+    const targets = Int32Array.from({ length: from === 0 ? 0 : count }, (_, i) => i * to * width);
+    for (const name of this.names) {
+      const larger = await this.engine.buffer("float32", count * to * width);
+      const old = buffers.get(name);
+      if (old) {
+        await old.copyTo(larger, sources, targets, from * width);
+        await old.free();
+      }
+      buffers.set(name, larger);
+    }
+  }
+
+  /**
+   * The caches and the masks of a step.
+   * @param prefixLengths tokens of each group's prefix. @param steps per group and row, tokens behind it; undefined: idle.
+   */
+  feeds(
+    prefixLengths: readonly number[],
+    steps: readonly (readonly (number | undefined)[])[],
+  ): Record<string, Tensor | BufferFeed> {
+    const { groups, rows } = this.layout;
+    const { kvHeads, headDim } = this.config;
+    const prefixMask = new Float32Array(groups * this.prefixLength).fill(HIDDEN);
+    const suffixMask = new Float32Array(groups * rows * this.suffixLength).fill(HIDDEN);
+    for (let g = 0; g < groups; g++) {
+      prefixMask.fill(0, g * this.prefixLength, g * this.prefixLength + Math.max(0, prefixLengths[g]!));
+      for (let r = 0; r < rows; r++) {
+        const start = (g * rows + r) * this.suffixLength;
+        suffixMask.fill(0, start, start + (steps[g]![r] ?? 0));
+      }
+    }
+    const feeds: Record<string, Tensor | BufferFeed> = {
+      prefixMask: { type: "float32", dims: [groups, 1, this.prefixLength], data: prefixMask },
+      suffixMask: { type: "float32", dims: [groups, rows, 1, 1, this.suffixLength], data: suffixMask },
+    };
+    for (const name of this.names) {
+      feeds[`prefix.${name}`] = {
+        buffer: this.prefix.get(name)!,
+        dims: [groups, kvHeads, this.prefixLength, headDim],
+      };
+      feeds[`suffix.${name}`] = {
+        buffer: this.suffix.get(name)!,
+        dims: [groups, rows, kvHeads, this.suffixLength, headDim],
+      };
+    }
+    return feeds;
+  }
+
+  /** Where a step's new keys and values go: behind each row's earlier tokens. */
+  stores(steps: readonly (readonly (number | undefined)[])[]): Store[] {
+    const { kvHeads, headDim } = this.config;
+    const { rows } = this.layout;
+    const to = new Int32Array(this.layout.groups * rows * kvHeads).fill(-1);
+    steps.forEach((group, g) =>
+      group.forEach((behind, r) => {
+        if (behind === undefined) return;
+        for (let h = 0; h < kvHeads; h++) {
+          const row = (g * rows + r) * kvHeads + h;
+          to[row] = (row * this.suffixLength + behind) * headDim;
+        }
+      }),
+    );
+    return this.names.map((name) => ({ output: name, buffer: this.suffix.get(name)!, to, length: headDim }));
+  }
+
+  async dispose(): Promise<void> {
+    const buffers = [...this.prefix.values(), ...this.suffix.values()];
+    this.prefix.clear();
+    this.suffix.clear();
+    await Promise.all(buffers.map((buffer) => buffer.free()));
+  }
+}
+
+function roundUp(value: number, block: number): number {
+  return Math.ceil(value / block) * block;
+}

@@ -1,0 +1,120 @@
+import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
+import { adapterFeeds, zeroAdapter, type AdapterFeeds } from "./adapter-feeds.js";
+import { decodeGraph, prefixGraph, scoreGraph } from "./decode-graph.js";
+import { KeyValueCache } from "./key-value-cache.js";
+import type { Model } from "./model.js";
+import type { LoraAdapter } from "./peft.js";
+import { draw, type Draw, type DrawOptions, type DrawRequest } from "./sampler.js";
+import { lengthBatches, packSequences, type TokenPair } from "./sequence-pass.js";
+
+/** The longest rotary table that is made when a model would allow for more. */
+const LONGEST = 8192;
+/** Padded tokens of a scoring pass. */
+const MAX_TOKENS_PER_PASS = 4096;
+
+/** Scores of one response: log π and KL(uniform ‖ p) of each of its tokens, at temperature 1, in nats. */
+export interface ScoredTokens {
+  readonly logProbs: Float32Array;
+  readonly certainties: Float32Array;
+}
+
+/**
+ * A model with its engine. Graphs are compiled when they are first needed, once without adapters and once for each set
+ * of target modules; that second set serves the base (B = 0) and all adapters.
+ */
+export class Runtime {
+  readonly engine: Engine;
+  /** The longest sequence, prompt and response, in tokens. */
+  readonly maxLength: number;
+  private readonly sessions = new Map<string, Promise<Session>>();
+
+  constructor(
+    readonly model: Model,
+    options: EngineOptions = {},
+  ) {
+    this.engine = new Engine(options);
+    this.maxLength = Math.min(model.config.maxPositions, LONGEST);
+  }
+
+  private session(
+    kind: string,
+    modules: readonly string[] | undefined,
+    build: () => Graph,
+  ): Promise<Session> {
+    const key = `${kind}:${modules?.join(",") ?? ""}`;
+    const known = this.sessions.get(key);
+    if (known) return known;
+    const made = this.engine.session(build());
+    this.sessions.set(key, made);
+    return made;
+  }
+
+  /** Uploads an adapter; several can be resident. */
+  adapter(adapter: LoraAdapter): Promise<AdapterFeeds> {
+    return adapterFeeds(this.engine, adapter);
+  }
+
+  /** Uploads the adapter that changes nothing. */
+  zeroAdapter(targetModules: readonly string[]): Promise<AdapterFeeds> {
+    return this.adapter(zeroAdapter(this.model.config, targetModules));
+  }
+
+  /** Draws responses; see `draw`. `adapter` absent: the base, by graphs without adapters. */
+  draw<T>(
+    requests: Iterable<DrawRequest<T>>,
+    options: DrawOptions<T>,
+    adapter?: AdapterFeeds,
+  ): AsyncGenerator<Draw<T>> {
+    const { config, weights } = this.model;
+    const graphOptions = { loraModules: adapter?.targetModules, maxLength: this.maxLength };
+    return draw(
+      {
+        decode: (plain) =>
+          this.session(plain ? "decode" : "decode at a temperature", adapter?.targetModules, () =>
+            decodeGraph(config, weights, graphOptions, plain),
+          ),
+        prefix: () =>
+          this.session("prefix", adapter?.targetModules, () => prefixGraph(config, weights, graphOptions)),
+        adapter,
+        cacheFactory: (layout) => new KeyValueCache(this.engine, config, layout),
+      },
+      config,
+      requests,
+      options,
+    );
+  }
+
+  /** Scores given responses, in the order given. */
+  async score(pairs: readonly TokenPair[], adapter?: AdapterFeeds): Promise<ScoredTokens[]> {
+    const { config, weights } = this.model;
+    const session = await this.session("score", adapter?.targetModules, () =>
+      scoreGraph(config, weights, { loraModules: adapter?.targetModules, maxLength: this.maxLength }),
+    );
+    const results: ScoredTokens[] = pairs.map(() => ({
+      logProbs: new Float32Array(),
+      certainties: new Float32Array(),
+    }));
+    const some = pairs.map((_, i) => i).filter((i) => pairs[i]!.response.length > 0);
+    for (const batch of lengthBatches(
+      some.map((i) => pairs[i]!),
+      MAX_TOKENS_PER_PASS,
+    )) {
+      const { feeds, counts } = packSequences(batch.map((i) => pairs[some[i]!]!));
+      const output = await session.run({ ...feeds, ...adapter?.feeds });
+      const logProbs = output["logProbs"]!.data as Float32Array;
+      const certainties = output["certainties"]!.data as Float32Array;
+      let at = 0;
+      batch.forEach((i, row) => {
+        const end = at + counts[row]!;
+        results[some[i]!] = { logProbs: logProbs.slice(at, end), certainties: certainties.slice(at, end) };
+        at = end;
+      });
+    }
+    return results;
+  }
+
+  /** Ends the engine and frees every session and buffer. */
+  async dispose(): Promise<void> {
+    await this.engine.dispose();
+  }
+}

@@ -1,0 +1,277 @@
+import { InterruptedError } from "../core/errors.js";
+import { tokenUniform } from "../core/random.js";
+import type { Session, Tensor } from "../graph/index.js";
+import type { ModelConfig } from "./config.js";
+import { KeyValueCache, type CacheLayout } from "./key-value-cache.js";
+import type { AdapterFeeds } from "./adapter-feeds.js";
+
+/** One response to draw. */
+export interface DrawRequest<T> {
+  /** Whatever the caller wants back with the response. */
+  readonly tag: T;
+  /** At least one token. Requests of one prompt that follow each other share its keys and values. */
+  readonly prompt: readonly number[];
+  /** Counter words that, with the seed and the position, fix every token. */
+  readonly promptKey: number;
+  readonly index: number;
+}
+
+/** A finished response. */
+export interface Draw<T> {
+  readonly tag: T;
+  /** The end token included when `finish` is `stop`. */
+  readonly tokens: readonly number[];
+  /** log π of each token at temperature 1, in nats. */
+  readonly logProbs: readonly number[];
+  /** KL(uniform ‖ p) at each token at temperature 1, in nats. */
+  readonly certainties: readonly number[];
+  readonly finish: "stop" | "length";
+}
+
+export interface DrawOptions<T> {
+  /** > 0; ignored when greedy. */
+  readonly temperature: number;
+  readonly maxTokens: number;
+  readonly seed: number;
+  readonly greedy?: boolean;
+  /** Rows decoded at once. Default 64. */
+  readonly rows?: number;
+  /** At most this many rows share one copy of a prompt's keys and values. Default 16. */
+  readonly rowsPerGroup?: number;
+  /** Asked after each token of an unfinished response; true drops it. */
+  readonly abandon?: (tag: T, length: number, logProb: number) => boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A row of the batch while it is at work on a response. */
+interface Row<T> {
+  readonly request: DrawRequest<T>;
+  readonly tokens: number[];
+  readonly logProbs: number[];
+  readonly certainties: number[];
+  logProb: number;
+}
+
+interface Group<T> {
+  prompt: readonly number[];
+  readonly rows: (Row<T> | undefined)[];
+}
+
+/**
+ * Continuous batching over prompts: g groups of r rows; a group's rows share its prompt's keys and values. A row that
+ * has finished takes the next request of the same prompt, a group whose rows have all finished takes the next prompt.
+ * What is drawn depends on (seed, prompt key, index) alone, never on what else is in the batch.
+ */
+export async function* draw<T>(
+  sessions: SamplerSessions,
+  config: ModelConfig,
+  requests: Iterable<DrawRequest<T>>,
+  options: DrawOptions<T>,
+): AsyncGenerator<Draw<T>> {
+  const queue = new RequestQueue(requests);
+  const layout = chooseLayout(queue, options);
+  if (!layout) return;
+  const batch = new Batch<T>(sessions, config, layout, options);
+  try {
+    while (await batch.admit(queue)) {
+      options.signal?.throwIfAborted();
+      yield* await batch.step();
+    }
+  } catch (error) {
+    if (options.signal?.aborted) throw new InterruptedError("Sampling was stopped.", { cause: error });
+    throw error;
+  } finally {
+    await batch.dispose();
+  }
+}
+
+/** Compiled graphs of one model, and the adapter to run them with. */
+export interface SamplerSessions {
+  /** The decoding step for temperature 1 (or greedy), and for any other. */
+  decode(plain: boolean): Promise<Session>;
+  prefix(): Promise<Session>;
+  readonly adapter: AdapterFeeds | undefined;
+  readonly cacheFactory: (layout: CacheLayout) => KeyValueCache;
+}
+
+/** Requests with a look ahead. */
+class RequestQueue<T> {
+  private readonly iterator: Iterator<DrawRequest<T>>;
+  private readonly ahead: DrawRequest<T>[] = [];
+
+  constructor(requests: Iterable<DrawRequest<T>>) {
+    this.iterator = requests[Symbol.iterator]();
+  }
+
+  peek(offset = 0): DrawRequest<T> | undefined {
+    while (this.ahead.length <= offset) {
+      const next = this.iterator.next();
+      if (next.done) return undefined;
+      this.ahead.push(next.value);
+    }
+    return this.ahead[offset];
+  }
+
+  take(): DrawRequest<T> | undefined {
+    const first = this.peek();
+    this.ahead.shift();
+    return first;
+  }
+}
+
+const samePrompt = (a: readonly number[], b: readonly number[]): boolean =>
+  a === b || (a.length === b.length && a.every((token, i) => token === b[i]));
+
+/** Groups as wide as the first prompt's run of requests, up to the limit; undefined when there is nothing to draw. */
+function chooseLayout<T>(
+  queue: RequestQueue<T>,
+  { rows = 64, rowsPerGroup = 16 }: DrawOptions<T>,
+): CacheLayout | undefined {
+  const first = queue.peek();
+  if (!first) return undefined;
+  let run = 1;
+  let total = 1;
+  for (let next = queue.peek(total); next && total < rows; next = queue.peek(total)) {
+    if (total === run && samePrompt(next.prompt, first.prompt)) run++;
+    total++;
+  }
+  const width = Math.min(run, rowsPerGroup, rows);
+  // A run that does not divide evenly is spread over its groups, so that none is left nearly empty.
+  const perGroup = Math.ceil(run / Math.ceil(run / width));
+  return { groups: Math.max(1, Math.ceil(Math.min(rows, total) / perGroup)), rows: perGroup };
+}
+
+/** The rows at work, their cache, and the step that extends each by one token. */
+class Batch<T> {
+  private readonly groups: Group<T>[];
+  private readonly cache: KeyValueCache;
+
+  constructor(
+    private readonly sessions: SamplerSessions,
+    private readonly config: ModelConfig,
+    private readonly layout: CacheLayout,
+    private readonly options: DrawOptions<T>,
+  ) {
+    this.groups = Array.from({ length: layout.groups }, () => ({
+      prompt: [],
+      rows: Array.from({ length: layout.rows }, () => undefined),
+    }));
+    this.cache = sessions.cacheFactory(layout);
+  }
+
+  /** Gives free rows their next requests. @returns whether any row is at work. */
+  async admit(queue: RequestQueue<T>): Promise<boolean> {
+    const opened: number[] = [];
+    for (let next = queue.peek(); next; next = queue.peek()) {
+      const { prompt } = next;
+      let g = this.groups.findIndex(
+        (group) => group.rows.includes(undefined) && samePrompt(group.prompt, prompt),
+      );
+      if (g < 0) {
+        g = this.groups.findIndex((group) => group.rows.every((row) => row === undefined));
+        if (g < 0) break;
+        this.groups[g]!.prompt = prompt;
+        opened.push(g);
+      }
+      const { rows } = this.groups[g]!;
+      rows[rows.indexOf(undefined)] = {
+        request: queue.take()!,
+        tokens: [],
+        logProbs: [],
+        certainties: [],
+        logProb: 0,
+      };
+    }
+    if (opened.length > 0) await this.openGroups(opened);
+    return this.groups.some((group) => group.rows.some((row) => row !== undefined));
+  }
+
+  /** Computes the keys and values of new prompts; the last token is left for the first step, which needs its output. */
+  private async openGroups(opened: readonly number[]): Promise<void> {
+    const prefixes = opened.map((group) => ({ group, tokens: this.groups[group]!.prompt.slice(0, -1) }));
+    await this.cache.fillPrefixes(prefixes, await this.sessions.prefix(), this.sessions.adapter);
+  }
+
+  /** Extends every row by one token. @returns the responses that are finished with it. */
+  async step(): Promise<Draw<T>[]> {
+    const { temperature, greedy = false } = this.options;
+    const plain = greedy || temperature === 1;
+    await this.cache.reserve(
+      Math.max(...this.groups.flatMap(({ rows }) => rows.map((row) => row?.tokens.length ?? 0))),
+    );
+    const steps = this.groups.map(({ rows }) => rows.map((row) => row?.tokens.length));
+    const session = await this.sessions.decode(plain);
+    const output = await session.run(
+      {
+        ...this.rowFeeds(),
+        ...(plain ? {} : { temperature: { type: "float32", dims: [], data: Float32Array.of(temperature) } }),
+        ...this.cache.feeds(
+          this.groups.map(({ prompt }) => prompt.length - 1),
+          steps,
+        ),
+        ...this.sessions.adapter?.feeds,
+      },
+      { fetch: ["token", "logProb", "certainty"], stores: this.cache.stores(steps) },
+    );
+    return this.advance(output);
+  }
+
+  private rowFeeds(): Record<string, Tensor> {
+    const { groups, rows } = this.layout;
+    const ids = new Int32Array(groups * rows);
+    const positions = new Int32Array(groups * rows);
+    const uniforms = new Float32Array(groups * rows);
+    this.forEachRow((row, i) => {
+      const { prompt, promptKey, index } = row.request;
+      const done = row.tokens.length;
+      ids[i] = done === 0 ? prompt[prompt.length - 1]! : row.tokens[done - 1]!;
+      positions[i] = prompt.length - 1 + done;
+      uniforms[i] = this.options.greedy ? -1 : tokenUniform(this.options.seed, promptKey, index, done);
+    });
+    const dims = [groups, rows];
+    return {
+      ids: { type: "int32", dims, data: ids },
+      positions: { type: "int32", dims, data: positions },
+      uniforms: { type: "float32", dims, data: uniforms },
+    };
+  }
+
+  private advance(output: Record<string, Tensor>): Draw<T>[] {
+    const tokens = output["token"]!.data as Int32Array;
+    const logProbs = output["logProb"]!.data as Float32Array;
+    const certainties = output["certainty"]!.data as Float32Array;
+    const finished: Draw<T>[] = [];
+    this.forEachRow((row, i, free) => {
+      const token = tokens[i]!;
+      row.tokens.push(token);
+      row.logProbs.push(logProbs[i]!);
+      row.certainties.push(certainties[i]!);
+      row.logProb += logProbs[i]!;
+      const { tag } = row.request;
+      const stop = this.config.eosTokenIds.includes(token);
+      if (stop || row.tokens.length >= this.options.maxTokens) {
+        finished.push({ ...row, tag, finish: stop ? "stop" : "length" });
+        free();
+      } else if (this.options.abandon?.(tag, row.tokens.length, row.logProb)) free();
+    });
+    return finished.map(({ tag, tokens: ids, logProbs: scores, certainties: spreads, finish }) => ({
+      tag,
+      tokens: ids,
+      logProbs: scores,
+      certainties: spreads,
+      finish,
+    }));
+  }
+
+  private forEachRow(visit: (row: Row<T>, i: number, free: () => void) => void): void {
+    this.groups.forEach(({ rows }, g) => {
+      rows.forEach((row, r) => {
+        if (row) visit(row, g * this.layout.rows + r, () => (rows[r] = undefined));
+      });
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.cache.dispose();
+  }
+}
