@@ -7,6 +7,7 @@
  * The loss on responses to the validation puzzles is logged; nothing here ever reads the test puzzles.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { randomStream } from "../../dist/core/random.js";
@@ -91,7 +92,7 @@ function validationPairs() {
   );
 }
 
-const engine = new Engine();
+const engine = new Engine({ threads: availableParallelism() });
 const weights = initialWeights();
 const trainer = await Trainer.full(engine, config, weights, { ...settings, maxTokensPerPass: 4096 });
 mkdirSync(work, { recursive: true });

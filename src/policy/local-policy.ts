@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
 import { UsageError } from "../core/errors.js";
-import { hash32 } from "../core/random.js";
+import { hash32, randomStream } from "../core/random.js";
 import type { EngineOptions } from "../graph/index.js";
 import type { AdapterFeeds } from "../transformer/adapter-feeds.js";
 import { loadModel, type Model } from "../transformer/model.js";
 import type { LoraAdapter } from "../transformer/peft.js";
 import { Runtime } from "../transformer/runtime.js";
 import type { Draw, DrawRequest } from "../transformer/sampler.js";
+import { Trainer } from "../transformer/trainer.js";
+import { newAdapter } from "../transformer/lora.js";
+import type { Training, TrainablePolicy, TrainingOptions } from "./trainable.js";
 import type { TokenPair } from "../transformer/sequence-pass.js";
 import type {
   GreedyOptions,
-  Policy,
   Prompt,
   Response,
   SampleRequest,
@@ -24,7 +26,7 @@ export interface LocalPolicyOptions extends EngineOptions {
 }
 
 /** A transformer on this machine, with or without an adapter. */
-export class LocalPolicy implements Policy {
+export class LocalPolicy implements TrainablePolicy {
   private constructor(
     readonly name: string,
     readonly digest: string,
@@ -102,6 +104,29 @@ export class LocalPolicy implements Policy {
   /** The token ids that a prompt and a response's ids make for scoring and training. */
   pairOf({ prompt, tokens }: ScoreRequest): TokenPair {
     return { prompt: this.encode(prompt, tokens.length), response: tokens };
+  }
+
+  async train({ lora, clipNorm, seed, ...optimizer }: TrainingOptions): Promise<Training> {
+    const { model, engine, maxLength } = this.runtime;
+    const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"));
+    const trainer = await Trainer.lora(engine, model.config, model.weights, adapter, {
+      ...optimizer,
+      maxLength,
+      ...(clipNorm === undefined ? {} : { clipNorm }),
+    });
+    const pairs = (examples: readonly ScoreRequest[]): TokenPair[] =>
+      examples.map((example) => this.pairOf(example));
+    return {
+      adapter,
+      get steps() {
+        return trainer.steps;
+      },
+      step: (examples, weights, learningRate) => trainer.step(pairs(examples), weights, learningRate),
+      logProb: (examples) => trainer.logProbs(pairs(examples)),
+      save: (path, metadata) => trainer.saveCheckpoint(path, metadata),
+      load: (path) => trainer.loadCheckpoint(path),
+      dispose: () => trainer.dispose(),
+    };
   }
 
   private encode(prompt: Prompt, responseLength: number): number[] {

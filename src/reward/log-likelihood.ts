@@ -1,6 +1,10 @@
-import { sequenceLogProb } from "../policy/policy.js";
+import { sequenceLogProb, type Response } from "../policy/policy.js";
 import { LOWEST_SCORE, pointwise } from "./pointwise.js";
+import { boundPruner } from "./pruning.js";
 import type { SelfReward } from "./self-reward.js";
+
+const scoreOf = (response: Response): number =>
+  response.logProbs.length === 0 ? LOWEST_SCORE : sequenceLogProb(response);
 
 /**
  * Maximum-likelihood sharpening (paper eq. 2): r_self(y|x) = log π_base(y|x) in nats, the whole sequence, at temperature 1.
@@ -10,5 +14,7 @@ export const logLikelihood: SelfReward = {
   name: "log-likelihood",
   description: "The whole response's log-probability under the base model at temperature 1.",
   needs: [],
-  score: pointwise((response) => (response.logProbs.length === 0 ? LOWEST_SCORE : sequenceLogProb(response))),
+  score: pointwise(scoreOf),
+  // Every further token can only lower the sum.
+  pruner: () => boundPruner(scoreOf, ({ logProb }) => logProb),
 };

@@ -1,5 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { majorityClassProbabilities } from "./majority-probabilities.js";
+import { majorityPruner } from "./pruning.js";
 import type { Pool, SelfReward } from "./self-reward.js";
 
 /** A pool's responses by extracted answer. */
@@ -44,6 +45,7 @@ export const majority: SelfReward = {
   name: "majority",
   description: "How many of the other responses give the same answer (self-consistency).",
   needs: [],
+  pruner: majorityPruner,
   score: (pool) => {
     const { classOf, sizes } = answerClasses(pool);
     return Promise.resolve(classOf.map((number) => (number < 0 ? 0 : sizes[number]! / classOf.length)));

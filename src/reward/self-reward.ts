@@ -1,4 +1,5 @@
 import type { Policy, Prompt, Response } from "../policy/policy.js";
+import type { Pruner, PruningContext } from "./pruning.js";
 
 /** A prompt's responses, and what a self-reward may know of them: never a label. */
 export interface Pool {
@@ -30,6 +31,8 @@ export interface SelfReward {
    * give the same quantity (evaluate/subsets).
    */
   chosenProbabilities?(pool: Pool, n: number): readonly number[];
+  /** Lossless early stopping of responses that cannot be chosen; absent where the score has no bound. */
+  pruner?(context: PruningContext): Pruner;
 }
 
 /** The chosen response's position: the highest score, the lowest position on ties (a serializable, stable rule). */

@@ -1,0 +1,71 @@
+import type { PartialResponse, Response } from "../policy/policy.js";
+
+/**
+ * Tells which unfinished responses of one prompt can no longer be chosen, whatever their remaining tokens are: lossless
+ * early stopping. Told of every finished response, in any order; asked after every token of the others.
+ */
+export interface Pruner {
+  finished(response: Response): void;
+  /** True only if the response cannot be the chosen one any more. */
+  hopeless(partial: PartialResponse): boolean;
+}
+
+/** What a pruner may know of the draw. */
+export interface PruningContext {
+  /** N: how many responses are drawn. */
+  readonly n: number;
+  readonly maxTokens: number;
+  readonly extract: (text: string) => string | undefined;
+}
+
+/**
+ * Log-probabilities are at most 0 but for rounding in float32; a response within this many nats of the bound stays.
+ */
+const ROUNDING_NATS = 1e-3;
+
+/**
+ * For a score that is at most `bound(partial)` however the response goes on: drops what cannot reach the best finished one.
+ */
+export function boundPruner(
+  score: (response: Response) => number,
+  bound: (partial: PartialResponse) => number,
+): Pruner {
+  let best = -Infinity;
+  return {
+    finished: (response) => {
+      best = Math.max(best, score(response));
+    },
+    hopeless: (partial) => bound(partial) < best - ROUNDING_NATS,
+  };
+}
+
+/**
+ * For majority: once the leading answer cannot be caught, only its earliest response is still open, since among equals the
+ * lowest index is chosen; so every later one is dropped.
+ */
+export function majorityPruner({ n, extract }: PruningContext): Pruner {
+  const counts = new Map<string, { count: number; lowest: number }>();
+  let finished = 0;
+  let lowest = Infinity;
+  const decide = (): void => {
+    const open = n - finished;
+    const ranked = [...counts.values()].sort((a, b) => b.count - a.count);
+    const leader = ranked[0];
+    const next = ranked[1]?.count ?? 0;
+    lowest = leader !== undefined && leader.count > next + open ? leader.lowest : Infinity;
+  };
+  return {
+    finished: ({ text, index }) => {
+      finished++;
+      const answer = extract(text);
+      if (answer !== undefined) {
+        const entry = counts.get(answer) ?? { count: 0, lowest: Infinity };
+        entry.count++;
+        entry.lowest = Math.min(entry.lowest, index);
+        counts.set(answer, entry);
+      }
+      decide();
+    },
+    hopeless: ({ index }) => index > lowest,
+  };
+}
