@@ -25,8 +25,10 @@ export interface LocalPolicyOptions extends EngineOptions {
   readonly rows?: number;
 }
 
-/** A transformer on this machine, with or without an adapter. */
+/** A transformer on this machine, with or without an adapter. Calls after `dispose()` throw a UsageError. */
 export class LocalPolicy implements TrainablePolicy {
+  private disposed = false;
+
   private constructor(
     readonly name: string,
     readonly digest: string,
@@ -66,7 +68,12 @@ export class LocalPolicy implements TrainablePolicy {
     );
   }
 
+  private check(): void {
+    if (this.disposed) throw new UsageError(`policy ${this.name} is used after dispose(); make a new one`);
+  }
+
   async *sample(requests: Iterable<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
+    this.check();
     const { abandon } = options;
     const draws = this.runtime.draw(
       this.drawRequests(requests, options.maxTokens),
@@ -87,6 +94,7 @@ export class LocalPolicy implements TrainablePolicy {
   }
 
   async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
+    this.check();
     const requests = this.drawRequests(asGreedy(prompts), maxTokens);
     const options = { temperature: 1, maxTokens, seed: 0, greedy: true, rows: this.rows, signal };
     for await (const drawn of this.runtime.draw(requests, options, this.adapter))
@@ -94,6 +102,7 @@ export class LocalPolicy implements TrainablePolicy {
   }
 
   async logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]> {
+    this.check();
     const scored = await this.runtime.score(
       examples.map((example) => this.pairOf(example)),
       this.adapter,
@@ -103,10 +112,11 @@ export class LocalPolicy implements TrainablePolicy {
 
   /** The token ids that a prompt and a response's ids make for scoring and training. */
   pairOf({ prompt, tokens }: ScoreRequest): TokenPair {
-    return { prompt: this.encode(prompt, tokens.length), response: tokens };
+    return { prompt: this.promptTokens(prompt, tokens.length), response: tokens };
   }
 
   async train({ lora, clipNorm, seed, ...optimizer }: TrainingOptions): Promise<Training> {
+    this.check();
     const { model, engine, maxLength } = this.runtime;
     const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"));
     const trainer = await Trainer.lora(engine, model.config, model.weights, adapter, {
@@ -129,7 +139,12 @@ export class LocalPolicy implements TrainablePolicy {
     };
   }
 
-  private encode(prompt: Prompt, responseLength: number): number[] {
+  /** The token ids of a text, without special tokens. */
+  encode(text: string): number[] {
+    return this.runtime.model.tokenizer.encode(text, { addSpecialTokens: false });
+  }
+
+  private promptTokens(prompt: Prompt, responseLength: number): number[] {
     const tokens = this.runtime.model.tokenizer.encode(prompt.text, { addSpecialTokens: true });
     if (tokens.length === 0)
       throw new UsageError(
@@ -139,6 +154,14 @@ export class LocalPolicy implements TrainablePolicy {
       throw new UsageError(
         `The prompt "${prompt.id}" has ${tokens.length} tokens; with ${responseLength} more it is longer than the ` +
           `${this.runtime.maxLength} that ${this.name} can hold. Shorten it or lower --max-tokens.`,
+      );
+    }
+    const { vocabSize } = this.runtime.model.config;
+    const unknown = tokens.find((token) => token >= vocabSize);
+    if (unknown !== undefined) {
+      throw new UsageError(
+        `The prompt "${prompt.id}" has the token ${unknown}, but ${this.name} has only ${vocabSize} of them: its ` +
+          `tokenizer knows more tokens than the model. Reword the prompt.`,
       );
     }
     return tokens;
@@ -153,7 +176,7 @@ export class LocalPolicy implements TrainablePolicy {
     for (const request of requests) {
       // Samples of one prompt follow each other: it is tokenized once.
       if (request.prompt !== last) {
-        tokens = this.encode(request.prompt, maxTokens);
+        tokens = this.promptTokens(request.prompt, maxTokens);
         last = request.prompt;
       }
       yield { tag: request, prompt: tokens, promptKey: hash32(request.prompt.id), index: request.index };
@@ -166,6 +189,8 @@ export class LocalPolicy implements TrainablePolicy {
   }
 
   async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
     if (this.owner) await this.runtime.dispose();
     else await this.adapter?.dispose();
   }
