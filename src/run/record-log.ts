@@ -1,8 +1,9 @@
 import { statSync, truncateSync } from "node:fs";
+import { dirname } from "node:path";
 import type { z } from "zod";
 import { openAppender, type Appender } from "../core/appender.js";
 import { DataError, RunError } from "../core/errors.js";
-import { errorCode, writeAtomically, writeError } from "../core/files.js";
+import { errorCode, syncFolder, writeAtomically, writeError } from "../core/files.js";
 import { readLines } from "../core/lines.js";
 
 /** What a log holds: how a record looks, and what makes it unique. */
@@ -75,7 +76,10 @@ export async function openRecordLog<T>(path: string, kind: RecordKind<T>): Promi
     end = lineEnd;
   }
   cutTornTail(path, end);
-  return new OpenRecordLog(path, kind, keys);
+  const log = new OpenRecordLog(path, kind, keys);
+  // A new file's name must survive a power loss as its records do.
+  await syncFolder(dirname(path));
+  return log;
 }
 
 /**

@@ -76,7 +76,7 @@ function lockedRun(dir: string, manifest: Manifest, lock: Lock): Run {
     if (opened === undefined) {
       createFolder(dirname(path));
       opened = openRecordLog(path, kind);
-      logs.set(path, opened as Promise<RecordLog<unknown>>);
+      logs.set(path, opened);
     }
     return opened;
   };

@@ -28,11 +28,8 @@ let loaded: readonly Puzzle[] | undefined;
 let splits: Readonly<Record<Split, readonly Puzzle[]>> | undefined;
 let heldOut: ReadonlySet<number> | undefined;
 
-/**
- * The 1,362 puzzles by rank (data/game24/puzzles.csv, read once).
- * @throws DataError if the file is missing or is not the list that the package ships.
- */
-export function puzzles(): readonly Puzzle[] {
+/** The 1,362 puzzles by rank (data/game24/puzzles.csv, read once). */
+function puzzles(): readonly Puzzle[] {
   loaded ??= readPuzzles();
   return loaded;
 }
@@ -41,6 +38,7 @@ export function puzzles(): readonly Puzzle[] {
  * The puzzles of a split; the three are disjoint as multisets and together are all of them.
  * `test`: ranks 901–1000 in order (the usual test split), then 156 others; `validation`: 100 others; `train`: the
  * remaining 1,006. All but the first hundred are in a fixed random order, so that any prefix is a fair sample of ranks.
+ * @throws DataError if data/game24/puzzles.csv is missing or is not the list that the package ships.
  */
 export function splitPuzzles(split: Split): readonly Puzzle[] {
   splits ??= makeSplits(puzzles());

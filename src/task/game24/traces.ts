@@ -9,7 +9,7 @@ import type { RandomStream } from "../../core/random.js";
 import { multisetKey } from "./puzzles.js";
 
 /** The largest result of a step in a trace. */
-export const LARGEST_VALUE = 200;
+const LARGEST_VALUE = 200;
 
 const OPERATORS = ["+", "-", "*", "/"] as const;
 
@@ -23,18 +23,10 @@ interface TraceTable {
 
 const tables = new Map<number, TraceTable>();
 
-/**
- * How many distinct traces of the numbers end in a value from `low` to `high`, inclusive.
- * @param numbers four integers in 0..200, in any order.
- */
-export function countTraces(numbers: readonly number[], low: number, high: number = low): number {
-  const [start, end] = range(traceTable(numbers), low, high);
-  return end - start;
-}
-
-/** Whether some trace of the four numbers ends in the target. */
+/** Whether some trace of the four numbers (integers in 0..200, in any order) ends in the target. */
 export function solvable(numbers: readonly number[], target: number): boolean {
-  return countTraces(numbers, target) > 0;
+  const [start, end] = range(traceTable(numbers), target, target);
+  return end > start;
 }
 
 /** All distinct traces of the four numbers that end in the target, as texts such as `13 - 9 = 4 , 10 - 4 = 6 , 4 * 6 = 24`. */
