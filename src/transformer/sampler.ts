@@ -3,6 +3,7 @@ import { tokenUniform } from "../core/random.js";
 import type { Session, Tensor } from "../graph/index.js";
 import type { ModelConfig } from "./config.js";
 import { KeyValueCache, type CacheLayout } from "./key-value-cache.js";
+import { Schedule } from "./schedule.js";
 import type { AdapterFeeds } from "./adapter-feeds.js";
 
 /** One response to draw. */
@@ -68,12 +69,14 @@ export async function* draw<T>(
   requests: Iterable<DrawRequest<T>>,
   options: DrawOptions<T>,
 ): AsyncGenerator<Draw<T>> {
-  const queue = new RequestQueue(requests);
-  const layout = chooseLayout(queue, options);
-  if (!layout) return;
-  const batch = new Batch<T>(sessions, config, layout, options);
+  const schedule = new Schedule(requests);
+  let batch: Batch<T> | undefined;
   try {
-    while (await batch.admit(queue)) {
+    const layout = chooseLayout(schedule, options);
+    if (!layout) return;
+    schedule.open(layout.groups);
+    batch = new Batch<T>(sessions, config, layout, options);
+    while (await batch.admit(schedule)) {
       options.signal?.throwIfAborted();
       yield* await batch.step();
     }
@@ -81,7 +84,8 @@ export async function* draw<T>(
     if (options.signal?.aborted) throw new InterruptedError("Sampling was stopped.", { cause: error });
     throw error;
   } finally {
-    await batch.dispose();
+    schedule.close();
+    await batch?.dispose();
   }
 }
 
@@ -94,51 +98,18 @@ export interface SamplerSessions {
   readonly cacheFactory: (layout: CacheLayout) => KeyValueCache;
 }
 
-/** Requests with a look ahead. */
-class RequestQueue<T> {
-  private readonly iterator: Iterator<DrawRequest<T>>;
-  private readonly ahead: DrawRequest<T>[] = [];
-
-  constructor(requests: Iterable<DrawRequest<T>>) {
-    this.iterator = requests[Symbol.iterator]();
-  }
-
-  peek(offset = 0): DrawRequest<T> | undefined {
-    while (this.ahead.length <= offset) {
-      const next = this.iterator.next();
-      if (next.done) return undefined;
-      this.ahead.push(next.value);
-    }
-    return this.ahead[offset];
-  }
-
-  take(): DrawRequest<T> | undefined {
-    const first = this.peek();
-    this.ahead.shift();
-    return first;
-  }
-}
-
-const samePrompt = (a: readonly number[], b: readonly number[]): boolean =>
-  a === b || (a.length === b.length && a.every((token, i) => token === b[i]));
-
-/** Groups as wide as the first prompt's run of requests, up to the limit; undefined when there is nothing to draw. */
+/**
+ * Groups as wide as the first prompt's run of requests, up to the limit; a run that does not divide evenly is spread, so that
+ * none is left nearly empty. Where responses can be dropped, narrow groups: the earlier ones decide over the later.
+ */
 function chooseLayout<T>(
-  queue: RequestQueue<T>,
-  { rows = 64, rowsPerGroup = 16 }: DrawOptions<T>,
+  schedule: Schedule<DrawRequest<T>>,
+  { rows = 64, abandon, rowsPerGroup = abandon ? 8 : 16 }: DrawOptions<T>,
 ): CacheLayout | undefined {
-  const first = queue.peek();
-  if (!first) return undefined;
-  let run = 1;
-  let total = 1;
-  for (let next = queue.peek(total); next && total < rows; next = queue.peek(total)) {
-    if (total === run && samePrompt(next.prompt, first.prompt)) run++;
-    total++;
-  }
-  const width = Math.min(run, rowsPerGroup, rows);
-  // A run that does not divide evenly is spread over its groups, so that none is left nearly empty.
-  const perGroup = Math.ceil(run / Math.ceil(run / width));
-  return { groups: Math.max(1, Math.ceil(Math.min(rows, total) / perGroup)), rows: perGroup };
+  const { run, total } = schedule.look(rows);
+  if (total === 0) return undefined;
+  const perGroup = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
+  return { groups: Math.ceil(Math.min(rows, total) / perGroup), rows: perGroup };
 }
 
 /** The rows at work, their cache, and the step that extends each by one token. */
@@ -160,30 +131,36 @@ class Batch<T> {
   }
 
   /** Gives free rows their next requests. @returns whether any row is at work. */
-  async admit(queue: RequestQueue<T>): Promise<boolean> {
+  async admit(schedule: Schedule<DrawRequest<T>>): Promise<boolean> {
     const opened: number[] = [];
-    for (let next = queue.peek(); next; next = queue.peek()) {
-      const { prompt } = next;
-      let g = this.groups.findIndex(
-        (group) => group.rows.includes(undefined) && samePrompt(group.prompt, prompt),
-      );
-      if (g < 0) {
-        g = this.groups.findIndex((group) => group.rows.every((row) => row === undefined));
-        if (g < 0) break;
-        this.groups[g]!.prompt = prompt;
-        opened.push(g);
+    let busy = false;
+    this.groups.forEach((group, g) => {
+      let working = this.fill(group, () => schedule.next(g));
+      if (!working) {
+        const prompt = schedule.reopen(g);
+        if (prompt) {
+          group.prompt = prompt;
+          opened.push(g);
+          working = this.fill(group, () => schedule.next(g));
+        }
       }
-      const { rows } = this.groups[g]!;
-      rows[rows.indexOf(undefined)] = {
-        request: queue.take()!,
-        tokens: [],
-        logProbs: [],
-        certainties: [],
-        logProb: 0,
-      };
-    }
+      busy ||= working;
+    });
     if (opened.length > 0) await this.openGroups(opened);
-    return this.groups.some((group) => group.rows.some((row) => row !== undefined));
+    return busy;
+  }
+
+  /** Puts requests on a group's free rows. @returns whether any of its rows is at work. */
+  private fill({ rows }: Group<T>, next: () => DrawRequest<T> | undefined): boolean {
+    let working = false;
+    for (let r = 0; r < rows.length; r++) {
+      if (rows[r] === undefined) {
+        const request = next();
+        if (request) rows[r] = { request, tokens: [], logProbs: [], certainties: [], logProb: 0 };
+      }
+      working ||= rows[r] !== undefined;
+    }
+    return working;
   }
 
   /** Computes the keys and values of new prompts; the last token is left for the first step, which needs its output. */
