@@ -1,5 +1,12 @@
 import { UsageError } from "../core/errors.js";
-import type { Policy, Prompt, Response, SampleRequest, SamplingOptions } from "../policy/policy.js";
+import type {
+  PartialResponse,
+  Policy,
+  Prompt,
+  Response,
+  SampleRequest,
+  SamplingOptions,
+} from "../policy/policy.js";
 import type { Pruner } from "../reward/pruning.js";
 import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
 
@@ -67,18 +74,20 @@ export async function* bestOfN(
       for (let index = 0; index < n; index++) yield { prompt, index };
     }
   }
+  const abandon = (partial: PartialResponse): boolean => {
+    const state = open.get(partial.promptId)!;
+    if (!state.pruner?.hopeless(partial)) return false;
+    state.tokens += partial.length;
+    settle(state);
+    return true;
+  };
   const samples = policy.sample(requests(), {
     temperature: options.temperature,
     maxTokens: options.maxTokens,
     seed: options.seed,
     ...(options.signal && { signal: options.signal }),
-    abandon: (partial) => {
-      const state = open.get(partial.promptId)!;
-      if (!state.pruner?.hopeless(partial)) return false;
-      state.tokens += partial.length;
-      settle(state);
-      return true;
-    },
+    // A rule that can never drop anything would only make the batch narrower.
+    ...(!keepAll && reward.pruner && { abandon }),
   });
   for await (const response of samples) {
     const state = open.get(response.promptId)!;
