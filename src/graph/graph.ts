@@ -1,5 +1,5 @@
 import { GraphError } from "../core/errors.js";
-import { formatShape, isCanonical, polynomialOf, type Dim, type Shape } from "./dim.js";
+import { addDims, formatShape, isCanonical, polynomialOf, type Dim, type Shape } from "./dim.js";
 
 export type DataType = "float32" | "int32" | "int64" | "bool";
 
@@ -77,9 +77,9 @@ export class Graph {
   input(name: string, type: DataType, shape: Shape): Value {
     const odd = shape.find((dim) => !isCanonical(dim));
     if (odd !== undefined) {
+      const remedy = typeof odd === "string" ? `write "${addDims(odd)}"` : "use a whole number or a name";
       throw new GraphError(
-        `The input "${name}" of shape ${formatShape(shape)} has the dimension "${odd}": use a whole number, or names ` +
-          `joined by * and + as sizes are printed in messages.`,
+        `The input "${name}" of shape ${formatShape(shape)} has the dimension "${odd}": ${remedy}.`,
       );
     }
     const value = this.register(name, type, shape);

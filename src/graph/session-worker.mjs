@@ -31,6 +31,8 @@ const handlers = {
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: "all",
+        // Its errors are thrown to the caller; it would print them to stderr as well.
+        logSeverityLevel: 4,
         externalData: external,
         extra: { session: settings },
       }),

@@ -134,7 +134,7 @@ function checkFeed(
   }
   shape.forEach((dim, i) => {
     const size = feed.dims[i]!;
-    if (size !== (sizes.get(`${dim}`) ?? evaluateDim(dim, sizes) ?? size)) complain();
+    if (size !== (evaluateDim(dim, sizes) ?? size)) complain();
   });
   const count = feed.dims.reduce((product, dim) => product * dim, 1);
   const available = "buffer" in feed ? feed.buffer.length : feed.data.length;
