@@ -3,6 +3,7 @@ import type { ModelConfig } from "./config.js";
 import {
   cachedAttention,
   causalAttention,
+  causalMask,
   decoder,
   head,
   plainLinear,
@@ -69,8 +70,8 @@ export function decodeGraph(
 }
 
 /**
- * The keys and values of whole prompts. Inputs `ids` int32 [b, t] (right-padded), `positions` int64 [1, t], `mask`
- * [t, t]; outputs `key.L`, `value.L` [b, t, kvHeads·d].
+ * The keys and values of whole prompts. Inputs `ids` int32 [b, t] (right-padded), `positions` int64 [1, t]; outputs
+ * `key.L`, `value.L` [b, t, kvHeads·d].
  */
 export function prefixGraph(
   config: ModelConfig,
@@ -80,10 +81,9 @@ export function prefixGraph(
   const graph = new Graph();
   const ids = graph.input("ids", "int32", ["b", "t"]);
   const positions = graph.input("positions", "int64", [1, "t"]);
-  const mask = graph.input("mask", "float32", ["t", "t"]);
   const parameter = frozenParameters(graph, weights);
   const fresh: [Value, Value][] = [];
-  const causal = causalAttention(config, mask);
+  const causal = causalAttention(config, causalMask(graph, positions));
   decoder(config, {
     ids,
     positions: expand(positions, ["b", "t"]),

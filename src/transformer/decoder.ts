@@ -2,6 +2,7 @@ import {
   add,
   concat,
   gather,
+  lessOrEqual,
   matMul,
   mul,
   reshape,
@@ -11,6 +12,7 @@ import {
   softmax,
   split,
   transpose,
+  where,
   type Graph,
   type Value,
 } from "../graph/index.js";
@@ -125,11 +127,20 @@ export function head(config: ModelConfig, hidden: Value, parameter: Parameter): 
   return matMul(hidden, parameter(name), { transB: true });
 }
 
+/** Added to a score that may not be seen: its weight underflows to exactly 0. */
+export const HIDDEN = -1e9;
+
+/** The mask of causal attention, [t, t], from positions int64 [1, t]: 0 up to the diagonal, `HIDDEN` behind it. */
+export function causalMask(graph: Graph, positions: Value): Value {
+  const seen = lessOrEqual(positions, transpose(positions, [1, 0]));
+  return where(seen, graph.constant(0), graph.constant(HIDDEN));
+}
+
 /**
  * Attention over whole sequences [b, t]: position i sees 0 … i. Sequences are padded on the right, where causality hides
  * the padding from everything before it. The query heads of one key head form one tall matrix, so that keys and values
  * are never repeated.
- * @param mask float32 [t, t]: 0 where the column may be seen from the row, a large negative number elsewhere.
+ * @param mask as `causalMask` makes it.
  */
 export function causalAttention(config: ModelConfig, mask: Value): Attention {
   const { kvHeads, headDim } = config;
@@ -165,7 +176,7 @@ export interface LayerCache {
  * Attention of one new token a row over its prompt, its own earlier tokens and itself. The prompt's keys are stored once
  * for a group of rows, and all its rows and heads meet them in one product; the three score blocks are joined for one
  * softmax, so that keys and values are never concatenated.
- * @param prefixMask [g, 1, p] and @param suffixMask [g, r, 1, 1, s]: 0 or a large negative number.
+ * @param prefixMask [g, 1, p] and @param suffixMask [g, r, 1, 1, s]: 0 or `HIDDEN`.
  * @param fresh is given each layer's new key and value, to be stored in the cache.
  */
 export function cachedAttention(

@@ -1,6 +1,7 @@
 import type { BufferFeed, Engine, ResidentBuffer, Session, Store, Tensor } from "../graph/index.js";
 import type { AdapterFeeds } from "./adapter-feeds.js";
 import type { ModelConfig } from "./config.js";
+import { HIDDEN } from "./decoder.js";
 import { packSequences } from "./sequence-pass.js";
 
 /** Groups of rows that decode together; the rows of a group share a prompt. */
@@ -13,7 +14,6 @@ export interface CacheLayout {
 const BLOCK = 16;
 /** Padded tokens of a prefix pass. */
 const MAX_PREFIX_TOKENS = 4096;
-const HIDDEN = -1e9;
 
 type Kind = "key" | "value";
 

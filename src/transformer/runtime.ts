@@ -46,6 +46,8 @@ export class Runtime {
     if (known) return known;
     const made = this.engine.session(build());
     this.sessions.set(key, made);
+    // What failed once (for want of memory, say) may be tried again.
+    made.catch(() => this.sessions.delete(key));
     return made;
   }
 
@@ -94,19 +96,15 @@ export class Runtime {
       logProbs: new Float32Array(),
       certainties: new Float32Array(),
     }));
-    const some = pairs.map((_, i) => i).filter((i) => pairs[i]!.response.length > 0);
-    for (const batch of lengthBatches(
-      some.map((i) => pairs[i]!),
-      MAX_TOKENS_PER_PASS,
-    )) {
-      const { feeds, counts } = packSequences(batch.map((i) => pairs[some[i]!]!));
+    for (const batch of lengthBatches(pairs, MAX_TOKENS_PER_PASS)) {
+      const { feeds, counts } = packSequences(batch.map((i) => pairs[i]!));
       const output = await session.run({ ...feeds, ...adapter?.feeds });
       const logProbs = output["logProbs"]!.data as Float32Array;
       const certainties = output["certainties"]!.data as Float32Array;
       let at = 0;
       batch.forEach((i, row) => {
         const end = at + counts[row]!;
-        results[some[i]!] = { logProbs: logProbs.slice(at, end), certainties: certainties.slice(at, end) };
+        results[i] = { logProbs: logProbs.slice(at, end), certainties: certainties.slice(at, end) };
         at = end;
       });
     }

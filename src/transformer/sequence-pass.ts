@@ -18,6 +18,7 @@ import {
 import type { ModelConfig } from "./config.js";
 import {
   causalAttention,
+  causalMask,
   decoder,
   head,
   plainLinear,
@@ -86,13 +87,12 @@ export interface SequencePassOptions {
 }
 
 /**
- * Adds the pass to a graph. Inputs: `ids` int32 [b, t] (right-padded), `positions` int64 [1, t], `mask` float32
- * [t, t], `picks` int32 [k] (flat positions in [b·t] whose next token is scored), `targets` int32 [k].
+ * Adds the pass to a graph. Inputs: `ids` int32 [b, t] (right-padded), `positions` int64 [1, t], `picks` int32 [k] (flat
+ * positions in [b·t] whose next token is scored), `targets` int32 [k].
  */
 export function sequencePass(graph: Graph, config: ModelConfig, options: SequencePassOptions): SequencePass {
   const ids = graph.input("ids", "int32", ["b", "t"]);
   const positions = graph.input("positions", "int64", [1, "t"]);
-  const mask = graph.input("mask", "float32", ["t", "t"]);
   const picks = graph.input("picks", "int32", ["k"]);
   const targets = graph.input("targets", "int32", ["k"]);
   const lora = options.loraModules && loraLinear(graph, config, options.parameter, options.loraModules);
@@ -103,7 +103,7 @@ export function sequencePass(graph: Graph, config: ModelConfig, options: Sequenc
     rotary: rotaryTables(graph, config, options.maxLength),
     parameter: options.parameter,
     linear,
-    attention: causalAttention(config, mask),
+    attention: causalAttention(config, causalMask(graph, positions)),
   });
   const picked = gather(reshape(hidden, [-1, config.hiddenSize]), picks);
   const logits = head(config, picked, options.parameter);
@@ -132,19 +132,7 @@ export interface SequenceBatch {
   readonly counts: readonly number[];
 }
 
-const HIDDEN = -1e9;
-const masks = new Map<number, Float32Array>();
-
-function causalMask(length: number): Float32Array {
-  const known = masks.get(length);
-  if (known) return known;
-  const mask = new Float32Array(length * length);
-  for (let row = 0; row < length; row++) mask.fill(HIDDEN, row * length + row + 1, (row + 1) * length);
-  masks.set(length, mask);
-  return mask;
-}
-
-/** Packs pairs for a pass; the last token of each is only a target. Each prompt has at least one token. */
+/** Packs pairs for a pass; the last token of each is only a target. Prompts and responses have at least one token. */
 export function packSequences(pairs: readonly TokenPair[]): SequenceBatch {
   const length = Math.max(...pairs.map(({ prompt, response }) => prompt.length + response.length - 1));
   const count = pairs.reduce((sum, { response }) => sum + response.length, 0);
@@ -165,7 +153,6 @@ export function packSequences(pairs: readonly TokenPair[]): SequenceBatch {
     feeds: {
       ids: { type: "int32", dims: [pairs.length, length], data: ids },
       positions: { type: "int64", dims: [1, length], data: positions },
-      mask: { type: "float32", dims: [length, length], data: causalMask(length) },
       picks: { type: "int32", dims: [count], data: picks },
       targets: { type: "int32", dims: [count], data: targets },
     },
@@ -175,11 +162,13 @@ export function packSequences(pairs: readonly TokenPair[]): SequenceBatch {
 
 /**
  * Cuts work into batches of similar length: indices of `pairs`, longest first, each batch of at most `maxTokens` padded
- * tokens (a single longer pair is its own batch).
+ * tokens (a single longer pair is its own batch). Pairs with an empty response are in none: there is nothing to score.
  */
 export function lengthBatches(pairs: readonly TokenPair[], maxTokens: number): number[][] {
   const lengthOf = (i: number): number => pairs[i]!.prompt.length + pairs[i]!.response.length - 1;
-  const order = pairs.map((_, i) => i).sort((a, b) => lengthOf(b) - lengthOf(a) || a - b);
+  const order = [...pairs.keys()]
+    .filter((i) => pairs[i]!.response.length > 0)
+    .sort((a, b) => lengthOf(b) - lengthOf(a) || a - b);
   const batches: number[][] = [];
   for (const i of order) {
     const last = batches.at(-1);

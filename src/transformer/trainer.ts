@@ -16,8 +16,8 @@ import {
   type Tensor,
 } from "../graph/index.js";
 import type { ModelConfig } from "./config.js";
+import { readCheckpoint, writeCheckpoint, type Trained, type TrainingState } from "./checkpoint.js";
 import type { LoraAdapter } from "./peft.js";
-import { openSafetensors, writeSafetensors } from "./safetensors.js";
 import {
   frozenParameters,
   lengthBatches,
@@ -27,13 +27,6 @@ import {
   type TokenPair,
   type Weights,
 } from "./sequence-pass.js";
-
-/** A tensor that is trained in place. */
-interface Trained {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
 
 export interface TrainerOptions extends AdamWOptions {
   /** The longest sequence, prompt and response, in tokens. */
@@ -60,7 +53,7 @@ export type PairWeight = number | readonly number[];
  * that the result does not depend on the cut (but for rounding).
  */
 export class Trainer {
-  private state: AdamWState;
+  private readonly state: AdamWState;
 
   private constructor(
     private readonly session: Session,
@@ -243,44 +236,27 @@ export class Trainer {
     return results;
   }
 
-  /** Writes parameters, moments and the step to a safetensors file (temp file, then rename). */
+  private get trainingState(): TrainingState {
+    const constants = Object.entries(this.fixedFeeds).map(
+      ([name, { dims, data }]) => [name, { shape: dims, data: data as Float32Array }] as const,
+    );
+    return { trained: this.trained, moments: this.state, constants: new Map(constants) };
+  }
+
+  /** Writes parameters, moments and the step to a safetensors file (temporary file, then rename). */
   async saveCheckpoint(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
-    const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-    this.trained.forEach(({ name, shape, data }, i) => {
-      tensors.set(name, { shape, data });
-      tensors.set(`${name}.first_moment`, { shape, data: this.state.first[i]! });
-      tensors.set(`${name}.second_moment`, { shape, data: this.state.second[i]! });
-    });
-    await writeSafetensors(path, tensors, { ...metadata, step: `${this.state.step}` });
+    await writeCheckpoint(path, this.trainingState, metadata);
   }
 
   /**
    * Continues from a checkpoint: the steps that follow are those of an uninterrupted training.
    * @returns the metadata that it was saved with.
-   * @throws ModelError when it is of another model or adapter.
+   * @throws ModelError when it is of another model or adapter; nothing is changed then.
    */
   async loadCheckpoint(path: string): Promise<ReadonlyMap<string, string>> {
-    const file = await openSafetensors(path);
-    try {
-      const read = async (name: string, into: Float32Array): Promise<void> => {
-        if (!file.tensors.has(name))
-          throw new ModelError(`${path} has no tensor "${name}": it is a checkpoint of something else.`);
-        const { data } = await file.read(name);
-        if (data.length !== into.length)
-          throw new ModelError(`${path}: "${name}" has ${data.length} values, not ${into.length}.`);
-        into.set(data);
-      };
-      for (const [i, { name, data }] of this.trained.entries()) {
-        await read(name, data);
-        await read(`${name}.first_moment`, this.state.first[i]!);
-        await read(`${name}.second_moment`, this.state.second[i]!);
-      }
-      this.state.step = Number(file.metadata.get("step"));
-      await this.upload();
-      return file.metadata;
-    } finally {
-      await file.close();
-    }
+    const metadata = await readCheckpoint(path, this.trainingState);
+    await this.upload();
+    return metadata;
   }
 
   /** Frees the session and its buffers. */
