@@ -5,6 +5,15 @@ import { z } from "zod";
 /** A plain value that JSON holds. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
+/** The model or the task of a run. */
+export interface Source {
+  readonly name: string;
+  /** Fixes what it is, wherever it lies. */
+  readonly digest: string;
+  /** Where it was found, an absolute path; absent for what comes with the package. It may have moved since. */
+  readonly path?: string;
+}
+
 /** manifest.json: all that fixes a run's results, and where they came from. */
 export interface Manifest {
   /** The version of the run folder's layout. */
@@ -12,8 +21,8 @@ export interface Manifest {
   readonly whetstone: string;
   readonly node: string;
   readonly onnxruntime: string;
-  readonly model: { readonly name: string; readonly digest: string };
-  readonly task: { readonly name: string; readonly digest: string };
+  readonly model: Source;
+  readonly task: Source;
   /** Every option that changes a result, defaults filled in; none that does not (progress, `--json`). */
   readonly options: { readonly [name: string]: Json };
   /** By purpose; non-negative safe integers. */
@@ -25,7 +34,7 @@ export interface Manifest {
 }
 
 const json: z.ZodType<Json> = z.json();
-const named = z.object({ name: z.string(), digest: z.string() });
+const source = z.object({ name: z.string(), digest: z.string(), path: z.string().exactOptional() });
 
 /** What manifest.json must hold. */
 export const manifestSchema: z.ZodType<Manifest> = z.object({
@@ -33,8 +42,8 @@ export const manifestSchema: z.ZodType<Manifest> = z.object({
   whetstone: z.string(),
   node: z.string(),
   onnxruntime: z.string(),
-  model: named,
-  task: named,
+  model: source,
+  task: source,
   options: z.record(z.string(), json),
   seeds: z.record(z.string(), z.int().min(0)),
   command: z.string(),
@@ -66,7 +75,7 @@ export interface Difference {
 
 /**
  * The first field in which a run's configuration differs from another: digests, options, seeds, and the versions that
- * results depend on. The names of model and task, Node's version, the command line and the time are free to differ.
+ * results depend on. The names and places of model and task, Node's version, the command line and the time are free to differ.
  */
 export function firstDifference(recorded: Manifest, asked: Manifest): Difference | undefined {
   return differenceAt("", configuration(recorded), configuration(asked));

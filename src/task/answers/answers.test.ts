@@ -16,10 +16,10 @@ describe("exactAnswer", () => {
   ])("of %j is %j", (text, answer) => expect(exactAnswer(text)).toBe(answer));
 
   it("takes no time on hostile texts", () => {
-    const before = performance.now();
+    const before = process.cpuUsage();
     expect(exactAnswer(`${"a".repeat(1_000_000)}\nb`)).toBe("b");
     expect(exactAnswer(`a${" ".repeat(1_000_000)}b`)).toBe("a b");
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(3000);
   });
 });
 
@@ -105,11 +105,11 @@ describe("numericAnswer", () => {
   });
 
   it("takes no time on hostile texts", () => {
-    const before = performance.now();
+    const before = process.cpuUsage();
     for (const piece of ["1", "1,", "1,111", "1/", " ", "-", "$", "answer is ", "\\boxed{", ".1", "1e"]) {
       numericAnswer(piece.repeat(50_000));
     }
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(3000);
   });
 });
 
@@ -150,10 +150,10 @@ describe("choiceAnswer", () => {
   ])("of %j is %j", (text, answer) => expect(choiceAnswer(text)).toBe(answer));
 
   it("takes no time on hostile texts", () => {
-    const before = performance.now();
+    const before = process.cpuUsage();
     for (const piece of ["answer is the ", "answer: ", "(", "A", "A)\n", " ", "option option ", "\\boxed{"]) {
       choiceAnswer(piece.repeat(50_000));
     }
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(3000);
   });
 });

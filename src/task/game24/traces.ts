@@ -74,10 +74,12 @@ function traceTable(numbers: readonly number[]): TraceTable {
 }
 
 function enumerate(numbers: readonly number[]): TraceTable {
-  const found: { readonly code: number; readonly value: number }[] = [];
+  const codes: number[] = [];
+  const values: number[] = [];
   const visit = (left: readonly number[], code: number): void => {
     if (left.length === 1) {
-      found.push({ code, value: left[0]! });
+      codes.push(code);
+      values.push(left[0]!);
       return;
     }
     for (let i = 0; i < left.length; i++) {
@@ -91,11 +93,21 @@ function enumerate(numbers: readonly number[]): TraceTable {
     }
   };
   visit(numbers, 0);
-  found.sort((a, b) => a.value - b.value || a.code - b.code);
+  return { numbers, ...sortByValue(codes, values) };
+}
+
+/** A counting sort, since all multisets together have millions of traces; codes of equal values keep their order. */
+function sortByValue(
+  codes: readonly number[],
+  values: readonly number[],
+): Pick<TraceTable, "codes" | "starts"> {
   const starts = new Uint32Array(LARGEST_VALUE + 2);
-  for (const { value } of found) starts[value + 1]! += 1;
+  for (const value of values) starts[value + 1]! += 1;
   for (let value = 0; value <= LARGEST_VALUE; value++) starts[value + 1]! += starts[value]!;
-  return { numbers, codes: Uint16Array.from(found, ({ code }) => code), starts };
+  const next = starts.slice();
+  const sorted = new Uint16Array(codes.length);
+  codes.forEach((code, at) => (sorted[next[values[at]!]!++] = code));
+  return { codes: sorted, starts };
 }
 
 /** Whether an earlier pair of positions holds the same two values: its traces would have the same texts. */
