@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
-import { html, trusted, type Html, type HtmlValue } from "./html.js";
+import { parsePage, type DomElement } from "./dom.js";
+import { html, trusted, visibleText, type Html, type HtmlValue } from "./html.js";
 import type { SeriesStyle } from "./palette.js";
 
 /** A point of a line with its interval. */
@@ -33,18 +33,20 @@ type PlotOptions = NonNullable<Parameters<typeof Plot.plot>[0]>;
 /** Anything that Plot draws. */
 export type Mark = NonNullable<PlotOptions["marks"]>[number];
 
-const { document } = parseHTML("<!doctype html><html><body></body></html>");
+const document = parsePage("<!doctype html><html><body></body></html>");
 
 /** One chart as inline SVG. Colours are the page's CSS variables; the style element that Plot adds is dropped. */
 export function svg(options: PlotOptions): Html {
-  const plot = Plot.plot({ document, className: "chart", style: {}, ...options } as PlotOptions);
+  const settings: unknown = { document, className: "chart", style: {}, ...options };
+  const drawn: unknown = Plot.plot(settings as PlotOptions);
+  const plot = drawn as DomElement;
   // No style attribute and no style element: the page's content security policy allows neither.
-  plot.querySelectorAll("style").forEach((style: { remove(): void }) => style.remove());
+  for (const style of plot.querySelectorAll("style")) style.remove();
   plot.removeAttribute("style");
   plot.removeAttribute("font-family");
   plot.setAttribute("aria-hidden", "true");
   plot.setAttribute("focusable", "false");
-  return trusted(rounded(String(plot.outerHTML)));
+  return trusted(rounded(visibleText(plot.outerHTML)));
 }
 
 /** Coordinates to a hundredth of a pixel: a third of the bytes. */
@@ -141,12 +143,12 @@ export function spread(wanted: readonly number[], gap: number, low: number, high
   let floor = low;
   for (const i of order) {
     placed[i] = Math.max(placed[i] as number, floor);
-    floor = (placed[i] as number) + gap;
+    floor = placed[i] + gap;
   }
   let ceiling = high;
   for (const i of order.reverse()) {
     placed[i] = Math.min(placed[i] as number, ceiling);
-    ceiling = (placed[i] as number) - gap;
+    ceiling = placed[i] - gap;
   }
   return placed;
 }
@@ -229,7 +231,9 @@ export function figure(text: FigureText, chart: HtmlValue): Html {
       ${text.note !== undefined && html`<p class="note">${text.note}</p>`}
       <p class="note"><a href="#${text.id}-table">The figures as a table</a></p>
     </figcaption>
-    <div class="plot" role="img" aria-label="${text.title}. ${text.message}">${chart}</div>
+    <div class="plot" role="img" aria-label="${text.title.replace(/[^?]$/, "$&.")} ${text.message}">
+      ${chart}
+    </div>
   </figure>`;
 }
 

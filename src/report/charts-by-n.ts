@@ -12,7 +12,7 @@ import {
   twoWidths,
   type ChartSeries,
 } from "./chart.js";
-import { direction, inWords, list, NATS, PERCENT, POINTS, sampleSizes } from "./format.js";
+import { direction, fixed, inWords, list, NATS, PERCENT, POINTS, sampleSizes } from "./format.js";
 import { html, type Html } from "./html.js";
 import { seriesStyle, type SeriesStyle } from "./palette.js";
 
@@ -150,7 +150,7 @@ export function liftFigure(metrics: Metrics): Html | undefined {
             grid: true,
             label: null,
             ticks: 5,
-            tickFormat: (v: number) => (v > 0 ? `+${v}` : String(v)),
+            tickFormat: (v: number) => fixed(v, Number.isInteger(v) ? 0 : 1, true),
           },
           marks: [
             ...referenceMarks(0, "greedy", sizes[0] ?? 1, domain[0] > -1),

@@ -46,7 +46,7 @@ export function comparisonTable(metrics: Metrics): Html | undefined {
   return table({
     id: "comparison",
     caption: `The base and what was trained from it, on ${count(metrics.prompts)} held-out prompts; in brackets the 95\u00a0% interval, gains paired over prompts.`,
-    columns: ["", "Base", ...adapters.map(([method]) => methodName(method))],
+    columns: ["Measure", "Base", ...adapters.map(([method]) => methodName(method))],
     rows: [
       ...rows,
       effort("Epoch kept", (a) => `${a.keptEpoch} of ${a.epochs.at(-1)?.epoch ?? a.keptEpoch}`),

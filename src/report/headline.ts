@@ -3,6 +3,7 @@ import {
   count,
   direction,
   intervalInWords,
+  inTable,
   inWords,
   methodName,
   NATS,
@@ -26,39 +27,37 @@ export interface Headline {
 }
 
 interface Comparison {
-  readonly subject: string;
-  readonly quantity: string;
-  readonly before: Estimate;
-  readonly after: Estimate;
+  /** The sentence for each outcome. */
+  readonly title: (side: "up" | "down" | "unclear") => string;
   readonly gain: Estimate;
-  readonly unit: Unit;
+  readonly gainUnit: Unit;
+  /** What the gain is over. */
+  readonly over: string;
 }
 
 /** The headline of a run, in plain words; a gain is claimed only where its interval is clear of 0. */
 export function headline(metrics: Metrics): Headline {
-  const comparison = mainComparison(metrics);
+  const adapters = Object.entries(metrics.adapters).map(([m, a]) => adapterComparison(metrics, m, a));
+  const candidates = adapters.length > 0 ? adapters : searchComparisons(metrics);
+  const best = bestOf(candidates);
+  const verdict =
+    best === undefined
+      ? ""
+      : verdictText(best, candidates.length, adapters.length > 0 ? "adapters" : "self-rewards");
+  const side = best === undefined ? "unclear" : direction(best.gain);
   return {
-    direction: comparison === undefined ? "unclear" : direction(comparison.gain),
-    title: comparison === undefined ? "What the model says of its own answers" : titleOf(comparison),
-    lead: lead(metrics),
+    direction: side,
+    title: best === undefined ? "What the model says of its own answers" : best.title(side),
+    lead: `${verdict}${lead(metrics)}`,
     claims: [...adapterClaims(metrics), ...searchClaims(metrics), ...coverageClaim(metrics)],
   };
 }
 
-function titleOf({ subject, quantity, before, after, gain, unit }: Comparison): string {
-  const numbers = `from ${inWords(before.value, unit)} to ${inWords(after.value, unit)}`;
-  const side = direction(gain);
-  if (side === "up") return `${subject} raised ${quantity} ${numbers}`;
-  if (side === "down") return `${subject} lowered ${quantity} ${numbers}`;
-  return `${subject} made no clear difference to ${quantity}: ${inWords(before.value, unit)} before, ${inWords(after.value, unit)} after`;
-}
-
-/** The comparison that answers "did it help?": an adapter where one was trained, else the best of the rewards. */
-function mainComparison(metrics: Metrics): Comparison | undefined {
-  return (
-    bestOf(Object.entries(metrics.adapters).map(([m, a]) => adapterComparison(metrics, m, a))) ??
-    searchComparison(metrics)
-  );
+/** The main gain with its interval; says so where it is the best of several, which flatters it. */
+function verdictText({ gain, gainUnit, over }: Comparison, of: number, kind: string): string {
+  const chosen = of > 1 ? ` It is the best of ${of} ${kind}, picked after measuring.` : "";
+  const words = { up: "it helped", down: "it hurt", unclear: "no clear difference" }[direction(gain)];
+  return `${inWords(gain.value, gainUnit)} over ${over} (95\u00a0% interval ${intervalInWords(gain, gainUnit)}): ${words}.${chosen} `;
 }
 
 function bestOf(candidates: readonly Comparison[]): Comparison | undefined {
@@ -68,63 +67,76 @@ function bestOf(candidates: readonly Comparison[]): Comparison | undefined {
   );
 }
 
+/** One sample of an adapter against one sample of the base. */
 function adapterComparison(metrics: Metrics, method: string, adapter: AdapterMetrics): Comparison {
   const subject = `${methodName(method)}-sharpening`;
+  const title =
+    (quantity: string, before: string, after: string): Comparison["title"] =>
+    (side) =>
+      side === "unclear"
+        ? `${subject} made no clear difference to ${quantity}: ${before} before, ${after} after`
+        : `${subject} ${side === "up" ? "raised" : "lowered"} ${quantity} from ${before} to ${after}`;
+  const over = "one sample of the base";
   if (adapter.accuracy && adapter.accuracyGain && metrics.base.accuracy) {
-    const quantity = "the accuracy of a single sample";
+    const [before, after] = [
+      inWords(metrics.base.accuracy.value, PERCENT),
+      inWords(adapter.accuracy.value, PERCENT),
+    ];
     return {
-      subject,
-      quantity,
-      before: metrics.base.accuracy,
-      after: adapter.accuracy,
+      title: title("the accuracy of a single sample", before, after),
       gain: adapter.accuracyGain,
-      unit: PERCENT,
+      gainUnit: POINTS,
+      over,
     };
   }
-  const quantity = "the log-likelihood of a single sample";
+  const before = inTable(metrics.base.logLikelihood.value, NATS);
+  const after = inWords(adapter.logLikelihood.value, NATS);
   return {
-    subject,
-    quantity,
-    before: metrics.base.logLikelihood,
-    after: adapter.logLikelihood,
+    title: title("the log-likelihood of a single sample", before, after),
     gain: adapter.logLikelihoodGain,
-    unit: NATS,
+    gainUnit: NATS_GAIN,
+    over,
   };
 }
 
-/** Best-of-N at the largest N against greedy, under the reward that does best. */
-function searchComparison(metrics: Metrics): Comparison | undefined {
-  return bestOf(
-    largestN(metrics).flatMap(({ reward, n, answer }) => {
-      const subject = `Best-of-${n} by ${reward}`;
-      const { greedy } = metrics;
-      if (answer.accuracy && answer.liftPoints && greedy.accuracy) {
-        const quantity = "accuracy over greedy decoding";
-        return [
-          {
-            subject,
-            quantity,
-            before: greedy.accuracy,
-            after: answer.accuracy,
-            gain: answer.liftPoints,
-            unit: PERCENT,
-          },
-        ];
-      }
-      if (metrics.labelled || !answer.logLikelihoodLift) return [];
-      const quantity = "log-likelihood over greedy decoding";
+/** Best-of-N at the largest N against greedy, for each self-reward. */
+function searchComparisons(metrics: Metrics): Comparison[] {
+  const { greedy } = metrics;
+  const over = "greedy decoding";
+  return largestN(metrics).flatMap(({ reward, n, answer }): Comparison[] => {
+    const subject = `Best-of-${n} by ${reward}`;
+    if (answer.accuracy && answer.liftPoints && greedy.accuracy) {
+      const numbers = `${inWords(answer.accuracy.value, PERCENT)} against ${inWords(greedy.accuracy.value, PERCENT)}`;
+      const words = {
+        up: "is right more often than",
+        down: "is right less often than",
+        unclear: "does no clearly better than",
+      };
       return [
         {
-          subject,
-          quantity,
-          before: greedy.logLikelihood,
-          after: answer.logLikelihood,
-          gain: answer.logLikelihoodLift,
-          unit: NATS,
+          title: (side) => `${subject} ${words[side]} greedy decoding: ${numbers}`,
+          gain: answer.liftPoints,
+          gainUnit: POINTS,
+          over,
         },
       ];
-    }),
-  );
+    }
+    if (metrics.labelled || !answer.logLikelihoodLift) return [];
+    const numbers = `${inTable(answer.logLikelihood.value, NATS)} against ${inWords(greedy.logLikelihood.value, NATS)}`;
+    const words = {
+      up: "finds likelier responses than",
+      down: "finds less likely responses than",
+      unclear: "finds responses about as likely as",
+    };
+    return [
+      {
+        title: (side) => `${subject} ${words[side]} greedy decoding: ${numbers}`,
+        gain: answer.logLikelihoodLift,
+        gainUnit: NATS_GAIN,
+        over,
+      },
+    ];
+  });
 }
 
 /** Every reward's metrics at the largest N that it was measured at. */

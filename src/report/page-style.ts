@@ -94,7 +94,7 @@ details.figures>summary{padding:11px 0;font-weight:500}
 details.figures>summary::marker{color:var(--muted)}
 details.figures[open]>summary{font-weight:650}
 details.figures>.scroll{padding:4px 0 22px}
-#sources td,#sources th,#options-table td,#versions-table td{text-align:left;white-space:normal}
+#sources td,#sources th,#options-table td,#versions-table td,#options-table th,#versions-table th{text-align:left;white-space:normal}
 #filters{display:flex;flex-wrap:wrap;gap:14px 24px;align-items:end;margin:26px 0 18px}
 #filters[hidden],details.prompt[hidden]{display:none}
 .field{display:flex;flex-direction:column;gap:5px}
@@ -125,7 +125,7 @@ pre{font-size:.875rem;line-height:1.5;background:var(--panel);padding:12px 16px;
 td.text,th.text,td.answer,th.answer,td.by,th.by{text-align:left}
 td.answer{white-space:pre-wrap;overflow-wrap:anywhere;min-width:7em;font-size:.8125rem}td.by{white-space:normal;min-width:9.5em}
 td.text{white-space:pre-wrap;overflow-wrap:anywhere;min-width:17em;font-size:.8125rem}
-table.chosen{display:block;overflow-x:auto}
+.chosen tbody th{white-space:normal;min-width:7.5em;max-width:22em}
 table.all{width:100%}.all th,.all td{padding-right:16px}
 .responses .scroll{margin-top:22px}
 .all thead th{position:sticky;top:0;background:var(--page)}
@@ -157,7 +157,7 @@ footer{padding:64px 0 72px;color:var(--muted);font-size:.875rem}
 .facts{display:flex;flex-wrap:wrap;gap:0 14px}
 .inside{padding-left:10px}
 .facts-list div{grid-template-columns:1fr}
-th,td{padding-right:16px}
+th,td{padding-right:16px}td.text{min-width:13.5em}
 }
 @media (prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
 @media print{.masthead nav,#filters,.skip{display:none}section{break-inside:auto}figure{break-inside:avoid}body{font-size:11pt}}

@@ -166,20 +166,22 @@ function chosenTable({ greedy, responses }: PromptRow, rewards: readonly string[
       <td>${fixed(r.logProb, 2)}</td>
       ${labelled && html`<td>${mark(r.correct)}</td>`}
     </tr>`;
-  return html`<table class="chosen">
-    <caption>
-      Greedy, and what each self-reward chose
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">Chosen by</th>
-        <th scope="col" class="text">Response</th>
-        <th scope="col">log π, nats</th>
-        ${labelled && html`<th scope="col">Correct</th>`}
-      </tr>
-    </thead>
-    <tbody>
-      ${greedy && row(greedy, "greedy decoding")}${chosen.map((r) => row(r, r.chosenBy.join(", ")))}
-    </tbody>
-  </table>`;
+  return html`<div class="scroll" role="region" aria-label="Greedy and chosen responses" tabindex="0">
+    <table class="chosen">
+      <caption>
+        Greedy, and what each self-reward chose
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">Chosen by</th>
+          <th scope="col" class="text">Response</th>
+          <th scope="col">log π, nats</th>
+          ${labelled && html`<th scope="col">Correct</th>`}
+        </tr>
+      </thead>
+      <tbody>
+        ${greedy && row(greedy, "greedy decoding")}${chosen.map((r) => row(r, r.chosenBy.join(", ")))}
+      </tbody>
+    </table>
+  </div>`;
 }

@@ -61,10 +61,8 @@ export function rewardNames(prompts: readonly PromptRow[], order: readonly strin
 
 /** A text that may be shown: invisible characters made visible, cut to the limit with a note of what is left out. */
 export function shownText(text: string, limits: Limits): string {
-  const shown = visibleText(text);
-  if (shown.length <= limits.text) return shown;
-  const left = shown.length - limits.text;
-  return `${visibleText(shown.slice(0, limits.text))} … [${left} more characters in the run folder]`;
+  if (text.length <= limits.text) return visibleText(text);
+  return `${visibleText(text.slice(0, limits.text))} … [${text.length - limits.text} more characters in the run folder]`;
 }
 
 /** The JSON block's value. */

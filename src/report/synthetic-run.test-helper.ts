@@ -110,15 +110,22 @@ function syntheticAnswer(random: RandomStream, numbers: readonly number[], k: nu
   return `${a} - ${b} = ${a - b} , ${c} + ${a - b} = ${c + a - b} , ${d} * ${c + a - b} = ${24 + k}`;
 }
 
-function scoresOf(rows: readonly ResponseRow[]): Record<(typeof REWARDS)[number], number[]> {
+type Scores = Record<(typeof REWARDS)[number], number[]>;
+const known = new WeakMap<readonly ResponseRow[], Scores>();
+
+function scoresOf(rows: readonly ResponseRow[]): Scores {
+  const before = known.get(rows);
+  if (before) return before;
   const votes = new Map<string, number>();
   for (const row of rows) votes.set(row.answer ?? "", (votes.get(row.answer ?? "") ?? 0) + 1);
-  return {
+  const scores = {
     "log-likelihood": rows.map((r) => r.logProb),
     "length-normalized": rows.map((r) => r.lengthNormalized),
     majority: rows.map((r) => votes.get(r.answer ?? "") ?? 0),
     "self-certainty": rows.map((r) => r.selfCertainty ?? 0),
   };
+  known.set(rows, scores);
+  return scores;
 }
 
 function argmax(scores: readonly number[]): number {
@@ -147,7 +154,7 @@ function metricsOf(
     return {
       ...(labelled
         ? {
-            accuracy: estimate(accuracy),
+            accuracy: share(accuracy),
             liftPoints: estimate(points),
             lift: estimate(points.map((x) => x * relative)),
           }
@@ -175,7 +182,7 @@ function metricsOf(
     temperature: 1,
     labelled,
     greedy: {
-      ...(labelled ? { accuracy: estimate(greedyCorrect) } : {}),
+      ...(labelled ? { accuracy: share(greedyCorrect) } : {}),
       logLikelihood: estimate(greedyLikelihood),
       length: { value: 23.4, low: 23.1, high: 23.8 },
     },
@@ -210,6 +217,12 @@ function estimate(values: readonly number[]): Estimate {
   return { value, low: value - half, high: value + half };
 }
 
+/** An estimate that stays in [0, 1], as a bootstrap's does. */
+function share(values: readonly number[]): Estimate {
+  const { value, low, high } = estimate(values);
+  return { value, low: Math.max(0, low), high: Math.min(1, high) };
+}
+
 /** P(each response is the best of a random subset of `size`), by C(n − 1 − rank, size − 1) / C(n, size). */
 function rankWeights(scores: readonly number[], size: number): number[] {
   const n = scores.length;
@@ -230,7 +243,7 @@ function coverageAt(prompts: readonly PromptRow[], size: number): Estimate {
     for (let k = 0; k < size; k++) miss *= Math.max(0, wrong - k) / (responses.length - k);
     return 1 - miss;
   });
-  return estimate(misses);
+  return share(misses);
 }
 
 function aucOf(prompts: readonly PromptRow[]): Record<string, Estimate> {
@@ -317,7 +330,7 @@ function adapterOf(
         }),
     logLikelihood: moved(base.logLikelihood, rise),
     logLikelihoodGain: { value: rise, low: rise - 0.41, high: rise + 0.4 },
-    greedyLogLikelihood: { value: -7.7, low: -8.1, high: -7.3 },
+    greedyLogLikelihood: moved(base.logLikelihood, rise + 0.2),
     length: { value: 23.2, low: 22.9, high: 23.5 },
     epochs,
     keptEpoch: 5,

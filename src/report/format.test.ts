@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import {
+  count,
+  direction,
+  duration,
+  fixed,
+  intervalInTable,
+  intervalInWords,
+  inWords,
+  list,
+  methodName,
+  NATS,
+  PERCENT,
+  POINTS,
+  sampleSizes,
+} from "./format.js";
+
+describe("format", () => {
+  it("writes numbers with a true minus and never a negative zero", () => {
+    expect(fixed(-1.25, 1)).toBe("−1.3");
+    expect(fixed(-0.04, 1, true)).toBe("0.0");
+    expect(fixed(2, 1, true)).toBe("+2.0");
+    expect(fixed(NaN, 1)).toBe("–");
+    expect(fixed(-Infinity, 1)).toBe("−∞");
+  });
+
+  it("writes estimates with unit and interval", () => {
+    const e = { value: 0.3341, low: 0.301, high: 0.367 };
+    expect(inWords(e.value, PERCENT)).toBe("33.4\u00a0%");
+    expect(intervalInWords(e, PERCENT)).toBe("30.1 to 36.7");
+    expect(intervalInTable({ value: 0, low: -0.012, high: 0.02 }, POINTS)).toBe("[−1.2, +2.0]");
+    expect(inWords(-10.274, NATS)).toBe("−10.27\u00a0nats");
+  });
+
+  it("writes counts, durations and lists", () => {
+    expect(count(1234567)).toBe("1,234,567");
+    expect(duration(4.21)).toBe("4.2\u00a0s");
+    expect(duration(200)).toBe("3\u00a0min 20\u00a0s");
+    expect(list(["a", "b", "c"])).toBe("a, b and c");
+    expect([methodName("sft"), methodName("power-alpha")]).toEqual(["SFT", "power-alpha"]);
+    expect(sampleSizes({ 10: 1, 2: 1, x: 1, 50: 1 })).toEqual([2, 10, 50]);
+  });
+
+  it("claims a direction only where the interval is clear of 0", () => {
+    expect(direction({ value: 1, low: 0.1, high: 2 })).toBe("up");
+    expect(direction({ value: -1, low: -2, high: -0.1 })).toBe("down");
+    expect(direction({ value: 1, low: 0, high: 2 })).toBe("unclear");
+  });
+});

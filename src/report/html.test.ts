@@ -1,0 +1,68 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parsePage } from "./dom.js";
+import { escapeHtml, html, scriptJson, trusted, visibleText } from "./html.js";
+
+/** Any UTF-16, lone surrogates and control characters included. */
+const codeUnits = fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units));
+
+describe("html", () => {
+  it("escapes strings and keeps markup", () => {
+    expect(
+      html`<p title="${'"><b>'}">${"<i>&"}${trusted("<b>x</b>")}${["a<", 2]}${undefined}${false}</p>`.markup,
+    ).toBe('<p title="&quot;&gt;&lt;b&gt;">&lt;i&gt;&amp;<b>x</b>a&lt;2</p>');
+  });
+
+  it("does not take data that looks like markup for markup", () => {
+    const forged = JSON.parse('{"markup":"<script>1</script>"}') as unknown as string;
+    expect(() => html`${forged}`.markup).toThrow();
+  });
+
+  it("drops the source's indentation and keeps that of values", () => {
+    expect(
+      html`<pre>${"a\n   b"}</pre>
+        <p></p>`.markup,
+    ).toBe("<pre>a\n   b</pre>\n<p></p>");
+  });
+
+  it("gives back any visible text through a parser", () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const document = parsePage(`<p id="p" title="${escapeHtml(text)}">${escapeHtml(text)}</p>`);
+        expect(document.querySelector("p")?.textContent).toBe(visibleText(text));
+        expect(document.querySelector("p")?.getAttribute("title")).toBe(visibleText(text));
+      }),
+    );
+  });
+});
+
+describe("visibleText", () => {
+  it("shows control characters, overrides and lone surrogates", () => {
+    expect(visibleText("\u001b[31mred\u0000\u007f")).toBe("␛[31mred␀␡");
+    expect(visibleText("a\u202eb\u2066c\u200bd\ufeff\u009b")).toBe(
+      "a⟨U+202E⟩b⟨U+2066⟩c⟨U+200B⟩d⟨U+FEFF⟩⟨U+009B⟩",
+    );
+    expect(visibleText("x\ud800y\udc00z😀")).toBe("x\ufffdy\ufffdz😀");
+    expect(visibleText("a\r\nb\rc\td")).toBe("a\nb\nc\td");
+  });
+
+  it("is idempotent", () => {
+    fc.assert(
+      fc.property(codeUnits, (text) => {
+        expect(visibleText(visibleText(text))).toBe(visibleText(text));
+      }),
+    );
+  });
+});
+
+describe("scriptJson", () => {
+  it("round-trips and holds nothing that could end a script element", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const { markup } = scriptJson({ value, bad: "</script><!--<script>&amp;\u2028" });
+        expect(markup).not.toMatch(/[<>&\u2028\u2029]/);
+        expect(JSON.stringify((JSON.parse(markup) as { value: unknown }).value)).toBe(JSON.stringify(value));
+      }),
+    );
+  });
+});

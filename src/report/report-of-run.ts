@@ -1,0 +1,86 @@
+import { basename } from "node:path";
+import type { Metrics } from "../evaluate/metrics.js";
+import { sequenceLogProb, type Response } from "../policy/policy.js";
+import type { RunReader } from "../run/read-run.js";
+import { drawnPrompts, type DrawnPrompt } from "../sharpen/evaluate-run.js";
+import { readTraining } from "../sharpen/training-record.js";
+import type { Task } from "../task/task.js";
+import type { PromptRow, ReportInput, ReportManifest, ResponseRow } from "./report-input.js";
+
+/**
+ * What a report shows of a run folder: its metrics, its configuration, and every test prompt with its responses, scores
+ * and choices, read from the files.
+ * @param task the run's own; the caller has compared the digests.
+ * @throws RunError for a run that is not finished.
+ */
+export async function reportOfRun(run: RunReader, task: Task, metrics: Metrics): Promise<ReportInput> {
+  const choices = new Map<string, Map<number, string[]>>();
+  for (const { promptId, reward, chosen } of await run.selections()) {
+    if (!(reward in metrics.bestOfN)) continue;
+    const byIndex = choices.get(promptId) ?? new Map<number, string[]>();
+    byIndex.set(chosen, [...(byIndex.get(chosen) ?? []), reward]);
+    choices.set(promptId, byIndex);
+  }
+  const drawn = await drawnPrompts(run, metrics.n);
+  return {
+    metrics,
+    manifest: reportManifest(run),
+    prompts: drawn.map((prompt) => promptRow(prompt, task, choices.get(prompt.prompt.id))),
+  };
+}
+
+function reportManifest(run: RunReader): ReportManifest {
+  const { manifest } = run;
+  const training = readTraining(run);
+  const trainedBy = training?.command ?? manifest.command;
+  const { command: _, ...settings } = training ?? { command: "" };
+  return {
+    name: basename(run.dir),
+    command: trainedBy === manifest.command ? manifest.command : `${manifest.command}\n${trainedBy}`,
+    whetstoneVersion: manifest.whetstone,
+    model: manifest.model.name,
+    modelDigest: manifest.model.digest,
+    task: manifest.task.name,
+    taskDigest: manifest.task.digest,
+    options: { ...manifest.options, ...(training && { training: settings }) },
+    seed: manifest.seeds["run"] ?? 0,
+    createdAt: manifest.createdAt,
+    versions: { node: manifest.node, "onnxruntime-node": manifest.onnxruntime },
+  };
+}
+
+function promptRow(
+  { prompt, greedy, responses }: DrawnPrompt,
+  task: Task,
+  choices: ReadonlyMap<number, readonly string[]> | undefined,
+): PromptRow {
+  return {
+    id: prompt.id,
+    text: prompt.text,
+    greedy: { text: greedy.text, logProb: sequenceLogProb(greedy), ...grade(task, greedy) },
+    responses: responses.map((response) => responseRow(response, task, choices?.get(response.index) ?? [])),
+  };
+}
+
+function responseRow(response: Response, task: Task, chosenBy: readonly string[]): ResponseRow {
+  const { index, text, tokens, certainties } = response;
+  const logProb = sequenceLogProb(response);
+  const answer = task.extract(text);
+  const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+  return {
+    index,
+    text,
+    tokens: tokens.length,
+    logProb,
+    lengthNormalized: logProb / tokens.length,
+    ...(certainties && { selfCertainty: mean(certainties) }),
+    ...(answer !== undefined && { answer }),
+    ...grade(task, response),
+    chosenBy,
+  };
+}
+
+function grade(task: Task, { promptId, text }: Response): { readonly correct?: boolean } {
+  const correct = task.grade(promptId, text);
+  return correct === undefined ? {} : { correct };
+}
