@@ -6,14 +6,43 @@
 import { parentPort } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
 
-/** @typedef {{ id: number, kind: string, [key: string]: any }} Request */
+/**
+ * @typedef {"float32" | "int32" | "int64" | "bool"} DataType
+ * @typedef {Float32Array | Int32Array | BigInt64Array | Uint8Array} Data
+ * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly data: Data }} Tensor
+ * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly buffer: number, readonly length: number }} BufferFeed
+ * @typedef {{ readonly output: string, readonly buffer: number, readonly to: Int32Array, readonly length: number }} Store
+ *
+ * @typedef {{
+ *   readonly session: number,
+ *   readonly model: Uint8Array,
+ *   readonly external: readonly { readonly path: string, readonly data: Uint8Array }[],
+ *   readonly threads: number | undefined,
+ *   readonly settings: Readonly<Record<string, string>>,
+ *   readonly providers: readonly string[],
+ * }} Create
+ * @typedef {{ readonly buffer: number, readonly type: DataType, readonly length: number }} Allocate
+ * @typedef {{ readonly buffer: number }} Free
+ * @typedef {{ readonly buffer: number, readonly data: Data, readonly offset: number }} Write
+ * @typedef {{ readonly buffer: number, readonly start: number, readonly end: number }} Read
+ * @typedef {{ readonly buffer: number, readonly target: number, readonly from: Int32Array, readonly to: Int32Array, readonly length: number }} Copy
+ * @typedef {{
+ *   readonly session: number,
+ *   readonly feeds: Readonly<Record<string, Tensor | BufferFeed>>,
+ *   readonly fetches: readonly string[],
+ *   readonly stores: readonly Store[],
+ * }} Run
+ * @typedef {{ readonly session: number }} Release
+ *
+ * @typedef {{ readonly value: unknown, readonly transfer?: readonly ArrayBuffer[] }} Answer
+ */
 
 /** @type {Map<number, ort.InferenceSession>} */
 const sessions = new Map();
-/** @type {Map<number, any>} */
+/** @type {Map<number, Data>} */
 const buffers = new Map();
 
-/** @type {Record<string, (length: number) => any>} */
+/** @type {Readonly<Record<DataType, (length: number) => Data>>} */
 const allocate = {
   float32: (length) => new Float32Array(length),
   int32: (length) => new Int32Array(length),
@@ -21,77 +50,89 @@ const allocate = {
   bool: (length) => new Uint8Array(length),
 };
 
-/** @type {Record<string, (request: any) => Promise<{ value: any, transfer?: ArrayBuffer[] }>>} */
+/** @param {number} id */
+function bufferOf(id) {
+  const buffer = buffers.get(id);
+  if (!buffer) throw new Error(`there is no buffer ${id}`);
+  return buffer;
+}
+
 const handlers = {
+  /** @param {Create} request @returns {Promise<Answer>} */
   async create({ session, model, external, threads, settings, providers }) {
-    sessions.set(
-      session,
-      await ort.InferenceSession.create(model, {
-        executionProviders: providers,
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        graphOptimizationLevel: "all",
-        // Its errors are thrown to the caller; it would print them to stderr as well.
-        logSeverityLevel: 4,
-        externalData: external,
-        extra: { session: settings },
-      }),
-    );
+    const created = await ort.InferenceSession.create(model, {
+      executionProviders: [...providers],
+      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+      interOpNumThreads: 1,
+      graphOptimizationLevel: "all",
+      // Its errors are thrown to the caller; it would print them to stderr as well.
+      logSeverityLevel: 4,
+      externalData: external,
+      extra: { session: settings },
+    });
+    sessions.set(session, created);
     return { value: undefined };
   },
 
-  async allocate({ buffer, type, length }) {
-    buffers.set(buffer, allocate[type]?.(length));
+  /** @param {Allocate} request @returns {Answer} */
+  allocate({ buffer, type, length }) {
+    buffers.set(buffer, allocate[type](length));
     return { value: undefined };
   },
 
-  async free({ buffer }) {
+  /** @param {Free} request @returns {Answer} */
+  free({ buffer }) {
     buffers.delete(buffer);
     return { value: undefined };
   },
 
-  async write({ buffer, data, offset }) {
-    buffers.get(buffer).set(data, offset);
+  /** @param {Write} request @returns {Answer} */
+  write({ buffer, data, offset }) {
+    setAt(bufferOf(buffer), data, offset);
     return { value: undefined };
   },
 
-  async read({ buffer, start, end }) {
-    const value = buffers.get(buffer).slice(start, end);
-    return { value, transfer: [value.buffer] };
+  /** @param {Read} request @returns {Answer} */
+  read({ buffer, start, end }) {
+    const value = bufferOf(buffer).slice(start, end);
+    return { value, transfer: [/** @type {ArrayBuffer} */ (value.buffer)] };
   },
 
-  async copy({ buffer, target, from, to, length }) {
-    copyRows(buffers.get(buffer), buffers.get(target), from, to, length);
+  /** @param {Copy} request @returns {Answer} */
+  copy({ buffer, target, from, to, length }) {
+    copyRows(bufferOf(buffer), bufferOf(target), from, to, length);
     return { value: undefined };
   },
 
+  /** @param {Run} request @returns {Promise<Answer>} */
   async run({ session, feeds, fetches, stores }) {
+    const compiled = sessions.get(session);
+    if (!compiled) throw new Error(`there is no session ${session}`);
     /** @type {Record<string, ort.Tensor>} */
     const tensors = {};
     for (const [name, feed] of Object.entries(feeds)) {
-      const data = feed.buffer === undefined ? feed.data : buffers.get(feed.buffer).subarray(0, feed.length);
+      const data = "data" in feed ? feed.data : bufferOf(feed.buffer).subarray(0, feed.length);
       tensors[name] = new ort.Tensor(feed.type, data, feed.dims);
     }
-    const results = await /** @type {ort.InferenceSession} */ (sessions.get(session)).run(tensors, [
-      ...new Set([...fetches, ...stores.map((/** @type {any} */ store) => store.output)]),
-    ]);
+    const wanted = [...new Set([...fetches, ...stores.map((store) => store.output)])];
+    const results = await compiled.run(tensors, wanted);
     for (const { output, buffer, to, length } of stores) {
-      const source = /** @type {any} */ (results[output]).data;
-      const from = Int32Array.from(to, (/** @type {number} */ _, /** @type {number} */ i) => i * length);
-      copyRows(source, buffers.get(buffer), from, to, length);
+      const from = Int32Array.from(to, (_, i) => i * length);
+      copyRows(dataOf(results, output), bufferOf(buffer), from, to, length);
     }
-    /** @type {Record<string, any>} */
+    /** @type {Record<string, { type: string | undefined, dims: number[], data: Data }>} */
     const value = {};
     /** @type {ArrayBuffer[]} */
     const transfer = [];
     for (const name of fetches) {
-      const { type, dims, data } = /** @type {any} */ (results[name]);
-      value[name] = { type, dims: [...dims], data };
-      transfer.push(data.buffer);
+      const data = dataOf(results, name);
+      value[name] = { type: results[name]?.type, dims: [...(results[name]?.dims ?? [])], data };
+      transfer.push(/** @type {ArrayBuffer} */ (data.buffer));
     }
     return { value, transfer };
   },
 
+  /** @param {Release} request @returns {Promise<Answer>} */
   async release({ session }) {
     await sessions.get(session)?.release();
     sessions.delete(session);
@@ -99,10 +140,20 @@ const handlers = {
   },
 };
 
+/** @param {ort.InferenceSession.ReturnType} results @param {string} name */
+function dataOf(results, name) {
+  return /** @type {Data} */ (results[name]?.data);
+}
+
+/** The caller has made sure that both hold the same type. @param {Data} target @param {Data} source @param {number} place */
+function setAt(target, source, place) {
+  /** @type {Float32Array} */ (target).set(/** @type {Float32Array} */ (source), place);
+}
+
 /**
  * Copies rows of `length` elements from offsets `from` to offsets `to`; a negative target skips its row.
  * A view past the end would be shortened without a word, so the bounds are checked.
- * @param {any} source @param {any} target @param {Int32Array} from @param {Int32Array} to @param {number} length
+ * @param {Data} source @param {Data} target @param {Int32Array} from @param {Int32Array} to @param {number} length
  */
 function copyRows(source, target, from, to, length) {
   for (let i = 0; i < to.length; i++) {
@@ -114,18 +165,26 @@ function copyRows(source, target, from, to, length) {
         `row ${i} (${length} elements from ${start} to ${place}) is not within ${source.length} and ${target.length}`,
       );
     }
-    target.set(source.subarray(start, start + length), place);
+    setAt(target, source.subarray(start, start + length), place);
   }
+}
+
+/** The request's fields are its kind's: `engine.ts` makes them. @param {{ kind: keyof typeof handlers }} request */
+function answer(request) {
+  /** @type {Readonly<Record<string, (request: any) => Answer | Promise<Answer>>>} */
+  const byKind = handlers;
+  const handler = byKind[request.kind];
+  if (!handler) throw new Error(`there is no request of kind ${request.kind}`);
+  return handler(request);
 }
 
 /** Requests are answered strictly in order: a run that follows a write sees it. */
 let queue = Promise.resolve();
-parentPort?.on("message", (/** @type {Request} */ request) => {
+parentPort?.on("message", (/** @type {{ id: number, kind: keyof typeof handlers }} */ request) => {
   queue = queue.then(async () => {
     try {
-      const handler = handlers[request.kind];
-      const { value, transfer } = await /** @type {any} */ (handler)(request);
-      parentPort?.postMessage({ id: request.id, value }, transfer ?? []);
+      const { value, transfer = [] } = await answer(request);
+      parentPort?.postMessage({ id: request.id, value }, transfer);
     } catch (error) {
       parentPort?.postMessage({
         id: request.id,
