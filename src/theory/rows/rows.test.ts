@@ -6,10 +6,14 @@ import { propE2 } from "./prop-e-2.js";
 import { thm31, thmD2 } from "./lower-bounds.js";
 import { thm41 } from "./thm-4-1.js";
 import { thmD1 } from "./thm-d-1.js";
+import { exampleJ1 } from "./example-j-1.js";
+import { lemmaJ5 } from "./lemma-j-5.js";
+import { thm42 } from "./thm-4-2.js";
+import { thm43 } from "./thm-4-3.js";
 import { prop31 } from "./prop-3-1.js";
 import { propC1 } from "./prop-c-1.js";
 
-describe.each([prop31, propC1, lemmaI1, lemma41, propE1, propE2, thm31, thmD2, thm41, thmD1])(
+describe.each([prop31, propC1, lemmaI1, lemma41, propE1, propE2, thm31, thmD2, thm41, thmD1, thm42, thm43, lemmaJ5, exampleJ1])(
   "$title",
   (row) => {
     it("holds, and says the same for the same seed", () => {
