@@ -133,6 +133,11 @@ export class Trainer {
     return trainer;
   }
 
+  /** Names of the trained tensors: of weights as in the model, of an adapter `<module>.lora_A` and `.lora_B`. */
+  get names(): readonly string[] {
+    return this.trained.map(({ name }) => name);
+  }
+
   /** Steps taken so far, those before a resume included. */
   get steps(): number {
     return this.state.step;
@@ -164,7 +169,7 @@ export class Trainer {
     };
   }
 
-  /** Loss and gradients of −Σ weight · log π, in the order of the trained tensors, without a step. */
+  /** Loss and gradients of −Σ weight · log π, in the order of `names`, without a step. */
   async gradients(
     pairs: readonly TokenPair[],
     weights: readonly PairWeight[],
