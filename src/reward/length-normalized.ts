@@ -16,5 +16,5 @@ export const lengthNormalized: SelfReward = {
   needs: [],
   score: pointwise(scoreOf),
   // The sum can only fall, and is divided by at most the longest length.
-  pruner: ({ maxTokens }) => boundPruner(scoreOf, ({ logProb }) => logProb / maxTokens),
+  pruner: ({ maxTokens }) => boundPruner(scoreOf, ({ logProb }) => logProb / maxTokens, LOWEST_SCORE),
 };

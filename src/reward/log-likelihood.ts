@@ -16,5 +16,5 @@ export const logLikelihood: SelfReward = {
   needs: [],
   score: pointwise(scoreOf),
   // Every further token can only lower the sum.
-  pruner: () => boundPruner(scoreOf, ({ logProb }) => logProb),
+  pruner: () => boundPruner(scoreOf, ({ logProb }) => logProb, LOWEST_SCORE),
 };

@@ -25,17 +25,20 @@ const ROUNDING_NATS = 1e-3;
 
 /**
  * For a score that is at most `bound(partial)` however the response goes on: drops what cannot reach the best finished one.
+ * @param lowest scores below it count as it, so that such responses are equals, and the first of equals is chosen.
  */
 export function boundPruner(
   score: (response: Response) => number,
   bound: (partial: PartialResponse) => number,
+  lowest: number,
 ): Pruner {
-  let best = -Infinity;
+  // Nothing is below the lowest score, so that nothing is dropped on account of one.
+  let best = lowest;
   return {
     finished: (response) => {
       best = Math.max(best, score(response));
     },
-    hopeless: (partial) => bound(partial) < best - ROUNDING_NATS,
+    hopeless: (partial) => Math.max(bound(partial), lowest) < best - ROUNDING_NATS,
   };
 }
 

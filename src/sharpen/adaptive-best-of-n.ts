@@ -6,6 +6,7 @@ import {
   type Response,
   type SamplingOptions,
 } from "../policy/policy.js";
+import { choose } from "../reward/self-reward.js";
 
 export interface AdaptiveOptions extends Pick<SamplingOptions, "temperature" | "maxTokens" | "seed"> {
   /** δ in (0, 1): the rule uses μ = ln(2/δ). Default 0.1. */
@@ -42,10 +43,30 @@ export function stoppingTime(logProbs: readonly number[], mu: number): number | 
   return undefined;
 }
 
+/** μ = ln(2/δ). @throws UsageError for δ outside (0, 1). */
+export function adaptiveMu(delta: number): number {
+  if (!(delta > 0 && delta < 1)) throw new UsageError(`δ must be between 0 and 1, not ${delta}.`);
+  return Math.log(2 / delta);
+}
+
+/**
+ * What the rule chooses among responses that are drawn already, in the order drawn: their number is the cap.
+ * @param responses at least one.
+ */
+export function chooseAdaptively(
+  responses: readonly Response[],
+  mu: number,
+): Pick<AdaptiveBest, "chosen" | "drawn" | "capped"> {
+  const logProbs = responses.map(sequenceLogProb);
+  const stop = stoppingTime(logProbs, mu);
+  const drawn = stop ?? responses.length;
+  return { chosen: responses[choose(logProbs.slice(0, drawn))]!, drawn, capped: stop === undefined };
+}
+
 /**
  * Adaptive best-of-N by log-likelihood (paper App. D): each prompt draws until the best probability so far makes a better
  * unseen response unlikely, and the best of those draws is chosen. The draws are those of best-of-N with the same seed.
- * @throws UsageError for δ outside (0, 1) or a cap below 1.
+ * @throws UsageError for δ outside (0, 1), or a cap or round that is not a whole number of at least 1.
  */
 export async function adaptiveBestOfN(
   policy: Policy,
@@ -53,10 +74,14 @@ export async function adaptiveBestOfN(
   options: AdaptiveOptions,
 ): Promise<AdaptiveBest[]> {
   const { delta = 0.1, cap = 50, round = 8, temperature, maxTokens, seed, signal } = options;
-  if (!(delta > 0 && delta < 1)) throw new UsageError(`δ must be between 0 and 1, not ${delta}.`);
-  if (!Number.isInteger(cap) || cap < 1)
-    throw new UsageError(`The cap must be a whole number of at least 1, not ${cap}.`);
-  const mu = Math.log(2 / delta);
+  const mu = adaptiveMu(delta);
+  for (const [name, value] of [
+    ["cap", cap],
+    ["round", round],
+  ] as const) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new UsageError(`The ${name} must be a whole number of at least 1, not ${value}.`);
+  }
   const draws = new Map<string, Response[]>(prompts.map((prompt) => [prompt.id, []]));
   const results = new Map<string, AdaptiveBest>();
   for (let drawn = 0; drawn < cap && results.size < prompts.length; drawn += round) {
@@ -75,12 +100,9 @@ export async function adaptiveBestOfN(
     }
     for (const prompt of open) {
       const responses = draws.get(prompt.id)!;
-      const stop = stoppingTime(responses.map(sequenceLogProb), mu);
-      if (stop === undefined && until < cap) continue;
-      const used = responses.slice(0, stop ?? cap);
-      const chosen = used.reduce((best, y) => (sequenceLogProb(y) > sequenceLogProb(best) ? y : best));
-      const wasted = responses.length - used.length;
-      results.set(prompt.id, { prompt, chosen, drawn: used.length, wasted, capped: stop === undefined });
+      const choice = chooseAdaptively(responses, mu);
+      if (choice.capped && until < cap) continue;
+      results.set(prompt.id, { prompt, ...choice, wasted: responses.length - choice.drawn });
     }
   }
   return prompts.map((prompt) => results.get(prompt.id)!);
