@@ -4,9 +4,18 @@
  * Data: random valid traces of reach-the-target, made on the fly (src/task/game24/training-data.ts); the test and
  * validation puzzles are in no example. Each batch is a function of the seed and the step alone, and a checkpoint is
  * written every 100 steps, so that a run that was stopped goes on to the same model: start it again.
- * The loss on responses to the validation puzzles is logged; nothing here ever reads the test puzzles.
+ * Training stops when the loss on responses to the validation puzzles has not fallen for two looks, and the weights with the
+ * lowest such loss are the model; nothing here ever reads the test puzzles.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +32,12 @@ import { Trainer } from "../../dist/transformer/trainer.js";
 const here = dirname(fileURLToPath(import.meta.url));
 const settings = {
   seed: 24,
-  steps: Number(process.env["STEPS"] ?? 1500),
+  /** At most; the learning rate's cosine ends here. */
+  steps: 1500,
+  /** Looks at the validation loss are this far apart. */
+  lookEvery: 100,
+  /** Looks without a lower loss after which training stops. */
+  patience: 2,
   batch: 512,
   learningRate: 2e-3,
   warmup: 50,
@@ -53,6 +67,7 @@ const tokenizer = await loadTokenizer(here);
 const logFile = join(here, "pretrain-log.jsonl");
 const work = join(here, "checkpoint");
 const checkpoint = join(work, "state.safetensors");
+const bestWeights = join(work, "best.safetensors");
 
 /** Normal weights of standard deviation 0.02, those that write to the residual stream smaller by √(2·layers); norms 1. */
 function initialWeights() {
@@ -97,9 +112,11 @@ const weights = initialWeights();
 const trainer = await Trainer.full(engine, config, weights, { ...settings, maxTokensPerPass: 4096 });
 mkdirSync(work, { recursive: true });
 let secondsBefore = 0;
+let best = { step: 0, loss: Infinity };
 if (existsSync(checkpoint)) {
   const metadata = await trainer.loadCheckpoint(checkpoint);
   secondsBefore = Number(metadata.get("seconds"));
+  best = { step: Number(metadata.get("bestStep")), loss: Number(metadata.get("bestLoss")) };
   // The lines after the checkpoint are written again.
   const lines = readFileSync(logFile, "utf8").trim().split("\n");
   writeFileSync(logFile, lines.filter((line) => JSON.parse(line).step <= trainer.steps).join("\n") + "\n");
@@ -108,7 +125,9 @@ if (existsSync(checkpoint)) {
 const validation = validationPairs();
 const schedule = withWarmup(cosineSchedule, settings.warmup);
 const started = performance.now();
-for (let step = trainer.steps; step < settings.steps; step++) {
+const stopped = (/** @type {number} */ step) =>
+  step - best.step >= settings.patience * settings.lookEvery && best.step > 0;
+for (let step = trainer.steps; step < settings.steps && !stopped(step); step++) {
   const pairs = batchOf(step);
   const weight = 1 / pairs.reduce((sum, { response }) => sum + response.length, 0);
   const learningRate = settings.learningRate * schedule(step, settings.steps);
@@ -127,19 +146,27 @@ for (let step = trainer.steps; step < settings.steps; step++) {
       learningRate: round(learningRate),
       seconds,
     };
-    if (done % 100 === 0 || done === settings.steps) {
+    if (done % settings.lookEvery === 0 || done === settings.steps) {
       const scores = await trainer.logProbs(validation);
       const total = scores.reduce((sum, row) => sum + row.reduce((a, b) => a + b, 0), 0);
-      Object.assign(line, {
-        validationLoss: round(-total / scores.reduce((sum, row) => sum + row.length, 0)),
+      const validationLoss = -total / scores.reduce((sum, row) => sum + row.length, 0);
+      Object.assign(line, { validationLoss: round(validationLoss) });
+      if (validationLoss < best.loss) {
+        best = { step: done, loss: validationLoss };
+        await writeSafetensors(bestWeights, weights);
+      }
+      await trainer.saveCheckpoint(checkpoint, {
+        seconds: `${seconds}`,
+        bestStep: `${best.step}`,
+        bestLoss: `${best.loss}`,
       });
-      await trainer.saveCheckpoint(checkpoint, { seconds: `${seconds}` });
     }
     appendFileSync(logFile, `${JSON.stringify(line)}\n`);
     console.error(JSON.stringify(line));
   }
 }
-await writeSafetensors(join(here, "model.safetensors"), weights);
+console.error(`The model is that of step ${best.step}, with validation loss ${round(best.loss)}.`);
+copyFileSync(bestWeights, join(here, "model.safetensors"));
 writeFileSync(join(here, "config.json"), `${JSON.stringify(toHuggingFaceConfig(config), null, 2)}\n`);
 writeFileSync(
   join(here, "generation_config.json"),
