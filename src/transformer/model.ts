@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
-import { basename } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { sha256File } from "../core/files.js";
 import { checkWeights, openWeights } from "./weights.js";
 import { loadConfig, tensorShapes, type ModelConfig } from "./config.js";
 import type { FloatTensor } from "./safetensors.js";
@@ -14,9 +16,12 @@ export interface Model {
   readonly config: ModelConfig;
   readonly weights: Weights;
   readonly tokenizer: Tokenizer;
-  /** SHA-256 (hex) of the configuration and of every weight, by name. */
+  /** SHA-256 (hex) of everything that fixes its probabilities: configuration, every weight by name, tokenizer. */
   readonly digest: string;
 }
+
+/** What turns text to token ids; a chat template acts on the text before, and is the task's business. */
+const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"];
 
 /**
  * Loads a folder of Hugging Face layout: config.json, model.safetensors (or shards), tokenizer.json, and
@@ -32,7 +37,12 @@ export async function loadModel(folder: string): Promise<Model> {
     const tokenizer = await loadTokenizer(folder);
     const weights = new Map<string, FloatTensor>();
     for (const name of shapes.keys()) weights.set(name, await source.read(name));
-    return { name: basename(folder), folder, config, weights, tokenizer, digest: digestOf(config, weights) };
+    const hash = createHash("sha256").update(digestOf(config, weights));
+    for (const file of TOKENIZER_FILES) {
+      const path = join(folder, file);
+      if (existsSync(path)) hash.update(file).update(await sha256File(path));
+    }
+    return { name: basename(folder), folder, config, weights, tokenizer, digest: hash.digest("hex") };
   } finally {
     await source.close();
   }
@@ -40,7 +50,7 @@ export async function loadModel(folder: string): Promise<Model> {
 
 /** SHA-256 of a configuration and weights; the same for the same numbers, whatever file they came from. */
 export function digestOf(config: ModelConfig, weights: Weights): string {
-  const hash = createHash("sha256").update(JSON.stringify(config));
+  const hash = createHash("sha256").update(JSON.stringify(Object.entries(config).sort()));
   for (const name of [...weights.keys()].sort()) {
     const { data } = weights.get(name)!;
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
