@@ -100,7 +100,14 @@ export class Draw {
   }
 
   /** Random indices into [0, bound), or from the end where `negative`; they repeat. */
-  indices(axes: readonly Axis[], bound: number, { type = "int64", negative = false } = {}): Value {
+  indices(
+    axes: readonly Axis[],
+    bound: number,
+    {
+      type = "int64",
+      negative = false,
+    }: { readonly type?: "int64" | "int32"; readonly negative?: boolean } = {},
+  ): Value {
     const draws = Array.from({ length: sizeOf(axes) }, () => {
       const index = this.random.integer(bound);
       return negative && this.random.integer(2) === 0 ? index - bound : index;
