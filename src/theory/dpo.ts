@@ -50,7 +50,7 @@ export function sharpenedClass(
   const optimum = sharpenedOptimum(instance, rewards, beta);
   const candidates = optimum.map((row) => {
     const decoys = Array.from({ length: perPrompt - 1 }, () => Float64Array.from(stream.shuffle([...row])));
-    // Probabilities below the smallest float are kept positive, so that log-ratios stay finite.
+    // Keeps log-ratios finite; at the β in use (≥ 0.004) no probability is that small, so the class stays realizable.
     return stream.shuffle([row, ...decoys]).map((candidate) => candidate.map((p) => Math.max(p, 1e-300)));
   });
   return { candidates, logSize: instance.base.length * Math.log(perPrompt) };

@@ -109,11 +109,11 @@ function measure(d: number, replicates: number, mutation: string | undefined, st
 function run({ effort, seed, mutation }: RowOptions): RowResult {
   const stream = randomStream(seed, "example-j.1");
   const dimensions = byEffort(effort, {
-    test: [4, 6, 8, 10],
+    test: [3, 5, 7, 9],
     fast: [4, 5, 6, 7, 8, 9, 10, 11],
     thorough: [4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
   });
-  const replicates = byEffort(effort, { test: 9, fast: 20, thorough: 60 });
+  const replicates = byEffort(effort, { test: 8, fast: 20, thorough: 60 });
   const points = dimensions.map((d) => measure(d, replicates, mutation, stream));
   const replicatesOf = (values: (point: (typeof points)[number]) => readonly number[]) =>
     points.map((point) => ({ x: point.d, values: values(point) }));

@@ -76,11 +76,11 @@ function run(adaptive: boolean, { effort, seed, mutation }: RowOptions): RowResu
   const swapped = mutation === "adaptive" || mutation === "fixed";
   const sweep: Sweep = {
     learner: swapped ? (mutation as Learner) : adaptive ? "adaptive" : "fixed",
-    replicates: byEffort(effort, { test: 16, fast: 60, thorough: 600 }),
+    replicates: byEffort(effort, { test: 14, fast: 60, thorough: 600 }),
     ...(mutation === "leak" || mutation === "ignores" ? { fault: mutation } : {}),
   };
   const steps = byEffort(effort, {
-    test: [0, 1, 2],
+    test: [0, 0.75, 1.5],
     fast: [0, 0.5, 1, 1.5, 2],
     thorough: [0, 0.5, 1, 1.5, 2, 2.5],
   });

@@ -76,7 +76,7 @@ function measureCell(
 
 /** Random instances over a grid of n, N* and δ, and the hard family just inside the bound's reach. */
 function settings(effort: RowOptions["effort"], stream: RandomStream): Setting[] {
-  const instances = byEffort(effort, { test: 3, fast: 8, thorough: 60 });
+  const instances = byEffort(effort, { test: 2, fast: 8, thorough: 60 });
   const found: Setting[] = [];
   for (let i = 0; i < instances; i++) {
     const { instance, greedy } = sequenceInstance(stream);
@@ -101,15 +101,15 @@ function settings(effort: RowOptions["effort"], stream: RandomStream): Setting[]
 
 function run({ effort, seed, mutation }: RowOptions): RowResult {
   const stream = randomStream(seed, "thm-4.1");
-  const replicates = byEffort(effort, { test: 20, fast: 60, thorough: 400 });
-  const runs = byEffort(effort, { test: 16, fast: 60, thorough: 400 });
+  const replicates = byEffort(effort, { test: 14, fast: 60, thorough: 400 });
+  const runs = byEffort(effort, { test: 14, fast: 60, thorough: 400 });
   const cells = settings(effort, stream).map((setting) => measureCell(setting, replicates, mutation, stream));
   const provable = cells.filter(({ exceeded }) => lowerLimit(exceeded, replicates, 1e-6) > rho).length;
   const informative = cells.filter(({ bound }) => bound < 1);
   const worst = Math.max(...informative.map(({ failure, bound }) => failure / bound));
   const ignores = mutation === "ignores";
   const decades = byEffort(effort, {
-    test: [0, 1, 2],
+    test: [0, 0.75, 1.5],
     fast: [0, 0.5, 1, 1.5, 2],
     thorough: [0, 0.5, 1, 1.5, 2, 2.5],
   });

@@ -67,7 +67,7 @@ function largestBeta(gamma: number, fault: Fault, stream: RandomStream): number 
   const instance = marginInstance(3, gamma, stream);
   const works = (beta: number): boolean =>
     unsharpenedMass(instance, learn(instance, 3000, beta, fault, stream).policy, delta) === 0;
-  let low = 1e-4;
+  let low = 4e-3;
   let high = 10;
   if (!works(low)) return NaN;
   while (high / low > 1.02) {
@@ -97,7 +97,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
   const replicates = byEffort(effort, { test: 10, fast: 40, thorough: 400 });
   const cells: Cell[] = [];
   for (const gamma of [0.2, 0.5, 1]) {
-    for (const beta of [0.002, 0.01, 0.05]) {
+    for (const beta of [0.004, 0.01, 0.05]) {
       for (const n of [1e4, 1e6, 1e8]) {
         for (let i = 0; i < replicates; i++) cells.push(measureCell(gamma, beta, n, fault, stream));
       }

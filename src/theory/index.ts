@@ -1,0 +1,22 @@
+export {
+  runTheory,
+  type RowReport,
+  type TheoryOptions,
+  type TheoryProgress,
+  type TheoryReport,
+} from "./run.js";
+export { theoryPage } from "./page.js";
+export { theoryList, theoryTable } from "./table.js";
+export { rows } from "./rows/index.js";
+export type {
+  Axis,
+  Check,
+  Effort,
+  Figure,
+  Mutation,
+  RateFit,
+  Row,
+  RowOptions,
+  RowResult,
+  Series,
+} from "./row.js";

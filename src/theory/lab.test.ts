@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { runTheory, rows, theoryList, theoryPage, theoryTable, type TheoryProgress } from "./index.js";
+
+const quick = { only: ["prop-e.2", "lemma-4.1"], effort: "test", seed: 2, threads: 2 } as const;
+
+describe("runTheory", () => {
+  it("reports the chosen rows in the paper's order, tells its progress, and repeats itself exactly", async () => {
+    const progress: TheoryProgress[] = [];
+    const report = await runTheory({ ...quick, onProgress: (event) => progress.push(event) });
+    expect(report.rows.map(({ id }) => id)).toEqual(["lemma-4.1", "prop-e.2"]);
+    expect(report.holds).toBe(true);
+    expect(progress.map(({ done, total }) => `${done}/${total}`)).toEqual(["1/2", "2/2"]);
+    expect(JSON.parse(JSON.stringify(await runTheory(quick)))).toEqual(JSON.parse(JSON.stringify(report)));
+  });
+  it("refuses an unknown row, a bad seed and no threads, in one sentence", async () => {
+    await expect(runTheory({ ...quick, only: ["thm-9"] })).rejects.toThrow(/no row thm-9.*thm-4\.1/);
+    await expect(runTheory({ ...quick, seed: -1 })).rejects.toThrow(/--seed/);
+    await expect(runTheory({ ...quick, threads: 0 })).rejects.toThrow(/--threads/);
+  });
+});
+
+describe("what people see", () => {
+  it("the page is self-contained and shows each row's figure, numbers and verdict, escaped", async () => {
+    const report = await runTheory(quick);
+    const page = theoryPage(report);
+    expect(page.match(/<svg[^>]*role="img"/g)).toHaveLength(2);
+    expect(page).toContain("prefers-color-scheme:dark");
+    expect(page).not.toMatch(/(?:src|href)="(?!#)/);
+    expect(page).toContain("Proposition E.2");
+    const broken = { ...report, rows: report.rows.map((row) => ({ ...row, title: "<b>&", holds: false })) };
+    expect(theoryPage(broken)).toContain("&lt;b&gt;&amp;");
+    expect(theoryPage(broken)).toContain('class="fails"');
+  });
+  it("the terminal table has a verdict a row and names what does not hold", async () => {
+    const report = await runTheory(quick);
+    const table = theoryTable(report);
+    expect(table).toMatch(/lemma-4\.1 {2}holds {2}Lemma 4\.1/);
+    expect(table).toContain("2 of 2 statements hold");
+    const [first, second] = report.rows;
+    const check = { ...first!.checks[0]!, measured: 1.5, bound: 1, holds: false };
+    const broken = { ...report, rows: [{ ...first!, holds: false, checks: [check] }, second!] };
+    expect(theoryTable(broken)).toMatch(/FAILS[\s\S]*! .*: 1\.5, not <= 1/);
+    expect(Math.max(...table.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+  });
+  it("the list finds every statement of the paper by its number", () => {
+    const list = theoryList();
+    for (const name of [
+      [
+        "Proposition 3.1",
+        "Theorem 3.1 / 3.1′",
+        "Theorem D.2",
+        "Theorem 4.1 / 4.1′",
+        "Theorem D.1",
+        "Theorem 4.2",
+      ],
+      ["Theorem 4.3 / J.2", "Theorem J.3", "Example J.1", "Proposition C.1", "Lemma I.1", "Lemma 4.1"],
+      ["Proposition E.1", "Proposition E.2", "Lemma J.5", "Def. J.1", "Def. 3.2", "Def. D.1"],
+    ].flat()) {
+      expect(list).toContain(name);
+    }
+    expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
+    for (const row of rows) expect(row.mutations.length).toBeGreaterThan(0);
+  });
+});
