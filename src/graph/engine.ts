@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { GraphError } from "../core/errors.js";
 import { encode } from "./encode.js";
@@ -27,11 +28,11 @@ export class Engine implements Requests {
   private nextId = 0;
   /** Why no request can be answered any more. */
   private ended: GraphError | undefined;
-  readonly threads: number | undefined;
+  readonly threads: number;
   private readonly providers: readonly string[];
 
   constructor({ threads, providers = ["cpu"] }: EngineOptions = {}) {
-    this.threads = threads;
+    this.threads = threads ?? availableParallelism();
     this.providers = providers;
     this.worker = new Worker(new URL("./session-worker.mjs", import.meta.url));
     this.worker.unref();
