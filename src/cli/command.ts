@@ -1,0 +1,51 @@
+import { Command, Option } from "commander";
+import type { Context } from "./context.js";
+import { COMMON, OPTIONS, type OptionName, type OptionSpec, type Values } from "./options.js";
+
+/** A command: what `--help` says of it, the options that it takes, and what it does. */
+export interface CommandSpec<K extends OptionName> {
+  /** Name and arguments as commander writes them: `sharpen [task]`. */
+  readonly usage: string;
+  /** One sentence. */
+  readonly summary: string;
+  /** More than one sentence, where that helps. */
+  readonly details?: string;
+  readonly options: readonly K[];
+  /** Command lines after the program's name, each with what it does. */
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
+  /** @param words the arguments, absent ones undefined. */
+  run(words: readonly (string | undefined)[], values: Values<K>, context: Context): Promise<void>;
+}
+
+/** Adds a command to its parent; `context` is made once the options are known. */
+export type AddCommand = (parent: Command, contextOf: (json: boolean) => Context) => void;
+
+/** What adds a command to a parent: parsing and help come from the table of options alone. */
+export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCommand {
+  return (parent, contextOf) => {
+    const command = parent.command(spec.usage).summary(spec.summary);
+    command.description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
+    for (const name of [...spec.options, ...COMMON]) command.addOption(toOption(OPTIONS[name]));
+    const width = Math.max(...spec.examples.map(([line]) => line.length));
+    const examples = spec.examples.map(
+      ([line, meaning]) => `  whetstone ${line.padEnd(width)}  # ${meaning}`,
+    );
+    command.addHelpText("after", ["", "Examples:", ...examples].join("\n"));
+    command.action(async () => {
+      const values = command.opts<Values<K | "json">>();
+      await spec.run(
+        command.processedArgs as (string | undefined)[],
+        values,
+        contextOf(values.json === true),
+      );
+    });
+  };
+}
+
+function toOption({ flags, description, parse, otherwise }: OptionSpec<unknown>): Option {
+  const suffix = otherwise === undefined ? "" : ` (default: ${otherwise})`;
+  const option = new Option(flags, description + suffix);
+  if (parse === undefined) return option;
+  const name = option.long ?? flags;
+  return option.argParser((text: string, previous: unknown) => parse(text, name, previous));
+}

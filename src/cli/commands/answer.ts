@@ -1,0 +1,124 @@
+import { UsageError } from "../../core/errors.js";
+import { sequenceLogProb, type Prompt } from "../../policy/policy.js";
+import { rewardNamed } from "../../reward/registry.js";
+import { bestOfN, type Best } from "../../sharpen/best-of-n.js";
+import { checkRewards } from "../../sharpen/sharpen-task.js";
+import { loadChatTemplate } from "../../transformer/chat-template.js";
+import { defineCommand } from "../command.js";
+import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "../defaults.js";
+import { interruptible } from "../outcome.js";
+import { loadPolicy, modelSource, openTask, type ModelSource } from "../sources.js";
+
+const PROMPT_ID = "prompt";
+/** As for a user's file. */
+const MAX_TOKENS = 512;
+
+/** `whetstone answer <prompt>`: best-of-N on one prompt. */
+export const answerCommand = defineCommand({
+  usage: "answer <prompt>",
+  summary: "answer one prompt with the best of N responses, by self-reward",
+  details: "Responses that can no longer be chosen are not drawn to their end, unless --all asks for it.",
+  options: [
+    "model",
+    "n",
+    "oneReward",
+    "temperature",
+    "maxTokens",
+    "seed",
+    "task",
+    "grader",
+    "chat",
+    "all",
+    "threads",
+  ],
+  examples: [
+    ['answer "4 9 10 13 = 24 :"', "the embedded model, best of 50 by log-likelihood"],
+    ['answer "4 9 10 13 = 24 :" --reward majority --all', "every response with its score"],
+    ['answer "What is 7 times 8?" --model ./my-model --chat', "a chat model"],
+  ],
+  run: async ([words = ""], values, context) => {
+    const { n = DEFAULT_N, temperature = 1, seed = 0, all = false } = values;
+    const source = modelSource(values.model ?? DEFAULT_MODEL);
+    const reward = rewardNamed(values.reward ?? "log-likelihood");
+    const prompt: Prompt = { id: PROMPT_ID, text: values.chat ? await asChat(source, words) : words };
+    const taskName = values.task ?? (source.name === DEFAULT_MODEL ? DEFAULT_TASK : undefined);
+    const { grader } = values;
+    const task =
+      taskName === undefined
+        ? undefined
+        : (await openTask(taskName, grader === undefined ? {} : { grader }, source.folder)).task;
+    const { signal } = context;
+    await interruptible(
+      context,
+      () => undefined,
+      async () => {
+        const policy = await loadPolicy(source, values.threads);
+        try {
+          checkRewards([reward], policy);
+          // What the model can hold beside the prompt and a start token; a prompt that fills it is refused by the policy.
+          const room = Math.max(1, policy.runtime.maxLength - policy.encode(prompt.text).length - 1);
+          const maxTokens = values.maxTokens ?? task?.maxTokens ?? Math.min(MAX_TOKENS, room);
+          const draws = bestOfN(policy, [prompt], {
+            reward,
+            n,
+            temperature,
+            maxTokens,
+            seed,
+            keepAll: all,
+            signal,
+            ...(task && { extract: (text: string) => task.extract(text) }),
+          });
+          for await (const best of draws) {
+            if (all) context.say(scoreLines(best));
+            context.say(best.chosen.text);
+            context.result(answerResult(best, { n, reward: reward.name, all }));
+          }
+        } finally {
+          await policy.dispose();
+        }
+      },
+    );
+  },
+});
+
+async function asChat(source: ModelSource, words: string): Promise<string> {
+  const render = await loadChatTemplate(source.folder);
+  if (render) return render([{ role: "user", content: words }]);
+  throw new UsageError(`The model ${source.name} has no chat template; leave out --chat.`);
+}
+
+/** Every response with its score, the best first. */
+function scoreLines({ finished, scores }: Best): string {
+  return finished
+    .map(({ text }, i) => ({ text, score: scores[i]! }))
+    .sort((a, b) => b.score - a.score)
+    .map(({ text, score }) => `${score.toFixed(3).padStart(9)}  ${text}`)
+    .join("\n")
+    .concat("\n");
+}
+
+function answerResult(
+  { prompt, chosen, finished, scores, tokens }: Best,
+  asked: { readonly n: number; readonly reward: string; readonly all: boolean },
+): object {
+  return {
+    prompt: prompt.text,
+    text: chosen.text,
+    index: chosen.index,
+    score: scores[finished.indexOf(chosen)],
+    logLikelihood: sequenceLogProb(chosen),
+    finish: chosen.finish,
+    n: asked.n,
+    reward: asked.reward,
+    tokens,
+    // Without --all some of the N were not drawn to their end, and have no score.
+    ...(asked.all && {
+      responses: finished.map((response, i) => ({
+        index: response.index,
+        text: response.text,
+        score: scores[i],
+        logLikelihood: sequenceLogProb(response),
+      })),
+    }),
+  };
+}

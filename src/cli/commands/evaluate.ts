@@ -1,0 +1,50 @@
+import { readMetrics, evaluateRun } from "../../sharpen/evaluate-run.js";
+import { rewardNamed } from "../../reward/registry.js";
+import { defineCommand } from "../command.js";
+import { DEFAULT_REWARDS } from "../defaults.js";
+import { namedRun, recordedDrawing, withExistingRun } from "../existing-run.js";
+import { report, tellMetrics } from "../outcome.js";
+import { policyOfRun, taskOfRun } from "../sources.js";
+
+/** `whetstone evaluate <run>`: measures a run anew from its records. */
+export const evaluateCommand = defineCommand({
+  usage: "evaluate <run>",
+  summary: "measure a run anew from the responses in its folder, and rewrite metrics.json and the report",
+  details:
+    "Needs no model, unless a self-reward asks it. What cannot be computed from the responses alone (the adapter's figures, " +
+    "adaptive best-of-N) stays as it was measured. The seed fixes the bootstrap.",
+  options: ["reward", "seed", "model", "task", "threads"],
+  examples: [
+    ["evaluate runs/game24-1", "all figures anew"],
+    ["evaluate runs/game24-1 --reward majority,self-certainty", "other self-rewards on the same responses"],
+  ],
+  run: async ([dir], values, context) => {
+    const reader = namedRun(dir);
+    const recorded = recordedDrawing(reader);
+    const before = readMetrics(reader);
+    const names =
+      values.reward ?? recorded.rewards ?? (before ? Object.keys(before.bestOfN) : DEFAULT_REWARDS);
+    const rewards = names.map(rewardNamed);
+    const task = await taskOfRun(reader, values.task);
+    const asksModel = rewards.some(({ needs }) => needs.includes("policy"));
+    const policy = asksModel ? await policyOfRun(reader, values.model, values.threads) : undefined;
+    try {
+      await withExistingRun(reader, async (run) => {
+        const seed = values.seed ?? recorded.seed;
+        const { n, temperature } = recorded;
+        const metrics = await evaluateRun({
+          run,
+          task,
+          rewards,
+          seed,
+          n,
+          temperature,
+          ...(policy && { policy }),
+        });
+        tellMetrics(context, metrics, { runDir: run.dir, report: await report(run, task, metrics) });
+      });
+    } finally {
+      await policy?.dispose();
+    }
+  },
+});

@@ -1,0 +1,27 @@
+import { RunError } from "../../core/errors.js";
+import { readMetrics } from "../../sharpen/evaluate-run.js";
+import { defineCommand } from "../command.js";
+import { namedRun, withExistingRun } from "../existing-run.js";
+import { report } from "../outcome.js";
+import { taskOfRun } from "../sources.js";
+
+/** `whetstone report <run>`: rewrites report.html from the run's files. */
+export const reportCommand = defineCommand({
+  usage: "report <run>",
+  summary: "rewrite report.html of a run from its files, and print its path",
+  options: ["task"],
+  examples: [["report runs/game24-1", "open the printed file in a browser"]],
+  run: async ([dir], values, context) => {
+    const reader = namedRun(dir);
+    const metrics = readMetrics(reader);
+    if (metrics === undefined) {
+      throw new RunError(
+        `${reader.dir} has not been measured yet: run \`whetstone evaluate ${reader.dir}\` first.`,
+      );
+    }
+    const task = await taskOfRun(reader, values.task);
+    const path = await withExistingRun(reader, (run) => report(run, task, metrics));
+    context.say(path);
+    context.result({ runDir: reader.dir, report: path });
+  },
+});

@@ -1,0 +1,14 @@
+/** The self-rewards that are compared when none are named: those that need nothing but the responses. */
+export const DEFAULT_REWARDS: readonly string[] = [
+  "log-likelihood",
+  "length-normalized",
+  "majority",
+  "self-certainty",
+];
+/** N of the paper's figures. */
+export const DEFAULT_N = 50;
+/** The embedded model and its task. */
+export const DEFAULT_MODEL = "game24";
+export const DEFAULT_TASK = "game24";
+/** Samples per prompt for each point of the training curve. */
+export const DEFAULT_CURVE_SAMPLES = 4;

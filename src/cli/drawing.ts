@@ -1,0 +1,130 @@
+import { UsageError } from "../core/errors.js";
+import type { LocalPolicy } from "../policy/local-policy.js";
+import { runVersions, type Manifest } from "../run/manifest.js";
+import { openRun, type Run } from "../run/run.js";
+import { presetFor, type Preset } from "../sharpen/presets.js";
+import { FEWEST_TO_SPLIT, type PromptSplit } from "../sharpen/prompts.js";
+import type { Task } from "../task/task.js";
+import type { Context } from "./context.js";
+import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
+import type { DRAWING, Values } from "./options.js";
+import { runFolder } from "./run-folder.js";
+import { writtenOut, type Settings } from "./settings.js";
+import { loadPolicy, modelSource, openTask, type ModelSource, type OpenedTask } from "./sources.js";
+
+export type DrawingValues = Values<(typeof DRAWING)[number] | "run" | "resume">;
+
+/** What a command draws: model, task and the settings of drawing, every default filled in. */
+export interface Drawing {
+  readonly source: ModelSource;
+  readonly opened: OpenedTask;
+  readonly preset: Preset | undefined;
+  readonly n: number;
+  readonly temperature: number;
+  readonly maxTokens: number;
+  readonly seed: number;
+  readonly prompts: number | undefined;
+  /** The same under the names of the options' table, without model, task and seed. */
+  readonly settings: Settings;
+}
+
+/** @param named the task as an argument. @throws UsageError if `--task` names another. */
+export async function resolveDrawing(named: string | undefined, values: DrawingValues): Promise<Drawing> {
+  if (named !== undefined && values.task !== undefined && named !== values.task) {
+    throw new UsageError(`Two tasks are given, ${named} and ${values.task}; name one.`);
+  }
+  const taskName = named ?? values.task ?? DEFAULT_TASK;
+  const source = modelSource(values.model ?? DEFAULT_MODEL);
+  const preset = presetFor(source.name, taskName);
+  const orders = values.orders ?? preset?.orders;
+  const { grader } = values;
+  const opened = await openTask(
+    taskName,
+    { ...(grader !== undefined && { grader }), ...(orders !== undefined && { orders }) },
+    source.folder,
+  );
+  const { n = DEFAULT_N, temperature = 1, seed = 0, prompts } = values;
+  const maxTokens = values.maxTokens ?? opened.task.maxTokens;
+  const settings: Settings = {
+    grader: grader ?? null,
+    orders: orders ?? null,
+    prompts: prompts ?? null,
+    n,
+    temperature,
+    maxTokens,
+  };
+  return { source, opened, preset, n, temperature, maxTokens, seed, prompts, settings };
+}
+
+/** A run folder that is open, with the model loaded. */
+export interface OpenedRun {
+  readonly run: Run;
+  readonly policy: LocalPolicy;
+}
+
+/**
+ * Loads the model, opens the run folder (a new one, or one to resume), does the work and closes both, whatever happens.
+ * @param settings everything that fixes the run's results.
+ */
+export async function withRun<T>(
+  name: "sharpen" | "sample",
+  drawing: Drawing,
+  values: DrawingValues,
+  settings: Settings,
+  context: Context,
+  work: (opened: OpenedRun) => Promise<T>,
+): Promise<T> {
+  const { source, opened, seed } = drawing;
+  const dir = runFolder(values.run, opened.task.name, values.resume === true);
+  const policy = await loadPolicy(source, values.threads);
+  try {
+    const manifest: Manifest = {
+      ...runVersions(),
+      model: withPath(policy.name, policy.digest, source.path),
+      task: withPath(opened.task.name, opened.task.digest, opened.path),
+      options: settings,
+      seeds: { run: seed },
+      command: commandOf(name, drawing, values, settings),
+      createdAt: new Date().toISOString(),
+    };
+    const run = await openRun(dir, manifest, { resume: values.resume === true });
+    try {
+      context.note(`Run folder: ${dir}`);
+      return await work({ run, policy });
+    } finally {
+      await run.close();
+    }
+  } finally {
+    await policy.dispose();
+  }
+}
+
+/** The command line that makes the run again, options written out. */
+export function commandOf(
+  name: "sharpen" | "sample",
+  { opened, seed }: Drawing,
+  values: DrawingValues,
+  settings: Settings,
+): string {
+  const task = opened.path === undefined ? opened.task.name : (values.task ?? opened.path);
+  return writtenOut([name, task, "--model", values.model ?? DEFAULT_MODEL], { ...settings, seed });
+}
+
+/**
+ * What becomes of a user's file that says of no prompt that it is for training, in a sentence; undefined where the task
+ * has splits of its own.
+ */
+export function splitNote(task: Task, { train, validation, test }: PromptSplit): string | undefined {
+  if (task.prompts("train").length > 0) return undefined;
+  if (train.length === 0) {
+    return `${task.name} has too few different prompts to learn from (at least ${FEWEST_TO_SPLIT}): all are measured, and nothing is trained.`;
+  }
+  return (
+    `${task.name} says of no prompt that it is for training: ${test.length} are measured, ${train.length} are for training, ` +
+    `${validation.length} choose the iterate. A field "split" in each line decides it otherwise.`
+  );
+}
+
+function withPath(name: string, digest: string, path: string | undefined): Manifest["model"] {
+  return path === undefined ? { name, digest } : { name, digest, path };
+}

@@ -1,0 +1,229 @@
+import { DEFAULT_REWARDS } from "./defaults.js";
+import { rewards } from "../reward/registry.js";
+import { presets } from "../sharpen/presets.js";
+import { PAPER_SFT } from "../sharpen/sft.js";
+import { graderNames } from "../task/graders.js";
+import { rows } from "../theory/index.js";
+import { ALL_LINEARS } from "../transformer/lora.js";
+import { atLeastZero, oneOf, positive, someOf, text, wholeNumber, type Parse } from "./values.js";
+
+/** An option as it is parsed and as `--help` shows it: this table makes both. */
+export interface OptionSpec<T> {
+  /** As commander writes it: `-n, --n <count>`. */
+  readonly flags: string;
+  readonly description: string;
+  /** Absent for a flag without a value. */
+  readonly parse?: Parse<T>;
+  /** Where the value comes from when it is not given, in words. */
+  readonly otherwise?: string;
+}
+
+function option<T>(flags: string, description: string, parse: Parse<T>, otherwise?: string): OptionSpec<T> {
+  return { flags, description, parse, ...(otherwise !== undefined && { otherwise }) };
+}
+
+function flag(flags: string, description: string): OptionSpec<boolean> {
+  return { flags, description };
+}
+
+type SftNumber = "epochs" | "batchSize" | "learningRate" | "clipNorm" | "weightDecay" | "rank";
+
+/** An option of training, whose default is the paper's unless a preset of the model and task says otherwise. */
+function trained(
+  name: SftNumber,
+  flags: string,
+  description: string,
+  parse: Parse<number>,
+): OptionSpec<number> {
+  const special = presets.flatMap(({ model, task, source, sft }) => {
+    const value = sft[name];
+    return value === undefined || value === PAPER_SFT[name]
+      ? []
+      : [`${value} for ${model} on ${task}, ${source}`];
+  });
+  const paper = name === "weightDecay" ? "" : ", paper App. A.3";
+  return option(flags, description, parse, [`${PAPER_SFT[name]}${paper}`, ...special].join("; "));
+}
+
+const rewardNames = Object.keys(rewards);
+
+/** Every option of every command; a command names those that it takes. */
+export const OPTIONS = {
+  model: option(
+    "--model <name|folder>",
+    "an embedded model, or a folder of Hugging Face layout",
+    text,
+    "game24",
+  ),
+  task: option("--task <name|file.jsonl>", "what the prompts are: game24, or your own file", text, "game24"),
+  grader: option(
+    "--grader <name>",
+    `how your file's answers are compared: ${graderNames.join(", ")}`,
+    oneOf(graderNames),
+    "exact",
+  ),
+  orders: option(
+    "--orders <count>",
+    "game24: orders of its numbers in which each training puzzle is asked",
+    wholeNumber(1, 24),
+    [
+      "1",
+      ...presets.map(
+        ({ model, task, source, orders }) => `${orders ?? 1} for ${model} on ${task}, ${source}`,
+      ),
+    ].join("; "),
+  ),
+  prompts: option("--prompts <count>", "measure on the first so many prompts", wholeNumber(1), "all"),
+  trainPrompts: option(
+    "--train-prompts <count>",
+    "learn from the first so many training prompts",
+    wholeNumber(1),
+    "all",
+  ),
+  n: option("-n, --n <count>", "N: responses drawn per prompt", wholeNumber(1), "50, as in the paper"),
+  reward: option(
+    "--reward <names>",
+    `self-rewards, repeated or with commas: ${rewardNames.join(", ")}`,
+    someOf(rewardNames, "reward"),
+    DEFAULT_REWARDS.join(","),
+  ),
+  oneReward: option(
+    "--reward <name>",
+    `the self-reward that chooses: ${rewardNames.join(", ")}`,
+    oneReward,
+    "log-likelihood",
+  ),
+  amortize: option<string | false>(
+    "--amortize <reward>",
+    "train the choice of this self-reward into an adapter",
+    oneReward,
+    "log-likelihood",
+  ),
+  noAmortize: flag("--no-amortize", "inference time only: train nothing"),
+  adaptive: option(
+    "--adaptive <delta>",
+    "also measure adaptive best-of-N with this δ, at most N draws (paper eq. 10)",
+    positive(1),
+    "not measured",
+  ),
+  temperature: option(
+    "--temperature <number>",
+    "tokens are drawn from softmax(logits / temperature)",
+    positive(),
+    "1, as in the paper",
+  ),
+  maxTokens: option(
+    "--max-tokens <count>",
+    "the longest response, in tokens",
+    wholeNumber(1),
+    "the task's: 18 for game24, 512 for your file",
+  ),
+  seed: option("--seed <number>", "fixes everything that is random", wholeNumber(0), "0"),
+  run: option(
+    "--run <folder>",
+    "the run folder",
+    text,
+    "runs/<task>-<number>, the next that is free; with --resume the last",
+  ),
+  resume: flag("--resume", "continue a run that was stopped or killed"),
+  trainN: option("--train-n <count>", "responses drawn per training prompt", wholeNumber(1), "N"),
+  curveSamples: option(
+    "--curve-samples <count>",
+    "samples per prompt for each point of the training curve; 0 for none",
+    wholeNumber(0),
+    "4",
+  ),
+  epochs: trained("epochs", "--epochs <count>", "passes over the chosen responses", wholeNumber(1)),
+  batchSize: trained("batchSize", "--batch-size <count>", "examples a step", wholeNumber(1)),
+  learningRate: trained("learningRate", "--learning-rate <number>", "AdamW's step size", positive()),
+  clipNorm: trained("clipNorm", "--clip-norm <number>", "joint gradient norm at most this", positive()),
+  weightDecay: trained("weightDecay", "--weight-decay <number>", "decoupled weight decay", atLeastZero),
+  rank: trained("rank", "--rank <count>", "LoRA's rank", wholeNumber(1)),
+  alpha: option("--alpha <number>", "LoRA's α", positive(), "twice the rank; the paper does not say"),
+  targetModules: option(
+    "--target-modules <names>",
+    `linears that get an adapter: ${ALL_LINEARS.join(", ")}`,
+    someOf(ALL_LINEARS, "linear"),
+    "all",
+  ),
+  schedule: option(
+    "--schedule <name>",
+    "how the learning rate falls: linear, cosine or constant",
+    oneOf(["linear", "cosine", "constant"] as const),
+    "linear to 0, paper App. A.3",
+  ),
+  only: option(
+    "--only <rows>",
+    "statements by their ids, as --list names them, repeated or with commas",
+    someOf(
+      rows.map(({ id }) => id),
+      "statement",
+    ),
+    "all",
+  ),
+  list: flag("--list", "list the statements and run nothing"),
+  thorough: flag("--thorough", "more and larger instances: up to an hour"),
+  page: option("--page <file.html>", "where the page goes", text, "runs/theory.html"),
+  all: flag("--all", "draw all N to their end and print each with its score"),
+  chat: flag("--chat", "put the prompt into the model's chat template, as a user's message"),
+  threads: option(
+    "--threads <count>",
+    "threads of one operator",
+    wholeNumber(1, 1024),
+    "the machine's cores",
+  ),
+  json: flag("--json", "end with one JSON object on the last line of stdout; people's text goes to stderr"),
+  verbose: flag("--verbose", "show the stack of an unexpected error"),
+} as const satisfies Readonly<Record<string, OptionSpec<unknown>>>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
+
+/** Names under which commander hands two of the options over. */
+interface Renamed {
+  readonly oneReward: "reward";
+  readonly noAmortize: "amortize";
+}
+
+/** The values of a command's options, as given; undefined where not given. */
+export type Values<K extends OptionName> = {
+  readonly [P in K as P extends keyof Renamed ? Renamed[P] : P]?: P extends "noAmortize"
+    ? false
+    : ValueOf<(typeof OPTIONS)[P]>;
+};
+
+/** Options that every command takes. */
+export const COMMON = ["json", "verbose"] as const satisfies readonly OptionName[];
+/** What is drawn, and from which model. */
+export const DRAWING = [
+  "model",
+  "task",
+  "grader",
+  "orders",
+  "prompts",
+  "n",
+  "temperature",
+  "maxTokens",
+  "seed",
+  "threads",
+] as const satisfies readonly OptionName[];
+/** How the choice is trained into an adapter. */
+export const TRAINING = [
+  "trainPrompts",
+  "trainN",
+  "epochs",
+  "batchSize",
+  "learningRate",
+  "schedule",
+  "clipNorm",
+  "weightDecay",
+  "rank",
+  "alpha",
+  "targetModules",
+  "curveSamples",
+] as const satisfies readonly OptionName[];
+
+function oneReward(value: string): string {
+  return someOf(rewardNames, "reward")(value, "--reward", undefined)[0]!;
+}

@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import { InterruptedError } from "../core/errors.js";
+import type { Metrics } from "../evaluate/metrics.js";
+import { reportOfRun } from "../report/report-of-run.js";
+import { terminalTable } from "../report/terminal-table.js";
+import { writeReport } from "../report/write-report.js";
+import type { RunReader } from "../run/read-run.js";
+import type { Task } from "../task/task.js";
+import type { Context } from "./context.js";
+
+/** Writes the report of a run from its files. @returns its path. */
+export async function report(run: RunReader, task: Task, metrics: Metrics): Promise<string> {
+  const path = join(run.dir, "report.html");
+  await writeReport(path, await reportOfRun(run, task, metrics));
+  return path;
+}
+
+/** Ends a command that has measured: the table, the paths, and with `--json` the one object. */
+export function tellMetrics(
+  context: Context,
+  metrics: Metrics,
+  paths: { readonly runDir: string; readonly report: string; readonly adapterDir?: string },
+): void {
+  const { sft } = metrics.adapters;
+  context.say(`\n${terminalTable(metrics)}\n`);
+  if (paths.adapterDir !== undefined) context.say(`Adapter: ${paths.adapterDir}`);
+  context.say(`Report:  ${paths.report}`);
+  context.result({ ...metrics, ...(sft && { sft }), ...paths });
+}
+
+/**
+ * Does work that Ctrl-C may stop.
+ * @param resume the command line that goes on; absent where there is nothing to go on with.
+ * @throws InterruptedError that tells it, if the signal was the reason why the work ended.
+ */
+export async function interruptible<T>(
+  context: Context,
+  resume: () => string | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!context.signal.aborted) throw cause;
+    const line = resume();
+    throw new InterruptedError(
+      line === undefined ? "Stopped." : `Stopped; what was finished is kept. Continue with: ${line}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,115 @@
+import cliProgress from "cli-progress";
+import type { Progress } from "../sharpen/draw.js";
+import { count, duration } from "../report/format.js";
+
+/** Shows how far a command is; `stop` before printing anything else. */
+export interface ProgressView {
+  readonly update: (progress: Progress) => void;
+  stop(): void;
+}
+
+/** The stage that is being shown. */
+interface Stage {
+  readonly name: string;
+  /** Done when it began: a resumed stage's rate counts what this process did. */
+  readonly from: number;
+  readonly started: number;
+}
+
+const BAR_WIDTH = 28;
+const NAME_WIDTH = 25;
+const LINE_EVERY_MS = 5000;
+/** Before this the rate is noise. */
+const RATE_AFTER_SECONDS = 0.5;
+
+/**
+ * Progress on stderr: on a terminal a bar a stage, with rate and time left; elsewhere plain lines, at most one every five
+ * seconds and one when a stage ends.
+ */
+export function showProgress(stream: NodeJS.WriteStream = process.stderr): ProgressView {
+  return stream.isTTY ? bars(stream) : lines(stream);
+}
+
+function bars(stream: NodeJS.WriteStream): ProgressView {
+  let stage: Stage | undefined;
+  let bar: cliProgress.SingleBar | undefined;
+  const stop = (): void => {
+    bar?.stop();
+    bar = undefined;
+    stage = undefined;
+  };
+  const begin = ({ stage: name, done, total }: Progress): void => {
+    stop();
+    const current: Stage = { name, from: done, started: performance.now() };
+    stage = current;
+    bar = new cliProgress.SingleBar({
+      stream,
+      fps: 8,
+      hideCursor: true,
+      clearOnComplete: false,
+      gracefulExit: false,
+      format: (_options, { value, total: of }) => barLine(current, value, of, stream.columns),
+    });
+    bar.start(total, done);
+  };
+  const update = (progress: Progress): void => {
+    if (progress.stage !== stage?.name) begin(progress);
+    bar?.update(progress.done);
+    if (progress.done >= progress.total) stop();
+  };
+  return { update, stop };
+}
+
+function lines(stream: NodeJS.WriteStream): ProgressView {
+  let stage: Stage | undefined;
+  let shown = 0;
+  const update = ({ stage: name, done, total }: Progress): void => {
+    const now = performance.now();
+    if (name !== stage?.name) {
+      stage = { name, from: done, started: now };
+      shown = now;
+    }
+    const ended = done >= total;
+    if (!ended && now - shown < LINE_EVERY_MS) return;
+    shown = now;
+    const rest = ended ? tookWords(stage) : rateWords(stage, done, total);
+    // A stage of one piece has no share worth telling.
+    const far = total > 1 ? `${share(done, total)}, ${count(done)} of ${count(total)}` : "";
+    stream.write(`${name}: ${[far, rest].filter((part) => part !== "").join(", ")}\n`);
+    if (ended) stage = undefined;
+  };
+  return { update, stop: () => undefined };
+}
+
+function barLine(stage: Stage, done: number, total: number, columns: number): string {
+  const share01 = total === 0 ? 1 : Math.min(1, done / total);
+  const filled = Math.round(share01 * BAR_WIDTH);
+  const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
+  const rest = done >= total ? tookWords(stage) : rateWords(stage, done, total);
+  if (total <= 1) return `${stage.name.padEnd(NAME_WIDTH)} ${rest || "…"}`;
+  const counts = `${count(done)}/${count(total)}`;
+  const line = `${stage.name.padEnd(NAME_WIDTH)} ${bar} ${share(done, total).padStart(5)}  ${counts}  ${rest}`;
+  return line.slice(0, Math.max(20, (columns || 80) - 1));
+}
+
+function share(done: number, total: number): string {
+  return `${total === 0 ? 100 : Math.floor((100 * done) / total)} %`;
+}
+
+/** "412/s, 12 s left"; empty while too little is known. */
+function rateWords({ from, started }: Stage, done: number, total: number): string {
+  const seconds = (performance.now() - started) / 1000;
+  if (seconds < RATE_AFTER_SECONDS || done <= from) return "";
+  const rate = (done - from) / seconds;
+  const shown = rate >= 10 ? count(rate) : rate.toFixed(1);
+  return `${shown}/s, ${plain(duration((total - done) / rate))} left`;
+}
+
+function tookWords({ started }: Stage): string {
+  return plain(duration((performance.now() - started) / 1000));
+}
+
+/** Terminals show a non-breaking space as anything. */
+function plain(words: string): string {
+  return words.replaceAll("\u00a0", " ");
+}

@@ -1,0 +1,106 @@
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { RunError, UsageError } from "../core/errors.js";
+import { LocalPolicy } from "../policy/local-policy.js";
+import { embeddedModels, modelFolder } from "../policy/model-folder.js";
+import type { Manifest } from "../run/manifest.js";
+import type { RunReader } from "../run/read-run.js";
+import { isGraderName } from "../task/graders.js";
+import { taskNamed, type TaskOptions } from "../task/registry.js";
+import type { Task } from "../task/task.js";
+import { loadChatTemplate } from "../transformer/chat-template.js";
+
+/** A task, and where it was found if it is a file. */
+export interface OpenedTask {
+  readonly task: Task;
+  readonly path?: string;
+}
+
+/**
+ * The task of a name or path; conversations in a file are put into text by the chat template of the model's folder.
+ * @throws as `taskNamed` and `loadChatTemplate`.
+ */
+export async function openTask(name: string, options: TaskOptions, folder?: string): Promise<OpenedTask> {
+  if (!name.toLowerCase().endsWith(".jsonl")) return { task: await taskNamed(name, options) };
+  const applyChatTemplate = folder === undefined ? undefined : await loadChatTemplate(folder);
+  const task = await taskNamed(name, { ...options, ...(applyChatTemplate && { applyChatTemplate }) });
+  return { task, path: resolve(name) };
+}
+
+/** A model to load: its folder, its name, and whether it came with the package. */
+export interface ModelSource {
+  readonly folder: string;
+  readonly name: string;
+  /** Absolute; absent for an embedded model. */
+  readonly path?: string;
+}
+
+/** @throws UsageError if there is no such model. */
+export function modelSource(name: string): ModelSource {
+  const folder = modelFolder(name);
+  if (embeddedModels().includes(name)) return { folder, name };
+  return { folder, name: basename(folder), path: folder };
+}
+
+/** Loads a model. @throws as `LocalPolicy.load`. */
+export function loadPolicy({ folder }: ModelSource, threads: number | undefined): Promise<LocalPolicy> {
+  return LocalPolicy.load(folder, threads === undefined ? {} : { threads });
+}
+
+/**
+ * The model of a run that is there already.
+ * @param moved where it lies now, if not where the run found it.
+ * @throws RunError if what is found is another model.
+ */
+export async function policyOfRun(
+  run: RunReader,
+  moved: string | undefined,
+  threads: number | undefined,
+): Promise<LocalPolicy> {
+  const { model } = run.manifest;
+  const source = modelSource(moved ?? model.path ?? model.name);
+  const policy = await loadPolicy(source, threads);
+  if (policy.digest === model.digest) return policy;
+  await policy.dispose();
+  throw new RunError(
+    `${source.folder} is not the model that ${run.dir} was made with: its weights differ; name the right one with --model.`,
+  );
+}
+
+/**
+ * The task of a run that is there already.
+ * @param moved where its file lies now, if not where the run found it.
+ * @throws RunError if what is found is another task.
+ */
+export async function taskOfRun(run: RunReader, moved: string | undefined): Promise<Task> {
+  const { task: recorded, model, options } = run.manifest;
+  const name = moved ?? recorded.path ?? recorded.name;
+  const { task } = await openTask(
+    name,
+    recordedTaskOptions(options),
+    existingFolder(model.path ?? model.name),
+  );
+  if (task.digest === recorded.digest) return task;
+  throw new RunError(
+    `${name} is not the task that ${run.dir} was made with: its prompts or answers differ; name the right one with --task.`,
+  );
+}
+
+function recordedTaskOptions(options: Manifest["options"]): TaskOptions {
+  const { grader, orders } = options;
+  return {
+    ...(typeof grader === "string" && isGraderName(grader) && { grader }),
+    ...(typeof orders === "number" && { orders }),
+  };
+}
+
+/** A run can be read without its model; only files with conversations need its chat template. */
+function existingFolder(model: string): string | undefined {
+  try {
+    const folder = modelFolder(model);
+    return existsSync(folder) ? folder : undefined;
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { UsageError } from "../core/errors.js";
+
+/**
+ * Turns the text of an option into its value; `flag` names it in the error; `previous` is the
+ * value so far, if the option is repeated.
+ * @throws UsageError
+ */
+export type Parse<T> = (text: string, flag: string, previous: unknown) => T;
+
+/** Any text that is not empty. */
+export const text: Parse<string> = (value, flag) => {
+  if (value.trim() === "") throw new UsageError(`${flag} needs a value; it is empty.`);
+  return value;
+};
+
+/** A whole number of at least `least`. */
+export function wholeNumber(least: number, largest = Number.MAX_SAFE_INTEGER): Parse<number> {
+  return (value, flag) => {
+    const number = toNumber(value);
+    if (Number.isSafeInteger(number) && number >= least && number <= largest) return number;
+    const range =
+      largest === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${largest}`;
+    throw new UsageError(`${flag} must be a whole number ${range}, not ${JSON.stringify(value)}.`);
+  };
+}
+
+/** A finite number above 0, and below `below` if that is given. */
+export function positive(below = Infinity): Parse<number> {
+  return (value, flag) => {
+    const number = toNumber(value);
+    if (Number.isFinite(number) && number > 0 && number < below) return number;
+    const range = below === Infinity ? "above 0" : `above 0 and below ${below}`;
+    throw new UsageError(`${flag} must be a number ${range}, not ${JSON.stringify(value)}.`);
+  };
+}
+
+/** A finite number of at least 0. */
+export const atLeastZero: Parse<number> = (value, flag) => {
+  const number = toNumber(value);
+  if (Number.isFinite(number) && number >= 0) return number;
+  throw new UsageError(`${flag} must be a number of at least 0, not ${JSON.stringify(value)}.`);
+};
+
+/** One of a few words. */
+export function oneOf<T extends string>(words: readonly T[]): Parse<T> {
+  return (value, flag) => {
+    const word = words.find((candidate) => candidate === value);
+    if (word !== undefined) return word;
+    throw new UsageError(`${flag} must be one of ${words.join(", ")}, not ${JSON.stringify(value)}.`);
+  };
+}
+
+/** Some of a few words, separated by commas or given by repeating the option; each counts once, in the order given. */
+export function someOf(words: readonly string[], what: string): Parse<readonly string[]> {
+  return (value, flag, previous) => {
+    const given = value
+      .split(",")
+      .map((word) => word.trim())
+      .filter((word) => word !== "");
+    if (given.length === 0) throw new UsageError(`${flag} needs at least one ${what}; it is empty.`);
+    const unknown = given.find((word) => !words.includes(word));
+    if (unknown !== undefined) {
+      throw new UsageError(`There is no ${what} "${unknown}": choose among ${words.join(", ")}.`);
+    }
+    return [...new Set([...((previous as readonly string[] | undefined) ?? []), ...given])];
+  };
+}
+
+function toNumber(value: string): number {
+  return value.trim() === "" ? NaN : Number(value);
+}

@@ -1,0 +1,109 @@
+// Policies: what π(y | x) can do, and the transformer that does it.
+export type {
+  GreedyOptions,
+  PartialResponse,
+  Policy,
+  Prompt,
+  Response,
+  SampleRequest,
+  SamplingOptions,
+  ScoreRequest,
+} from "./policy/policy.js";
+export { sequenceLogProb } from "./policy/policy.js";
+export type { Training, TrainablePolicy, TrainingOptions } from "./policy/trainable.js";
+export { LocalPolicy, type LocalPolicyOptions } from "./policy/local-policy.js";
+export { embeddedModels, modelFolder } from "./policy/model-folder.js";
+export { loadAdapter, saveAdapter, type LoraAdapter } from "./transformer/peft.js";
+export { loadChatTemplate, type ChatTemplate } from "./transformer/chat-template.js";
+
+// Tasks: prompts, an answer extractor, and a grader where there are labels.
+export type { Split, Task } from "./task/task.js";
+export { taskEntries, taskNamed, type TaskEntry, type TaskOptions } from "./task/registry.js";
+export { game24, type Game24Options } from "./task/game24/game24.js";
+export { jsonlTask, type JsonlOptions, type Message } from "./task/jsonl.js";
+export { graderNames, type GraderName } from "./task/graders.js";
+
+// Self-rewards.
+export { choose, type Pool, type SelfReward } from "./reward/self-reward.js";
+export type { Pruner, PruningContext } from "./reward/pruning.js";
+export { rewardNamed, rewards } from "./reward/registry.js";
+export { logLikelihood } from "./reward/log-likelihood.js";
+export { lengthNormalized } from "./reward/length-normalized.js";
+export { majority } from "./reward/majority.js";
+export { selfCertainty } from "./reward/self-certainty.js";
+export { judge, yesProbability, type JudgeOptions, type JudgeScore, type Verdicts } from "./reward/judge.js";
+
+// Sharpening at inference time, and amortized.
+export { bestOfN, type Best, type BestOfNOptions } from "./sharpen/best-of-n.js";
+export {
+  adaptiveBestOfN,
+  stoppingTime,
+  type AdaptiveBest,
+  type AdaptiveOptions,
+} from "./sharpen/adaptive-best-of-n.js";
+export {
+  PAPER_SFT,
+  sftSharpen,
+  type SftEpoch,
+  type SftHooks,
+  type SftOptions,
+  type SftResult,
+} from "./sharpen/sft.js";
+export { presetFor, presets, type Preset } from "./sharpen/presets.js";
+export type { DrawSettings, Progress } from "./sharpen/draw.js";
+export { splitPrompts, type PromptSplit, type SplitOptions } from "./sharpen/prompts.js";
+export {
+  drawTask,
+  sharpenTask,
+  type DrawnTask,
+  type SharpenOptions,
+  type SharpenResult,
+} from "./sharpen/sharpen-task.js";
+export { evaluateRun, readMetrics, type EvaluateRunOptions } from "./sharpen/evaluate-run.js";
+
+// Measuring.
+export { measure, type MeasuredMetrics, type MeasureInputs } from "./evaluate/measure.js";
+export {
+  measureAdapter,
+  type AdapterInputs,
+  type AdapterResponse,
+  type AdapterSample,
+  type MeasuredAdapter,
+} from "./evaluate/measure-adapter.js";
+export { measureAdaptive, type AdaptiveInputs } from "./evaluate/measure-adaptive.js";
+export { findings } from "./evaluate/findings.js";
+export type {
+  AdapterMetrics,
+  AnswerMetrics,
+  BestOfNMetrics,
+  EpochMetrics,
+  Estimate,
+  Histogram,
+  Metrics,
+} from "./evaluate/metrics.js";
+
+// Run folders.
+export { runVersions, type Json, type Manifest } from "./run/manifest.js";
+export { openRun, type OpenRunOptions, type Run } from "./run/run.js";
+export { readRun, type RunReader } from "./run/read-run.js";
+export { verifyRun, type RunCheck } from "./run/verify-run.js";
+export type { RecordKind, RecordLog } from "./run/record-log.js";
+export type { PromptRecord, Selection } from "./run/records.js";
+
+// Reports.
+export { renderReport } from "./report/render-report.js";
+export { reportOfRun } from "./report/report-of-run.js";
+export { terminalTable } from "./report/terminal-table.js";
+export { writeReport } from "./report/write-report.js";
+export type { PromptRow, ReportInput, ReportManifest, ResponseRow } from "./report/report-input.js";
+
+// Errors.
+export {
+  DataError,
+  GraphError,
+  InterruptedError,
+  ModelError,
+  RunError,
+  UsageError,
+  WhetstoneError,
+} from "./core/errors.js";

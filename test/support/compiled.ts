@@ -1,0 +1,64 @@
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import ts from "typescript";
+import { isTest, projectFiles } from "../../scripts/lib/files.mjs";
+import { ROOT } from "./fixture.js";
+
+/** Laid out as the package is installed: what the code finds by relative paths lies beside `dist`. */
+const PACKAGE = join(ROOT, "node_modules", ".cache", "whetstone-tests");
+const OPTIONS = {
+  target: ts.ScriptTarget.ES2023,
+  module: ts.ModuleKind.ESNext,
+  verbatimModuleSyntax: true,
+} as const;
+
+/**
+ * Compiles the source (no types are checked: `npm run check` does) to a folder that tests can start child processes from;
+ * files that have not changed are left alone.
+ * @returns the compiled package's `dist`.
+ */
+export function compileSource(): string {
+  mkdirSync(PACKAGE, { recursive: true });
+  for (const shared of ["package.json", "models", "data"]) {
+    if (!readdirSync(PACKAGE).includes(shared)) link(join(ROOT, shared), join(PACKAGE, shared));
+  }
+  for (const path of projectFiles(ROOT, "src").filter((file) => /\.m?[jt]s$/.test(file) && !isTest(file))) {
+    const target = join(PACKAGE, path.replace(/^src\//, "dist/").replace(/\.ts$/, ".js"));
+    const { mtime } = statSync(join(ROOT, path));
+    if (existsSync(target) && statSync(target).mtimeMs === mtime.getTime()) continue;
+    const source = readFileSync(join(ROOT, path), "utf8");
+    const code = path.endsWith(".ts")
+      ? ts.transpileModule(source, { compilerOptions: OPTIONS, fileName: path }).outputText
+      : source;
+    replace(target, code, mtime);
+  }
+  return join(PACKAGE, "dist");
+}
+
+/** Another test process may be at the same work. */
+function link(target: string, path: string): void {
+  try {
+    symlinkSync(target, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+/** The compiled file gets the source's time, which tells whether it is current. */
+function replace(path: string, text: string, time: Date): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const draft = `${path}.${process.pid}.tmp`;
+  writeFileSync(draft, text);
+  utimesSync(draft, time, time);
+  renameSync(draft, path);
+}
