@@ -96,13 +96,19 @@ export interface ReductionFaults {
  * The model of Prop. E.1: V = {−1, 1} (tokens 0 and 1), H = |V(G)| + 2, features all monomials of degree 1 to 3 of
  * (y_<h, y_h). θ is 0 but for θ_{H−1} = Σ_{ij} J_ij e_(i,j,H−1) with J = −adjacency (over edges once), and
  * θ_H = B(e_(H−1,H) + e_H), B = H. Only monomials with a non-zero parameter are computed.
+ * @param scale J = −scale·adjacency. Any positive scale has the same argmax; 1 is the paper's. The log-probabilities of
+ *   two cuts differ by about exp(−2·scale·S) with S = 2·cut − |E|, which float64 cannot resolve at scale 1 beyond S ≈ 15.
  */
-export function maxCutModel({ vertices, edges }: Graph, faults: ReductionFaults = {}): Conditionals {
+export function maxCutModel(
+  { vertices, edges }: Graph,
+  faults: ReductionFaults = {},
+  scale = 1,
+): Conditionals {
   const horizon = vertices + 2;
   const strength = faults.free ? 0 : horizon;
   const sign = (token: number): number => 2 * token - 1;
   const theta = Array.from({ length: horizon }, () => new Float64Array(0));
-  theta[horizon - 2] = new Float64Array(edges.length).fill(faults.flipped ? 1 : -1);
+  theta[horizon - 2] = new Float64Array(edges.length).fill(faults.flipped ? scale : -scale);
   theta[horizon - 1] = new Float64Array(2).fill(strength);
   const features = (step: number, prefix: readonly number[], token: number): SparseFeatures => {
     const y = sign(token);
