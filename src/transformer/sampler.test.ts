@@ -66,14 +66,17 @@ describe("what is drawn", () => {
 
   test("is what a plain sampler draws, without cache, batch or native code", () => {
     expect(expected.size).toBe(6 * PROMPTS.length);
-    for (const { tag, prompt, promptKey, index } of samples(3)) {
-      const plain = drawPlainly(logitsOf, runtime.model.config, { prompt, promptKey, index, ...SAMPLING });
+    for (const { tag, prompt, promptKey, index } of samples(6)) {
       const { tokens, logProbs, certainties, finish } = expected.get(tag)!;
+      const drawing = { prompt, promptKey, index, ...SAMPLING };
+      const plain = drawPlainly(logitsOf, runtime.model.config, drawing, tokens);
       expect({ tag, tokens }).toEqual({ tag, tokens: plain.tokens });
       expect(largestDifference(logProbs, plain.logProbs)).toBeLessThan(1e-4);
       expect(largestDifference(certainties, plain.certainties)).toBeLessThan(1e-4);
       expect(finish).toBe(tokens.at(-1) === 2 ? "stop" : "length");
     }
+    const unaided = { ...request(1, 3), ...SAMPLING };
+    expect(drawPlainly(logitsOf, runtime.model.config, unaided).tokens).toEqual(expected.get("1/3")!.tokens);
     const lengths = [...expected.values()].map(({ tokens }) => tokens.length);
     // Growth of the cache at 16 and 32 tokens, early ends and cuts all occur.
     expect(Math.max(...lengths)).toBe(40);
@@ -89,8 +92,10 @@ describe("what is drawn", () => {
     { rows: 64, rowsPerGroup: 64 },
     { rows: 64, rowsPerGroup: 1 },
   ])("does not depend on the batch: %o", async (layout) => {
-    const drawn = await collect(runtime.draw(samples(6), { ...SAMPLING, ...layout }));
-    expect(drawn.length).toBe(expected.size);
+    // A narrow batch takes many steps: two samples of each prompt do.
+    const requests = samples(layout.rows! < 3 ? 2 : 6);
+    const drawn = await collect(runtime.draw(requests, { ...SAMPLING, ...layout }));
+    expect(drawn.length).toBe(requests.length);
     expectSame(drawn, expected);
   });
 
@@ -145,8 +150,9 @@ describe("what is drawn", () => {
     const adaptedLogits = plainLogits(runtime.model, adapter);
     for (const { tag, prompt, promptKey, index } of requests) {
       const drawing = { prompt, promptKey, index, ...SAMPLING };
-      const plain = drawPlainly(adaptedLogits, runtime.model.config, drawing);
-      expect(byTag(adapted).get(tag)!.tokens).toEqual(plain.tokens);
+      const { tokens } = byTag(adapted).get(tag)!;
+      const plain = drawPlainly(adaptedLogits, runtime.model.config, drawing, tokens);
+      expect(tokens).toEqual(plain.tokens);
     }
     expectSame(await collect(runtime.draw(requests, SAMPLING)), expected);
     await Promise.all([other.dispose(), zero.dispose()]);
@@ -169,9 +175,10 @@ test.each([0.3, 0.7, 1.6])(
     expect(drawn.size).toBe(3 * PROMPTS.length);
     for (const { tag, prompt, promptKey, index } of samples(3)) {
       const drawing = { prompt, promptKey, index, ...options };
-      const plain = drawPlainly(logitsOf, runtime.model.config, drawing);
-      expect(drawn.get(tag)!.tokens).toEqual(plain.tokens);
-      expect(largestDifference(drawn.get(tag)!.logProbs, plain.logProbs)).toBeLessThan(1e-4);
+      const { tokens, logProbs } = drawn.get(tag)!;
+      const plain = drawPlainly(logitsOf, runtime.model.config, drawing, tokens);
+      expect(tokens).toEqual(plain.tokens);
+      expect(largestDifference(logProbs, plain.logProbs)).toBeLessThan(1e-4);
     }
   },
 );
@@ -184,7 +191,7 @@ test("a vocabulary that is searched in two levels, one key head and a tied head 
   const requests = [5, 6].map((index) => ({ tag: index, prompt: [900, 30], promptKey: 8, index }));
   for (const { tag, tokens } of await collect(wide.draw(requests, options))) {
     const drawing = { prompt: [900, 30], promptKey: 8, index: tag, ...options };
-    expect(tokens).toEqual(drawPlainly(plainly, model.config, drawing).tokens);
+    expect(tokens).toEqual(drawPlainly(plainly, model.config, drawing, tokens).tokens);
   }
   await wide.dispose();
 });

@@ -18,6 +18,8 @@ export class Schedule<R extends Scheduled> {
   private readonly iterator: Iterator<R>;
   private readonly ahead: R[] = [];
   private lanes: Lane<R>[] = [];
+  /** Requests in all backlogs. */
+  private waiting = 0;
 
   constructor(requests: Iterable<R>) {
     this.iterator = requests[Symbol.iterator]();
@@ -39,9 +41,26 @@ export class Schedule<R extends Scheduled> {
     this.lanes = Array.from({ length: groups }, () => ({ prompt: [], backlog: [] }));
   }
 
-  /** The next request for a group whose prompt stays as it is; undefined when its prompt has none left. */
+  /**
+   * The next request for a group whose prompt stays as it is: its own, or, once no prompt is left, one of the same prompt
+   * that waits for another group. Undefined when there is none.
+   */
   next(group: number): R | undefined {
-    return this.lanes[group]!.backlog.shift();
+    const lane = this.lanes[group]!;
+    if (lane.backlog.length === 0 && (this.waiting === 0 || this.peek(0))) return undefined;
+    const from =
+      lane.backlog.length > 0 ? lane : this.longest(({ prompt }) => samePrompt(prompt, lane.prompt));
+    const request = from?.backlog.shift();
+    if (request) this.waiting--;
+    return request;
+  }
+
+  /** Of the lanes chosen, the one with the longest backlog; undefined where all are empty. */
+  private longest(choose: (lane: Lane<R>) => boolean): Lane<R> | undefined {
+    let best: Lane<R> | undefined;
+    for (const lane of this.lanes)
+      if (lane.backlog.length > (best?.backlog.length ?? 0) && choose(lane)) best = lane;
+    return best;
   }
 
   /** Gives an idle group a prompt, from the source or from the longest backlog; undefined when there is no work. */
@@ -52,13 +71,12 @@ export class Schedule<R extends Scheduled> {
       lane.prompt = first.prompt;
       for (let next = this.peek(0); next && samePrompt(next.prompt, lane.prompt); next = this.peek(0)) {
         lane.backlog.push(this.ahead.shift()!);
+        this.waiting++;
       }
       return lane.prompt;
     }
-    const longest = this.lanes.reduce((best, other) =>
-      other.backlog.length > best.backlog.length ? other : best,
-    );
-    if (longest.backlog.length === 0) return undefined;
+    const longest = this.waiting === 0 ? undefined : this.longest(() => true);
+    if (!longest) return undefined;
     lane.prompt = longest.prompt;
     lane.backlog.push(...longest.backlog.splice(Math.floor(longest.backlog.length / 2)));
     return lane.prompt;

@@ -68,7 +68,7 @@ describe.each(["tiny-gqa", "tiny-tied"] as const)("%s against Python's transform
     const scored = await runtime.score(pairs);
     for (const [i, { tag, tokens, logProbs, certainties }] of drawn.entries()) {
       const drawing = { prompt: prompts[tag]!, promptKey: tag, index: tag, seed: 5, maxTokens: 12 };
-      const plain = drawPlainly(logitsOf, config, drawing);
+      const plain = drawPlainly(logitsOf, config, drawing, tokens);
       expect(tokens).toEqual(plain.tokens);
       for (const { logProbs: ours, certainties: spreads } of [{ logProbs, certainties }, scored[i]!]) {
         expect(largestDifference(ours, plain.logProbs)).toBeLessThan(1e-4);

@@ -1,5 +1,4 @@
 import {
-  Graph,
   exp,
   gather,
   gatherElements,
@@ -12,6 +11,7 @@ import {
   expand,
   cast,
   withGradient,
+  type Graph,
   type Tensor,
   type Value,
 } from "../graph/index.js";
