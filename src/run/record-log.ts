@@ -37,8 +37,9 @@ export interface RecordLog<T> {
   /**
    * Rewrites the file in a canonical order, atomically, if it is not in that order yet: so that a run that was killed
    * and resumed ends with the same bytes as an uninterrupted one.
+   * @returns all records in that order.
    */
-  sort(compare: (a: T, b: T) => number): Promise<void>;
+  sort(compare: (a: T, b: T) => number): Promise<T[]>;
   sync(): void;
   /** Syncs and closes; closing twice is harmless. */
   close(): void;
@@ -173,9 +174,9 @@ class OpenRecordLog<T> implements RecordLog<T> {
     return result;
   }
 
-  async sort(compare: (a: T, b: T) => number): Promise<void> {
+  async sort(compare: (a: T, b: T) => number): Promise<T[]> {
     const records = await this.records();
-    if (records.every((record, at) => at === 0 || compare(records[at - 1]!, record) <= 0)) return;
+    if (records.every((record, at) => at === 0 || compare(records[at - 1]!, record) <= 0)) return records;
     const lines = records.sort(compare).map((record) => `${JSON.stringify(record)}\n`);
     this.#appender.close();
     try {
@@ -183,6 +184,7 @@ class OpenRecordLog<T> implements RecordLog<T> {
     } finally {
       this.#appender = openAppender(this.path);
     }
+    return records;
   }
 
   sync(): void {

@@ -59,6 +59,8 @@ export async function openRun(dir: string, manifest: Manifest, options: OpenRunO
     // Once more: another process may have made a run in it before this one had the lock.
     const recorded = refuseForeign(dir, options);
     removeLeftovers(dir);
+    for (const name of runReader(dir, manifest).adapters())
+      removeLeftovers(join(dir, dirname(runFile("x", name))));
     if (recorded === undefined) await writeAtomically(join(dir, "manifest.json"), asJson(manifest));
     else refuseDifferent(dir, recorded, manifest);
     return lockedRun(dir, recorded ?? manifest, lock);
@@ -147,7 +149,7 @@ function refuseDifferent(dir: string, recorded: Manifest, asked: Manifest): void
   );
 }
 
-/** What a process that was killed in `writeAtomically` left at the top of the folder. */
+/** What a process that was killed in `writeAtomically` left in a folder. */
 function removeLeftovers(dir: string): void {
   for (const entry of entries(dir)) {
     if (!entry.startsWith(TEMPORARY_PREFIX)) continue;
