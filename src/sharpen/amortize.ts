@@ -3,13 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { measureAdapter, measureEpoch, type AdapterResponse } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, EpochMetrics } from "../evaluate/metrics.js";
-import {
-  sequenceLogProb,
-  type Policy,
-  type Prompt,
-  type Response,
-  type ScoreRequest,
-} from "../policy/policy.js";
+import { sequenceLogProb, type Prompt, type Response, type ScoreRequest } from "../policy/policy.js";
 import type { TrainablePolicy, Training } from "../policy/trainable.js";
 import type { Pool, SelfReward } from "../reward/self-reward.js";
 import { responseRecords } from "../run/records.js";
@@ -17,10 +11,12 @@ import type { RecordKind, RecordLog } from "../run/record-log.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { loadAdapter, saveAdapter } from "../transformer/peft.js";
+import { openSafetensors } from "../transformer/safetensors.js";
 import { bestOfN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
+import { throwIfStopped } from "./interrupt.js";
 import type { PromptSplit } from "./prompts.js";
-import { keptEpoch, sftSharpen, type SftEpoch, type SftOptions } from "./sft.js";
+import { checkSft, keptEpoch, sftSharpen, type SftEpoch, type SftOptions } from "./sft.js";
 
 export interface AmortizeOptions extends DrawSettings {
   readonly policy: TrainablePolicy;
@@ -31,7 +27,7 @@ export interface AmortizeOptions extends DrawSettings {
   readonly reward: SelfReward;
   /** Responses drawn per training and validation prompt. */
   readonly trainN: number;
-  readonly sft: SftOptions;
+  readonly sft: Omit<SftOptions, "signal">;
   /** Samples per test prompt for each point of the training curve; 0 for none. */
   readonly curveSamples: number;
   /** The base's responses to the test prompts, for the paired gains. */
@@ -85,7 +81,8 @@ export async function amortize(
 
 /** Best-of-N on the training and validation prompts; losers are dropped as soon as they cannot win. */
 async function chooseExamples(options: AmortizeOptions): Promise<Map<string, Response>> {
-  const { policy, task, run, split, reward, trainN, onProgress } = options;
+  const { policy, task, run, split, reward, trainN, temperature, maxTokens, seed, signal, onProgress } =
+    options;
   const prompts = [...split.train, ...split.validation];
   const log = await run.log("chosen.jsonl", chosenRecords);
   const stage = "drawing training examples";
@@ -93,20 +90,15 @@ async function chooseExamples(options: AmortizeOptions): Promise<Map<string, Res
   const draws = bestOfN(
     policy,
     prompts.filter(({ id }) => !log.has(id)),
-    {
-      ...options,
-      reward,
-      n: trainN,
-      extract: (text) => task.extract(text),
-    },
+    { reward, n: trainN, temperature, maxTokens, seed, signal, extract: (text) => task.extract(text) },
   );
   for await (const { chosen } of draws) {
     log.append(chosen);
     onProgress?.({ stage, done: log.size, total: prompts.length });
   }
   const places = new Map(prompts.map(({ id }, i) => [id, i]));
-  await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)!);
-  return new Map((await log.records()).map((response) => [response.promptId, response]));
+  const sorted = await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)!);
+  return new Map(sorted.map((response) => [response.promptId, response]));
 }
 
 async function trainAdapter(
@@ -114,16 +106,21 @@ async function trainAdapter(
   adapterDir: string,
   chosen: ReadonlyMap<string, Response>,
 ): Promise<EpochMetrics[]> {
-  const { policy, split, run, sft, onProgress } = options;
+  const { policy, split, run, signal, onProgress } = options;
+  const sft = { ...options.sft, signal };
   const log = await run.log(join("adapters", ADAPTER, "epochs.jsonl"), epochRecords);
   const checkpoint = join(adapterDir, "checkpoint.safetensors");
-  const wanted = (sft.epochs ?? 30) + 1;
+  const wanted = checkSft(sft).epochs + 1;
   if (log.size < wanted || existsSync(checkpoint)) {
     const example = (prompt: Prompt): ScoreRequest => ({ prompt, tokens: chosen.get(prompt.id)!.tokens });
     await sftSharpen(policy, split.train.map(example), split.validation.map(example), sft, {
       onStep: (done, total) => onProgress?.({ stage: "training", done, total }),
       onEpoch: (epoch, training, kept) => recordEpoch(options, log, adapterDir, epoch, training, kept),
-      checkpoint: (training, { epoch }) => training.save(checkpoint, { epoch: `${epoch}` }),
+      checkpoint: (training, { epoch }) => {
+        // The record must not be lost where the checkpoint that builds on it survives.
+        log.sync();
+        return training.save(checkpoint, { epoch: `${epoch}` });
+      },
       restore: (training) => restoreEpochs(training, checkpoint, log),
     });
     rmSync(checkpoint, { force: true });
@@ -144,15 +141,24 @@ async function recordEpoch(
   if (!log.has(`${epoch.epoch}`)) log.append({ ...epoch, ...(await curvePoint(options, training)) });
 }
 
+/** Continues from the checkpoint, unless records of its epochs are gone: then training begins anew, and repeats them. */
 async function restoreEpochs(
   training: Training,
   checkpoint: string,
   log: RecordLog<EpochMetrics>,
 ): Promise<SftEpoch[] | undefined> {
   if (!existsSync(checkpoint)) return undefined;
-  const metadata = await training.load(checkpoint);
-  const last = Number(metadata.get("epoch"));
-  return (await log.records()).filter(({ epoch }) => epoch <= last);
+  const last = await epochOf(checkpoint);
+  const epochs = (await log.records()).filter(({ epoch }) => epoch <= last);
+  if (epochs.length !== last + 1) return undefined;
+  await training.load(checkpoint);
+  return epochs;
+}
+
+async function epochOf(checkpoint: string): Promise<number> {
+  const file = await openSafetensors(checkpoint);
+  await file.close();
+  return Number(file.metadata.get("epoch"));
 }
 
 /** One point of the training curve: shown, never used to choose. */
@@ -176,7 +182,7 @@ async function curvePoint(options: AmortizeOptions, training: Training): Promise
     return measureEpoch({
       task,
       prompts: split.test,
-      responses: await underBase(policy, split.test, responses),
+      responses: await underBase(options, responses),
       seed,
     });
   } finally {
@@ -213,8 +219,8 @@ async function measureTrained(
       seed,
       runs: [
         {
-          responses: await underBase(policy, split.test, drawn.flat(), options.onProgress),
-          greedy: await underBase(policy, split.test, best),
+          responses: await underBase(options, drawn.flat(), options.onProgress),
+          greedy: await underBase(options, best),
         },
       ],
     });
@@ -223,18 +229,18 @@ async function measureTrained(
   }
 }
 
-/** Responses of an adapter with their log-likelihood under the base. */
+/** Responses of an adapter to test prompts, with their log-likelihood under the base. */
 async function underBase(
-  base: Policy,
-  prompts: readonly Prompt[],
+  { policy, split, signal }: AmortizeOptions,
   responses: readonly Response[],
   onProgress?: DrawSettings["onProgress"],
 ): Promise<AdapterResponse[]> {
-  const byId = new Map(prompts.map((prompt) => [prompt.id, prompt]));
+  const byId = new Map(split.test.map((prompt) => [prompt.id, prompt]));
   const scored: AdapterResponse[] = [];
   for (let i = 0; i < responses.length; i += SCORE_BATCH) {
+    throwIfStopped(signal, "Scoring");
     const batch = responses.slice(i, i + SCORE_BATCH);
-    const rows = await base.logProb(
+    const rows = await policy.logProb(
       batch.map(({ promptId, tokens }) => ({ prompt: byId.get(promptId)!, tokens })),
     );
     batch.forEach((response, k) =>

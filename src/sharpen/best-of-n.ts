@@ -36,6 +36,12 @@ export interface Best {
   readonly tokens: number;
 }
 
+/** @throws UsageError unless N is a whole number of at least 1. */
+export function checkN(n: number): void {
+  if (!Number.isInteger(n) || n < 1)
+    throw new UsageError(`N must be a whole number of at least 1, not ${n}.`);
+}
+
 /** A prompt whose responses are being drawn. */
 interface Open {
   readonly prompt: Prompt;
@@ -57,8 +63,7 @@ export async function* bestOfN(
   options: BestOfNOptions,
 ): AsyncGenerator<Best> {
   const { reward, n, keepAll = false, extract = (text: string) => text.trim() } = options;
-  if (!Number.isInteger(n) || n < 1)
-    throw new UsageError(`N must be a whole number of at least 1, not ${n}.`);
+  checkN(n);
   const open = new Map<string, Open>();
   const decided: Open[] = [];
   const settle = (state: Open): void => {

@@ -1,6 +1,7 @@
 import type { Policy, Prompt, Response, SampleRequest } from "../policy/policy.js";
 import { responseKey } from "../run/records.js";
 import type { RecordLog } from "../run/record-log.js";
+import { checkN } from "./best-of-n.js";
 
 /** How far a stage of a run is. */
 export interface Progress {
@@ -25,6 +26,7 @@ export interface DrawSettings {
  * Draws the responses of a log that are not in it yet, and puts the log in canonical order: killed at any moment and
  * called again, it ends with the same file.
  * @returns the responses of each prompt, by index, in the prompts' order.
+ * @throws UsageError for N < 1; InterruptedError once the signal has fired.
  */
 export async function drawResponses(
   log: RecordLog<Response>,
@@ -33,6 +35,7 @@ export async function drawResponses(
   { n, temperature, maxTokens, seed, signal, onProgress }: DrawSettings,
   stage: string,
 ): Promise<Response[][]> {
+  checkN(n);
   const total = prompts.length * n;
   function* missing(): Generator<SampleRequest> {
     for (const prompt of prompts) {
@@ -72,8 +75,10 @@ export async function drawGreedy(
 
 async function inOrder(log: RecordLog<Response>, prompts: readonly Prompt[]): Promise<Response[][]> {
   const places = new Map(prompts.map((prompt, i) => [prompt.id, i]));
-  await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index);
+  const sorted = await log.sort(
+    (a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index,
+  );
   const responses: Response[][] = prompts.map(() => []);
-  for (const response of await log.records()) responses[places.get(response.promptId)!]!.push(response);
+  for (const response of sorted) responses[places.get(response.promptId)!]!.push(response);
   return responses;
 }

@@ -1,8 +1,12 @@
+import { UsageError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
 import type { Prompt } from "../policy/policy.js";
 import type { Task } from "../task/task.js";
 
-/** Which prompts a run measures, learns from and judges the iterates by; no prompt is in two of them. */
+/**
+ * Which prompts a run measures, learns from and judges the iterates by. No prompt is in two of them, nor one with the same
+ * text as a prompt of another.
+ */
 export interface PromptSplit {
   readonly test: readonly Prompt[];
   readonly train: readonly Prompt[];
@@ -17,33 +21,60 @@ export interface SplitOptions {
   readonly seed: number;
 }
 
-/** Fewer prompts than this without splits of their own are measured, but not learned from. */
+/** Fewer different prompts than this without splits of their own are measured, but not learned from. */
 export const FEWEST_TO_SPLIT = 10;
 
 /**
  * The task's own splits; where it has no training prompts (a user's file), its prompts are divided by the seed: 60 % to
- * learn from, 10 % to choose the iterate by, 30 % to measure on. A task with training but no validation prompts gives
- * a tenth of them.
+ * learn from, 10 % to choose the iterate by (unless it has prompts for that), the rest to measure on. A task with training
+ * but no validation prompts gives a tenth of them.
+ *
+ * Prompts of the same text stay together; a text that the task has in several splits is only measured on, or else only
+ * chosen by, so that nothing is measured on what was learned.
+ * @throws UsageError for a number of prompts that is not whole, or below 1.
  */
 export function splitPrompts(task: Task, { prompts, trainPrompts, seed }: SplitOptions): PromptSplit {
+  checkCount("test", prompts);
+  checkCount("training", trainPrompts);
   let test = task.prompts("test");
-  let train = task.prompts("train");
-  let validation = task.prompts("validation");
-  if (train.length === 0 && test.length >= FEWEST_TO_SPLIT) {
-    const order = randomStream(seed, "split").shuffle(test);
-    const forTraining = Math.floor(order.length * 0.6);
-    const forValidation = Math.ceil(order.length * 0.1);
-    const places = new Map(order.map((prompt, i) => [prompt.id, i]));
-    const between = (from: number, to: number): Prompt[] =>
-      test.filter(({ id }) => places.get(id)! >= from && places.get(id)! < to);
-    train = between(0, forTraining);
-    validation = between(forTraining, forTraining + forValidation);
-    test = between(forTraining + forValidation, order.length);
-  } else if (validation.length === 0 && train.length >= FEWEST_TO_SPLIT) {
-    const held = Math.ceil(train.length / 10);
-    const chosen = new Set(randomStream(seed, "validation").shuffle(train).slice(0, held));
-    validation = train.filter((prompt) => chosen.has(prompt));
-    train = train.filter((prompt) => !chosen.has(prompt));
+  let validation = without(task.prompts("validation"), test);
+  let train = without(task.prompts("train"), [...test, ...validation]);
+  if (train.length === 0) {
+    const texts = distinctTexts(test);
+    if (texts.length >= FEWEST_TO_SPLIT) {
+      const order = randomStream(seed, "split").shuffle(texts);
+      const learned = Math.floor(order.length * 0.6);
+      const judged = validation.length > 0 ? 0 : Math.ceil(order.length * 0.1);
+      train = withTexts(test, order.slice(0, learned));
+      if (judged > 0) validation = withTexts(test, order.slice(learned, learned + judged));
+      test = withTexts(test, order.slice(learned + judged));
+    }
+  } else if (validation.length === 0) {
+    const texts = distinctTexts(train);
+    if (texts.length >= FEWEST_TO_SPLIT) {
+      const order = randomStream(seed, "validation").shuffle(texts);
+      validation = withTexts(train, order.slice(0, Math.ceil(order.length / 10)));
+      train = without(train, validation);
+    }
   }
   return { test: test.slice(0, prompts), train: train.slice(0, trainPrompts), validation };
+}
+
+function distinctTexts(prompts: readonly Prompt[]): string[] {
+  return [...new Set(prompts.map(({ text }) => text))];
+}
+
+function withTexts(prompts: readonly Prompt[], texts: readonly string[]): Prompt[] {
+  const wanted = new Set(texts);
+  return prompts.filter(({ text }) => wanted.has(text));
+}
+
+function without(prompts: readonly Prompt[], others: readonly Prompt[]): readonly Prompt[] {
+  const taken = new Set(others.map(({ text }) => text));
+  return prompts.filter(({ text }) => !taken.has(text));
+}
+
+function checkCount(what: string, count: number | undefined): void {
+  if (count === undefined || (Number.isInteger(count) && count >= 1)) return;
+  throw new UsageError(`The number of ${what} prompts must be a whole number of at least 1, not ${count}.`);
 }

@@ -1,5 +1,5 @@
-import { randomStream } from "../core/random.js";
 import { UsageError } from "../core/errors.js";
+import { randomStream } from "../core/random.js";
 import type { ScoreRequest } from "../policy/policy.js";
 import type { Training, TrainablePolicy } from "../policy/trainable.js";
 import {
@@ -9,7 +9,9 @@ import {
   withWarmup,
   type Schedule,
 } from "../graph/index.js";
+import { ALL_LINEARS } from "../transformer/lora.js";
 import type { LoraAdapter } from "../transformer/peft.js";
+import { throwIfStopped } from "./interrupt.js";
 
 /**
  * Settings of amortized training. The defaults are the paper's (App. A.3): LoRA, learning rate 3e−4 falling linearly to 0,
@@ -70,6 +72,18 @@ export interface SftResult {
   readonly keptEpoch: number;
 }
 
+/** The paper's settings (App. A.3), which hold wherever none are given; warm-up and weight decay are 0. */
+export const PAPER_SFT = {
+  epochs: 30,
+  batchSize: 4,
+  learningRate: 3e-4,
+  schedule: "linear",
+  warmup: 0,
+  clipNorm: 0.1,
+  weightDecay: 0,
+  rank: 16,
+} as const satisfies Partial<SftOptions>;
+
 const SCHEDULES: Readonly<Record<NonNullable<SftOptions["schedule"]>, Schedule>> = {
   linear: linearSchedule,
   cosine: cosineSchedule,
@@ -84,7 +98,8 @@ const SCORE_BATCH = 256;
  * with the lowest loss on validation prompts' own chosen responses, which needs no labels. Each step's loss is the mean
  * per response token of its batch, as in supervised fine-tuning everywhere.
  * @param examples prompts with their chosen responses' token ids; @param validation likewise, of other prompts.
- * @throws UsageError without examples, or for settings out of range; InterruptedError through `signal`'s reason.
+ * @throws UsageError without examples, for one without tokens, or for settings out of range; InterruptedError once `signal`
+ * has fired.
  */
 export async function sftSharpen(
   policy: TrainablePolicy,
@@ -93,9 +108,12 @@ export async function sftSharpen(
   options: SftOptions,
   hooks: SftHooks = {},
 ): Promise<SftResult> {
-  const settings = resolve(options);
+  const settings = checkSft(options);
   if (examples.length === 0)
     throw new UsageError("There is nothing to train on: no prompt has a chosen response.");
+  const empty = [...examples, ...validation].find(({ tokens }) => tokens.length === 0);
+  if (empty)
+    throw new UsageError(`The response to prompt "${empty.prompt.id}" has no tokens to learn; leave it out.`);
   const { rank, alpha, targetModules, clipNorm, weightDecay, seed } = settings;
   const training = await policy.train({
     lora: { rank, alpha, ...(targetModules && { targetModules }) },
@@ -130,19 +148,18 @@ export function keptEpoch(epochs: readonly Pick<SftEpoch, "epoch" | "validationL
   return epochs.reduce((best, epoch) => (epoch.validationLoss < best.validationLoss ? epoch : best)).epoch;
 }
 
-type Settings = Required<Omit<SftOptions, "targetModules" | "signal">> &
+/** Settings of which none is left open but the target modules. */
+export type Settings = Required<Omit<SftOptions, "targetModules" | "signal">> &
   Pick<SftOptions, "targetModules" | "signal">;
 
-function resolve(options: SftOptions): Settings {
-  const { rank = 16 } = options;
+/**
+ * The settings with their defaults filled in: to be called before hours of drawing, not after.
+ * @throws UsageError naming the first that is out of range.
+ */
+export function checkSft(options: SftOptions): Settings {
+  const { rank = PAPER_SFT.rank } = options;
   const settings: Settings = {
-    epochs: 30,
-    batchSize: 4,
-    learningRate: 3e-4,
-    schedule: "linear",
-    warmup: 0,
-    clipNorm: 0.1,
-    weightDecay: 0,
+    ...PAPER_SFT,
     alpha: 2 * rank,
     ...options,
     rank,
@@ -153,9 +170,28 @@ function resolve(options: SftOptions): Settings {
     }
   }
   for (const name of ["learningRate", "clipNorm", "alpha"] as const) {
-    if (!(settings[name] > 0)) throw new UsageError(`${name} must be above 0, not ${settings[name]}.`);
+    // A clip of Infinity is no clip.
+    const finite = name === "clipNorm" || settings[name] < Infinity;
+    if (!(settings[name] > 0 && finite))
+      throw new UsageError(`${name} must be above 0, not ${settings[name]}.`);
   }
+  if (!(settings.weightDecay >= 0 && settings.weightDecay < Infinity))
+    throw new UsageError(`weightDecay must be at least 0, not ${settings.weightDecay}.`);
+  if (!Number.isInteger(settings.warmup) || settings.warmup < 0)
+    throw new UsageError(`warmup must be a whole number of at least 0, not ${settings.warmup}.`);
+  checkNames(settings);
   return settings;
+}
+
+function checkNames({ schedule, targetModules = ALL_LINEARS }: Settings): void {
+  if (!Object.hasOwn(SCHEDULES, schedule))
+    throw new UsageError(`There is no schedule "${schedule}"; use ${Object.keys(SCHEDULES).join(", ")}.`);
+  const known: readonly string[] = ALL_LINEARS;
+  const unknown = targetModules.find((name) => !known.includes(name));
+  if (unknown !== undefined || targetModules.length === 0)
+    throw new UsageError(
+      `The adapter needs target modules among ${known.join(", ")}, not "${unknown ?? ""}".`,
+    );
 }
 
 async function runEpoch(
@@ -172,7 +208,7 @@ async function runEpoch(
   let total = 0;
   let tokens = 0;
   for (let i = 0; i < perEpoch; i++) {
-    settings.signal?.throwIfAborted();
+    throwIfStopped(settings.signal, "Training");
     const batch = order.slice(i * settings.batchSize, (i + 1) * settings.batchSize);
     const size = batch.reduce((sum, { tokens: response }) => sum + response.length, 0);
     const step = (epoch - 1) * perEpoch + i;

@@ -3,17 +3,20 @@ import { findings } from "../evaluate/findings.js";
 import { measure, measuredNs } from "../evaluate/measure.js";
 import { measureAdaptive } from "../evaluate/measure-adaptive.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
-import type { Policy, Response } from "../policy/policy.js";
+import type { Policy, Prompt, Response } from "../policy/policy.js";
 import type { TrainablePolicy } from "../policy/trainable.js";
 import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
 import { selectionKey } from "../run/records.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
-import { adaptiveBestOfN } from "./adaptive-best-of-n.js";
+import { adaptiveMu, chooseAdaptively } from "./adaptive-best-of-n.js";
 import { amortize } from "./amortize.js";
+import { checkN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
+import { throwIfStopped } from "./interrupt.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
-import type { SftOptions } from "./sft.js";
+import { checkSft, type SftOptions } from "./sft.js";
+import { recordTraining, type TrainingRecord } from "./training-record.js";
 
 export interface SharpenOptions extends DrawSettings {
   readonly policy: TrainablePolicy;
@@ -33,8 +36,10 @@ export interface SharpenOptions extends DrawSettings {
     | {
         readonly reward: SelfReward;
         readonly trainN: number;
-        readonly sft: SftOptions;
+        readonly sft: Omit<SftOptions, "signal">;
         readonly curveSamples: number;
+        /** The command line that asked for it, for the record. */
+        readonly command: string;
       }
     | undefined;
 }
@@ -49,44 +54,42 @@ export interface SharpenResult {
  * The main job: draw N responses per prompt, choose by self-reward, amortize the choice into an adapter, measure the lift
  * on held-out prompts, and write all of it into the run folder (metrics.json last). Killed and called again on the same
  * folder, it continues where it was.
- * @throws UsageError when there is nothing to measure or a reward needs what the policy cannot give.
+ * @throws UsageError, before anything is drawn, when there is nothing to measure, a setting is out of range, or a reward
+ * needs what the policy cannot give; InterruptedError once the signal has fired.
  */
 export async function sharpenTask(options: SharpenOptions): Promise<SharpenResult> {
-  const { policy, task, run, rewards } = options;
+  const { policy, task, run } = options;
   const clock = stageClock();
-  checkRewards(rewards, policy);
-  measuredNs(options.n, options.ns);
-  const split = splitPrompts(task, options);
-  if (split.test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
-  await recordPrompts(run, split, options.amortize !== undefined);
-  const greedy = await clock("greedy", async () =>
-    drawGreedy(await run.greedyLog(), policy, split.test, options, "greedy"),
-  );
-  const drawn = await clock("sampling", async () =>
-    drawResponses(await run.responseLog(), policy, split.test, options, "sampling"),
-  );
-  const pools = poolsOf(policy, task, split, drawn);
+  checkOptions(options);
+  if (options.amortize && splitPrompts(task, options).train.length > 0)
+    await recordTraining(run, trainingRecord(options, options.amortize));
+  const { split, greedy, drawn } = await drawTask(options, clock, options.amortize !== undefined);
+  const pools = poolsOf(task, split.test, drawn, policy);
   const measured = await clock("evaluating", async () => {
-    await recordSelections(run, pools, rewards);
-    return measure({
+    options.onProgress?.({ stage: "evaluating", done: 0, total: 1 });
+    const result = await measure({
       task,
       pools,
       greedy,
-      rewards,
+      rewards: await recordSelections(run, pools, options.rewards, options.signal),
       seed: options.seed,
       ...(options.ns && { ns: options.ns }),
     });
+    options.onProgress?.({ stage: "evaluating", done: 1, total: 1 });
+    return result;
   });
   const adaptive =
     options.adaptiveDelta === undefined
       ? undefined
-      : await clock("adaptive", () => runAdaptive(options, pools, greedy));
+      : await clock("adaptive", async () => measureRule(options, options.adaptiveDelta!, pools, greedy));
   const adapters: Record<string, AdapterMetrics> = {};
   let adapterDir: string | undefined;
   if (options.amortize && split.train.length > 0) {
-    const { amortize: settings } = options;
+    const { n, temperature, maxTokens, seed, signal, onProgress } = options;
+    const { reward, trainN, sft, curveSamples } = options.amortize;
+    const draw = { n, temperature, maxTokens, seed, signal, onProgress };
     const result = await clock("amortizing", () =>
-      amortize({ ...options, ...settings, split, pools, greedy }),
+      amortize({ ...draw, policy, task, run, split, reward, trainN, sft, curveSamples, pools, greedy }),
     );
     adapters["sft"] = result.metrics;
     ({ adapterDir } = result);
@@ -105,6 +108,51 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   return { metrics, ...(adapterDir === undefined ? {} : { adapterDir }) };
 }
 
+/** What is drawn from the base: the ground of every measurement. */
+export interface DrawnTask {
+  readonly split: PromptSplit;
+  readonly greedy: readonly Response[];
+  /** By test prompt, by index. */
+  readonly drawn: readonly (readonly Response[])[];
+}
+
+/**
+ * Draws the greedy response and N others to each test prompt into the run folder, and nothing more.
+ * @throws UsageError when the task has no prompts to measure on.
+ */
+export async function drawTask(
+  options: Pick<SharpenOptions, "policy" | "task" | "run" | keyof DrawSettings | "prompts" | "trainPrompts">,
+  clock: StageClock = stageClock(),
+  withTraining = false,
+): Promise<DrawnTask> {
+  const { policy, task, run } = options;
+  const split = splitPrompts(task, options);
+  if (split.test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
+  await recordPrompts(run, split, withTraining);
+  const greedy = await clock("greedy", async () =>
+    drawGreedy(await run.greedyLog(), policy, split.test, options, "greedy"),
+  );
+  const drawn = await clock("sampling", async () =>
+    drawResponses(await run.responseLog(), policy, split.test, options, "sampling"),
+  );
+  return { split, greedy, drawn };
+}
+
+/** Refuses what would fail only after hours of drawing. */
+function checkOptions({ rewards, policy, n, ns, adaptiveDelta, amortize: settings }: SharpenOptions): void {
+  checkRewards(rewards, policy);
+  checkN(n);
+  measuredNs(n, ns);
+  if (adaptiveDelta !== undefined) adaptiveMu(adaptiveDelta);
+  if (!settings) return;
+  checkRewards([settings.reward], policy);
+  checkN(settings.trainN);
+  checkSft(settings.sft);
+  const { curveSamples } = settings;
+  if (!Number.isInteger(curveSamples) || curveSamples < 0)
+    throw new UsageError(`curveSamples must be a whole number of at least 0, not ${curveSamples}.`);
+}
+
 /** Refuses, before anything is drawn, a reward that needs what the policy lacks. */
 export function checkRewards(rewards: readonly SelfReward[], policy: Policy): void {
   if (rewards.length === 0) throw new UsageError("Name at least one self-reward.");
@@ -119,13 +167,20 @@ export function checkRewards(rewards: readonly SelfReward[], policy: Policy): vo
 
 /** The prompts' responses as self-rewards see them. */
 export function poolsOf(
-  policy: Policy,
   task: Task,
-  split: PromptSplit,
+  prompts: readonly Prompt[],
   drawn: readonly (readonly Response[])[],
+  policy?: Policy,
 ): Pool[] {
   const extract = (text: string): string | undefined => task.extract(text);
-  return split.test.map((prompt, i) => ({ prompt, responses: drawn[i]!, extract, policy }));
+  return prompts.map((prompt, i) => ({ prompt, responses: drawn[i]!, extract, ...(policy && { policy }) }));
+}
+
+function trainingRecord(
+  { trainPrompts }: SharpenOptions,
+  { reward, trainN, curveSamples, command, sft }: NonNullable<SharpenOptions["amortize"]>,
+): TrainingRecord {
+  return { reward: reward.name, trainN, trainPrompts: trainPrompts ?? null, curveSamples, sft, command };
 }
 
 async function recordPrompts(run: Run, split: PromptSplit, withTraining: boolean): Promise<void> {
@@ -136,30 +191,44 @@ async function recordPrompts(run: Run, split: PromptSplit, withTraining: boolean
   }
 }
 
-async function recordSelections(
+/**
+ * Writes each reward's scores and choice for each pool into selections.jsonl, once.
+ * @returns the rewards with the recorded scores at hand: a judge is asked once, however often a run is continued.
+ */
+export async function recordSelections(
   run: Run,
   pools: readonly Pool[],
   rewards: readonly SelfReward[],
-): Promise<void> {
+  signal?: AbortSignal,
+): Promise<SelfReward[]> {
   const log = await run.selectionLog();
   for (const reward of rewards) {
     for (const pool of pools) {
       const promptId = pool.prompt.id;
       if (log.has(selectionKey(promptId, reward.name))) continue;
+      throwIfStopped(signal, "Choosing");
       const scores = await reward.score(pool);
       log.append({ promptId, reward: reward.name, chosen: pool.responses[choose(scores)]!.index, scores });
     }
   }
+  const recorded = new Map(
+    (await log.records()).map(({ promptId, reward, scores }) => [selectionKey(promptId, reward), scores]),
+  );
+  return rewards.map((reward) =>
+    Object.assign(Object.create(reward) as SelfReward, {
+      score: (pool: Pool) => Promise.resolve(recorded.get(selectionKey(pool.prompt.id, reward.name))!),
+    }),
+  );
 }
 
-async function runAdaptive(
-  options: SharpenOptions,
+/** Adaptive best-of-N over what is drawn already: its draws are the first of the pool's. */
+function measureRule(
+  { task, seed, n }: SharpenOptions,
+  delta: number,
   pools: readonly Pool[],
   greedy: readonly Response[],
-): Promise<NonNullable<Metrics["adaptive"]>> {
-  const { policy, task, seed, n, adaptiveDelta } = options;
-  const prompts = pools.map(({ prompt }) => prompt);
-  const best = await adaptiveBestOfN(policy, prompts, { ...options, delta: adaptiveDelta!, cap: n });
+): NonNullable<Metrics["adaptive"]> {
+  const best = pools.map(({ responses }) => chooseAdaptively(responses, adaptiveMu(delta)));
   return measureAdaptive({
     task,
     pools,
@@ -172,10 +241,12 @@ async function runAdaptive(
   });
 }
 
-/** Runs stages and remembers how long each took. */
-function stageClock(): (<T>(stage: string, work: () => Promise<T>) => Promise<T>) & {
+type StageClock = (<T>(stage: string, work: () => Promise<T>) => Promise<T>) & {
   seconds(): Record<string, number>;
-} {
+};
+
+/** Runs stages and remembers how long each took. */
+function stageClock(): StageClock {
   const seconds: Record<string, number> = {};
   const start = performance.now();
   const since = (from: number): number => Math.round((performance.now() - from) / 10) / 100;

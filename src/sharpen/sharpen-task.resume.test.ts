@@ -1,0 +1,175 @@
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { InterruptedError, RunError } from "../core/errors.js";
+import type { LocalPolicy } from "../policy/local-policy.js";
+import type { TrainablePolicy } from "../policy/trainable.js";
+import type { Progress } from "./draw.js";
+import { filesOf, newFolder, runJob, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
+import { tinyPolicy } from "./tiny-policies.test-helper.js";
+
+let policy: LocalPolicy;
+let job: ReturnType<typeof tinyJob>;
+/** An uninterrupted run, and what it has written. */
+const whole = newFolder();
+let files: Record<string, string>;
+const told: Progress[] = [];
+beforeAll(async () => {
+  policy = await tinyPolicy("tiny-tied");
+  job = tinyJob(policy, await tinyTask(true));
+  await runJob(whole, { ...job, onProgress: (progress) => told.push(progress) });
+  files = filesOf(whole);
+});
+afterAll(() => policy.dispose());
+
+/** In the order in which they are written. */
+const LOGS = [
+  "prompts.jsonl",
+  "greedy.jsonl",
+  "responses.jsonl",
+  "selections.jsonl",
+  "chosen.jsonl",
+  "adapters/sft/epochs.jsonl",
+  "adapters/sft/responses.jsonl",
+  "adapters/sft/greedy.jsonl",
+];
+const ADAPTER = ["adapters/sft/adapter_model.safetensors", "adapters/sft/adapter_config.json"];
+
+describe("a run that is killed and continued ends with the same files", () => {
+  it("writes the same when a finished run is continued", async () => {
+    expect(Object.keys(files).sort()).toEqual(
+      [...LOGS, ...ADAPTER, "adapters/sft/training.json", "manifest.json", "metrics.json"].sort(),
+    );
+    await runJob(whole, job);
+    expect(filesOf(whole)).toEqual(files);
+  });
+
+  it("stopped by a signal in the middle of any stage", async () => {
+    const stages = [...new Set(told.map(({ stage }) => stage))];
+    expect(stages).toEqual([
+      "greedy",
+      "sampling",
+      "evaluating",
+      "drawing training examples",
+      "training",
+      "sampling the adapter",
+      "adapter, greedy",
+      "scoring under the base",
+    ]);
+    const dir = newFolder();
+    let stopped = 0;
+    // One run, stopped once in each stage: it goes on from wherever it was.
+    for (const stage of stages) {
+      const of = told.filter((progress) => progress.stage === stage);
+      const { done } = of[Math.floor(of.length / 2)]!;
+      const stop = new AbortController();
+      const onProgress = (progress: Progress): void => {
+        if (progress.stage === stage && progress.done >= done) stop.abort();
+      };
+      try {
+        await runJob(dir, { ...job, signal: stop.signal, onProgress });
+      } catch (error) {
+        expect(error).toBeInstanceOf(InterruptedError);
+        expect((error as Error).message).toMatch(/^[A-Z][a-z]+ was stopped\.$/);
+        stopped++;
+      }
+    }
+    // What is in one piece, as measuring is, may end before it sees the signal.
+    expect(stopped).toBeGreaterThanOrEqual(stages.length - 2);
+    await runJob(dir, job);
+    expect(filesOf(dir)).toEqual(files);
+  });
+
+  it.each(LOGS)("cut in %s, a torn last line included, with nothing of what comes after", async (log) => {
+    const dir = newFolder();
+    cpSync(whole, dir, { recursive: true });
+    for (const later of LOGS.slice(LOGS.indexOf(log) + 1)) rmSync(join(dir, later), { force: true });
+    rmSync(join(dir, "metrics.json"));
+    const lines = readFileSync(join(whole, log), "utf8").trimEnd().split("\n");
+    const kept = Math.floor(lines.length / 2);
+    writeFileSync(
+      join(dir, log),
+      lines
+        .slice(0, kept)
+        .map((line) => `${line}\n`)
+        .join("") + lines[kept]!.slice(0, 9),
+    );
+    if (LOGS.indexOf(log) <= LOGS.indexOf("adapters/sft/epochs.jsonl"))
+      for (const name of ADAPTER) rmSync(join(dir, name));
+    await runJob(dir, job);
+    expect(filesOf(dir)).toEqual(files);
+  });
+
+  /** Fails the n-th call of a training's method, before or after it does its work: a death between two statements. */
+  function dying(method: "step" | "save" | "logProb", call: number, after: boolean): TrainablePolicy {
+    let calls = 0;
+    const train: TrainablePolicy["train"] = async (options) => {
+      const training = await policy.train(options);
+      const inner = training[method].bind(training) as (...args: unknown[]) => Promise<unknown>;
+      const failing = async (...args: unknown[]): Promise<unknown> => {
+        const dies = ++calls === call;
+        if (dies && !after) throw new Error("died");
+        const result = await inner(...args);
+        if (dies) throw new Error("died");
+        return result;
+      };
+      return Object.assign(Object.create(training) as typeof training, { [method]: failing });
+    };
+    return Object.assign(Object.create(policy) as TrainablePolicy, { train });
+  }
+
+  it("died around every checkpoint, or in the middle of an epoch", async () => {
+    for (const [method, call, after] of [
+      ["logProb", 1, true],
+      ["save", 1, false],
+      ["save", 1, true],
+      ["step", 2, true],
+      ["save", 2, false],
+      ["save", 3, false],
+      ["save", 3, true],
+    ] as const) {
+      const dir = newFolder();
+      cpSync(whole, dir, { recursive: true });
+      for (const later of [
+        ...LOGS.slice(LOGS.indexOf("adapters/sft/epochs.jsonl")),
+        ...ADAPTER,
+        "metrics.json",
+      ])
+        rmSync(join(dir, later));
+      await expect(runJob(dir, { ...job, policy: dying(method, call, after) })).rejects.toThrow("died");
+      const checkpoint = join(dir, "adapters/sft/checkpoint.safetensors");
+      expect(existsSync(checkpoint)).toBe(call > 1 || (method === "save" && after));
+      await runJob(dir, job);
+      expect(filesOf(dir), `${method} ${call} ${after ? "after" : "before"}`).toEqual(files);
+    }
+  });
+
+  it("lost records of epochs that its checkpoint builds on: it trains anew", async () => {
+    const dir = newFolder();
+    await expect(runJob(dir, { ...job, policy: dying("save", 3, false) })).rejects.toThrow("died");
+    const log = join(dir, "adapters/sft/epochs.jsonl");
+    const [first] = readFileSync(log, "utf8").split("\n");
+    writeFileSync(log, `${first}\n`);
+    await runJob(dir, job);
+    expect(filesOf(dir)).toEqual(files);
+  });
+
+  it("left an unfinished file behind", async () => {
+    const dir = newFolder();
+    cpSync(whole, dir, { recursive: true });
+    for (const name of [".tmp-1-0-0-metrics.json", "adapters/sft/.tmp-1-0-1-checkpoint.safetensors"])
+      writeFileSync(join(dir, name), "half");
+    await runJob(dir, job);
+    expect(filesOf(dir)).toEqual(files);
+  });
+
+  it("is not continued as something else", async () => {
+    await expect(runJob(whole, { ...job, n: 5 })).rejects.toThrow(RunError);
+    await expect(runJob(whole, { ...job, n: 5 })).rejects.toThrow(/options\.n = 4, but now it is 5/);
+    const sft = { ...job.amortize!.sft, learningRate: 0.02 };
+    await expect(runJob(whole, { ...job, amortize: { ...job.amortize!, sft } })).rejects.toThrow(
+      /learningRate = 0.01, but now it is 0.02/,
+    );
+    expect(filesOf(whole)).toEqual(files);
+  });
+});

@@ -1,0 +1,98 @@
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import type { TrainablePolicy } from "../policy/trainable.js";
+import { rewardNamed } from "../reward/registry.js";
+import { runVersions, type Manifest } from "../run/manifest.js";
+import { openRun } from "../run/run.js";
+import { jsonlTask } from "../task/jsonl.js";
+import type { Task } from "../task/task.js";
+import { sharpenTask, type SharpenOptions, type SharpenResult } from "./sharpen-task.js";
+import { promptsOf } from "./tiny-policies.test-helper.js";
+
+/** A file of 14 prompts, as a user writes them; the answers are numbers that the tiny models do give now and then. */
+export async function tinyTask(labelled: boolean): Promise<Task> {
+  const path = join(mkdtempSync(join(tmpdir(), "whetstone-task-")), "numbers.jsonl");
+  const lines = promptsOf(14).map(({ id, text }, i) =>
+    JSON.stringify({ id, prompt: text, ...(labelled && i % 7 !== 3 ? { answer: 13 + (i % 3) * 10 } : {}) }),
+  );
+  writeFileSync(path, lines.join("\n"));
+  return jsonlTask(path, { grader: "numeric", maxTokens: 5 });
+}
+
+type JobOptions = Omit<SharpenOptions, "run">;
+
+/** Everything on, everything small: 4 test, 8 training and 2 validation prompts of the tiny task. */
+export function tinyJob(
+  policy: TrainablePolicy,
+  task: Task,
+  different: Partial<JobOptions> = {},
+): JobOptions {
+  return {
+    policy,
+    task,
+    n: 4,
+    temperature: 1,
+    maxTokens: task.maxTokens,
+    seed: 3,
+    rewards: ["log-likelihood", "length-normalized", "majority", "self-certainty"].map(rewardNamed),
+    ns: [1, 2, 4],
+    adaptiveDelta: 0.5,
+    amortize: {
+      reward: rewardNamed("log-likelihood"),
+      trainN: 5,
+      sft: {
+        epochs: 2,
+        batchSize: 3,
+        learningRate: 0.01,
+        clipNorm: 1,
+        rank: 2,
+        targetModules: ["q_proj", "up_proj"],
+        seed: 3,
+      },
+      curveSamples: 2,
+      command: "whetstone sharpen numbers.jsonl",
+    },
+    ...different,
+  };
+}
+
+/** What `whetstone` would write for it; the task and the policy stand for all that differs between these jobs. */
+export const manifestOf = ({ policy, task, n, seed }: JobOptions): Manifest => ({
+  ...runVersions(),
+  model: { name: policy.name, digest: policy.digest },
+  task: { name: task.name, digest: task.digest },
+  options: { n },
+  seeds: { sampling: seed },
+  command: "whetstone sharpen numbers.jsonl",
+  createdAt: "2026-01-01T00:00:00.000Z",
+});
+
+/** Runs, or continues, the job in a folder. */
+export async function runJob(dir: string, options: JobOptions): Promise<SharpenResult> {
+  const run = await openRun(dir, manifestOf(options), { resume: true });
+  try {
+    return await sharpenTask({ ...options, run });
+  } finally {
+    await run.close();
+  }
+}
+
+export const newFolder = (): string => join(mkdtempSync(join(tmpdir(), "whetstone-job-")), "run");
+
+/** Every file of a folder by its name; metrics.json without the seconds; the lock left out: these alone may differ. */
+export function filesOf(dir: string): Record<string, string> {
+  const entries = readdirSync(dir, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !entry.parentPath.endsWith(".lock"),
+  );
+  const files = entries.map(({ parentPath, name }) => relative(dir, join(parentPath, name))).sort();
+  return Object.fromEntries(
+    files.map((file) => {
+      const bytes = readFileSync(join(dir, file));
+      if (file.endsWith(".safetensors")) return [file, bytes.toString("base64")];
+      const text = bytes.toString("utf8");
+      if (file !== "metrics.json") return [file, text];
+      return [file, JSON.stringify({ ...(JSON.parse(text) as object), seconds: null })];
+    }),
+  );
+}
