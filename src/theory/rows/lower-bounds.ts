@@ -76,7 +76,7 @@ function run(adaptive: boolean, { effort, seed, mutation }: RowOptions): RowResu
   const swapped = mutation === "adaptive" || mutation === "fixed";
   const sweep: Sweep = {
     learner: swapped ? (mutation as Learner) : adaptive ? "adaptive" : "fixed",
-    replicates: byEffort(effort, { test: 14, fast: 60, thorough: 600 }),
+    replicates: byEffort(effort, { test: 20, fast: 60, thorough: 600 }),
     ...(mutation === "leak" || mutation === "ignores" ? { fault: mutation } : {}),
   };
   const steps = byEffort(effort, {
@@ -93,7 +93,7 @@ function run(adaptive: boolean, { effort, seed, mutation }: RowOptions): RowResu
     thorough: [16, 32, 64, 128, 256, 512],
   });
   const byEpsilon = [1, 2].map((p) => scales.map((scale) => at(8, 1 / (32 * scale), 4, p)));
-  const byCoverage = scales.slice(0, 5).map((scale) => at(8, 1 / 64, 4 * scale, 1));
+  const byCoverage = scales.slice(0, 5).map((scale) => at(8, 1 / 32, 8 * scale, 1));
   const byClass = sizes.map((d) => at(d, 1 / 64, 4, 1));
   const all = [...byEpsilon.flat(), ...byCoverage, ...byClass];
   const explicit = Math.min(
@@ -164,7 +164,7 @@ function run(adaptive: boolean, { effort, seed, mutation }: RowOptions): RowResu
 }
 
 const family =
-  "Thm 3.1′'s hard family, γ = 1/2, Δ = 16ε; ε over two decades, C from 4 to 400, d from 16 to 256; random I";
+  "Thm 3.1′'s hard family, γ = 1/2, Δ = 16ε; ε over two decades, C from 8 to 800, d from 16 to 256; random I";
 
 /** Theorem 3.1 / 3.1′. */
 export const thm31: Row = {

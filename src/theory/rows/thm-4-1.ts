@@ -120,10 +120,10 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
     });
   const common = { coverage: 4, target: 0.9, replicates: runs, ignores };
   const byEpsilon = curve((scale) => ({ ...common, epsilon: 1 / (32 * scale), x: 32 * scale }));
-  const byCoverage = curve((scale) => ({ ...common, epsilon: 1 / 64, coverage: 4 * scale, x: 4 * scale }));
+  const byCoverage = curve((scale) => ({ ...common, epsilon: 1 / 32, coverage: 8 * scale, x: 8 * scale }));
   const byDelta = [10, 30, 100, 300, 1000].map((x) => ({
     x,
-    values: Array.from({ length: runs }, () => slowClassCost(1 / x, stream, ignores)),
+    values: Array.from({ length: 3 * runs }, () => slowClassCost(1 / x, stream, ignores)),
   }));
   const upper = byEpsilon.map(({ x }) => prescribedCost(1 / x, 4, 0.05, rho));
   const lower = byEpsilon.map(({ x }) => explicitLowerBound(hardFamily(8, 1 / x, 4), false));
