@@ -15,22 +15,24 @@ const ELEMENT_TYPE: Readonly<Record<DataType, TensorProto_DataType>> = {
 };
 
 /** Initializers from this size on stay outside the protobuf, which could not hold 2 GB. */
-const EXTERNAL_BYTES = 1 << 16;
+const LARGE_BYTES = 1 << 16;
 
-/** An ONNX model, and the tensors that it refers to by the name of a file that need not exist on disk. */
+/** An ONNX model, and its large initializers, which are not in it. */
 export interface EncodedModel {
   readonly model: Uint8Array;
-  readonly external: readonly { readonly path: string; readonly data: Uint8Array }[];
+  readonly large: readonly Initializer[];
 }
 
-/** The graph as an ONNX model (IR 8, opset 17). Nodes that no output needs are left out. */
-export function encode(graph: Graph): EncodedModel {
+/**
+ * The graph as an ONNX model (IR 8, opset 17). Nodes that no output needs are left out.
+ * @param largeAs what the model has in place of its large initializers: external data, in a file by the value's name
+ * that need not exist on disk, or inputs by that name.
+ */
+export function encode(graph: Graph, largeAs: "external" | "inputs" = "external"): EncodedModel {
   const nodes = neededNodes(graph);
   const used = new Set(nodes.flatMap((node) => node.inputs.map((input) => input.name)));
   const initializers = graph.initializers.filter(({ value }) => used.has(value.name));
-  const external = initializers
-    .filter(({ data }) => data.byteLength >= EXTERNAL_BYTES)
-    .map(({ value, data }) => ({ path: value.name, data: bytesOf(data) }));
+  const large = initializers.filter(isLarge);
   const message = create(ModelProtoSchema, {
     irVersion: 8n,
     opsetImport: [
@@ -48,12 +50,17 @@ export function encode(graph: Graph): EncodedModel {
           attributeProto(name, attribute),
         ),
       })),
-      initializer: initializers.map(tensorProto),
-      input: graph.inputs.filter((input) => used.has(input.name)).map(valueInfo),
+      initializer: (largeAs === "inputs" ? initializers.filter((each) => !isLarge(each)) : initializers).map(
+        tensorProto,
+      ),
+      input: [
+        ...graph.inputs.filter((input) => used.has(input.name)),
+        ...(largeAs === "inputs" ? large.map(({ value }) => value) : []),
+      ].map(valueInfo),
       output: graph.outputs.map(valueInfo),
     },
   });
-  return { model: toBinary(ModelProtoSchema, message), external };
+  return { model: toBinary(ModelProtoSchema, message), large };
 }
 
 /** The nodes that the outputs depend on, in order. */
@@ -69,17 +76,22 @@ export function neededNodes(graph: Graph): Graph["nodes"] {
   return kept.reverse();
 }
 
+function isLarge({ data }: Initializer): boolean {
+  return data.byteLength >= LARGE_BYTES;
+}
+
 function bytesOf(data: Initializer["data"]): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-function tensorProto({ value, data }: Initializer) {
+function tensorProto(initializer: Initializer) {
+  const { value, data } = initializer;
   const common = {
     name: value.name,
     dims: value.shape.map((dim) => BigInt(dim)),
     dataType: ELEMENT_TYPE[value.type],
   };
-  if (data.byteLength < EXTERNAL_BYTES) return { ...common, rawData: new Uint8Array(bytesOf(data)) };
+  if (!isLarge(initializer)) return { ...common, rawData: new Uint8Array(bytesOf(data)) };
   return {
     ...common,
     dataLocation: TensorProto_DataLocation.EXTERNAL,

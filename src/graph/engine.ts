@@ -2,8 +2,8 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { GraphError } from "../core/errors.js";
 import { encode } from "./encode.js";
-import type { DataType, Graph } from "./graph.js";
-import { ResidentBuffer, type Requests } from "./resident-buffer.js";
+import type { DataType, Graph, Initializer, InitializerData } from "./graph.js";
+import { ResidentBuffer, compact, type Requests } from "./resident-buffer.js";
 import { Session } from "./session.js";
 
 export interface EngineOptions {
@@ -11,6 +11,15 @@ export interface EngineOptions {
   readonly threads?: number;
   /** ONNX Runtime's execution providers, in order of preference. Default `["cpu"]`. */
   readonly providers?: readonly string[];
+}
+
+export interface SessionOptions {
+  /**
+   * What becomes of constants of 64 KiB and more. `packed`: ONNX Runtime lays them out for its products, which makes
+   * these faster, above all with few rows; each product that uses a constant holds a copy of its own. `shared`: all
+   * sessions of the engine use one copy. Default `packed`.
+   */
+  readonly constants?: "packed" | "shared";
 }
 
 interface Pending {
@@ -25,6 +34,8 @@ interface Pending {
 export class Engine implements Requests {
   private readonly worker: Worker;
   private readonly pending = new Map<number, Pending>();
+  /** Large constants in the worker, by their data, with the number of sessions that are made of them or use them. */
+  private readonly constants = new Map<InitializerData, { buffer: Promise<ResidentBuffer>; users: number }>();
   private nextId = 0;
   /** Why no request can be answered any more. */
   private ended: GraphError | undefined;
@@ -75,20 +86,59 @@ export class Engine implements Requests {
     return this.nextId++;
   }
 
-  /** Compiles a graph. The graph's data is copied to the worker; the graph itself can be dropped afterwards. */
-  async session(graph: Graph, options: { readonly prepack?: boolean } = {}): Promise<Session> {
-    const { model, external } = encode(graph);
-    const session = this.freshId();
-    const settings = options.prepack === false ? { disable_prepacking: "1" } : {};
-    await this.request("create", {
-      session,
-      model,
-      external,
-      threads: this.threads,
-      settings,
-      providers: this.providers,
-    });
-    return new Session(this, session, graph);
+  /**
+   * Compiles a graph. The graph's data is copied to the worker; the graph itself can be dropped afterwards. An array
+   * that is a large constant of several graphs is copied once; it must not change while a session shares it.
+   */
+  async session(graph: Graph, { constants = "packed" }: SessionOptions = {}): Promise<Session> {
+    const shared = constants === "shared";
+    const { model, large } = encode(graph, shared ? "inputs" : "external");
+    const release = async (): Promise<void> => {
+      for (const { data } of large) await this.letGo(data);
+    };
+    try {
+      const held = [];
+      // One after the other: a message is a copy too.
+      for (const each of large) held.push(await this.hold(each));
+      const session = this.freshId();
+      await this.request("create", {
+        session,
+        model,
+        constants: held,
+        shared,
+        threads: this.threads,
+        providers: this.providers,
+      });
+      if (!shared) await release();
+      return new Session(this, session, graph, shared ? release : async () => {});
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  /** A large constant in the worker, for one more user. */
+  private async hold({ value, data }: Initializer) {
+    const known = this.constants.get(data);
+    const entry = known ?? { buffer: this.adopt(value.type, data), users: 0 };
+    entry.users++;
+    if (!known) this.constants.set(data, entry);
+    const { id } = await entry.buffer;
+    return { name: value.name, type: value.type, dims: value.shape, buffer: id };
+  }
+
+  private async letGo(data: InitializerData): Promise<void> {
+    const entry = this.constants.get(data);
+    if (!entry || --entry.users > 0) return;
+    this.constants.delete(data);
+    await (await entry.buffer).free();
+  }
+
+  /** A buffer with the given content. */
+  private async adopt(type: DataType, data: InitializerData): Promise<ResidentBuffer> {
+    const id = this.freshId();
+    await this.request("adopt", { buffer: id, data: compact(data) });
+    return new ResidentBuffer(this, id, type, data.length);
   }
 
   /** A zeroed buffer of `length` elements that stays in the worker. */

@@ -13,15 +13,17 @@ import * as ort from "onnxruntime-node";
  * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly buffer: number, readonly length: number }} BufferFeed
  * @typedef {{ readonly output: string, readonly buffer: number, readonly to: Int32Array, readonly length: number }} Store
  *
+ * @typedef {{ readonly name: string, readonly type: DataType, readonly dims: readonly number[], readonly buffer: number }} Constant
  * @typedef {{
  *   readonly session: number,
  *   readonly model: Uint8Array,
- *   readonly external: readonly { readonly path: string, readonly data: Uint8Array }[],
+ *   readonly constants: readonly Constant[],
+ *   readonly shared: boolean,
  *   readonly threads: number | undefined,
- *   readonly settings: Readonly<Record<string, string>>,
  *   readonly providers: readonly string[],
  * }} Create
  * @typedef {{ readonly buffer: number, readonly type: DataType, readonly length: number }} Allocate
+ * @typedef {{ readonly buffer: number, readonly data: Data }} Adopt
  * @typedef {{ readonly buffer: number }} Free
  * @typedef {{ readonly buffer: number, readonly data: Data, readonly offset: number }} Write
  * @typedef {{ readonly buffer: number, readonly start: number, readonly end: number }} Read
@@ -37,7 +39,7 @@ import * as ort from "onnxruntime-node";
  * @typedef {{ readonly value: unknown, readonly transfer?: readonly ArrayBuffer[] }} Answer
  */
 
-/** @type {Map<number, ort.InferenceSession>} */
+/** @type {Map<number, { readonly compiled: ort.InferenceSession, readonly shared: Readonly<Record<string, ort.Tensor>> }>} */
 const sessions = new Map();
 /** @type {Map<number, Data>} */
 const buffers = new Map();
@@ -50,6 +52,9 @@ const allocate = {
   bool: (length) => new Uint8Array(length),
 };
 
+/** @param {Data} data */
+const bytesOf = (data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
 /** @param {number} id */
 function bufferOf(id) {
   const buffer = buffers.get(id);
@@ -59,24 +64,37 @@ function bufferOf(id) {
 
 const handlers = {
   /** @param {Create} request @returns {Promise<Answer>} */
-  async create({ session, model, external, threads, settings, providers }) {
-    const created = await ort.InferenceSession.create(model, {
+  async create({ session, model, constants, shared, threads, providers }) {
+    const compiled = await ort.InferenceSession.create(model, {
       executionProviders: [...providers],
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
       interOpNumThreads: 1,
       graphOptimizationLevel: "all",
+      // A pattern is one block of memory beside the arena's own, for each set of shapes.
+      enableMemPattern: false,
       // Its errors are thrown to the caller; it would print them to stderr as well.
       logSeverityLevel: 4,
-      externalData: external,
-      extra: { session: settings },
+      externalData: shared
+        ? []
+        : constants.map(({ name, buffer }) => ({ path: name, data: bytesOf(bufferOf(buffer)) })),
     });
-    sessions.set(session, created);
+    const tensors = constants.map(({ name, type, dims, buffer }) => [
+      name,
+      new ort.Tensor(type, bufferOf(buffer), dims),
+    ]);
+    sessions.set(session, { compiled, shared: shared ? Object.fromEntries(tensors) : {} });
     return { value: undefined };
   },
 
   /** @param {Allocate} request @returns {Answer} */
   allocate({ buffer, type, length }) {
     buffers.set(buffer, allocate[type](length));
+    return { value: undefined };
+  },
+
+  /** @param {Adopt} request @returns {Answer} */
+  adopt({ buffer, data }) {
+    buffers.set(buffer, data);
     return { value: undefined };
   },
 
@@ -106,10 +124,10 @@ const handlers = {
 
   /** @param {Run} request @returns {Promise<Answer>} */
   async run({ session, feeds, fetches, stores }) {
-    const compiled = sessions.get(session);
+    const { compiled, shared } = sessions.get(session) ?? {};
     if (!compiled) throw new Error(`there is no session ${session}`);
     /** @type {Record<string, ort.Tensor>} */
-    const tensors = {};
+    const tensors = { ...shared };
     for (const [name, feed] of Object.entries(feeds)) {
       const data = "data" in feed ? feed.data : bufferOf(feed.buffer).subarray(0, feed.length);
       tensors[name] = new ort.Tensor(feed.type, data, feed.dims);
@@ -117,8 +135,7 @@ const handlers = {
     const wanted = [...new Set([...fetches, ...stores.map((store) => store.output)])];
     const results = await compiled.run(tensors, wanted);
     for (const { output, buffer, to, length } of stores) {
-      const from = Int32Array.from(to, (_, i) => i * length);
-      copyRows(dataOf(results, output), bufferOf(buffer), from, to, length);
+      copyRows(dataOf(results, output), bufferOf(buffer), undefined, to, length);
     }
     /** @type {Record<string, { type: string | undefined, dims: number[], data: Data }>} */
     const value = {};
@@ -134,7 +151,7 @@ const handlers = {
 
   /** @param {Release} request @returns {Promise<Answer>} */
   async release({ session }) {
-    await sessions.get(session)?.release();
+    await sessions.get(session)?.compiled.release();
     sessions.delete(session);
     return { value: undefined };
   },
@@ -150,14 +167,18 @@ function setAt(target, source, place) {
   /** @type {Float32Array} */ (target).set(/** @type {Float32Array} */ (source), place);
 }
 
+/** Rows up to this long are copied element by element: a view for each would cost more than the copy (measured). */
+const SHORT = 32;
+
 /**
- * Copies rows of `length` elements from offsets `from` to offsets `to`; a negative target skips its row.
- * A view past the end would be shortened without a word, so the bounds are checked.
- * @param {Data} source @param {Data} target @param {Int32Array} from @param {Int32Array} to @param {number} length
+ * Copies rows of `length` elements from offsets `from` (undefined: one behind the other) to offsets `to`; a negative
+ * target skips its row. A view past the end would be shortened without a word, so the bounds are checked.
+ * @param {Data} source @param {Data} target @param {Int32Array | undefined} from @param {Int32Array} to
+ * @param {number} length
  */
 function copyRows(source, target, from, to, length) {
   for (let i = 0; i < to.length; i++) {
-    const start = /** @type {number} */ (from[i]);
+    const start = from === undefined ? i * length : /** @type {number} */ (from[i]);
     const place = /** @type {number} */ (to[i]);
     if (place < 0) continue;
     if (start < 0 || start + length > source.length || place + length > target.length) {
@@ -165,7 +186,9 @@ function copyRows(source, target, from, to, length) {
         `row ${i} (${length} elements from ${start} to ${place}) is not within ${source.length} and ${target.length}`,
       );
     }
-    setAt(target, source.subarray(start, start + length), place);
+    // A buffer that is copied within itself has to be read before it is written.
+    if (length > SHORT || source === target) setAt(target, source.subarray(start, start + length), place);
+    else for (let j = 0; j < length; j++) target[place + j] = /** @type {never} */ (source[start + j]);
   }
 }
 

@@ -38,6 +38,8 @@ export class Session {
     private readonly engine: Requests,
     private readonly id: number,
     graph: Graph,
+    /** Gives back what the session holds in the engine. */
+    private readonly release: () => Promise<void>,
   ) {
     const used = new Set(neededNodes(graph).flatMap((node) => node.inputs.map((input) => input.name)));
     this.inputs = new Map(
@@ -111,6 +113,7 @@ export class Session {
     this.disposed = true;
     if (this.engine.hasEnded) return;
     await this.engine.request("release", { session: this.id });
+    await this.release();
   }
 }
 

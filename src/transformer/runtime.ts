@@ -44,7 +44,9 @@ export class Runtime {
     const key = `${kind}:${modules?.join(",") ?? ""}`;
     const known = this.sessions.get(key);
     if (known) return known;
-    const made = this.engine.session(build());
+    // A decoding step has few rows, and products of few rows need packed weights; those of whole sequences gain little.
+    const constants = kind.startsWith("decode") ? "packed" : "shared";
+    const made = this.engine.session(build(), { constants });
     this.sessions.set(key, made);
     // What failed once (for want of memory, say) may be tried again.
     made.catch(() => this.sessions.delete(key));

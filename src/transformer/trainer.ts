@@ -125,8 +125,8 @@ export class Trainer {
     fixedFeeds: Readonly<Record<string, Tensor>>,
     options: TrainerOptions,
   ): Promise<Trainer> {
-    // Weights are used by a product and by its transpose: packing them for both would hold them twice more.
-    const session = await engine.session(graph, { prepack: false });
+    // A weight is used by a product and by its transpose: packed for both it would be held twice more.
+    const session = await engine.session(graph, { constants: "shared" });
     const buffers = await Promise.all(trained.map(({ data }) => engine.buffer("float32", data.length)));
     const trainer = new Trainer(session, trained, buffers, fixedFeeds, options);
     await trainer.upload();
