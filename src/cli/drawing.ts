@@ -100,7 +100,7 @@ export async function withRun<T>(
 }
 
 /** The command line that makes the run again, options written out. */
-export function commandOf(
+function commandOf(
   name: "sharpen" | "sample",
   { opened, seed }: Drawing,
   values: DrawingValues,

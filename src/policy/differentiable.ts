@@ -15,7 +15,7 @@ export interface DifferentiablePolicy {
 }
 
 /** log Σ exp of the values, without overflow; −∞ for none. */
-export function logSumExp(values: Float64Array): number {
+function logSumExp(values: Float64Array): number {
   let top = -Infinity;
   for (let i = 0; i < values.length; i++) if (values[i]! > top) top = values[i]!;
   if (top === -Infinity) return top;

@@ -15,7 +15,7 @@ import { nearArgmax } from "./quantities.js";
  * certain once a response of probability 2/M was seen, else uniform over the responses not seen. Any mode of it is an
  * optimal answer; the current one is kept until it is ruled out, so that its error never grows.
  */
-export interface PosteriorLearner {
+interface PosteriorLearner {
   /** Takes in responses to a prompt. */
   observe(prompt: number, drawn: readonly Drawn[]): void;
   /** Whether j of the prompt is known for certain. */
@@ -25,7 +25,7 @@ export interface PosteriorLearner {
 }
 
 /** @param stream breaks the ties between equally likely hypotheses. */
-export function posteriorLearner(family: HardFamily, stream: RandomStream): PosteriorLearner {
+function posteriorLearner(family: HardFamily, stream: RandomStream): PosteriorLearner {
   const { hardPrompts, choices } = family;
   const seen = Array.from({ length: hardPrompts + 1 }, () => new Uint8Array(choices + 1));
   const known = new Uint8Array(hardPrompts + 1);
@@ -59,7 +59,7 @@ export function posteriorLearner(family: HardFamily, stream: RandomStream): Post
 }
 
 /** P_{x~μ}[π̂(y*_γ|x) < 1−δ] for a π̂ of point masses, any δ < 1. */
-export function wrongMass(
+function wrongMass(
   instance: Instance,
   targets: readonly (readonly number[])[],
   learner: PosteriorLearner,
@@ -155,7 +155,7 @@ export function explicitLowerBound(
 }
 
 /** The paper's constant, made explicit: `explicitLowerBound` ≥ 1/1400 (fixed N), 1/90 (adaptive) times its form. */
-export const lowerConstant = { fixed: 1 / 1400, adaptive: 1 / 90 } as const;
+const lowerConstant = { fixed: 1 / 1400, adaptive: 1 / 90 } as const;
 
 /** c·C·log|Π|/(ε^{a}(1 + log(C ε^{−1/p}))), a = 1 + 1/p, or 1/p for adaptive learners (Thm 3.1′, D.2). */
 export function paperLowerBound(family: HardFamily, coverage: number, p: number, adaptive: boolean): number {

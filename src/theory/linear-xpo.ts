@@ -26,10 +26,7 @@ function rowDot(a: Float64Array, i: number, b: Float64Array, j: number, d: numbe
 }
 
 /** Eigenvalues and (column) eigenvectors of a symmetric d×d matrix, by cyclic Jacobi rotations. */
-export function symmetricEigen(
-  matrix: Float64Array,
-  d: number,
-): { values: Float64Array; vectors: Float64Array } {
+function symmetricEigen(matrix: Float64Array, d: number): { values: Float64Array; vectors: Float64Array } {
   const a = matrix.slice();
   const v = new Float64Array(d * d);
   for (let i = 0; i < d; i++) v[i * d + i] = 1;
@@ -61,7 +58,7 @@ function rotate(a: Float64Array, v: Float64Array, d: number, p: number, q: numbe
 }
 
 /** argmin of uᵀAu − 2⟨c, u⟩ over ‖u‖ ≤ 1, from A's eigenpairs; the least norm among minimizers when A is singular. */
-export function ballQuadratic(
+function ballQuadratic(
   { values, vectors }: { values: Float64Array; vectors: Float64Array },
   c: Float64Array,
 ): Float64Array {
@@ -114,7 +111,7 @@ interface Data {
 }
 
 /** log π of u = βθ/(1+β), ‖u‖ ≤ 1. */
-export function packingLogProbs({ points, dimension: d, beta }: PackingClass, u: Float64Array): Float64Array {
+function packingLogProbs({ points, dimension: d, beta }: PackingClass, u: Float64Array): Float64Array {
   const scale = (1 + beta) / beta;
   const logits = new Float64Array(points.length / d);
   for (let y = 0; y < logits.length; y++) logits[y] = scale * rowDot(points, y, u, 0, d);

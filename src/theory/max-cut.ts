@@ -12,7 +12,7 @@ const pairs = (n: number): [number, number][] =>
   Array.from({ length: n }, (_, i) => Array.from({ length: i }, (__, j): [number, number] => [j, i])).flat();
 
 /** Whether every vertex can be reached from the first. */
-export function isConnected({ vertices, edges }: Graph): boolean {
+function isConnected({ vertices, edges }: Graph): boolean {
   let reached = 1;
   for (let round = 0; round < vertices; round++) {
     for (const [i, j] of edges) {

@@ -14,12 +14,12 @@ export interface RewardRegressionOptions {
  * The residual β log[π(y)/π_base(y)] − β log[π(y′)/π_base(y′)] − (r(y) − r(y′)) of one pair, in units of the reward.
  * Zero on every pair exactly at π*_β ∝ π_base·exp(r/β).
  */
-export function pairResidual(pair: ResponsePair, beta: number, logProbs: ArrayLike<number>): number {
+function pairResidual(pair: ResponsePair, beta: number, logProbs: ArrayLike<number>): number {
   return beta * (logProbs[pair.first]! - logProbs[pair.second]! - pair.referenceGap) - pair.rewardGap;
 }
 
 /** @throws UsageError for β ≤ 0, no pairs, or a pair that refers to no sequence. */
-export function checkPairs({ beta, pairs, sequences }: RewardRegressionOptions): void {
+function checkPairs({ beta, pairs, sequences }: RewardRegressionOptions): void {
   if (!(beta > 0)) throw new UsageError(`β must be positive, not ${beta}`);
   if (pairs.length === 0) throw new UsageError("there are no pairs to learn from");
   for (const { first, second } of pairs) {
