@@ -121,10 +121,14 @@ export interface DecoderParts {
   readonly attention: Attention;
 }
 
+/** The matrix [vocabSize, hiddenSize] that turns hidden states into logits. */
+export function headWeight(config: ModelConfig, parameter: Parameter): Value {
+  return parameter(config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight");
+}
+
 /** Logits over the vocabulary for hidden states [n, hiddenSize]: [n, vocabSize]. */
 export function head(config: ModelConfig, hidden: Value, parameter: Parameter): Value {
-  const name = config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-  return matMul(hidden, parameter(name), { transB: true });
+  return matMul(hidden, headWeight(config, parameter), { transB: true });
 }
 
 /** Added to a score that may not be seen: its weight underflows to exactly 0. */
@@ -143,22 +147,19 @@ export function causalMask(graph: Graph, positions: Value): Value {
  * @param mask as `causalMask` makes it.
  */
 export function causalAttention(config: ModelConfig, mask: Value): Attention {
-  const { kvHeads, headDim } = config;
-  const group = config.heads / kvHeads;
+  const { heads, kvHeads, headDim } = config;
+  const group = heads / kvHeads;
   const alpha = 1 / Math.sqrt(headDim);
   return (_, query, key, value) => {
     const [b, t] = query.shape as [number | string, number | string];
-    const q = reshape(transpose(reshape(query, [b, t, kvHeads, group, headDim]), [0, 2, 3, 1, 4]), [
-      b,
-      kvHeads,
-      -1,
-      headDim,
-    ]);
-    const heads = (x: Value): Value => transpose(reshape(x, [b, t, kvHeads, headDim]), [0, 2, 1, 3]);
-    const scores = matMul(q, heads(key), { transB: true, alpha });
+    // Heads of one group are neighbours, so that [heads, t] is [kvHeads, group · t].
+    const byHead = transpose(reshape(query, [b, t, heads, headDim]), [0, 2, 1, 3]);
+    const q = reshape(byHead, [b, kvHeads, -1, headDim]);
+    const keyHeads = (x: Value): Value => transpose(reshape(x, [b, t, kvHeads, headDim]), [0, 2, 1, 3]);
+    const scores = matMul(q, keyHeads(key), { transB: true, alpha });
     const seen = softmax(add(reshape(scores, [b, kvHeads, group, t, t]), mask));
-    const mixed = matMul(reshape(seen, [b, kvHeads, -1, t]), heads(value));
-    return reshape(transpose(reshape(mixed, [b, kvHeads, group, t, headDim]), [0, 3, 1, 2, 4]), [b, t, -1]);
+    const mixed = matMul(reshape(seen, [b, kvHeads, -1, t]), keyHeads(value));
+    return reshape(transpose(reshape(mixed, [b, heads, t, headDim]), [0, 2, 1, 3]), [b, t, -1]);
   };
 }
 

@@ -6,7 +6,9 @@ import {
   mul,
   reduceMean,
   reshape,
-  scatterElementsAdd,
+  scatterNDAdd,
+  sub,
+  matMul,
   neg,
   expand,
   cast,
@@ -20,7 +22,7 @@ import {
   causalAttention,
   causalMask,
   decoder,
-  head,
+  headWeight,
   plainLinear,
   rotaryTables,
   type Linear,
@@ -106,22 +108,30 @@ export function sequencePass(graph: Graph, config: ModelConfig, options: Sequenc
     attention: causalAttention(config, causalMask(graph, positions)),
   });
   const picked = gather(reshape(hidden, [-1, config.hiddenSize]), picks);
-  const logits = head(config, picked, options.parameter);
-  const all = logSoftmax(logits);
+  const table = headWeight(config, options.parameter);
+  const all = logSoftmax(matMul(picked, table, { transB: true }));
   return {
-    logProbs: targetLogProbs(logits, all, targets),
+    logProbs: targetLogProbs(picked, table, all, targets),
     spread: neg(reduceMean(all, [-1])),
     loraInputs: lora?.inputs ?? [],
   };
 }
 
-/** log softmax(logits)[target] for each row, with the gradient onehot − softmax in one scatter. */
-function targetLogProbs(logits: Value, all: Value, targets: Value): Value {
+/**
+ * log softmax(h Wᵀ)[target] for each row, with the gradient's closed form: g·(W[target] − p W) for h, and for W the rows
+ * g·h added at the targets less pᵀ(g·h). Beside p itself it makes nothing as large as the logits.
+ */
+function targetLogProbs(hidden: Value, table: Value, all: Value, targets: Value): Value {
   const column = reshape(cast(targets, "int64"), ["k", 1]);
   const chosen = reshape(gatherElements(all, column, 1), ["k"]);
-  return withGradient(chosen, [logits], (gradient) => {
+  return withGradient(chosen, [hidden, table], (gradient) => {
     const rows = reshape(gradient, ["k", 1]);
-    return [scatterElementsAdd(mul(exp(all), neg(rows)), column, rows, 1)];
+    const p = exp(all);
+    const weighted = mul(hidden, rows);
+    return [
+      mul(sub(gather(table, targets), matMul(p, table)), rows),
+      scatterNDAdd(matMul(p, weighted, { transA: true, alpha: -1 }), column, weighted),
+    ];
   });
 }
 
