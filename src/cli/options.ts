@@ -3,7 +3,7 @@ import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
 import { PAPER_SFT } from "../sharpen/sft.js";
 import { graderNames } from "../task/graders.js";
-import { rows } from "../theory/index.js";
+import { rows } from "../theory/rows/index.js";
 import { ALL_LINEARS } from "../transformer/lora.js";
 import { atLeastZero, oneOf, positive, someOf, text, wholeNumber, type Parse } from "./values.js";
 

@@ -3,13 +3,14 @@ import { InterruptedError } from "../core/errors.js";
 import type { Metrics } from "../evaluate/metrics.js";
 import { reportOfRun } from "../report/report-of-run.js";
 import { terminalTable } from "../report/terminal-table.js";
-import { writeReport } from "../report/write-report.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 
 /** Writes the report of a run from its files. @returns its path. */
 export async function report(run: RunReader, task: Task, metrics: Metrics): Promise<string> {
+  // Drawing charts needs half of what there is to load; most commands end without.
+  const { writeReport } = await import("../report/write-report.js");
   const path = join(run.dir, "report.html");
   await writeReport(path, await reportOfRun(run, task, metrics));
   return path;

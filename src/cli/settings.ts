@@ -63,7 +63,11 @@ export function writtenOut(words: readonly string[], settings: Settings): string
   for (const [name, value] of Object.entries(settings)) {
     if (value === null) continue;
     if (value === false) line.push(`--no-${name}`);
-    else line.push(longFlag(name), Array.isArray(value) ? value.join(",") : String(value));
+    else
+      line.push(
+        longFlag(name),
+        Array.isArray(value) ? value.join(",") : JSON.stringify(value).replace(/^"(.*)"$/s, "$1"),
+      );
   }
   return shellLine(line);
 }

@@ -45,7 +45,7 @@ const schema = z.looseObject({
  */
 export function parseMetrics(json: unknown, file: string): Metrics {
   const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data as unknown as Metrics;
+  if (parsed.success) return parsed.data;
   const field = parsed.error.issues[0]?.path.join(".") ?? "";
   throw new DataError(
     `${file} does not hold the metrics of a run (field "${field}"); write it anew with \`whetstone evaluate\`.`,

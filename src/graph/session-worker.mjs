@@ -78,10 +78,13 @@ const handlers = {
         ? []
         : constants.map(({ name, buffer }) => ({ path: name, data: bytesOf(bufferOf(buffer)) })),
     });
-    const tensors = constants.map(({ name, type, dims, buffer }) => [
-      name,
-      new ort.Tensor(type, bufferOf(buffer), dims),
-    ]);
+    const tensors = constants.map(({ name, type, dims, buffer }) => {
+      const data = /** @type {Float32Array} */ (bufferOf(buffer));
+      return /** @type {[string, ort.Tensor]} */ ([
+        name,
+        new ort.Tensor(/** @type {"float32"} */ (type), data, dims),
+      ]);
+    });
     sessions.set(session, { compiled, shared: shared ? Object.fromEntries(tensors) : {} });
     return { value: undefined };
   },

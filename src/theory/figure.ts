@@ -85,11 +85,11 @@ export function figureSvg(figure: Figure): string {
   });
   const settings: unknown = {
     document,
-    width: 560,
-    height: 340,
-    marginLeft: 62,
-    marginBottom: 44,
-    style: { background: "none", fontSize: "14px", overflow: "visible" },
+    width: 480,
+    height: 330,
+    marginLeft: 64,
+    marginBottom: 48,
+    style: { background: "none", fontSize: "16px", overflow: "visible" },
     x: scale(figure.x),
     y: scale(figure.y),
     marks: marks(figure),

@@ -25,7 +25,7 @@ interface PosteriorLearner {
 }
 
 /** @param stream breaks the ties between equally likely hypotheses. */
-function posteriorLearner(family: HardFamily, stream: RandomStream): PosteriorLearner {
+export function posteriorLearner(family: HardFamily, stream: RandomStream): PosteriorLearner {
   const { hardPrompts, choices } = family;
   const seen = Array.from({ length: hardPrompts + 1 }, () => new Uint8Array(choices + 1));
   const known = new Uint8Array(hardPrompts + 1);

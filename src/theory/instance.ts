@@ -101,7 +101,7 @@ export function hardFamily(hardPrompts: number, epsilon: number, coverage: numbe
 export const hardTop = (family: HardFamily): number => 2 / family.choices;
 
 /** π(y_j | x_i) for each other j ≥ 1: (1/M)(1 − γ/((M−1)(1−γ))) = (1/M)(1 − 1/(M−1)). */
-const hardOther = (family: HardFamily): number => (1 - 1 / (family.choices - 1)) / family.choices;
+export const hardOther = (family: HardFamily): number => (1 - 1 / (family.choices - 1)) / family.choices;
 
 /**
  * A member π^I of the hard family: x_0 always answers y_0; on x_i response y_{secret[i−1]} has 2/M.

@@ -26,7 +26,10 @@ function rowDot(a: Float64Array, i: number, b: Float64Array, j: number, d: numbe
 }
 
 /** Eigenvalues and (column) eigenvectors of a symmetric d×d matrix, by cyclic Jacobi rotations. */
-function symmetricEigen(matrix: Float64Array, d: number): { values: Float64Array; vectors: Float64Array } {
+export function symmetricEigen(
+  matrix: Float64Array,
+  d: number,
+): { values: Float64Array; vectors: Float64Array } {
   const a = matrix.slice();
   const v = new Float64Array(d * d);
   for (let i = 0; i < d; i++) v[i * d + i] = 1;
@@ -58,7 +61,7 @@ function rotate(a: Float64Array, v: Float64Array, d: number, p: number, q: numbe
 }
 
 /** argmin of uᵀAu − 2⟨c, u⟩ over ‖u‖ ≤ 1, from A's eigenpairs; the least norm among minimizers when A is singular. */
-function ballQuadratic(
+export function ballQuadratic(
   { values, vectors }: { values: Float64Array; vectors: Float64Array },
   c: Float64Array,
 ): Float64Array {

@@ -5,6 +5,18 @@ import { show } from "./table.js";
 const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const text = (value: string): string => value.replace(/[&<>"]/g, (character) => escapes[character]!);
 
+/** Escaped text with the plain-text formulas' sub- and superscripts set as such. */
+function math(value: string): string {
+  return text(value)
+    .replace(
+      /_(base|margin|cov(?:,γ)?(?:,p)?|conc|loss|max|BoN|[A-Za-zγβμ](?![A-Za-z])|[0-9]+)/g,
+      "<sub>$1</sub>",
+    )
+    .replace(/_\{([^{}]*)\}/g, "<sub>$1</sub>")
+    .replace(/\^\{([^{}]*)\}/g, "<sup>$1</sup>")
+    .replace(/\^(\([^()]*\)|[−-]?[A-Za-z0-9.]+)/g, "<sup>$1</sup>");
+}
+
 const style = `
 :root{color-scheme:light dark;--paper:#fdfdfb;--ink:#1c1e21;--muted:#5b6169;--line:#dedfda;--good:#0b7358;--bad:#b3261e;
 --c1:#0b62b0;--c2:#b04a0c;--c3:#0b7358;--c4:#8a4490}
@@ -22,13 +34,14 @@ p{margin:.5rem 0}
 .holds{color:var(--good)}.fails{color:var(--bad)}
 .columns{display:grid;grid-template-columns:minmax(0,1fr);gap:1rem}
 @media (min-width:56rem){.columns{grid-template-columns:minmax(0,35rem) minmax(0,1fr)}}
-figure{margin:0}figure svg{display:block;width:100%;height:auto;max-width:35rem}
+figure{margin:0}figure>svg{display:block;width:100%;height:auto;max-width:35rem}
 figcaption,.small{font-size:.9rem}
 .key{list-style:none;margin:.2rem 0;padding:0;display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.9rem}
 .key svg{width:1.9rem;height:.8rem;vertical-align:middle;margin-right:.3rem}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.9rem;width:100%}
 th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+th:first-child{min-width:9rem}sub,sup{line-height:0;font-size:.75em}
 td.number{font-variant-numeric:tabular-nums;white-space:nowrap}
 nav ul{columns:16rem;padding-left:1.2rem}
 a{color:var(--c1)}
@@ -44,7 +57,7 @@ function key(row: RowReport): string {
     const dot = series.kind === "measured" ? `<circle cx="15" cy="6" r="4" fill="${colour}"/>` : "";
     const pattern = dash === undefined ? "" : ` stroke-dasharray="${dash}"`;
     const line = `<line x1="0" y1="6" x2="30" y2="6" stroke="${colour}" stroke-width="2"${pattern}/>`;
-    return `<li><svg viewBox="0 0 30 12" aria-hidden="true">${line}${dot}</svg>${text(series.name)}</li>`;
+    return `<li><svg viewBox="0 0 30 12" aria-hidden="true">${line}${dot}</svg>${math(series.name)}</li>`;
   });
   return `<ul class="key">${items.join("")}</ul>`;
 }
@@ -52,7 +65,7 @@ function key(row: RowReport): string {
 function checksTable({ checks }: RowReport): string {
   const lines = checks.map(
     (check) =>
-      `<tr><td>${text(check.claim)}</td><td class="number">${show(check.measured)}</td><td class="number">${check.relation === "<=" ? "≤" : "≥"} ${show(check.bound)}</td><td>${text(check.constants)}</td><td>${verdict(check.holds)}</td></tr>`,
+      `<tr><td>${math(check.claim)}</td><td class="number">${show(check.measured)}</td><td class="number">${check.relation === "<=" ? "≤" : "≥"} ${show(check.bound)}</td><td>${math(check.constants)}</td><td>${verdict(check.holds)}</td></tr>`,
   );
   return `<div class="scroll"><table><thead><tr><th>Measured</th><th>Value</th><th>Bound</th><th>Constants</th><th>Verdict</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>`;
 }
@@ -61,20 +74,20 @@ function fitsTable({ fits }: RowReport): string {
   if (fits.length === 0) return "";
   const lines = fits.map(
     (fit) =>
-      `<tr><td>${text(fit.name)}</td><td class="number">${fit.slope.toFixed(3)}</td><td class="number">${fit.low.toFixed(3)} … ${fit.high.toFixed(3)}</td><td class="number">${fit.kind === "at most" ? "≤ " : ""}${show(fit.expected)} ± ${fit.tolerance}</td><td>${verdict(fit.holds)}</td></tr>`,
+      `<tr><td>${math(fit.name)}</td><td class="number">${fit.slope.toFixed(3)}</td><td class="number">${fit.low.toFixed(3)} … ${fit.high.toFixed(3)}</td><td class="number">${fit.kind === "at most" ? "≤ " : ""}${show(fit.expected)} ± ${fit.tolerance}</td><td>${verdict(fit.holds)}</td></tr>`,
   );
   return `<div class="scroll"><table><thead><tr><th>Rate</th><th>Fitted exponent</th><th>95 % interval</th><th>Theorem</th><th>Verdict</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>`;
 }
 
 function section(row: RowReport): string {
-  const notes = row.notes.map((note) => `<p class="small">${text(note)}</p>`).join("");
-  const faults = row.mutations.map(({ description }) => text(description)).join("; ");
+  const notes = row.notes.map((note) => `<p class="small">${math(note)}</p>`).join("");
+  const faults = row.mutations.map(({ description }) => math(description)).join("; ");
   return `<section id="${text(row.id)}"><h2>${text(row.title)} ${verdict(row.holds)}</h2>
-<p>${text(row.statement)}</p>
-<p class="small muted">${text(row.source)}. Instances: ${text(row.family)}; ${row.instances.toLocaleString("en")} measured.</p>
-<div class="columns"><figure><strong>${text(row.figure.title)}</strong>${key(row)}${figureSvg(row.figure)}<figcaption>${text(row.figure.caption)}</figcaption></figure>
-<div>${fitsTable(row)}<p>${text(row.summary)}.</p>${notes}<p class="small"><strong>What it does not show.</strong> ${text(row.limits)}.</p>
-<p class="small muted">Faults that turn it red: ${faults}.</p></div></div>${checksTable(row)}</section>`;
+<p>${math(row.statement)}</p>
+<p class="small muted">${text(row.source)}. Instances: ${math(row.family)}; ${row.instances.toLocaleString("en")} measured.</p>
+<div class="columns"><figure><strong>${math(row.figure.title)}</strong>${key(row)}${figureSvg(row.figure)}<figcaption>${math(row.figure.caption)}</figcaption></figure>
+<div><p>${math(row.summary)}.</p>${notes}<p class="small"><strong>What it does not show.</strong> ${math(row.limits)}.</p>
+<p class="small muted">Faults that turn it red: ${faults}.</p></div></div>${fitsTable(row)}${checksTable(row)}</section>`;
 }
 
 /** The report as one self-contained HTML page: a section and a figure a row, light and dark, readable on a phone. */

@@ -69,7 +69,7 @@ export function slowClassCost(delta: number, stream: RandomStream, ignores = fal
   let last = 1;
   while (oracle.spent().prompts < (8 * 60) / delta) {
     keepBest(oracle, Math.max(1, Math.round(0.1 * oracle.spent().prompts)), kept);
-    const learned = maximumLikelihood(product, ignores ? new Map() : kept);
+    const learned = maximumLikelihood(product, ignores ? (new Map() as Kept) : kept);
     if (learned.some((policy) => targetMass(policy, row) < 1 - 2 * delta)) last = oracle.spent().draws;
   }
   return last / Math.log(2 / delta);

@@ -3,7 +3,9 @@ import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { WhetstoneError } from "../../core/errors.js";
 import { writeAtomically, writeError } from "../../core/files.js";
-import { rows, runTheory, theoryList, theoryPage, theoryTable } from "../../theory/index.js";
+import { rows } from "../../theory/rows/index.js";
+import { runTheory } from "../../theory/run.js";
+import { theoryList, theoryTable } from "../../theory/table.js";
 import { defineCommand } from "../command.js";
 
 const DEFAULT_PAGE = "runs/theory.html";
@@ -44,6 +46,8 @@ export const theoryCommand = defineCommand({
       ...(only && { only }),
       onProgress: ({ done, total }) => context.progress.update({ stage: "statements", done, total }),
     });
+    // Drawing charts needs half of what there is to load; most commands end without.
+    const { theoryPage } = await import("../../theory/page.js");
     makeFolder(dirname(page));
     await writeAtomically(page, theoryPage(report));
     context.say(`\n${theoryTable(report)}\n\nPage: ${page}`);

@@ -39,7 +39,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
   const lambda = mutation === "small-lambda" ? 1e-3 : (2 * radius) ** 2;
   const hidden = mutation === "hidden-dimensions" ? 16 : 1;
   const dimensions = byEffort(effort, {
-    test: [2, 4, 8],
+    test: [2, 4, 6],
     fast: [2, 4, 8, 16],
     thorough: [2, 4, 8, 16, 32, 64],
   });

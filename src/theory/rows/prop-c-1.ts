@@ -1,6 +1,6 @@
 import { randomStream } from "../../core/random.js";
 import { randomSequenceRow, singlePrompt, tokenGreedy } from "../instance.js";
-import { sampleOracle, type Drawn, type SampleOracle } from "../oracle.js";
+import { sampleOracle, type SampleOracle } from "../oracle.js";
 import { nearArgmax, targetMass } from "../quantities.js";
 import { byEffort, compare, rowResult, type Row, type RowOptions, type RowResult } from "../row.js";
 import { lowerLimit } from "../statistics.js";
@@ -15,7 +15,7 @@ function bestOf(oracle: SampleOracle): number {
 function anyOf(oracle: SampleOracle, uniform: number): number {
   const drawn = oracle.sample(1)[0]!.responses;
   let left = uniform * oracle.responsesPerPrompt;
-  return (drawn.find(({ count }) => (left -= count) < 0) ?? (drawn[0] as Drawn)).response;
+  return (drawn.find(({ count }) => (left -= count) < 0) ?? drawn[0]!).response;
 }
 
 interface Cell {

@@ -8,8 +8,12 @@ describe.each(rows.map((row) => [row.title, row] as const))("%s", (_, row) => {
     expect(result.holds).toBe(true);
     expect(result.checks.length).toBeGreaterThan(0);
     expect(result.figure.series.every(({ points }) => points.length > 0)).toBe(true);
-  });
-  it.each(row.mutations.map(({ id }) => id))("turns red under the mutation %s", (mutation) => {
-    expect(row.run({ effort: "test", seed: 1, mutation }).holds).toBe(false);
-  });
+  }, 120_000);
+  it.each(row.mutations.map(({ id }) => id))(
+    "turns red under the mutation %s",
+    (mutation) => {
+      expect(row.run({ effort: "test", seed: 1, mutation }).holds).toBe(false);
+    },
+    120_000,
+  );
 });

@@ -211,8 +211,7 @@ export const thm41: Row = {
   source: "Thm 4.1, Thm 4.1′ (App. G), eq. (6)",
   family:
     "random instances of 10 prompts with 3² responses and classes of 4^10; Thm 3.1′'s hard family for the rates in ε and C, and classes of two nearly equal members for the rate in δ",
-  limits:
-    "realizable finite classes only; the exponent of 1/δ is shown not to be exceeded, not to be attained",
+  limits: "realizable finite classes only; each exponent is attained, but by no single family at once",
   mutations: [
     { id: "greedy", description: "greedy responses in place of best-of-N" },
     { id: "halved", description: "N halved below the bound's" },

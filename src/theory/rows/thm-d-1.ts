@@ -55,7 +55,7 @@ function measureCell(
     draws += oracle.spent().draws / replicates;
     return unsharpenedMass(
       instance,
-      maximumLikelihood(product, options.mutation === "ignores" ? new Map() : kept),
+      maximumLikelihood(product, options.mutation === "ignores" ? (new Map() as Kept) : kept),
       delta,
     );
   });

@@ -1,0 +1,88 @@
+import { CommanderError } from "commander";
+import { describe, expect, it } from "vitest";
+import { InterruptedError, ModelError, UsageError } from "../core/errors.js";
+import { PAPER_SFT } from "../sharpen/sft.js";
+import { resumeLine, shellLine } from "./command-line.js";
+import { failureOf } from "./errors.js";
+import { trainingOptions, trainingSettings, writtenOut } from "./settings.js";
+import { someOf, wholeNumber } from "./values.js";
+
+describe("failures", () => {
+  it("have a status by their kind", () => {
+    const statuses = [
+      new CommanderError(0, "commander.helpDisplayed", "help"),
+      new ModelError("broken"),
+      new UsageError("wrong"),
+      new CommanderError(1, "commander.unknownOption", "unknown"),
+      new TypeError("fault"),
+      new InterruptedError("Stopped."),
+    ].map((error) => failureOf(error, false).exitCode);
+    expect(statuses).toEqual([0, 1, 2, 2, 70, 130]);
+  });
+
+  it("are one line whatever the message holds, and a fault asks to be reported", () => {
+    expect(failureOf(new ModelError("bad\n  name \u001b[31mred"), false).sentence).toBe("bad name [31mred.");
+    expect(failureOf(new TypeError("x is not a function"), false).sentence).toMatch(
+      /^Unexpected error \(x is not a function\); .*please report it with what --verbose prints\.$/,
+    );
+    expect(failureOf(new TypeError("x"), true).sentence).toMatch(/TypeError: x\n +at /);
+  });
+});
+
+describe("command lines", () => {
+  it("are taken apart by a shell into the same words", () => {
+    expect(shellLine(["answer", "4 9 = 24 :", "it's", "--n", "5"])).toBe(
+      "npx whetstone answer '4 9 = 24 :' 'it'\\''s' --n 5",
+    );
+  });
+
+  it("to resume are those given, with the folder", () => {
+    const given = ["sharpen", "--run=old", "--n", "5", "--resume", "--run", "other"];
+    expect(resumeLine(given, "runs/a b")).toBe("npx whetstone sharpen --n 5 --run 'runs/a b' --resume");
+  });
+
+  it("write every setting out, and leave out what is null", () => {
+    expect(
+      writtenOut(["sharpen", "game24"], {
+        n: 5,
+        prompts: null,
+        reward: ["a", "b"],
+        amortize: false,
+        maxTokens: 18,
+      }),
+    ).toBe("npx whetstone sharpen game24 --n 5 --reward a,b --no-amortize --max-tokens 18");
+  });
+});
+
+describe("training settings", () => {
+  const preset = { model: "m", task: "t", source: "x", sft: { epochs: 4, rank: 8, alpha: 20 } };
+
+  it("are those given, else the preset's, else the paper's", () => {
+    const { sft, trainN, trainPrompts } = trainingSettings({ epochs: 2 }, { n: 50, seed: 7, preset });
+    expect(sft).toMatchObject({ epochs: 2, rank: 8, alpha: 20, seed: 7, clipNorm: PAPER_SFT.clipNorm });
+    expect([trainN, trainPrompts]).toEqual([50, null]);
+  });
+
+  it("make α twice a rank that is given without one", () => {
+    expect(trainingSettings({ rank: 4 }, { n: 1, seed: 0, preset }).sft.alpha).toBe(8);
+  });
+
+  it("written out and read again are the same", () => {
+    const settings = trainingSettings({ weightDecay: 0.1 }, { n: 5, seed: 0, preset });
+    expect(writtenOut([], trainingOptions(settings))).toContain(
+      "--train-n 5 --curve-samples 4 --epochs 4 --batch-size 4 --learning-rate 0.0003 --schedule linear --clip-norm 0.1 --weight-decay 0.1 --rank 8 --alpha 20 --target-modules q_proj,",
+    );
+  });
+});
+
+describe("values", () => {
+  it("of a list may be repeated and separated by commas", () => {
+    const parse = someOf(["a", "b", "c"], "letter");
+    expect(parse("c,a", "--x", parse("b, c", "--x", undefined))).toEqual(["b", "c", "a"]);
+    expect(() => parse(",", "--x", undefined)).toThrow("--x needs at least one letter; it is empty.");
+  });
+
+  it.each(["", " ", "1e3x", "-1", "1.5", "Infinity", "9007199254740993"])("refuse %j as a count", (text) => {
+    expect(() => wholeNumber(1)(text, "--n", undefined)).toThrow(UsageError);
+  });
+});
