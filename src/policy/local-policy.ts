@@ -11,6 +11,7 @@ import { Trainer } from "../transformer/trainer.js";
 import { newAdapter } from "../transformer/lora.js";
 import type { Training, TrainablePolicy, TrainingOptions } from "./trainable.js";
 import type { TokenPair } from "../transformer/sequence-pass.js";
+import { checkPrefix } from "./policy.js";
 import type {
   GreedyOptions,
   Prompt,
@@ -27,6 +28,7 @@ export interface LocalPolicyOptions extends EngineOptions {
 
 /** A transformer on this machine, with or without an adapter. Calls after `dispose()` throw a UsageError. */
 export class LocalPolicy implements TrainablePolicy {
+  readonly continues = true;
   private disposed = false;
 
   private constructor(
@@ -179,12 +181,34 @@ export class LocalPolicy implements TrainablePolicy {
         tokens = this.promptTokens(request.prompt, maxTokens);
         last = request.prompt;
       }
-      yield { tag: request, prompt: tokens, promptKey: hash32(request.prompt.id), index: request.index };
+      const { prompt, index, prefix = [] } = request;
+      this.checkTokens(request, maxTokens);
+      yield {
+        tag: request,
+        prompt: prefix.length === 0 ? tokens : [...tokens, ...prefix],
+        promptKey: hash32(prompt.id),
+        index,
+        given: prefix.length,
+      };
+    }
+  }
+
+  /** Refuses a prefix that the model cannot read or that ends the response. */
+  private checkTokens(request: SampleRequest, maxTokens: number): void {
+    const { vocabSize, eosTokenIds } = this.runtime.model.config;
+    checkPrefix(request, maxTokens, (prefix) => prefix.some((token) => eosTokenIds.includes(token)));
+    const unknown = request.prefix?.find((token) => !(token >= 0 && token < vocabSize));
+    if (unknown !== undefined) {
+      throw new UsageError(
+        `A response to the prompt "${request.prompt.id}" is to go on after the token ${unknown}, but ${this.name} has ` +
+          `only ${vocabSize} tokens: give it tokens of its own.`,
+      );
     }
   }
 
   private toResponse({ tag, tokens, logProbs, certainties, finish }: Draw<SampleRequest>): Response {
-    const text = this.runtime.model.tokenizer.decode(finish === "stop" ? tokens.slice(0, -1) : tokens);
+    const whole = [...(tag.prefix ?? []), ...tokens];
+    const text = this.runtime.model.tokenizer.decode(finish === "stop" ? whole.slice(0, -1) : whole);
     return { promptId: tag.prompt.id, index: tag.index, text, tokens, logProbs, certainties, finish };
   }
 

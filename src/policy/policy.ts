@@ -1,3 +1,5 @@
+import { UsageError } from "../core/errors.js";
+
 /** A prompt x. */
 export interface Prompt {
   /** Unique within a task; it keys the randomness of the prompt's samples. */
@@ -30,15 +32,22 @@ export interface Response {
 export interface SampleRequest {
   readonly prompt: Prompt;
   readonly index: number;
+  /**
+   * The response's first tokens, as given: the sample goes on after them. What comes back has the `tokens`, `logProbs` and
+   * `certainties` of the new tokens alone, and the `text` of the whole response. `maxTokens` and the positions that key the
+   * randomness count from the response's start, so that a sample's own beginning, given back, has the same continuation.
+   * Only for a policy that `continues`; never a whole response. Default: none.
+   */
+  readonly prefix?: readonly number[];
 }
 
 /** A response that is still being drawn, as an `abandon` rule sees it. */
 export interface PartialResponse {
   readonly promptId: string;
   readonly index: number;
-  /** Tokens drawn so far. */
+  /** Tokens drawn so far, a given prefix not counted. */
   readonly length: number;
-  /** Σ log π of the tokens so far, at temperature 1, in nats. */
+  /** Σ log π of these tokens, at temperature 1, in nats. */
   readonly logProb: number;
 }
 
@@ -63,6 +72,8 @@ export interface Policy {
   readonly name: string;
   /** Digest of everything that fixes its probabilities (weights, adapter, tokenizer). */
   readonly digest: string;
+  /** Whether `sample` can go on after a given `prefix`; absent: it cannot. */
+  readonly continues?: true;
   /**
    * Draws one response a request; yields in order of completion. Requests are pulled lazily, as rows become free.
    * @throws InterruptedError when `signal` fires.
@@ -77,6 +88,24 @@ export interface Policy {
   logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]>;
   /** Frees the model; further calls throw. */
   dispose(): Promise<void>;
+}
+
+/**
+ * Refuses a prefix after which there is nothing to draw.
+ * @param whole whether the response ends with, or in, this prefix.
+ * @throws UsageError when it does, or is already as long as the response may be.
+ */
+export function checkPrefix(
+  { prompt, prefix = [] }: SampleRequest,
+  maxTokens: number,
+  whole: (prefix: readonly number[]) => boolean,
+): void {
+  if (prefix.length > 0 && (prefix.length >= maxTokens || whole(prefix))) {
+    throw new UsageError(
+      `A response to the prompt "${prompt.id}" is to go on after ${prefix.length} given tokens, but it is whole with them: ` +
+        `give fewer, or allow more than ${maxTokens}.`,
+    );
+  }
 }
 
 export type GreedyOptions = Pick<SamplingOptions, "maxTokens" | "signal">;

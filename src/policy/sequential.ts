@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { InterruptedError, UsageError } from "../core/errors.js";
 import { hash32, tokenUniform } from "../core/random.js";
+import { checkPrefix } from "./policy.js";
 import type { GreedyOptions, Policy, Prompt, Response, SampleRequest, SamplingOptions } from "./policy.js";
 
 /**
@@ -58,14 +59,16 @@ function argmax(values: Float64Array): number {
 interface Drawing {
   readonly prompt: Prompt;
   readonly index: number;
+  /** The response's first tokens, as given. */
+  readonly prefix?: readonly number[] | undefined;
   readonly maxTokens: number;
   readonly pick: (logProbs: Float64Array, position: number) => number;
   readonly abandon?: SamplingOptions["abandon"] | undefined;
 }
 
 function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | undefined {
-  const { prompt, index } = drawing;
-  const tokens: number[] = [];
+  const { prompt, index, prefix = [] } = drawing;
+  const tokens = [...prefix];
   const logProbs: number[] = [];
   const certainties: number[] = [];
   let sum = 0;
@@ -82,12 +85,21 @@ function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | u
       finish = "stop";
       break;
     }
-    if (drawing.abandon?.({ promptId: prompt.id, index, length: tokens.length, logProb: sum }))
+    if (tokens.length === drawing.maxTokens) break;
+    if (drawing.abandon?.({ promptId: prompt.id, index, length: logProbs.length, logProb: sum }))
       return undefined;
   }
   const word = policy.word ?? String;
   const text = tokens.filter((token) => token !== policy.endToken).map(word);
-  return { promptId: prompt.id, index, text: text.join(" "), tokens, logProbs, certainties, finish };
+  return {
+    promptId: prompt.id,
+    index,
+    text: text.join(" "),
+    tokens: tokens.slice(prefix.length),
+    logProbs,
+    certainties,
+    finish,
+  };
 }
 
 /**
@@ -104,12 +116,21 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
     requests: Iterable<SampleRequest>,
     sampling: SamplingOptions,
   ): AsyncIterable<Response> {
-    for (const { prompt, index } of requests) {
+    for (const request of requests) {
+      const { prompt, index, prefix } = request;
       check(sampling.signal);
+      checkPrefix(
+        request,
+        sampling.maxTokens,
+        (given) =>
+          (options.endToken !== undefined && given.includes(options.endToken)) ||
+          options.next(prompt.id, given) === undefined,
+      );
       const key = hash32(prompt.id);
       const response = drawResponse(options, {
         prompt,
         index,
+        prefix,
         maxTokens: sampling.maxTokens,
         pick: (row, position) =>
           drawToken(row, tokenUniform(sampling.seed, key, index, position), sampling.temperature),
@@ -132,6 +153,7 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
   return {
     name: options.name,
     digest: createHash("sha256").update(options.fingerprint).digest("hex"),
+    continues: true,
     sample,
     greedy,
     logProb: async (examples) => {
@@ -149,7 +171,7 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
  * log π_h(y_h | x, y_<h) for each token of a response.
  * @throws UsageError for a token outside the vocabulary or beyond the end of the response.
  */
-export function scoreTokens(policy: Conditionals, promptId: string, tokens: readonly number[]): Float64Array {
+function scoreTokens(policy: Conditionals, promptId: string, tokens: readonly number[]): Float64Array {
   return Float64Array.from(tokens, (token, position) => {
     const value = policy.next(promptId, tokens.slice(0, position))?.[token];
     if (value === undefined) {

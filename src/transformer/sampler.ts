@@ -15,6 +15,11 @@ export interface DrawRequest<T> {
   /** Counter words that, with the seed and the position, fix every token. */
   readonly promptKey: number;
   readonly index: number;
+  /**
+   * How many tokens at the end of `prompt` belong to the response already: its positions and `maxTokens` count them.
+   * Less than `maxTokens`. Default 0.
+   */
+  readonly given?: number;
 }
 
 /** A finished response. */
@@ -39,7 +44,7 @@ export interface DrawOptions<T> {
   readonly rows?: number;
   /** At most this many rows share one copy of a prompt's keys and values. Default 16. */
   readonly rowsPerGroup?: number;
-  /** Asked after each token of an unfinished response; true drops it. */
+  /** Asked after each token of an unfinished response, given ones not counted; true drops it. */
   readonly abandon?: (tag: T, length: number, logProb: number) => boolean;
   readonly signal?: AbortSignal | undefined;
 }
@@ -199,11 +204,13 @@ class Batch<T> {
     const positions = new Int32Array(groups * rows);
     const uniforms = new Float32Array(groups * rows);
     this.forEachRow((row, i) => {
-      const { prompt, promptKey, index } = row.request;
+      const { prompt, promptKey, index, given = 0 } = row.request;
       const done = row.tokens.length;
       ids[i] = done === 0 ? prompt[prompt.length - 1]! : row.tokens[done - 1]!;
       positions[i] = prompt.length - 1 + done;
-      uniforms[i] = this.options.greedy ? -1 : tokenUniform(this.options.seed, promptKey, index, done);
+      uniforms[i] = this.options.greedy
+        ? -1
+        : tokenUniform(this.options.seed, promptKey, index, given + done);
     });
     const dims = [groups, rows];
     return {
@@ -224,9 +231,9 @@ class Batch<T> {
       row.logProbs.push(logProbs[i]!);
       row.certainties.push(certainties[i]!);
       row.logProb += logProbs[i]!;
-      const { tag } = row.request;
+      const { tag, given = 0 } = row.request;
       const stop = this.config.eosTokenIds.includes(token);
-      if (stop || row.tokens.length >= this.options.maxTokens) {
+      if (stop || given + row.tokens.length >= this.options.maxTokens) {
         finished.push({ ...row, tag, finish: stop ? "stop" : "length" });
         free();
       } else if (this.options.abandon?.(tag, row.tokens.length, row.logProb)) free();
