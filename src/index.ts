@@ -32,6 +32,10 @@ export { lengthNormalized } from "./reward/length-normalized.js";
 export { majority } from "./reward/majority.js";
 export { selfCertainty } from "./reward/self-certainty.js";
 export { judge, yesProbability, type JudgeOptions, type JudgeScore, type Verdicts } from "./reward/judge.js";
+export { weightedMajority, type WeightedMajorityOptions } from "./reward/weighted-majority.js";
+export { borda, type BordaOptions } from "./reward/borda.js";
+export { pessimism, type PessimismOptions } from "./reward/pessimism.js";
+export { bestOfMajority, type BestOfMajorityOptions } from "./reward/best-of-majority.js";
 
 // Sharpening at inference time, and amortized.
 export { bestOfN, type Best, type BestOfNOptions } from "./sharpen/best-of-n.js";
@@ -41,6 +45,8 @@ export {
   type AdaptiveBest,
   type AdaptiveOptions,
 } from "./sharpen/adaptive-best-of-n.js";
+export { powerSample, type PowerOptions, type PowerSamples } from "./sharpen/power/power-sample.js";
+export { sequentialMonteCarlo, type SmcOptions, type SmcSamples } from "./sharpen/power/smc.js";
 export {
   PAPER_SFT,
   sftSharpen,

@@ -56,6 +56,24 @@ const inputsOf = (parts: Partial<MeasureInputs> = {}): MeasureInputs => ({
 });
 
 describe("measure", () => {
+  it("leaves out the N at which a reward's expectation is not known, and refuses a reward that has none", async () => {
+    const selectors = ["borda", "best-of-majority", "pessimism"].map(rewardNamed);
+    const inputs = inputsOf({ ...simulate(3, 40), rewards: selectors, ns: [1, 2, 20, 40] });
+    const metrics = await measure(inputs);
+    expect(Object.keys(metrics.bestOfN["borda"]!)).toEqual(["1", "2", "40"]);
+    expect(Object.keys(metrics.bestOfN["best-of-majority"]!)).toEqual(["1", "2", "20", "40"]);
+    expect(metrics.bestOfN["borda"]!["1"]!.accuracy!.value).toBeCloseTo(metrics.base.accuracy!.value, 12);
+    // The expectation of the random choice, not one draw of it; and one draw of it ranks nothing.
+    const shares = inputs.pools.map((pool) => selectors[2]!.chosenProbabilities!(pool, 40));
+    const right = inputs.pools.map((pool, p) =>
+      pool.responses.reduce((sum, { text }, i) => sum + (text === "so right" ? shares[p]![i]! : 0), 0),
+    );
+    const mean = right.reduce((a, b) => a + b, 0) / right.length;
+    expect(metrics.bestOfN["pessimism"]!["40"]!.accuracy!.value).toBeCloseTo(mean, 12);
+    expect(Object.keys(metrics.auc!)).toEqual(["borda", "best-of-majority"]);
+    await expect(measure({ ...inputs, ns: [20] })).rejects.toThrow(/borda cannot be measured at N = 20/);
+  });
+
   it("gives for each N the expectation over all subsets, for every reward", async () => {
     const inputs = inputsOf({ ...simulate(6, 6), ns: [1, 2, 3, 6] });
     const metrics = await measure(inputs);

@@ -72,14 +72,30 @@ function remembering(pool: Pool): Pool {
   return { ...pool, extract };
 }
 
-/** Best-of-N under one reward for every N. */
+/**
+ * The N at which the reward's expectation over subsets is known.
+ * @throws UsageError if there is none.
+ */
+function measurableNs(reward: SelfReward, pools: readonly Pool[], ns: readonly number[]): number[] {
+  const known = ns.filter((n) =>
+    pools.every(({ responses }) => reward.measurable?.(responses.length, n) ?? true),
+  );
+  if (known.length > 0) return known;
+  throw new UsageError(
+    `The reward ${reward.name} cannot be measured at N = ${ns.join(", ")}: its expectation over subsets takes every subset, and ` +
+      `there are too many; measure it at the number of responses drawn.`,
+  );
+}
+
+/** Best-of-N under one reward for every N at which it can be measured. */
 function bestOfN(
   reward: SelfReward,
   pools: readonly Pool[],
   scores: readonly (readonly number[])[],
   base: Base,
-  ns: readonly number[],
+  wanted: readonly number[],
 ): Record<string, BestOfNMetrics> {
+  const ns = measurableNs(reward, pools, wanted);
   const { ground, facts, greedy } = base;
   const all = ground.resamples(ground.prompts);
   const answers = ns.map((n) =>
@@ -124,9 +140,10 @@ function aucEstimate(
 
 /**
  * Measures greedy, the base sampled once, and best-of-N under every reward, exactly for each N (expectation over all
- * subsets of the responses drawn), with 95 % bootstrap intervals over prompts. Without labels everything that needs
+ * subsets of the responses drawn; an N at which a reward's has no closed form and too many subsets is absent), with 95 % bootstrap intervals over prompts. Without labels everything that needs
  * them is absent; with some, it is measured on the prompts that have them.
- * @throws UsageError for an N above the number of responses drawn, without prompts, or where a reward lacks what it needs;
+ * @throws UsageError for an N above the number of responses drawn, without prompts, or where a reward lacks what it needs or can be
+ * measured at no N;
  * DataError where a prompt has no greedy response.
  */
 export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
@@ -148,7 +165,8 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
       reward.name,
       pools.map((pool, p) => pool.responses[choose(scores[p]!)]!.text),
     );
-    const area = aucEstimate(scores, facts, ground);
+    // The scores of a random choice are one draw of it, and rank nothing.
+    const area = reward.randomized ? undefined : aucEstimate(scores, facts, ground);
     if (area) auc[reward.name] = area;
   }
   const coverage = (n: number): Estimate =>

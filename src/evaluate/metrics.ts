@@ -88,7 +88,10 @@ export interface Metrics {
   readonly greedy: AnswerMetrics;
   /** The base sampled once: the mean over all responses drawn. */
   readonly base: AnswerMetrics;
-  /** By reward name, then by N: the exact expectation over all subsets of size N of the responses drawn. */
+  /**
+   * By reward name, then by N: the exact expectation over all subsets of size N of the responses drawn. An N is absent for a reward
+   * whose expectation there is not known (`SelfReward.measurable`).
+   */
   readonly bestOfN: Readonly<Record<string, Readonly<Record<string, BestOfNMetrics>>>>;
   /** By N: P(any of N is correct); a skyline, never selectable. */
   readonly coverage?: Readonly<Record<string, Estimate>>;

@@ -42,6 +42,15 @@ const restrict = (pool: Pool, positions: readonly number[]): Pool => ({
   responses: positions.map((i) => pool.responses[i]!),
 });
 
+/** P(each response is chosen) from this very pool: the highest score, ties shared evenly, or what a randomized reward says. */
+async function chosenFrom(reward: SelfReward, pool: Pool): Promise<readonly number[]> {
+  if (reward.randomized) return reward.chosenProbabilities!(pool, pool.responses.length);
+  const scores = await reward.score(pool);
+  const best = Math.max(...scores);
+  const winners = scores.filter((score) => score === best).length;
+  return scores.map((score) => (score === best ? 1 / winners : 0));
+}
+
 /**
  * P(response i is chosen) when a uniformly random subset of `n` of the pool is drawn, ties shared evenly: by scoring every
  * subset on its own. The slow, plain definition of `SelfReward.chosenProbabilities`.
@@ -51,10 +60,8 @@ export async function chosenByEnumeration(reward: SelfReward, pool: Pool, n: num
   let count = 0;
   for (const subset of subsets(pool.responses.length, n)) {
     count++;
-    const scores = await reward.score(restrict(pool, subset));
-    const best = Math.max(...scores);
-    const winners = subset.filter((_, i) => scores[i] === best);
-    for (const winner of winners) result[winner]! += 1 / winners.length;
+    const chosen = await chosenFrom(reward, restrict(pool, subset));
+    subset.forEach((position, i) => (result[position]! += chosen[i]!));
   }
   return result.map((sum) => sum / count);
 }
@@ -106,10 +113,13 @@ async function pointwiseViolations(
   return found;
 }
 
-/** `chosenProbabilities`: a distribution for every n, equal to enumeration, certain for a single response. */
+/** `chosenProbabilities`: a distribution for every n it can tell of, equal to enumeration, certain for a single response. */
 async function choiceViolations(reward: SelfReward, pool: Pool): Promise<string[]> {
   const found: string[] = [];
-  for (let n = 1; n <= pool.responses.length; n++) {
+  const size = pool.responses.length;
+  if (reward.measurable?.(size, size) === false) found.push("cannot be measured on the whole pool");
+  for (let n = 1; n <= size; n++) {
+    if (reward.measurable?.(size, n) === false) continue;
     const given = reward.chosenProbabilities!(pool, n);
     const total = given.reduce((a, b) => a + b, 0);
     if (Math.abs(total - 1) > 1e-12) found.push(`chosenProbabilities for n = ${n} sum to ${total}`);

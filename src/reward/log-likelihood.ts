@@ -6,6 +6,9 @@ import type { SelfReward } from "./self-reward.js";
 const scoreOf = (response: Response): number =>
   response.logProbs.length === 0 ? LOWEST_SCORE : sequenceLogProb(response);
 
+/** The score of a response by log-likelihood, at least `LOWEST_SCORE`: for rewards that build on it. */
+export const logLikelihoodOf = (response: Response): number => Math.max(scoreOf(response), LOWEST_SCORE);
+
 /**
  * Maximum-likelihood sharpening (paper eq. 2): r_self(y|x) = log π_base(y|x) in nats, the whole sequence, at temperature 1.
  * Pointwise. A response with no tokens, or with a token of probability zero, scores `LOWEST_SCORE`.

@@ -1,35 +1,8 @@
 import { UsageError } from "../core/errors.js";
+import { answerClasses } from "./answer-classes.js";
 import { majorityClassProbabilities } from "./majority-probabilities.js";
 import { majorityPruner } from "./pruning.js";
-import type { Pool, SelfReward } from "./self-reward.js";
-
-/** A pool's responses by extracted answer. */
-interface AnswerClasses {
-  /** The class of each response; -1 where no answer could be extracted. */
-  readonly classOf: readonly number[];
-  /** Responses in each class. */
-  readonly sizes: readonly number[];
-  /** Responses without an answer. */
-  readonly unanswered: number;
-}
-
-function answerClasses(pool: Pool): AnswerClasses {
-  const numbers = new Map<string, number>();
-  const sizes: number[] = [];
-  let unanswered = 0;
-  const classOf = pool.responses.map((response) => {
-    const answer = pool.extract(response.text);
-    if (answer === undefined) {
-      unanswered++;
-      return -1;
-    }
-    const number = numbers.get(answer) ?? sizes.length;
-    numbers.set(answer, number);
-    sizes[number] = (sizes[number] ?? 0) + 1;
-    return number;
-  });
-  return { classOf, sizes, unanswered };
-}
+import type { SelfReward } from "./self-reward.js";
 
 /**
  * Majority vote, self-consistency (paper App. A.2): Σ over y' with the same extracted answer of π_base(y'|x), estimated by

@@ -78,6 +78,10 @@ describe("the registry", () => {
       "majority",
       "self-certainty",
       "judge",
+      "weighted-majority",
+      "borda",
+      "pessimism",
+      "best-of-majority",
     ]);
     for (const [name, reward] of Object.entries(rewards)) expect(reward.name).toBe(name);
   });

@@ -31,6 +31,17 @@ export interface SelfReward {
    * give the same quantity (evaluate/subsets).
    */
   chosenProbabilities?(pool: Pool, n: number): readonly number[];
+  /**
+   * Whether `chosenProbabilities` can tell for subsets of `n` of so many responses; absent: for every n. Where the expectation has
+   * no closed form it takes every subset, so only for few; elsewhere the reward is not measured rather than estimated.
+   * Always true for n = size.
+   */
+  measurable?(size: number, n: number): boolean;
+  /**
+   * The choice from a given pool is itself random: `score` is one draw of it, fixed by the prompt and the responses, and
+   * `chosenProbabilities` is its expectation. Absent: the highest score is chosen.
+   */
+  readonly randomized?: true;
   /** Lossless early stopping of responses that cannot be chosen; absent where the score has no bound. */
   pruner?(context: PruningContext): Pruner;
 }
