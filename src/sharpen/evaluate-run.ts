@@ -76,9 +76,9 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
     drawn.map(({ responses }) => responses),
     policy,
   );
-  await recordSelections(run, pools, rewards);
+  const recorded = await recordSelections(run, pools, rewards);
   const parts = {
-    ...(await measure({ task, pools, greedy: drawn.map(({ greedy }) => greedy), rewards, seed })),
+    ...(await measure({ task, pools, greedy: drawn.map(({ greedy }) => greedy), rewards: recorded, seed })),
     model: run.manifest.model.name,
     temperature,
     ...(before?.adaptive && { adaptive: before.adaptive }),

@@ -35,7 +35,7 @@ const LOGS = [
 ];
 const ADAPTER = ["adapters/sft/adapter_model.safetensors", "adapters/sft/adapter_config.json"];
 
-describe("a run that is killed and continued ends with the same files", () => {
+describe("a run that is killed and continued ends with the same files", { timeout: 120_000 }, () => {
   it("writes the same when a finished run is continued", async () => {
     expect(Object.keys(files).sort()).toEqual(
       [...LOGS, ...ADAPTER, "adapters/sft/training.json", "manifest.json", "metrics.json"].sort(),
@@ -119,14 +119,15 @@ describe("a run that is killed and continued ends with the same files", () => {
   }
 
   it("died around every checkpoint, or in the middle of an epoch", async () => {
-    for (const [method, call, after] of [
-      ["logProb", 1, true],
-      ["save", 1, false],
-      ["save", 1, true],
-      ["step", 2, true],
-      ["save", 2, false],
-      ["save", 3, false],
-      ["save", 3, true],
+    // The last column: the first of the 2 · 3 steps that is taken again.
+    for (const [method, call, after, again] of [
+      ["logProb", 1, true, 1],
+      ["save", 1, false, 1],
+      ["save", 1, true, 1],
+      ["step", 2, true, 1],
+      ["save", 2, false, 1],
+      ["save", 3, false, 4],
+      ["save", 3, true, undefined],
     ] as const) {
       const dir = newFolder();
       cpSync(whole, dir, { recursive: true });
@@ -139,7 +140,12 @@ describe("a run that is killed and continued ends with the same files", () => {
       await expect(runJob(dir, { ...job, policy: dying(method, call, after) })).rejects.toThrow("died");
       const checkpoint = join(dir, "adapters/sft/checkpoint.safetensors");
       expect(existsSync(checkpoint)).toBe(call > 1 || (method === "save" && after));
-      await runJob(dir, job);
+      const steps: number[] = [];
+      const onProgress = ({ stage, done }: Progress): void => {
+        if (stage === "training") steps.push(done);
+      };
+      await runJob(dir, { ...job, onProgress });
+      expect(steps[0]).toBe(again);
       expect(filesOf(dir), `${method} ${call} ${after ? "after" : "before"}`).toEqual(files);
     }
   });

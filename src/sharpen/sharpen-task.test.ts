@@ -188,7 +188,7 @@ describe("sharpenTask, with labels", () => {
   });
 });
 
-describe("sharpenTask", () => {
+describe("sharpenTask", { timeout: 120_000 }, () => {
   it("knows no accuracy without labels: it is absent everywhere, not zero", async () => {
     const dir = newFolder();
     const { metrics } = await runJob(
