@@ -75,7 +75,7 @@ function run(adaptive: boolean, { effort, seed, mutation }: RowOptions): RowResu
   const stream = randomStream(seed, adaptive ? "thm-d.2" : "thm-3.1");
   const swapped = mutation === "adaptive" || mutation === "fixed";
   const sweep: Sweep = {
-    learner: swapped ? (mutation) : adaptive ? "adaptive" : "fixed",
+    learner: swapped ? mutation : adaptive ? "adaptive" : "fixed",
     replicates: byEffort(effort, { test: 20, fast: 60, thorough: 600 }),
     ...(mutation === "leak" || mutation === "ignores" ? { fault: mutation } : {}),
   };

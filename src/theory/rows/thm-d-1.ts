@@ -84,9 +84,9 @@ function crossover(): number {
 function run(options: RowOptions): RowResult {
   const { effort, seed, mutation } = options;
   const stream = randomStream(seed, "thm-d.1");
-  const replicates = byEffort(effort, { test: 8, fast: 20, thorough: 200 });
+  const replicates = byEffort(effort, { test: 8, fast: 20, thorough: 100 });
   const runs = byEffort(effort, { test: 12, fast: 40, thorough: 300 });
-  const grid = byEffort(effort, { test: [1000], fast: [1000, 10000], thorough: [1000, 10000, 100000] });
+  const grid = byEffort(effort, { test: [1000], fast: [1000, 10000], thorough: [1000, 10000] });
   const instances = byEffort(effort, { test: 2, fast: 4, thorough: 20 });
   const cells = [0.3, 0.1].flatMap((delta) =>
     grid.flatMap((n) =>
