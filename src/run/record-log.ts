@@ -177,10 +177,11 @@ class OpenRecordLog<T> implements RecordLog<T> {
   async sort(compare: (a: T, b: T) => number): Promise<T[]> {
     const records = await this.records();
     if (records.every((record, at) => at === 0 || compare(records[at - 1]!, record) <= 0)) return records;
-    const lines = records.sort(compare).map((record) => `${JSON.stringify(record)}\n`);
+    // Bytes, since a string may not be longer than half a gigabyte.
+    const lines = records.sort(compare).map((record) => Buffer.from(`${JSON.stringify(record)}\n`, "utf8"));
     this.#appender.close();
     try {
-      await writeAtomically(this.path, lines.join(""));
+      await writeAtomically(this.path, Buffer.concat(lines));
     } finally {
       this.#appender = openAppender(this.path);
     }
