@@ -21,8 +21,8 @@ import type { ModelConfig } from "./config.js";
 /** A weight by its Hugging Face name, as a value of the graph: a constant, or an input that is trained. */
 export type Parameter = (name: string) => Value;
 
-/** y = x Wᵀ (and an adapter, where there is one) for a module such as `model.layers.0.self_attn.q_proj`. */
-export type Linear = (x: Value, module: string) => Value;
+/** y = x Wᵀ (and an adapter, where there is one) for each of the modules, such as `model.layers.0.self_attn.q_proj`. */
+export type Linear = (x: Value, modules: readonly string[]) => Value[];
 
 /**
  * The attention of one layer: from queries [·, ·, heads·d], keys and values [·, ·, kvHeads·d] (rotated already) to the
@@ -81,9 +81,9 @@ export function linearModules(
   ).flat();
 }
 
-/** A linear without an adapter. */
+/** Linears without an adapter. */
 export function plainLinear(parameter: Parameter): Linear {
-  return (x, module) => matMul(x, parameter(`${module}.weight`), { transB: true });
+  return (x, modules) => modules.map((module) => matMul(x, parameter(`${module}.weight`), { transB: true }));
 }
 
 /**
@@ -101,13 +101,13 @@ export function decoder(
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `model.layers.${layer}`;
     const attended = rmsNorm(x, parameter(`${name}.input_layernorm.weight`), config.rmsNormEps);
-    const query = turn(linear(attended, `${name}.self_attn.q_proj`));
-    const key = turn(linear(attended, `${name}.self_attn.k_proj`));
-    const value = linear(attended, `${name}.self_attn.v_proj`);
-    x = add(x, linear(attention(layer, query, key, value), `${name}.self_attn.o_proj`));
+    const projections = ["q_proj", "k_proj", "v_proj"].map((kind) => `${name}.self_attn.${kind}`);
+    const [query, key, value] = linear(attended, projections) as [Value, Value, Value];
+    const mixed = attention(layer, turn(query), turn(key), value);
+    x = add(x, linear(mixed, [`${name}.self_attn.o_proj`])[0]!);
     const fed = rmsNorm(x, parameter(`${name}.post_attention_layernorm.weight`), config.rmsNormEps);
-    const gated = mul(silu(linear(fed, `${name}.mlp.gate_proj`)), linear(fed, `${name}.mlp.up_proj`));
-    x = add(x, linear(gated, `${name}.mlp.down_proj`));
+    const [gate, up] = linear(fed, [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`]) as [Value, Value];
+    x = add(x, linear(mul(silu(gate), up), [`${name}.mlp.down_proj`])[0]!);
   }
   return rmsNorm(x, parameter("model.norm.weight"), config.rmsNormEps);
 }

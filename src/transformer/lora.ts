@@ -1,8 +1,8 @@
 import type { RandomStream } from "../core/random.js";
-import { add, matMul, mul, type Graph, type Value } from "../graph/index.js";
+import { add, concat, matMul, mul, split, type Graph, type Value } from "../graph/index.js";
 import type { ModelConfig } from "./config.js";
 import type { Linear, Parameter } from "./decoder.js";
-import { linearModules } from "./decoder.js";
+import { linearModules, plainLinear } from "./decoder.js";
 import type { LoraAdapter } from "./peft.js";
 
 /** Which linears get an adapter, and how large it is (Hu et al. 2021). */
@@ -34,9 +34,10 @@ export interface LoraInputs {
 }
 
 /**
- * A linear y = x Wᵀ that adds scaling · (x Aᵀ) Bᵀ on the target modules, with A, B and the scaling fed at each run: one
- * session serves the base (B = 0) and every adapter of any rank.
- * @returns the linear, and the inputs that it has made once the graph is built.
+ * Linears y = x Wᵀ that add scaling · (x Aᵀ) Bᵀ on the target modules, with A, B and the scaling fed at each run: one
+ * session serves the base (B = 0) and every adapter of any rank. The A of modules that read the same x form one matrix:
+ * one product in place of several that would each be a pass over x, here and in the gradient.
+ * @returns the linears, and the inputs that they have made once the graph is built.
  */
 export function loraLinear(
   graph: Graph,
@@ -49,15 +50,39 @@ export function loraLinear(
   const sizes = new Map(
     linearModules(config).map(({ module, inFeatures, outFeatures }) => [module, { inFeatures, outFeatures }]),
   );
-  const linear: Linear = (x, module) => {
-    const base = matMul(x, parameter(`${module}.weight`), { transB: true });
-    if (!targetModules.includes(module.slice(module.lastIndexOf(".") + 1))) return base;
-    const { inFeatures, outFeatures } = sizes.get(module)!;
-    const a = graph.input(`${module}.lora_A`, "float32", ["rank", inFeatures]);
-    const b = graph.input(`${module}.lora_B`, "float32", [outFeatures, "rank"]);
-    inputs.push({ module, a, b });
+  const plain = plainLinear(parameter);
+  const linear: Linear = (x, modules) => {
+    const own = modules
+      .filter((module) => targetModules.includes(module.slice(module.lastIndexOf(".") + 1)))
+      .map((module) => {
+        const { inFeatures, outFeatures } = sizes.get(module)!;
+        const a = graph.input(`${module}.lora_A`, "float32", ["rank", inFeatures]);
+        const b = graph.input(`${module}.lora_B`, "float32", [outFeatures, "rank"]);
+        return { module, a, b };
+      });
+    inputs.push(...own);
+    const bases = plain(x, modules);
+    if (own.length === 0) return bases;
+    const a =
+      own.length === 1
+        ? own[0]!.a
+        : concat(
+            own.map((each) => each.a),
+            0,
+          );
     const low = mul(matMul(x, a, { transB: true }), scaling);
-    return add(base, matMul(low, b, { transB: true }));
+    const lows =
+      own.length === 1
+        ? [low]
+        : split(
+            low,
+            own.map(() => "rank"),
+            -1,
+          );
+    return modules.map((module, i) => {
+      const at = own.findIndex((each) => each.module === module);
+      return at < 0 ? bases[i]! : add(bases[i]!, matMul(lows[at]!, own[at]!.b, { transB: true }));
+    });
   };
   return { linear, inputs };
 }
