@@ -1,4 +1,4 @@
-import type { Command} from "commander";
+import type { Command } from "commander";
 import { Option } from "commander";
 import type { Context } from "./context.js";
 import { COMMON, OPTIONS, type OptionName, type OptionSpec, type Values } from "./options.js";

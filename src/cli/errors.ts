@@ -17,8 +17,9 @@ export const INTERRUPTED_STATUS = 130;
  */
 export function failureOf(error: unknown, verbose: boolean): Failure {
   if (error instanceof CommanderError) return { sentence: "", exitCode: error.exitCode === 0 ? 0 : 2 };
+  // Ends with a command line to be copied: no full stop.
   if (error instanceof InterruptedError)
-    return { sentence: oneLine(error.message), exitCode: INTERRUPTED_STATUS };
+    return { sentence: printable(error.message), exitCode: INTERRUPTED_STATUS };
   if (error instanceof UsageError) return { sentence: oneLine(error.message), exitCode: 2 };
   if (error instanceof WhetstoneError) return { sentence: oneLine(error.message), exitCode: 1 };
   const message = error instanceof Error ? error.message : String(error);
@@ -34,9 +35,13 @@ export function failureOf(error: unknown, verbose: boolean): Failure {
   };
 }
 
-/** Text of files and models cannot smuggle in line breaks or terminal escapes. */
 function oneLine(message: string): string {
-  // eslint-disable-next-line no-control-regex
-  const line = message.replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ").trim();
+  const line = printable(message);
   return /[.!?]$/.test(line) ? line : `${line}.`;
+}
+
+/** Text of files and models cannot smuggle in line breaks or terminal escapes. */
+function printable(message: string): string {
+  // eslint-disable-next-line no-control-regex
+  return message.replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ").trim();
 }

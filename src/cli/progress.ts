@@ -11,16 +11,26 @@ export interface ProgressView {
 /** The stage that is being shown. */
 interface Stage {
   readonly name: string;
-  /** Done when it began: a resumed stage's rate counts what this process did. */
-  readonly from: number;
   readonly started: number;
+  /** Done before this process did anything; a resumed stage begins with some. */
+  readonly before: number;
+  /** When the first piece was done, and how many then: what came before was compiling, which says nothing of the rate. */
+  first: { readonly at: number; readonly done: number } | undefined;
+}
+
+function beginStage({ stage: name, done }: Progress): Stage {
+  return { name, started: performance.now(), before: done, first: undefined };
+}
+
+function advance(stage: Stage, done: number): void {
+  if (stage.first === undefined && done > stage.before) stage.first = { at: performance.now(), done };
 }
 
 const BAR_WIDTH = 28;
 const NAME_WIDTH = 25;
 const LINE_EVERY_MS = 5000;
 /** Before this the rate is noise. */
-const RATE_AFTER_SECONDS = 0.5;
+const RATE_AFTER_SECONDS = 1;
 
 /**
  * Progress on stderr: on a terminal a bar a stage, with rate and time left; elsewhere plain lines, at most one every five
@@ -38,9 +48,9 @@ function bars(stream: NodeJS.WriteStream): ProgressView {
     bar = undefined;
     stage = undefined;
   };
-  const begin = ({ stage: name, done, total }: Progress): void => {
+  const begin = (progress: Progress): Stage => {
     stop();
-    const current: Stage = { name, from: done, started: performance.now() };
+    const current = beginStage(progress);
     stage = current;
     bar = new cliProgress.SingleBar({
       stream,
@@ -50,10 +60,11 @@ function bars(stream: NodeJS.WriteStream): ProgressView {
       gracefulExit: false,
       format: (_options, { value, total: of }) => barLine(current, value, of, stream.columns),
     });
-    bar.start(total, done);
+    bar.start(progress.total, progress.done);
+    return current;
   };
   const update = (progress: Progress): void => {
-    if (progress.stage !== stage?.name) begin(progress);
+    advance(progress.stage === stage?.name ? stage : begin(progress), progress.done);
     bar?.update(progress.done);
     if (progress.done >= progress.total) stop();
   };
@@ -63,12 +74,14 @@ function bars(stream: NodeJS.WriteStream): ProgressView {
 function lines(stream: NodeJS.WriteStream): ProgressView {
   let stage: Stage | undefined;
   let shown = 0;
-  const update = ({ stage: name, done, total }: Progress): void => {
+  const update = (progress: Progress): void => {
+    const { stage: name, done, total } = progress;
     const now = performance.now();
     if (name !== stage?.name) {
-      stage = { name, from: done, started: now };
+      stage = beginStage(progress);
       shown = now;
     }
+    advance(stage, done);
     const ended = done >= total;
     if (!ended && now - shown < LINE_EVERY_MS) return;
     shown = now;
@@ -97,10 +110,11 @@ function share(done: number, total: number): string {
 }
 
 /** "412/s, 12 s left"; empty while too little is known. */
-function rateWords({ from, started }: Stage, done: number, total: number): string {
-  const seconds = (performance.now() - started) / 1000;
-  if (seconds < RATE_AFTER_SECONDS || done <= from) return "";
-  const rate = (done - from) / seconds;
+function rateWords({ first }: Stage, done: number, total: number): string {
+  if (first === undefined) return "";
+  const seconds = (performance.now() - first.at) / 1000;
+  if (seconds < RATE_AFTER_SECONDS || done <= first.done) return "";
+  const rate = (done - first.done) / seconds;
   const shown = rate >= 10 ? count(rate) : rate.toFixed(1);
   return `${shown}/s, ${plain(duration((total - done) / rate))} left`;
 }

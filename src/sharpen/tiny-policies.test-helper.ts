@@ -16,13 +16,13 @@ const gameTokenizer = (): Promise<Tokenizer> =>
   loadTokenizer(join(import.meta.dirname, "../../models/game24"));
 
 /** One of the models that transformers saved; its 64 tokens are read as the first 64 of game24's. */
-export async function tinyPolicy(name: TinyName): Promise<LocalPolicy> {
+export async function tinyPolicy(name: TinyName, rows = 512): Promise<LocalPolicy> {
   const model = await tinyModel(name);
-  return LocalPolicy.of({ ...model, tokenizer: await gameTokenizer() }, { threads: 1 });
+  return LocalPolicy.of({ ...model, tokenizer: await gameTokenizer() }, { threads: 1, rows });
 }
 
 /** A random transformer over the whole vocabulary of game24: its responses are nonsense, but real text. */
-export async function tinyGamePolicy(): Promise<LocalPolicy> {
+export async function tinyGamePolicy(rows = 512): Promise<LocalPolicy> {
   const tokenizer = await gameTokenizer();
   const config: ModelConfig = {
     vocabSize: tokenizer.vocabSize,
@@ -43,7 +43,7 @@ export async function tinyGamePolicy(): Promise<LocalPolicy> {
   const weights = randomWeights(config, 7, 0.3);
   const digest = digestOf(config, weights);
   const model = { name: "tiny-game", folder: "tiny-game", config, weights, tokenizer, digest };
-  return LocalPolicy.of(model, { threads: 1 });
+  return LocalPolicy.of(model, { threads: 1, rows });
 }
 
 /** Words `a`, `b`, `c` and an end: the conditionals differ by prompt and prefix, and ends become likelier. */

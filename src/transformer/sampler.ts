@@ -2,7 +2,7 @@ import { InterruptedError } from "../core/errors.js";
 import { tokenUniform } from "../core/random.js";
 import type { Session, Tensor } from "../graph/index.js";
 import type { ModelConfig } from "./config.js";
-import { KeyValueCache, type CacheLayout } from "./key-value-cache.js";
+import type { CacheLayout, KeyValueCache } from "./key-value-cache.js";
 import { Schedule } from "./schedule.js";
 import type { AdapterFeeds } from "./adapter-feeds.js";
 
