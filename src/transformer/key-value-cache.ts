@@ -2,7 +2,6 @@ import type { BufferFeed, Engine, ResidentBuffer, Session, Store, Tensor } from 
 import type { AdapterFeeds } from "./adapter-feeds.js";
 import type { ModelConfig } from "./config.js";
 import { HIDDEN } from "./decoder.js";
-import { packSequences } from "./sequence-pass.js";
 
 /** Groups of rows that decode together; the rows of a group share a prompt. */
 export interface CacheLayout {
@@ -12,8 +11,6 @@ export interface CacheLayout {
 
 /** Tokens that the suffix part grows by. */
 const BLOCK = 16;
-/** Padded tokens of a prefix pass. */
-const MAX_PREFIX_TOKENS = 4096;
 
 type Kind = "key" | "value";
 
@@ -57,37 +54,34 @@ export class KeyValueCache {
       entry.groups.push(group);
       distinct.set(key, entry);
     }
-    const entries = [...distinct.values()].sort((a, b) => b.tokens.length - a.tokens.length);
-    while (entries.length > 0) {
-      const count = Math.max(1, Math.floor(MAX_PREFIX_TOKENS / entries[0]!.tokens.length));
-      await this.runPrefixPass(entries.splice(0, count), session, adapter);
-    }
+    // A pass for each prompt, unpadded: the products of a larger pass are split among threads by its size, and round
+    // otherwise, so that a prompt's keys would depend on which others opened with it.
+    for (const { tokens, groups } of distinct.values())
+      await this.runPrefixPass(tokens, groups, session, adapter);
   }
 
   private async runPrefixPass(
-    entries: readonly { readonly tokens: readonly number[]; readonly groups: readonly number[] }[],
+    tokens: readonly number[],
+    groups: readonly number[],
     session: Session,
     adapter: AdapterFeeds | undefined,
   ): Promise<void> {
     const { kvHeads, headDim } = this.config;
-    const { feeds } = packSequences(entries.map(({ tokens }) => ({ prompt: tokens, response: [0] })));
-    const length = feeds["ids"]!.dims[1]!;
-    const copies = Math.max(...entries.map(({ groups }) => groups.length));
     const stores: Store[] = [];
-    for (let copy = 0; copy < copies; copy++) {
-      const to = new Int32Array(entries.length * length * kvHeads).fill(-1);
-      entries.forEach(({ tokens, groups }, row) => {
-        const group = groups[copy];
-        if (group === undefined) return;
-        for (let t = 0; t < tokens.length; t++) {
-          for (let h = 0; h < kvHeads; h++) {
-            to[(row * length + t) * kvHeads + h] = ((group * kvHeads + h) * this.prefixLength + t) * headDim;
-          }
-        }
-      });
+    for (const group of groups) {
+      const to = new Int32Array(tokens.length * kvHeads);
+      for (let t = 0; t < tokens.length; t++) {
+        for (let h = 0; h < kvHeads; h++)
+          to[t * kvHeads + h] = ((group * kvHeads + h) * this.prefixLength + t) * headDim;
+      }
       for (const name of this.names)
         stores.push({ output: name, buffer: this.prefix.get(name)!, to, length: headDim });
     }
+    const length = tokens.length;
+    const feeds: Record<string, Tensor> = {
+      ids: { type: "int32", dims: [1, length], data: Int32Array.from(tokens) },
+      positions: { type: "int64", dims: [1, length], data: BigInt64Array.from(tokens, (_, t) => BigInt(t)) },
+    };
     await session.run({ ...feeds, ...adapter?.feeds }, { fetch: [], stores });
   }
 

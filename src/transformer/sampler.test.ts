@@ -196,6 +196,37 @@ test("a vocabulary that is searched in two levels, one key head and a tied head 
   await wide.dispose();
 });
 
+test("log-probabilities are the same to the bit in every batch, with two threads and prompts of all lengths", async () => {
+  // Sizes that leave remainders in kernels' tiles, and products long enough to be cut into slices.
+  const sizes = { hiddenSize: 192, intermediateSize: 342, heads: 6, kvHeads: 2, headDim: 32 };
+  const model = await randomModel({ ...sizes, vocabSize: 300, maxPositions: 512 });
+  const threaded = new Runtime(model, { threads: 2 });
+  const prompts = [2, 5, 30, 70, 300].map((length) => Array.from({ length }, (_, i) => 3 + ((i * 7) % 290)));
+  const requests = prompts.flatMap((prompt, p) =>
+    Array.from({ length: 12 }, (_, index) => ({ tag: `${p}/${index}`, prompt, promptKey: p, index })),
+  );
+  const options = { temperature: 1, maxTokens: 80, seed: 3 };
+  const drawAll = async (chosen: typeof requests, layout: { rows: number; rowsPerGroup?: number }) =>
+    (await collect(threaded.draw(chosen, { ...options, ...layout }))).sort((a, b) =>
+      a.tag < b.tag ? -1 : 1,
+    );
+  const whole = await drawAll(requests, { rows: 64 });
+  expect(whole.length).toBe(60);
+  expect(Math.max(...whole.map(({ tokens }) => tokens.length))).toBeGreaterThan(64);
+  expect(await drawAll([...requests].reverse(), { rows: 7, rowsPerGroup: 3 })).toEqual(whole);
+  for (const [from, to] of [
+    [0, 1],
+    [13, 15],
+    [30, 41],
+    [59, 60],
+  ] as const) {
+    const part = requests.slice(from, to);
+    const expected = whole.filter(({ tag }) => part.some((each) => each.tag === tag));
+    expect(await drawAll(part, { rows: 64 })).toEqual(expected);
+  }
+  await threaded.dispose();
+});
+
 describe("stopping", () => {
   /** Counts what the source was asked for, and whether it was told that no more is wanted. */
   function counted(requests: readonly DrawRequest<Tag>[]) {

@@ -66,7 +66,7 @@ interface Group<T> {
 /**
  * Continuous batching over prompts: g groups of r rows; a group's rows share its prompt's keys and values. A row that
  * has finished takes the next request of the same prompt, a group whose rows have all finished takes the next prompt.
- * What is drawn depends on (seed, prompt key, index) alone, never on what else is in the batch.
+ * What is drawn depends on (seed, prompt key, index) alone, to the bit, never on what else is in the batch.
  */
 export async function* draw<T>(
   sessions: SamplerSessions,
@@ -104,6 +104,17 @@ export interface SamplerSessions {
 }
 
 /**
+ * A batch has a multiple of this many rows, idle ones included. ONNX Runtime's kernels treat what is left over from
+ * whole vectors and tiles otherwise, and round otherwise; without left-overs a row's results are the same to the bit
+ * in every batch (where the vocabulary is a multiple of 4 too, as nearly all are).
+ */
+const EXACT_ROWS = 4;
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+/**
  * Groups as wide as the first prompt's run of requests, up to the limit; a run that does not divide evenly is spread, so that
  * none is left nearly empty. Where responses can be dropped, narrow groups: the earlier ones decide over the later.
  */
@@ -114,7 +125,10 @@ function chooseLayout<T>(
   const { run, total } = schedule.look(rows);
   if (total === 0) return undefined;
   const perGroup = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
-  return { groups: Math.ceil(Math.min(rows, total) / perGroup), rows: perGroup };
+  const groups = Math.ceil(Math.min(rows, total) / perGroup);
+  if (groups === 1) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };
+  const missing = [1, 2, 4].find((factor) => (perGroup * factor) % EXACT_ROWS === 0)!;
+  return { groups: roundUp(groups, missing), rows: perGroup };
 }
 
 /** The rows at work, their cache, and the step that extends each by one token. */
