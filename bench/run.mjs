@@ -19,7 +19,10 @@ import { SMOLLM2 } from "./shapes.mjs";
  * @property {number} peakBytes of the process
  * @property {string} note the weights, or the peer's data type
  */
-/** @typedef {{ name: string, title: string, ours: Figure, peers: Figure[], ratio: number | undefined }} Result */
+/**
+ * A peer's ratio is our tokens per second over its own.
+ * @typedef {{ name: string, title: string, ours: Figure, peers: (Figure & { ratio: number })[] }} Result
+ */
 
 const HELP = `Usage: npm run bench -- [options]
   --only <names>  cases to run, by parts of their names, separated by commas: ${CASES.map(({ name }) => name).join(", ")}
@@ -70,30 +73,28 @@ async function runCase({ name, title, work, peer }, python, quick) {
   const repeats = quick ? 1 : work.kind === "sampler" ? 3 : 5;
   const own = await measure(process.execPath, [join(import.meta.dirname, "measure.mjs"), name, `${repeats}`]);
   const ours = figure(own, own.source ?? "");
-  /** @type {Figure[]} */
+  /** @type {Result["peers"]} */
   const peers = [];
   if (peer && python) {
     const script = join(import.meta.dirname, "peers", work.kind === "sampler" ? "generate.py" : "lora.py");
     for (const dtype of quick ? ["float32"] : ["float32", "bfloat16"]) {
       const settings = { model: SMOLLM2, work, dtype, repeats, threads: availableParallelism() };
-      peers.push(figure(await measure(python, [script, JSON.stringify(settings)]), dtype));
+      const theirs = figure(await measure(python, [script, JSON.stringify(settings)]), dtype);
+      peers.push({ ...theirs, ratio: ours.tokensPerSecond / theirs.tokensPerSecond });
     }
   }
-  const best = Math.max(...peers.map(({ tokensPerSecond }) => tokensPerSecond));
-  return { name, title, ours, peers, ratio: peers.length > 0 ? ours.tokensPerSecond / best : undefined };
+  return { name, title, ours, peers };
 }
 
 /**
  * @param {Result} result
  * @returns {string}
  */
-function describe({ title, ours, peers, ratio }) {
+function describe({ title, ours, peers }) {
   const row = (/** @type {string} */ who, /** @type {Figure} */ { tokensPerSecond, peakBytes, note }) =>
     `  ${who.padEnd(10)} ${tokensPerSecond.toFixed(0).padStart(8)} tokens/s ${(peakBytes / 1e9).toFixed(2).padStart(6)} GB  ${note}`;
-  const lines = [title, row("whetstone", ours), ...peers.map((peer) => row("peer", peer))];
-  if (ratio !== undefined)
-    lines.push(`  ${"ratio".padEnd(10)} ${ratio.toFixed(2).padStart(8)} × the faster peer`);
-  return lines.join("\n");
+  const ratios = peers.map((peer) => `${row("peer", peer)}: ours is ${peer.ratio.toFixed(2)} ×`);
+  return [title, row("whetstone", ours), ...ratios].join("\n");
 }
 
 /** The interpreter for the peers; undefined, with a notice, where there is none. */
