@@ -11,14 +11,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isMain } from "./lib/report.mjs";
 
 const REQUIREMENTS = join(import.meta.dirname, "python-requirements.txt");
-const MODULES = ["numpy", "peft", "safetensors", "torch", "transformers"];
+const MODULES = ["gguf", "numpy", "peft", "safetensors", "torch", "transformers"];
 /** torch alone is gigabytes: a first fill on a slow line takes this long at most. */
 const FILL_MINUTES = 30;
 
+/** `whetstone` in the user's cache folder. */
+export function cacheFolder() {
+  const cache = process.env["XDG_CACHE_HOME"];
+  return join(cache ? cache : join(homedir(), ".cache"), "whetstone");
+}
+
 /** The environment's folder: `whetstone/py` in the user's cache folder. */
 function environmentFolder() {
-  const cache = process.env["XDG_CACHE_HOME"];
-  return join(cache ? cache : join(homedir(), ".cache"), "whetstone", "py");
+  return join(cacheFolder(), "py");
 }
 
 /**
