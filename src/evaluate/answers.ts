@@ -68,7 +68,7 @@ export function factsOf<R extends Response>(
   const grades = responses.map((response) => task.grade(promptId, response.text));
   return {
     logProbs: responses.map(logProb),
-    lengths: responses.map((response) => response.tokens.length),
+    lengths: responses.map((response) => response.logProbs.length),
     correct: grades.includes(undefined) ? undefined : Uint8Array.from(grades, Number),
   };
 }

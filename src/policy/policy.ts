@@ -15,9 +15,15 @@ export interface Response {
   readonly index: number;
   /** The decoded text, without the end token. */
   readonly text: string;
-  /** Token ids, the end token included when `finish` is `stop`. */
+  /**
+   * Token ids, the end token included when `finish` is `stop`; none at all where a server does not tell them. A response's
+   * length in tokens is that of `logProbs`.
+   */
   readonly tokens: readonly number[];
-  /** log π(y_t | x, y_<t) in nats, **at temperature 1** whatever temperature sampled; as long as `tokens`. */
+  /**
+   * log π(y_t | x, y_<t) in nats, **at temperature 1** whatever temperature sampled; as long as `tokens`, if there are any. A
+   * server may leave out the end token's (docs/servers.md).
+   */
   readonly logProbs: readonly number[];
   /**
    * KL(uniform ‖ p_t) per token in nats, p_t at temperature 1; as long as `tokens`. Absent where the policy cannot
@@ -74,6 +80,8 @@ export interface Policy {
   readonly digest: string;
   /** Whether `sample` can go on after a given `prefix`; absent: it cannot. */
   readonly continues?: true;
+  /** What its responses do not have, under the names of `SelfReward.needs`; absent: nothing is missing. */
+  readonly lacks?: readonly "certainties"[];
   /**
    * Draws one response a request; yields in order of completion. Requests are pulled lazily, as rows become free.
    * @throws InterruptedError when `signal` fires.
@@ -86,8 +94,19 @@ export interface Policy {
    * @param examples each with the prompt and the token ids of y (the end token included if it is to be scored).
    */
   logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]>;
+  /**
+   * The likeliest first tokens of a response, as text with log π at temperature 1 in nats, the likeliest first: for a policy
+   * that cannot score text of one's own. Absent where `logProb` does.
+   */
+  firstTokens?(prompt: Prompt): Promise<readonly FirstToken[]>;
   /** Frees the model; further calls throw. */
   dispose(): Promise<void>;
+}
+
+/** One of the likeliest first tokens of a response. */
+export interface FirstToken {
+  readonly text: string;
+  readonly logProb: number;
 }
 
 /**

@@ -63,16 +63,16 @@ function promptRow(
 }
 
 function responseRow(response: Response, task: Task, chosenBy: readonly string[]): ResponseRow {
-  const { index, text, tokens, certainties } = response;
+  const { index, text, logProbs, certainties } = response;
   const logProb = sequenceLogProb(response);
   const answer = task.extract(text);
   const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
   return {
     index,
     text,
-    tokens: tokens.length,
+    tokens: logProbs.length,
     logProb,
-    lengthNormalized: logProb / tokens.length,
+    lengthNormalized: logProb / Math.max(1, logProbs.length),
     ...(certainties && { selfCertainty: mean(certainties) }),
     ...(answer !== undefined && { answer }),
     ...grade(task, response),

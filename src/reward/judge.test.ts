@@ -105,6 +105,27 @@ describe("judge", () => {
     ]);
   });
 
+  it("takes the share of yes among the likeliest first tokens, where that is all that the policy tells", async () => {
+    const probabilities: Readonly<Record<string, readonly (readonly [string, number])[]>> = {
+      a: [
+        [" yes", 0.3],
+        ["Yes", 0.1],
+        [" No", 0.1],
+        [" perhaps", 0.4],
+        ["no", 0.05],
+      ],
+      b: [[" no", 0.9]],
+      c: [],
+    };
+    const policy = {
+      firstTokens: async ({ text }: Prompt) =>
+        probabilities[text]!.map(([token, probability]) => ({ text: token, logProb: Math.log(probability) })),
+    } as unknown as Policy;
+    const scores = await judge({ template: "{response}" }).score({ ...poolOf(["a", "b", "c"]), policy });
+    expect(scores[0]).toBeCloseTo(0.4 / 0.55, 12);
+    expect(scores.slice(1)).toEqual([0, 0]);
+  });
+
   it("has a template of its own with both texts", async () => {
     const asked: string[] = [];
     const score = ({ text }: Prompt): Promise<number> => Promise.resolve(asked.push(text));

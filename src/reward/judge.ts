@@ -1,5 +1,5 @@
 import { UsageError } from "../core/errors.js";
-import type { Policy, Prompt } from "../policy/policy.js";
+import type { FirstToken, Policy, Prompt } from "../policy/policy.js";
 import type { Pool, SelfReward } from "./self-reward.js";
 
 /** P(yes) in [0, 1] for a grading prompt. */
@@ -73,8 +73,24 @@ export function yesProbability(
   };
 }
 
+/**
+ * P(yes) among the first tokens that spell a verdict, with or without a space before it; 0 where none says yes.
+ * @param tokens the likeliest first tokens of an answer to a grading prompt.
+ */
+function yesShare(tokens: readonly FirstToken[]): number {
+  const mass = (words: readonly string[]): number => {
+    const spelt = new Set(words.map((word) => word.trim()));
+    return tokens
+      .filter(({ text }) => spelt.has(text.trim()))
+      .reduce((sum, { logProb }) => sum + Math.exp(logProb), 0);
+  };
+  const yes = mass(VERDICTS.yes);
+  return yes === 0 ? 0 : yes / (yes + mass(VERDICTS.no));
+}
+
 function scoreByPolicy(pool: Pool): JudgeScore {
   const { policy } = pool;
+  if (policy?.firstTokens) return async (prompt) => yesShare(await policy.firstTokens!(prompt));
   if (policy === undefined || !("encode" in policy) || typeof policy.encode !== "function") {
     throw new UsageError(
       `The reward judge needs a model that can read a grading prompt, but the responses to prompt "${pool.prompt.id}" came ` +

@@ -36,10 +36,13 @@ const responseSchema = z
     finish: z.enum(["stop", "length"]),
     certainties: z.array(finite).exactOptional(),
   })
-  .refine(({ tokens, logProbs }) => logProbs.length === tokens.length, "tokens and logProbs differ in length")
   .refine(
-    ({ tokens, certainties }) => certainties === undefined || certainties.length === tokens.length,
-    "tokens and certainties differ in length",
+    ({ tokens, logProbs }) => tokens.length === 0 || logProbs.length === tokens.length,
+    "tokens and logProbs differ in length",
+  )
+  .refine(
+    ({ logProbs, certainties }) => certainties === undefined || certainties.length === logProbs.length,
+    "logProbs and certainties differ in length",
   );
 
 /** What makes a response unique in its file; for `RecordLog.has`. */

@@ -97,7 +97,7 @@ export async function* bestOfN(
   for await (const response of samples) {
     const state = open.get(response.promptId)!;
     state.finished.push(response);
-    state.tokens += response.tokens.length;
+    state.tokens += response.logProbs.length;
     state.pruner?.finished(response);
     settle(state);
     for (const ready of decided.splice(0)) yield await decide(ready, reward, extract, policy);

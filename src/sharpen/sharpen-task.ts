@@ -19,7 +19,8 @@ import { checkSft, type SftOptions } from "./sft.js";
 import { recordTraining, type TrainingRecord } from "./training-record.js";
 
 export interface SharpenOptions extends DrawSettings {
-  readonly policy: TrainablePolicy;
+  /** Trainable, if anything is to be amortized. */
+  readonly policy: Policy;
   readonly task: Task;
   readonly run: Run;
   /** Measured side by side at inference time. */
@@ -84,7 +85,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
       : await clock("adaptive", async () => measureRule(options, options.adaptiveDelta!, pools, greedy));
   const adapters: Record<string, AdapterMetrics> = {};
   let adapterDir: string | undefined;
-  if (options.amortize && split.train.length > 0) {
+  if (options.amortize && isTrainable(policy) && split.train.length > 0) {
     const { n, temperature, maxTokens, seed, signal, onProgress } = options;
     const { reward, trainN, sft, curveSamples } = options.amortize;
     const draw = { n, temperature, maxTokens, seed, signal, onProgress };
@@ -145,6 +146,8 @@ function checkOptions({ rewards, policy, n, ns, adaptiveDelta, amortize: setting
   measuredNs(n, ns);
   if (adaptiveDelta !== undefined) adaptiveMu(adaptiveDelta);
   if (!settings) return;
+  if (!isTrainable(policy))
+    throw new UsageError(`${policy.name} cannot be trained here: training needs the model's weights.`);
   checkRewards([settings.reward], policy);
   checkN(settings.trainN);
   checkSft(settings.sft);
@@ -157,12 +160,22 @@ function checkOptions({ rewards, policy, n, ns, adaptiveDelta, amortize: setting
 export function checkRewards(rewards: readonly SelfReward[], policy: Policy): void {
   if (rewards.length === 0) throw new UsageError("Name at least one self-reward.");
   for (const reward of rewards) {
-    if (reward.needs.includes("policy") && !("encode" in policy)) {
+    if (reward.needs.includes("policy") && !("encode" in policy || policy.firstTokens)) {
       throw new UsageError(
         `The reward ${reward.name} asks the model, which ${policy.name} does not allow; leave it out.`,
       );
     }
+    const missing = reward.needs.find((need) => policy.lacks?.some((lacking) => lacking === need));
+    if (missing !== undefined) {
+      throw new UsageError(
+        `The reward ${reward.name} needs the ${missing} of every token, which ${policy.name} does not give; leave it out.`,
+      );
+    }
   }
+}
+
+function isTrainable(policy: Policy): policy is TrainablePolicy {
+  return "train" in policy;
 }
 
 /** The prompts' responses as self-rewards see them. */

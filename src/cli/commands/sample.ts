@@ -39,7 +39,7 @@ export const sampleCommand = defineCommand({
             onProgress: context.progress.update,
           });
           const responses = drawn.flat();
-          const tokens = responses.reduce((sum, response) => sum + response.tokens.length, 0);
+          const tokens = responses.reduce((sum, response) => sum + response.logProbs.length, 0);
           context.say(
             `${count(responses.length)} responses to ${count(drawn.length)} prompts, ${count(tokens)} tokens: ${run.dir}`,
           );
