@@ -3,6 +3,8 @@ import { join } from "node:path";
 import * as tokenizers from "@huggingface/tokenizers";
 import { z } from "zod";
 import { ModelError } from "../core/errors.js";
+import { isGguf, readGgufHeader, type GgufHeader } from "./gguf/header.js";
+import { tokenizerFiles } from "./gguf/tokenizer.js";
 import { readJsonFile, readTextFile, reasonOf } from "./json-file.js";
 
 /** What is used of the library: its own declarations do not resolve under Node's rules for modules. */
@@ -26,6 +28,10 @@ export interface Tokenizer {
   readonly vocabSize: number;
   /** The chat template (Jinja) that comes with the model, if one does. */
   readonly chatTemplate?: string;
+  /** The text of the start token that the model's files name; absent or "" where they name none. */
+  readonly bosToken?: string;
+  /** Likewise of the end token. */
+  readonly eosToken?: string;
   /**
    * The tokens of a text.
    * @param options.addSpecialTokens whether the model's own frame is put around it (a start token, mostly).
@@ -56,19 +62,23 @@ const tokenizerSchema = z.looseObject({
     vocab: z.union([z.record(z.string(), id), z.array(z.tuple([z.string(), z.number()])).max(MAX_TOKEN_ID)]),
   }),
 });
+const special = z.union([z.string(), z.looseObject({ content: z.string() })]).nullish();
 const configSchema = z.looseObject({
+  bos_token: special,
+  eos_token: special,
   chat_template: z
     .union([z.string(), z.array(z.looseObject({ name: z.string(), template: z.string() }))])
     .nullish(),
 });
 
 /**
- * Loads the tokenizer of a model folder: tokenizer.json, with tokenizer_config.json and chat_template.jinja where
- * they are.
+ * Loads the tokenizer of a model: of a folder, tokenizer.json, with tokenizer_config.json and chat_template.jinja where
+ * they are; of a .gguf file, what its metadata say.
  * @throws ModelError when tokenizer.json is missing, larger than 64 MB, malformed or of an unsupported kind.
  */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  const file = join(folder, "tokenizer.json");
+export async function loadTokenizer(path: string): Promise<Tokenizer> {
+  if (isGguf(path)) return ggufTokenizer(await readGgufHeader(path));
+  const file = join(path, "tokenizer.json");
   const parsed = tokenizerSchema.safeParse(await readJsonFile(file, MAX_TOKENIZER_BYTES));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -83,18 +93,32 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
       `${file}: a ${type} tokenizer is not supported; supported are ${SUPPORTED_MODELS.join(", ")}`,
     );
   }
-  const config = await loadTokenizerConfig(folder);
-  let library: LibraryTokenizer;
+  const config = await loadTokenizerConfig(path);
+  const chatTemplate = await loadChatTemplate(path, config);
+  return {
+    ...wrap(makeLibrary(withAllParts(json), config, file), highestId(json) + 1, file),
+    ...(chatTemplate === undefined ? {} : { chatTemplate }),
+    bosToken: textOf(config.bos_token),
+    eosToken: textOf(config.eos_token),
+  };
+}
+
+/** The tokenizer of a GGUF file whose header was read. @throws ModelError as `tokenizerFiles`. */
+export function ggufTokenizer(header: GgufHeader): Tokenizer {
+  const { json, tokens, ...rest } = tokenizerFiles(header);
+  return { ...wrap(makeLibrary(json, {}, header.path), tokens, header.path), ...rest };
+}
+
+function makeLibrary(json: object, config: object, file: string): LibraryTokenizer {
   try {
-    library = new LibraryTokenizer(withAllParts(json), config);
+    return new LibraryTokenizer(json, config);
   } catch (cause) {
     throw new ModelError(`${file} cannot be used as a tokenizer: ${reasonOf(cause)}`, { cause });
   }
-  const chatTemplate = await loadChatTemplate(folder, config);
-  return {
-    ...wrap(library, highestId(json) + 1, file),
-    ...(chatTemplate === undefined ? {} : { chatTemplate }),
-  };
+}
+
+function textOf(token: z.infer<typeof special>): string {
+  return typeof token === "string" ? token : (token?.content ?? "");
 }
 
 type TokenizerJson = z.infer<typeof tokenizerSchema>;
