@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from common import TESTDATA, numbers, write_json
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+from transformers.models.phi3.modeling_phi3 import apply_rotary_pos_emb as phi3_rotary
 
 TARGET = TESTDATA.parents[1] / "graph" / "testdata" / "golden.json"
 generator = torch.Generator().manual_seed(2412)
@@ -55,6 +56,14 @@ def rope(x, positions, cos, sin):
     return turned.transpose(1, 2).flatten(2)
 
 
+def partial_rope(x, positions, cos, sin):
+    """As Hugging Face's Phi-3 turns two heads of which only the first part is rotated."""
+    heads = x.unflatten(-1, (2, -1)).transpose(1, 2)
+    both = [torch.cat([table[positions], table[positions]], dim=-1) for table in (cos, sin)]
+    turned, _ = phi3_rotary(heads, heads, *both)
+    return turned.transpose(1, 2).flatten(2)
+
+
 def token_log_prob(logits, ids):
     return torch.log_softmax(logits, -1).gather(1, ids[:, None])[:, 0]
 
@@ -87,6 +96,7 @@ def operators():
         "sigmoid": (torch.sigmoid, [floats(4, low=-8, high=8)]),
         "tanh": (torch.tanh, [floats(4, low=-4, high=4)]),
         "silu": (F.silu, [floats(4, low=-8, high=8)]),
+        "geluTanh": (lambda x: F.gelu(x, approximate="tanh"), [floats(6, low=-5, high=5)]),
         "where": (torch.where, [condition, floats(3, 2), floats(2)]),
         "reduceSum": (lambda x: x.sum((0, 2)), [floats(2, 3, 2)]),
         "reduceMean": (lambda x: x.mean(-1, keepdim=True), [floats(2, 3)]),
@@ -121,6 +131,10 @@ def operators():
         "rmsNorm": (rms_norm, [floats(2, 3, 6), floats(6)]),
         "layerNorm": (layer_norm, [floats(2, 3, 6), floats(6), floats(6)]),
         "rotaryEmbedding": (rope, [floats(2, 3, 16), integers([[0, 1, 2], [5, 3, 3]]), constant(6, 4), constant(6, 4)]),
+        "rotaryEmbedding of a head's first part": (
+            partial_rope,
+            [floats(2, 2, 12), integers([[0, 1], [5, 3]]), constant(6, 2), constant(6, 2)],
+        ),
         "token log-probability": (token_log_prob, [floats(3, 6, low=-5, high=5), integers([2, 0, 2])]),
         "causal attention": (attention, [floats(2, 4, 3), floats(2, 4, 3), floats(2, 4, 3)]),
     }

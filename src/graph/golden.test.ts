@@ -19,6 +19,7 @@ import {
   gather,
   gatherElements,
   gatherND,
+  geluTanh,
   gradients,
   layerNorm,
   linearSchedule,
@@ -114,6 +115,7 @@ const BUILD: Readonly<Record<string, (a: Value, b: Value, c: Value, d: Value) =>
   sigmoid,
   tanh,
   silu,
+  geluTanh,
   where,
   reduceSum: (x) => reduceSum(x, [0, 2]),
   reduceMean: (x) => reduceMean(x, [-1], { keepDims: true }),
@@ -139,6 +141,8 @@ const BUILD: Readonly<Record<string, (a: Value, b: Value, c: Value, d: Value) =>
   rmsNorm: (x, scale) => rmsNorm(x, scale, 1e-3),
   layerNorm: (x, scale, bias) => layerNorm(x, scale, bias, 1e-2),
   rotaryEmbedding,
+  "rotaryEmbedding of a head's first part": (x, positions, cos, sin) =>
+    rotaryEmbedding(x, positions, cos, sin, 2),
   "token log-probability": (logits, ids) =>
     reshape(gatherElements(logSoftmax(logits), reshape(ids, [-1, 1]), 1), [-1]),
   "causal attention": (q, k, v) => {

@@ -14,6 +14,7 @@ import {
   pow,
   sigmoid,
   sub,
+  tanh,
   where,
 } from "./operators/elementwise.js";
 import { gatherElements, scatterElementsAdd, scatterNDAdd } from "./operators/gather.js";
@@ -154,6 +155,15 @@ function gatherRule(node: GraphNode, [g]: readonly (Value | undefined)[]): (Valu
   ];
 }
 
+/** d/dx of GELU's tanh form: (1 + t)/2 + x/2 · (1 − t²) · u′ with t = tanh u, u = √(2/π)(x + 0.044715 x³). */
+function geluTanhSlope(x: Value): Value {
+  const rate = Math.sqrt(2 / Math.PI);
+  const square = mul(x, x);
+  const t = tanh(mul(x, add(mul(square, rate * 0.044715), rate)));
+  const inner = add(mul(square, rate * 3 * 0.044715), rate);
+  return mul(0.5, add(add(t, 1), mul(mul(x, sub(1, mul(t, t))), inner)));
+}
+
 /** The rules, one operator a line. Operators without a line have no gradient. */
 export const RULES: Readonly<Record<string, Rule>> = {
   Add: ({ inputs: [a, b] }, [g]) => [unbroadcast(g!, a!.shape), unbroadcast(g!, b!.shape)],
@@ -188,6 +198,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     const s = sigmoid(x!);
     return [mul(g!, add(s, mul(y!, sub(1, s))))];
   },
+  FastGelu: ({ inputs: [x] }, [g]) => [mul(g!, geluTanhSlope(x!))],
   Identity: (_, [g]) => [g],
   Where: ({ inputs: [condition, a, b] }, [g], needs) => [
     undefined,
@@ -270,14 +281,12 @@ export const RULES: Readonly<Record<string, Rule>> = {
   ],
   SimplifiedLayerNormalization: normRule,
   LayerNormalization: normRule,
-  RotaryEmbedding: ({ inputs: [, positions, cos, sin] }, [g]) => [
-    rotaryEmbedding(
-      g!,
-      positions!,
-      cos!,
-      sin!.graph.once(`negative:${sin!.name}`, () => neg(sin!)),
-    ),
-  ],
+  RotaryEmbedding: (node, [g]) => {
+    const [, positions, cos, sin] = node.inputs as [Value, Value, Value, Value];
+    const back = sin.graph.once(`negative:${sin.name}`, () => neg(sin));
+    // 0: every head is rotated whole.
+    return [rotaryEmbedding(g!, positions, cos, back, int(node, "num_heads") || undefined)];
+  },
 };
 
 /** The gradient of a with zeros before and after it along the axis. */

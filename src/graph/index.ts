@@ -15,6 +15,7 @@ export {
   div,
   equal,
   exp,
+  geluTanh,
   lessOrEqual,
   log,
   max,

@@ -1,6 +1,6 @@
 import type { BufferFeed, Engine, ResidentBuffer, Tensor } from "../graph/index.js";
 import type { ModelConfig } from "./config.js";
-import { linearModules } from "./decoder.js";
+import { adapterTargets, lastPart, linearModules } from "./modules.js";
 import type { LoraAdapter } from "./peft.js";
 
 /** An adapter's matrices resident in an engine, as feeds of the graphs that take an adapter. */
@@ -35,9 +35,10 @@ export async function adapterFeeds(engine: Engine, adapter: LoraAdapter): Promis
 }
 
 /** The adapter that changes nothing (B = 0, rank 1): with it, a session that takes adapters serves the base. */
-export function zeroAdapter(config: ModelConfig, targetModules: readonly string[]): LoraAdapter {
+export function zeroAdapter(config: ModelConfig, names: readonly string[]): LoraAdapter {
+  const targetModules = adapterTargets(config, names);
   const weights = linearModules(config)
-    .filter(({ module }) => targetModules.includes(module.slice(module.lastIndexOf(".") + 1)))
+    .filter(({ module }) => targetModules.includes(lastPart(module)))
     .map(({ module, inFeatures, outFeatures }) => {
       const pair = {
         a: new Float32Array(inFeatures),

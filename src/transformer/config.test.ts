@@ -4,6 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ModelError } from "../core/errors.js";
+import type { RopeScaling } from "./families/model-config.js";
 import { loadConfig, parseConfig, tensorShapes, toHuggingFaceConfig, type ModelConfig } from "./config.js";
 
 const testdata = join(import.meta.dirname, "testdata");
@@ -76,6 +77,40 @@ describe("reading", () => {
     );
   });
 
+  test("biases, where a Llama has them", () => {
+    const { biases } = parseConfig({ ...minimal, attention_bias: true, mlp_bias: true }, "c");
+    expect(biases).toEqual(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]);
+  });
+
+  test("windows, which are dropped where they hold the longest sequence", () => {
+    const slidingOf = (fields: object) => parseConfig({ ...minimal, ...fields }, "c").sliding;
+    const mistral = { model_type: "mistral", max_position_embeddings: 100, num_key_value_heads: 8 };
+    expect(slidingOf({ ...mistral, sliding_window: 99 })).toEqual({ window: 99, layers: [0, 1, 2] });
+    expect(slidingOf({ ...mistral, sliding_window: 100 })).toBeUndefined();
+    expect(slidingOf({ ...mistral, sliding_window: null })).toBeUndefined();
+    // Python's transformers takes 4096 where the field is absent.
+    expect(slidingOf({ ...mistral, max_position_embeddings: 8192 })?.window).toBe(4096);
+    const qwen = { model_type: "qwen2", num_key_value_heads: 8, sliding_window: 9, max_window_layers: 1 };
+    expect(slidingOf(qwen)).toBeUndefined();
+    expect(slidingOf({ ...qwen, use_sliding_window: true })).toEqual({ window: 9, layers: [1, 2] });
+  });
+
+  test("Gemma's local layers and both rotary bases, in either version's spelling", () => {
+    const gemma = { ...minimal, model_type: "gemma3_text", sliding_window: 512, sliding_window_pattern: 3 };
+    const scaled = { rope_type: "linear", factor: 8 };
+    const old = parseConfig({ ...gemma, rope_local_base_freq: 2e4, rope_scaling: scaled }, "c");
+    expect(old).toMatchObject({
+      ropeTheta: 1e6,
+      ropeScaling: { kind: "linear", factor: 8 },
+      sliding: { window: 512, layers: [0, 1], ropeTheta: 2e4 },
+    });
+    const rope = {
+      full_attention: { rope_theta: 3e6, ...scaled },
+      sliding_attention: { rope_theta: 2e4, rope_type: "default" },
+    };
+    expect(parseConfig({ ...gemma, rope_parameters: rope }, "c")).toEqual({ ...old, ropeTheta: 3e6 });
+  });
+
   test("several end tokens, none, and the padding -1 of the first Llama files", () => {
     const config = parseConfig(
       { ...minimal, eos_token_id: [5, 7], bos_token_id: null, pad_token_id: -1 },
@@ -105,23 +140,68 @@ describe("reading", () => {
 
 describe("what is refused, by name", () => {
   test.each([
-    ["model_type", { model_type: "gpt2" }, 'model_type "gpt2" is not supported; supported is "llama"'],
+    [
+      "model_type",
+      { model_type: "gpt2" },
+      'model_type "gpt2" is not supported; supported is "llama", "mistral", "qwen2", "qwen3", "phi3", "gemma3_text"',
+    ],
     ["no model_type", { model_type: undefined }, "without model_type is not supported"],
-    ["activation", { hidden_act: "gelu" }, 'hidden_act "gelu" is not supported; supported is "silu"'],
-    ["attention bias", { attention_bias: true }, "attention_bias true is not supported; supported is false"],
-    ["feed-forward bias", { mlp_bias: true }, "mlp_bias true is not supported"],
+    ["activation", { hidden_act: "gelu" }, 'hidden_act "gelu" is not supported; supported is "silu" and'],
+    ["activation by a name of objects", { hidden_act: "constructor" }, 'hidden_act "constructor" is not'],
     [
       "rope_scaling",
-      { rope_scaling: { rope_type: "llama3" } },
-      'rope_scaling of type "llama3" is not supported',
+      { rope_scaling: { rope_type: "dynamic", factor: 2 } },
+      'rope_scaling of type "dynamic" is not supported; supported is type "default", "linear", "llama3" and "longrope"',
+    ],
+    ["old rope_scaling", { rope_scaling: { type: "linear" } }, 'rope_scaling of type "linear" needs factor'],
+    [
+      "rope_scaling cut short",
+      { rope_scaling: { rope_type: "llama3", factor: 8, low_freq_factor: 1 } },
+      'rope_scaling of type "llama3" needs high_freq_factor',
     ],
     [
-      "old rope_scaling",
-      { rope_scaling: { type: "linear" } },
-      'rope_scaling of type "linear" is not supported',
+      "factors of another width",
+      { rope_scaling: { type: "longrope", short_factor: [1, 1, 1], long_factor: [1, 1, 1, 1] } },
+      "rope_scaling.short_factor has 3 numbers, 8 rotated ones need 4",
     ],
     ["rope_parameters", { rope_parameters: { rope_type: "yarn" } }, 'rope_parameters of type "yarn"'],
-    ["partial rotary", { partial_rotary_factor: 0.5 }, "partial_rotary_factor 0.5 is not supported"],
+    [
+      "partial rotary",
+      { partial_rotary_factor: 0.4 },
+      "partial_rotary_factor 0.4 does not leave an even part",
+    ],
+    ["more than all rotary", { partial_rotary_factor: 1.5 }, "partial_rotary_factor 1.5 does not leave"],
+    [
+      "biases of Mistral",
+      { model_type: "mistral", attention_bias: true },
+      "attention_bias true is not supported; supported is false",
+    ],
+    ["biases of Phi-3", { model_type: "phi3", mlp_bias: true }, "mlp_bias true is not supported"],
+    [
+      "softcapping",
+      { model_type: "gemma3_text", final_logit_softcapping: 30 },
+      "final_logit_softcapping 30 is not supported",
+    ],
+    [
+      "both directions",
+      { model_type: "gemma3_text", use_bidirectional_attention: true },
+      "use_bidirectional_attention true is not supported",
+    ],
+    [
+      "kinds of layers",
+      { model_type: "qwen3", use_sliding_window: true, layer_types: ["chunked_attention", "a", "b"] },
+      'layer_types has "chunked_attention", which is not supported; supported is full_attention and sliding_attention',
+    ],
+    [
+      "too few kinds of layers",
+      { model_type: "gemma3_text", layer_types: ["full_attention"] },
+      "layer_types has 1 entries for 3 layers",
+    ],
+    [
+      "a window of no width",
+      { model_type: "mistral", sliding_window: 0 },
+      "sliding_window is missing or malformed",
+    ],
     ["quantized", { quantization_config: { bits: 4 } }, "quantization_config is not supported"],
     ["missing size", { hidden_size: undefined }, "hidden_size is missing or malformed"],
     ["size 0", { num_hidden_layers: 0 }, "num_hidden_layers is missing or malformed"],
@@ -162,22 +242,102 @@ describe("what is refused, by name", () => {
   });
 });
 
+const kind = <K extends string>(name: K) => fc.constant(name);
+const scaling: fc.Arbitrary<RopeScaling> = fc.oneof(
+  fc.record({ kind: kind("linear"), factor: fc.constantFrom(2, 8) }),
+  fc.record({
+    kind: kind("llama3"),
+    factor: fc.constantFrom(8, 32),
+    lowFrequencyFactor: fc.constant(1),
+    highFrequencyFactor: fc.constantFrom(4, 5),
+    originalMaxPositions: fc.integer({ min: 1, max: 8192 }),
+  }),
+);
+const longRope = (half: number): fc.Arbitrary<RopeScaling> => {
+  const factors = fc.array(fc.constantFrom(1, 1.5, 30), { minLength: half, maxLength: half });
+  return fc.record({
+    kind: kind("longrope"),
+    shortFactors: factors,
+    longFactors: factors,
+    originalMaxPositions: fc.integer({ min: 1, max: 8192 }),
+    attentionFactor: fc.constantFrom(1, 1.19),
+  });
+};
+const sliding = (layers: number) =>
+  fc.record({
+    window: fc.integer({ min: 1, max: 15 }),
+    layers: fc.uniqueArray(fc.nat(layers - 1), { minLength: 1 }).map((list) => list.sort((a, b) => a - b)),
+  });
+const everyLayer = (layers: number) =>
+  fc.integer({ min: 1, max: 15 }).map((window) => ({ window, layers: [...Array(layers).keys()] }));
+const attentionBias = ["q_proj", "k_proj", "v_proj", "o_proj"];
+
+/** What each family can say beside the sizes. */
+function switchesOf({ layers, headDim, hiddenSize }: ModelConfig): fc.Arbitrary<Partial<ModelConfig>> {
+  const optional = <T>(values: fc.Arbitrary<T>, field: string) =>
+    fc.option(values, { nil: undefined }).map((value) => (value === undefined ? {} : { [field]: value }));
+  const rope = optional(scaling, "ropeScaling");
+  const merge = (...parts: fc.Arbitrary<object>[]): fc.Arbitrary<Partial<ModelConfig>> =>
+    fc.tuple(...parts).map((list) => Object.assign({}, ...list) as Partial<ModelConfig>);
+  const own = (fields: Partial<ModelConfig>) => fc.constant(fields);
+  const all = [...attentionBias, "gate_proj", "up_proj", "down_proj"];
+  return fc.oneof(
+    merge(rope, optional(fc.constantFrom(attentionBias, all, all.slice(4)), "biases")),
+    merge(own({ family: "mistral" }), rope, optional(everyLayer(layers), "sliding")),
+    merge(
+      own({ family: "qwen2", biases: attentionBias.slice(0, 3) }),
+      rope,
+      optional(sliding(layers), "sliding"),
+    ),
+    merge(
+      own({ family: "qwen3", queryKeyNorm: true }),
+      rope,
+      optional(sliding(layers), "sliding"),
+      optional(fc.constant(attentionBias), "biases"),
+    ),
+    merge(
+      own({ family: "phi3", fusedLinears: true }),
+      optional(everyLayer(layers), "sliding"),
+      headDim % 8 === 0
+        ? longRope((headDim * 3) / 8).map((ropeScaling) => ({ rotaryDim: headDim * 0.75, ropeScaling }))
+        : optional(longRope(headDim / 2), "ropeScaling"),
+    ),
+    merge(
+      own({
+        family: "gemma3_text",
+        queryKeyNorm: true,
+        normsAroundOne: true,
+        sandwichNorms: true,
+        activation: "gelu-tanh",
+        embeddingScale: Math.sqrt(hiddenSize),
+      }),
+      rope,
+      fc.constantFrom(168, 256).map((queryScalar) => ({ queryScalar })),
+      optional(
+        sliding(layers).map((each) => ({ ...each, ropeTheta: 5000 })),
+        "sliding",
+      ),
+    ),
+  );
+}
+
 describe("writing", () => {
-  test("parses back to the same configuration", () => {
-    const config = fc.record<ModelConfig>({
+  test("parses back to the same configuration, of every family", () => {
+    const sizes = fc.record<ModelConfig>({
       vocabSize: fc.integer({ min: 10, max: 200_000 }),
       hiddenSize: fc.integer({ min: 1, max: 8192 }),
       intermediateSize: fc.integer({ min: 1, max: 30_000 }),
-      layers: fc.integer({ min: 1, max: 100 }),
+      layers: fc.integer({ min: 1, max: 40 }),
       heads: fc.constantFrom(4, 8, 32),
       kvHeads: fc.constantFrom(1, 2, 4),
       headDim: fc.integer({ min: 1, max: 128 }).map((half) => 2 * half),
       rmsNormEps: fc.constantFrom(1e-5, 1e-6),
       ropeTheta: fc.constantFrom(1e4, 5e5),
-      maxPositions: fc.integer({ min: 1, max: 131_072 }),
+      maxPositions: fc.integer({ min: 16, max: 131_072 }),
       tieWordEmbeddings: fc.boolean(),
       eosTokenIds: fc.array(fc.nat(9), { maxLength: 3 }),
     });
+    const config = sizes.chain((plain) => switchesOf(plain).map((switches) => ({ ...plain, ...switches })));
     fc.assert(
       fc.property(config, fc.nat(9), (plain, token) => {
         const withTokens = { ...plain, bosTokenId: token, padTokenId: token };
@@ -186,6 +346,7 @@ describe("writing", () => {
           expect(parseConfig(JSON.parse(text), "config.json")).toEqual(original);
         }
       }),
+      { numRuns: 200 },
     );
   });
 

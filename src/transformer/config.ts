@@ -2,12 +2,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { ModelError } from "../core/errors.js";
-import type { Family, ModelConfig } from "./families/family.js";
-import { llama } from "./families/llama.js";
+import type { Family } from "./families/family.js";
+import type { ModelConfig } from "./families/model-config.js";
+import { decoderFields, parseDecoder } from "./families/parse.js";
 import { families } from "./families/registry.js";
 import { readJsonFile } from "./json-file.js";
 
-export type { ModelConfig } from "./families/family.js";
+export { tensorShapes } from "./modules.js";
+
+export type { ModelConfig } from "./families/model-config.js";
 
 const MAX_BYTES = 10 << 20;
 
@@ -24,7 +27,7 @@ const generationSchema = z.looseObject({
  * supported), and for missing, malformed or contradictory fields.
  */
 export function parseConfig(json: unknown, file: string): ModelConfig {
-  return familyOf(json, file).parse(json, file);
+  return parseDecoder(familyOf(json, file), json, file);
 }
 
 /**
@@ -63,14 +66,13 @@ function parseGenerationConfig(json: unknown, file: string): readonly number[] |
   return eos == null ? undefined : [eos].flat();
 }
 
-/** The config.json with which Python's transformers loads the model: the Llama architecture in float32. */
+/**
+ * The config.json with which Python's transformers loads the model, in float32.
+ * @throws ModelError for a configuration whose family is not supported.
+ */
 export function toHuggingFaceConfig(config: ModelConfig): Record<string, unknown> {
-  return llama.toHuggingFace(config);
-}
-
-/** Every weight that a model of this configuration has: Hugging Face name and shape ([out, in] for a linear). */
-export function tensorShapes(config: ModelConfig): ReadonlyMap<string, readonly number[]> {
-  return llama.tensorShapes(config);
+  const type = config.family ?? "llama";
+  return decoderFields(familyOf({ model_type: type }, "the configuration"), config);
 }
 
 function familyOf(json: unknown, file: string): Family {

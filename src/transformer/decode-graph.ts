@@ -1,16 +1,16 @@
 import { Graph, cast, expand, reshape, sub, type Value } from "../graph/index.js";
-import type { ModelConfig } from "./config.js";
 import {
   cachedAttention,
   causalAttention,
-  causalMask,
-  decoder,
-  head,
-  plainLinear,
-  rotaryTables,
+  causalMasks,
+  windowHides,
+  type CacheMasks,
   type LayerCache,
-} from "./decoder.js";
+} from "./attention.js";
+import type { ModelConfig } from "./config.js";
+import { decoder, head, plainLinear } from "./decoder.js";
 import { loraLinear } from "./lora.js";
+import { rotaryTables } from "./rotary.js";
 import { samplingHead } from "./sampling-head.js";
 import { frozenParameters, sequencePass, type Weights } from "./sequence-pass.js";
 
@@ -24,6 +24,7 @@ export interface PolicyGraphOptions {
 /**
  * One decoding step of g groups of r rows; the rows of a group share a prompt. Inputs: `ids`, `positions` [g, r];
  * `prefixMask` [g, 1, p]; `suffixMask` [g, r, 1, 1, s]; `uniforms` [g, r]; `temperature` [] unless `plain`;
+ * where a sliding window hides, `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of its layers;
  * `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d]; `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d].
  * Outputs: `token`, `logProb`, `certainty` [g·r]; `key.L`, `value.L` [g, r, kvHeads·d] of the new token.
  * @param plain temperature 1 is built in, which saves a pass over the vocabulary.
@@ -37,8 +38,16 @@ export function decodeGraph(
   const graph = new Graph();
   const ids = graph.input("ids", "int32", ["g", "r"]);
   const positions = graph.input("positions", "int32", ["g", "r"]);
-  const prefixMask = graph.input("prefixMask", "float32", ["g", 1, "p"]);
-  const suffixMask = graph.input("suffixMask", "float32", ["g", "r", 1, 1, "s"]);
+  const masks: CacheMasks = {
+    prefix: graph.input("prefixMask", "float32", ["g", 1, "p"]),
+    suffix: graph.input("suffixMask", "float32", ["g", "r", 1, 1, "s"]),
+    ...(windowHides(config, maxLength) && {
+      near: {
+        prefix: graph.input("nearPrefixMask", "float32", ["g", "r", 1, 1, "p"]),
+        suffix: graph.input("nearSuffixMask", "float32", ["g", "r", 1, 1, "s"]),
+      },
+    }),
+  };
   const uniforms = graph.input("uniforms", "float32", ["g", "r"]);
   const temperature = plain ? undefined : graph.input("temperature", "float32", []);
   const { kvHeads, headDim } = config;
@@ -55,10 +64,10 @@ export function decodeGraph(
     positions: cast(positions, "int64"),
     rotary: rotaryTables(graph, config, maxLength),
     parameter,
-    linear: loraModules ? loraLinear(graph, config, parameter, loraModules).linear : plainLinear(parameter),
-    attention: cachedAttention(config, caches, prefixMask, suffixMask, (_, key, value) =>
-      fresh.push([key, value]),
-    ),
+    linear: loraModules
+      ? loraLinear(graph, config, parameter, loraModules).linear
+      : plainLinear(config, parameter),
+    attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value])),
   });
   const logits = head(config, reshape(hidden, [-1, config.hiddenSize]), parameter);
   const drawn = samplingHead(logits, reshape(uniforms, [-1, 1]), temperature);
@@ -83,13 +92,15 @@ export function prefixGraph(
   const positions = graph.input("positions", "int64", [1, "t"]);
   const parameter = frozenParameters(graph, weights);
   const fresh: [Value, Value][] = [];
-  const causal = causalAttention(config, causalMask(graph, positions));
+  const causal = causalAttention(config, causalMasks(graph, config, positions, maxLength));
   decoder(config, {
     ids,
     positions: expand(positions, ["b", "t"]),
     rotary: rotaryTables(graph, config, maxLength),
     parameter,
-    linear: loraModules ? loraLinear(graph, config, parameter, loraModules).linear : plainLinear(parameter),
+    linear: loraModules
+      ? loraLinear(graph, config, parameter, loraModules).linear
+      : plainLinear(config, parameter),
     attention: (layer, query, key, value) => {
       fresh.push([key, value]);
       return causal(layer, query, key, value);

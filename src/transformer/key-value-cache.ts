@@ -1,7 +1,7 @@
 import type { BufferFeed, Engine, ResidentBuffer, Session, Store, Tensor } from "../graph/index.js";
 import type { AdapterFeeds } from "./adapter-feeds.js";
+import { HIDDEN } from "./attention.js";
 import type { ModelConfig } from "./config.js";
-import { HIDDEN } from "./decoder.js";
 
 /** Groups of rows that decode together; the rows of a group share a prompt. */
 export interface CacheLayout {
@@ -145,6 +145,7 @@ export class KeyValueCache {
     const feeds: Record<string, Tensor | BufferFeed> = {
       prefixMask: { type: "float32", dims: [groups, 1, this.prefixLength], data: prefixMask },
       suffixMask: { type: "float32", dims: [groups, rows, 1, 1, this.suffixLength], data: suffixMask },
+      ...(this.config.sliding && this.nearMasks(this.config.sliding.window, prefixLengths, steps)),
     };
     for (const name of this.names) {
       feeds[`prefix.${name}`] = {
@@ -157,6 +158,32 @@ export class KeyValueCache {
       };
     }
     return feeds;
+  }
+
+  /** Masks of sliding layers: of its prompt and its own tokens each row sees the last `window` − 1. */
+  private nearMasks(
+    window: number,
+    prefixLengths: readonly number[],
+    steps: readonly (readonly (number | undefined)[])[],
+  ): Record<string, Tensor> {
+    const { groups, rows } = this.layout;
+    const { prefixLength, suffixLength } = this;
+    const prefix = new Float32Array(groups * rows * prefixLength).fill(HIDDEN);
+    const suffix = new Float32Array(groups * rows * suffixLength).fill(HIDDEN);
+    for (let row = 0; row < groups * rows; row++) {
+      const g = Math.floor(row / rows);
+      const behind = steps[g]![row % rows] ?? 0;
+      const prompt = Math.max(0, prefixLengths[g]!);
+      // Of prompt and own tokens together, the first that is seen.
+      const first = Math.max(0, prompt + behind + 1 - window);
+      prefix.fill(0, row * prefixLength + Math.min(first, prompt), row * prefixLength + prompt);
+      const [from, to] = [Math.max(0, first - prompt), behind];
+      suffix.fill(0, row * suffixLength + Math.min(from, to), row * suffixLength + to);
+    }
+    return {
+      nearPrefixMask: { type: "float32", dims: [groups, rows, 1, 1, prefixLength], data: prefix },
+      nearSuffixMask: { type: "float32", dims: [groups, rows, 1, 1, suffixLength], data: suffix },
+    };
   }
 
   /** Where a step's new keys and values go: behind each row's earlier tokens. */

@@ -2,8 +2,11 @@ import type { RandomStream } from "../core/random.js";
 import { add, concat, matMul, mul, split, type Graph, type Value } from "../graph/index.js";
 import type { ModelConfig } from "./config.js";
 import type { Linear, Parameter } from "./decoder.js";
-import { linearModules, plainLinear } from "./decoder.js";
+import { plainLinear } from "./decoder.js";
+import { ALL_LINEARS, adapterTargets, lastPart, linearModules } from "./modules.js";
 import type { LoraAdapter } from "./peft.js";
+
+export { ALL_LINEARS } from "./modules.js";
 
 /** Which linears get an adapter, and how large it is (Hu et al. 2021). */
 export interface LoraOptions {
@@ -11,20 +14,9 @@ export interface LoraOptions {
   readonly rank?: number;
   /** α; the update is scaled by α/r. Default 2·rank. */
   readonly alpha?: number;
-  /** Names of linears, such as `q_proj`. Default: all seven of a layer. */
+  /** Names of linears, such as `q_proj`; see `adapterTargets`. Default: all of a layer. */
   readonly targetModules?: readonly string[];
 }
-
-/** The linears of a Llama layer. */
-export const ALL_LINEARS = [
-  "q_proj",
-  "k_proj",
-  "v_proj",
-  "o_proj",
-  "gate_proj",
-  "up_proj",
-  "down_proj",
-] as const;
 
 /** Graph inputs of one adapted linear: A [r, in] and B [out, r], as PEFT stores them. */
 export interface LoraInputs {
@@ -50,10 +42,10 @@ export function loraLinear(
   const sizes = new Map(
     linearModules(config).map(({ module, inFeatures, outFeatures }) => [module, { inFeatures, outFeatures }]),
   );
-  const plain = plainLinear(parameter);
+  const plain = plainLinear(config, parameter);
   const linear: Linear = (x, modules) => {
     const own = modules
-      .filter((module) => targetModules.includes(module.slice(module.lastIndexOf(".") + 1)))
+      .filter((module) => targetModules.includes(lastPart(module)))
       .map((module) => {
         const { inFeatures, outFeatures } = sizes.get(module)!;
         const a = graph.input(`${module}.lora_A`, "float32", ["rank", inFeatures]);
@@ -89,18 +81,20 @@ export function loraLinear(
 
 /**
  * A fresh adapter that changes nothing: A uniform in ±1/√in (PEFT's Kaiming initialization), B zero.
+ * @throws ModelError for a target that is no linear of the model.
  */
 export function newAdapter(config: ModelConfig, options: LoraOptions, stream: RandomStream): LoraAdapter {
-  const { rank = 16, alpha = 2 * rank, targetModules = ALL_LINEARS } = options;
+  const { rank = 16, alpha = 2 * rank } = options;
+  const targetModules = adapterTargets(config, options.targetModules ?? ALL_LINEARS);
   const weights = new Map<
     string,
     { a: Float32Array; b: Float32Array; inFeatures: number; outFeatures: number }
   >();
   for (const { module, inFeatures, outFeatures } of linearModules(config)) {
-    if (!targetModules.includes(module.slice(module.lastIndexOf(".") + 1))) continue;
+    if (!targetModules.includes(lastPart(module))) continue;
     const bound = 1 / Math.sqrt(inFeatures);
     const a = Float32Array.from({ length: rank * inFeatures }, () => (2 * stream.next() - 1) * bound);
     weights.set(module, { a, b: new Float32Array(outFeatures * rank), inFeatures, outFeatures });
   }
-  return { rank, alpha, targetModules: [...targetModules], weights };
+  return { rank, alpha, targetModules, weights };
 }

@@ -4,6 +4,7 @@ import { decodeGraph, prefixGraph, scoreGraph } from "./decode-graph.js";
 import { KeyValueCache } from "./key-value-cache.js";
 import type { Model } from "./model.js";
 import type { LoraAdapter } from "./peft.js";
+import { ordinaryLength } from "./rotary.js";
 import { draw, type Draw, type DrawOptions, type DrawRequest } from "./sampler.js";
 import { lengthBatches, packSequences, type TokenPair } from "./sequence-pass.js";
 
@@ -11,6 +12,14 @@ import { lengthBatches, packSequences, type TokenPair } from "./sequence-pass.js
 const LONGEST = 8192;
 /** Padded tokens of a scoring pass. */
 const MAX_TOKENS_PER_PASS = 4096;
+
+export interface RuntimeOptions extends EngineOptions {
+  /**
+   * The longest sequence, prompt and response, in tokens; at most the model's own limit. Default: that, up to 8192; with
+   * LongRoPE the original length, as a longer one changes the frequencies for all sequences.
+   */
+  readonly maxLength?: number;
+}
 
 /** Scores of one response: log π and KL(uniform ‖ p) of each of its tokens, at temperature 1, in nats. */
 export interface ScoredTokens {
@@ -30,10 +39,10 @@ export class Runtime {
 
   constructor(
     readonly model: Model,
-    options: EngineOptions = {},
+    { maxLength, ...options }: RuntimeOptions = {},
   ) {
     this.engine = new Engine(options);
-    this.maxLength = Math.min(model.config.maxPositions, LONGEST);
+    this.maxLength = Math.min(maxLength ?? ordinaryLength(model.config, LONGEST), model.config.maxPositions);
   }
 
   private session(

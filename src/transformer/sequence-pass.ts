@@ -17,18 +17,11 @@ import {
   type Tensor,
   type Value,
 } from "../graph/index.js";
+import { causalAttention, causalMasks } from "./attention.js";
 import type { ModelConfig } from "./config.js";
-import {
-  causalAttention,
-  causalMask,
-  decoder,
-  headWeight,
-  plainLinear,
-  rotaryTables,
-  type Linear,
-  type Parameter,
-} from "./decoder.js";
+import { decoder, headWeight, plainLinear, type Linear, type Parameter } from "./decoder.js";
 import { loraLinear, type LoraInputs } from "./lora.js";
+import { rotaryTables } from "./rotary.js";
 import type { FloatTensor } from "./safetensors.js";
 
 /** A prompt's and a response's token ids; the response's are scored or learned. */
@@ -98,14 +91,14 @@ export function sequencePass(graph: Graph, config: ModelConfig, options: Sequenc
   const picks = graph.input("picks", "int32", ["k"]);
   const targets = graph.input("targets", "int32", ["k"]);
   const lora = options.loraModules && loraLinear(graph, config, options.parameter, options.loraModules);
-  const linear: Linear = lora?.linear ?? plainLinear(options.parameter);
+  const linear: Linear = lora?.linear ?? plainLinear(config, options.parameter);
   const hidden = decoder(config, {
     ids,
     positions: expand(positions, ["b", "t"]),
     rotary: rotaryTables(graph, config, options.maxLength),
     parameter: options.parameter,
     linear,
-    attention: causalAttention(config, causalMask(graph, positions)),
+    attention: causalAttention(config, causalMasks(graph, config, positions, options.maxLength)),
   });
   const picked = gather(reshape(hidden, [-1, config.hiddenSize]), picks);
   const table = headWeight(config, options.parameter);

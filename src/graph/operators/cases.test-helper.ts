@@ -12,6 +12,7 @@ import {
   gather,
   gatherElements,
   gatherND,
+  geluTanh,
   layerNorm,
   lessOrEqual,
   log,
@@ -78,6 +79,7 @@ export const ELEMENTWISE_CASES: Readonly<Record<string, Case>> = {
   sigmoid: unary(sigmoid),
   tanh: unary(tanh),
   silu: unary(silu),
+  geluTanh: (draw) => geluTanh(draw.floats(draw.axes(1, 4))),
   where: (draw) => {
     const axes = draw.axes(0, 3);
     const [a, b] = [draw.floats(draw.broadcastable(axes)), draw.floats(draw.broadcastable(axes))];
@@ -323,5 +325,16 @@ export const LINEAR_CASES: Readonly<Record<string, Case>> = {
       draw.floats(table, { differentiate: false }),
     ];
     return rotaryEmbedding(x, draw.indices([b, t], 6), cos, sin);
+  },
+  "rotaryEmbedding of a head's first part": (draw) => {
+    const [b, t, half, heads] = [draw.axis(), draw.axis(), draw.pick([2, 4]), draw.integer(1, 3)];
+    const rest = draw.pick([0, 2, 6]);
+    const table = [fixed(6), fixed(half)];
+    const x = draw.floats([b, t, fixed(heads * (half * 2 + rest))]);
+    const [cos, sin] = [
+      draw.floats(table, { differentiate: false }),
+      draw.floats(table, { differentiate: false }),
+    ];
+    return rotaryEmbedding(x, draw.indices([b, t], 6), cos, sin, heads);
   },
 };

@@ -92,3 +92,9 @@ export function silu(x: Value): Value {
     "com.microsoft",
   )[0]!;
 }
+
+/** GELU in its tanh form, x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (Hendrycks and Gimpel 2016), in one pass; x is no scalar. */
+export function geluTanh(x: Value): Value {
+  if (x.shape.length === 0) throw new GraphError("FastGelu: needs at least one axis, got a scalar.");
+  return x.graph.node("FastGelu", [x], [{ type: x.type, shape: x.shape }], {}, "com.microsoft")[0]!;
+}

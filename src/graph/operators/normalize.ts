@@ -1,6 +1,6 @@
 import { GraphError } from "../../core/errors.js";
 import { formatShape, sameShape } from "../dim.js";
-import type { Value } from "../graph.js";
+import type { Attribute, Value } from "../graph.js";
 
 function requireScale(operator: string, x: Value, scale: Value): void {
   if (!sameShape(scale.shape, x.shape.slice(-1))) {
@@ -48,11 +48,13 @@ export function layerNorm(x: Value, scale: Value, bias: Value, epsilon: number):
 /**
  * Rotary position embedding, half-split as in Hugging Face's Llama: each pair (x_i, x_{i+d/2}) is turned by the angle
  * of its position. `cos` and `sin` have a row per position.
- * @param x [b, t, heads·d].
+ * @param x [b, t, heads·width].
  * @param positions int64 [b, t], each a row of the tables.
  * @param cos [positions, d/2]. @param sin [positions, d/2].
+ * @param heads where heads are wider than d: of each, the first d numbers are turned and the others left. Absent: the
+ * width of a head is d.
  */
-export function rotaryEmbedding(x: Value, positions: Value, cos: Value, sin: Value): Value {
+export function rotaryEmbedding(x: Value, positions: Value, cos: Value, sin: Value, heads?: number): Value {
   const half = cos.shape[1];
   const width = x.shape.at(-1);
   const fits =
@@ -62,18 +64,26 @@ export function rotaryEmbedding(x: Value, positions: Value, cos: Value, sin: Val
     sameShape(cos.shape, sin.shape) &&
     typeof half === "number" &&
     typeof width === "number" &&
-    width % (2 * half) === 0;
+    (heads === undefined ? width % (2 * half) === 0 : width % heads === 0 && width / heads >= 2 * half);
   if (!fits) {
+    const split = heads === undefined ? "" : ` for ${heads} heads`;
     throw new GraphError(
       `RotaryEmbedding: x ${formatShape(x.shape)}, positions ${positions.type}${formatShape(positions.shape)} and tables ` +
-        `${formatShape(cos.shape)}, ${formatShape(sin.shape)} do not fit.`,
+        `${formatShape(cos.shape)}, ${formatShape(sin.shape)} do not fit${split}.`,
     );
   }
+  const attributes: Record<string, Attribute> =
+    heads === undefined
+      ? {}
+      : {
+          num_heads: { kind: "int", value: heads },
+          rotary_embedding_dim: { kind: "int", value: 2 * half },
+        };
   return x.graph.node(
     "RotaryEmbedding",
     [x, positions, cos, sin],
     [{ type: x.type, shape: x.shape }],
-    {},
+    attributes,
     "com.microsoft",
   )[0]!;
 }

@@ -48,6 +48,7 @@ export const ELEMENTWISE: KernelTable = {
     const alpha = numberAttribute(node, "alpha", 1.702);
     return unary((x) => x * sigmoid(alpha * x))(node, inputs);
   },
+  FastGelu: unary((x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
   Where: (_, [condition, a, b]) => [
     tabulate(a!.type, broadcastDims(condition!.dims, a!.dims, b!.dims), (at) =>
       broadcastAt(broadcastAt(condition!, at) === 0 ? b! : a!, at),

@@ -60,14 +60,20 @@ const norm: Kernel = (node, [x, scale, bias]) => {
   return centred ? [result, statistic(means), statistic(inverses)] : [result, statistic(inverses)];
 };
 
-/** Half-split rotary embedding: (u, v) → (u cos − v sin, u sin + v cos) for the pairs (x_i, x_{i + half}) of a head. */
-const rotary: Kernel = (_, [x, positions, cos, sin]) => {
+/**
+ * Half-split rotary embedding: (u, v) → (u cos − v sin, u sin + v cos) for the pairs (x_i, x_{i + half}) of a head; what
+ * a head has beyond them is left.
+ */
+const rotary: Kernel = (node, [x, positions, cos, sin]) => {
   const half = cos!.dims[1]!;
   const width = x!.dims[2]!;
+  const heads = numberAttribute(node, "num_heads", 0);
+  const headWidth = heads === 0 ? 2 * half : width / heads;
   return [
     tabulate("float32", x!.dims, (at, i) => {
       const row = positions!.data[Math.floor(i / width)]! * half;
-      const inHead = at[2]! % (2 * half);
+      const inHead = at[2]! % headWidth;
+      if (inHead >= 2 * half) return x!.data[i]!;
       const pair = inHead % half;
       const c = cos!.data[row + pair]!;
       const s = sin!.data[row + pair]!;

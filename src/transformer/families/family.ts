@@ -1,44 +1,22 @@
-/** The sizes and constants of a decoder-only transformer of the Llama kind. */
-export interface ModelConfig {
-  /** Rows of the embedding and of the head; token ids are 0 … vocabSize − 1. */
-  readonly vocabSize: number;
-  /** Width of the residual stream. */
-  readonly hiddenSize: number;
-  /** Width of the gated feed-forward part. */
-  readonly intermediateSize: number;
-  readonly layers: number;
-  /** Query heads. */
-  readonly heads: number;
-  /** Key and value heads; divides `heads`. */
-  readonly kvHeads: number;
-  /** Width of one head, even; not always hiddenSize / heads. */
-  readonly headDim: number;
-  /** ε of the RMS norms. */
-  readonly rmsNormEps: number;
-  /** Base of the rotary frequencies. */
-  readonly ropeTheta: number;
-  /** The longest sequence the model was made for, in tokens. */
-  readonly maxPositions: number;
-  /** Whether the head is the transposed embedding. */
-  readonly tieWordEmbeddings: boolean;
-  readonly bosTokenId?: number;
-  /** The tokens that end a response; may be empty. */
-  readonly eosTokenIds: readonly number[];
-  readonly padTokenId?: number;
-}
+import type { DecoderJson } from "./config-json.js";
+import type { ModelConfig } from "./model-config.js";
 
-/** One family of architectures: how its config.json reads and writes, and which weights it has. */
+/** What a family sets beyond what its config.json has in common with Llama's. */
+export type Switches = Partial<Omit<ModelConfig, "family">>;
+
+/** One family of architectures: names and switches, nothing that computes. */
 export interface Family {
   /** The `model_type` of its config.json. */
   readonly modelType: string;
+  /** The class of Python's transformers. */
+  readonly architecture: string;
+  /** Fields that a config.json may leave out, with the values that transformers gives them. */
+  readonly defaults: Readonly<Record<string, unknown>>;
   /**
-   * Validates a config.json of this family.
-   * @param file named in the errors.
-   * @throws ModelError naming the first field that is missing, malformed or of an unsupported kind.
+   * What its config.json says otherwise than Llama's.
+   * @throws ModelError naming what is not supported, in `file`.
    */
-  parse(json: unknown, file: string): ModelConfig;
-  /** The config.json that Python's transformers loads as this family. */
-  toHuggingFace(config: ModelConfig): Record<string, unknown>;
-  /** Every weight by its Hugging Face name, with its shape; a linear is [out, in]. */
-  tensorShapes(config: ModelConfig): ReadonlyMap<string, readonly number[]>;
+  switches(json: DecoderJson, file: string): Switches;
+  /** The fields of its config.json that Llama's does not have, or has otherwise. */
+  fields(config: ModelConfig): Readonly<Record<string, unknown>>;
 }
