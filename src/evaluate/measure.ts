@@ -1,10 +1,11 @@
 import { UsageError } from "../core/errors.js";
 import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
 import { agreement } from "./agreement.js";
-import { answerMetrics, answersOf, prepareBase } from "./answers.js";
+import { sequenceLogProb } from "../policy/policy.js";
+import { answerMetrics, answersOf, factsOf, prepareBase, sampledOnce } from "./answers.js";
 import type { Answers, Base, BaseInputs, Facts, Ground } from "./answers.js";
 import { rankingAuc } from "./auc.js";
-import { estimateDifference, estimateMean } from "./bootstrap.js";
+import { estimateDifference, estimateLift, estimateMean } from "./bootstrap.js";
 import { coverageAt } from "./coverage.js";
 import { binEdges, histogram } from "./histogram.js";
 import type { BestOfNMetrics, Estimate, Metrics } from "./metrics.js";
@@ -18,6 +19,11 @@ export interface MeasureInputs extends BaseInputs {
   readonly rewards: readonly SelfReward[];
   /** Default: those of `DEFAULT_NS` below the number of responses drawn, and that number itself. */
   readonly ns?: readonly number[];
+  /**
+   * The same prompts, in the same order, with responses that were drawn with further seeds: the figures are then means over all
+   * seeds, and the intervals over prompts and seeds. Default: none.
+   */
+  readonly furtherSeeds?: readonly (readonly Pool[])[];
 }
 
 /** What the base's responses alone tell; the rest of `Metrics` is added by whoever ran what it describes. */
@@ -87,32 +93,48 @@ function measurableNs(reward: SelfReward, pools: readonly Pool[], ns: readonly n
   );
 }
 
-/** Best-of-N under one reward for every N at which it can be measured. */
+/** What one seed drew, graded. */
+interface Draw {
+  readonly pools: readonly Pool[];
+  readonly facts: readonly Facts[];
+  /** One sample: the mean over the responses drawn. */
+  readonly sampled: Answers;
+}
+
+/** Best-of-N under one reward for every N at which it can be measured. @param scores by seed and prompt. */
 function bestOfN(
   reward: SelfReward,
-  pools: readonly Pool[],
-  scores: readonly (readonly number[])[],
-  base: Base,
+  draws: readonly Draw[],
+  scores: readonly (readonly (readonly number[])[])[],
+  { ground, greedy }: Base,
   wanted: readonly number[],
 ): Record<string, BestOfNMetrics> {
-  const ns = measurableNs(reward, pools, wanted);
-  const { ground, facts, greedy } = base;
+  const ns = measurableNs(
+    reward,
+    draws.flatMap(({ pools }) => pools),
+    wanted,
+  );
   const all = ground.resamples(ground.prompts);
   const answers = ns.map((n) =>
-    answersOf(facts, (p) => reward.chosenProbabilities?.(pools[p]!, n) ?? rankWeights(scores[p]!, n)),
+    draws.map(({ pools, facts }, s) =>
+      answersOf(facts, (p) => reward.chosenProbabilities?.(pools[p]!, n) ?? rankWeights(scores[s]![p]!, n)),
+    ),
   );
   const largest = answers.at(-1)!;
-  const measured = (own: Answers): BestOfNMetrics => ({
-    ...answerMetrics([own], ground, greedy),
+  const rows = (runs: readonly Answers[], field: keyof Answers): (readonly number[])[] =>
+    runs.map((run) => run[field]);
+  const sampledLength = draws.map(({ sampled }) => sampled.length);
+  const measured = (own: readonly Answers[]): BestOfNMetrics => ({
+    ...answerMetrics(own, ground, greedy),
     ...(ground.labelledPrompts > 0 && {
       accuracyToLargestN: estimateDifference(
-        largest.correct,
-        own.correct,
+        rows(largest, "correct"),
+        rows(own, "correct"),
         ground.resamples(ground.labelledPrompts),
       ),
     }),
-    logLikelihoodToLargestN: estimateDifference(largest.logProb, own.logProb, all),
-    lengthChange: estimateDifference(own.length, base.answers.length, all),
+    logLikelihoodToLargestN: estimateDifference(rows(largest, "logProb"), rows(own, "logProb"), all),
+    lengthChange: estimateDifference(rows(own, "length"), sampledLength, all),
   });
   return Object.fromEntries(ns.map((n, i) => [String(n), measured(answers[i]!)]));
 }
@@ -128,19 +150,64 @@ function histograms(facts: readonly Facts[]): Metrics["histograms"] {
   return { correct: histogram(graded(1), edges), incorrect: histogram(graded(0), edges), all };
 }
 
-/** The mean over the prompts that have both correct and incorrect responses; undefined if none has. */
+/** The mean over the prompts that have both correct and incorrect responses (of any seed); undefined if none has. */
 function aucEstimate(
-  scores: readonly (readonly number[])[],
-  facts: readonly Facts[],
+  scores: readonly (readonly (readonly number[])[])[],
+  draws: readonly Draw[],
   ground: Ground,
 ): Estimate | undefined {
-  const values = facts.flatMap(({ correct }, p) => (correct && rankingAuc(scores[p]!, correct)) ?? []);
+  const values = draws[0]!.facts.flatMap((_, p) => {
+    const areas = draws.flatMap(({ facts }, s) => {
+      const { correct } = facts[p]!;
+      return (correct && rankingAuc(scores[s]![p]!, correct)) ?? [];
+    });
+    return areas.length === 0 ? [] : [areas.reduce((a, b) => a + b, 0) / areas.length];
+  });
   return values.length === 0 ? undefined : estimateMean(values, ground.resamples(values.length));
+}
+
+/** Coverage and its relative lift over greedy by N, where there are labels. */
+function coverageOf(
+  draws: readonly Draw[],
+  { ground, greedy }: Base,
+  ns: readonly number[],
+): Pick<MeasuredMetrics, "coverage" | "coverageLift"> {
+  if (ground.labelledPrompts === 0) return {};
+  const labelled = ground.resamples(ground.labelledPrompts);
+  const coverage: Record<string, Estimate> = {};
+  const coverageLift: Record<string, Estimate> = {};
+  for (const n of ns) {
+    const values = draws.map(({ facts }) => coverageByPrompt(facts, n));
+    coverage[String(n)] = estimateMean(values, labelled);
+    const lift = estimateLift(values, greedy.correct, labelled);
+    if (lift) coverageLift[String(n)] = lift;
+  }
+  return { coverage, ...(Object.keys(coverageLift).length > 0 && { coverageLift }) };
+}
+
+/** Grades what each seed drew. @throws UsageError where a further seed has other prompts, or a prompt without responses. */
+function drawsOf({ task, pools, furtherSeeds = [] }: MeasureInputs, base: Base): Draw[] {
+  const further = furtherSeeds.map((own) => {
+    const same =
+      own.length === pools.length &&
+      own.every(({ prompt, responses }, p) => prompt.id === pools[p]!.prompt.id && responses.length > 0);
+    if (!same)
+      throw new UsageError(
+        `The seeds to measure ${task.name} with have drawn responses to different prompts.`,
+      );
+    const facts = own.map(({ prompt, responses }) => factsOf(task, prompt.id, responses, sequenceLogProb));
+    return { pools: own, facts, sampled: sampledOnce(facts) };
+  });
+  return [{ pools, facts: base.facts, sampled: base.answers }, ...further].map((draw) => ({
+    ...draw,
+    pools: draw.pools.map(remembering),
+  }));
 }
 
 /**
  * Measures greedy, the base sampled once, and best-of-N under every reward, exactly for each N (expectation over all
- * subsets of the responses drawn; an N at which a reward's has no closed form and too many subsets is absent), with 95 % bootstrap intervals over prompts. Without labels everything that needs
+ * subsets of the responses drawn; an N at which a reward's has no closed form and too many subsets is absent), with 95 % bootstrap
+ * intervals over prompts, and over seeds where there are several. Without labels everything that needs
  * them is absent; with some, it is measured on the prompts that have them.
  * @throws UsageError for an N above the number of responses drawn, without prompts, or where a reward lacks what it needs or can be
  * measured at no N;
@@ -148,40 +215,47 @@ function aucEstimate(
  */
 export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
   const { task, rewards } = inputs;
-  const base = prepareBase(inputs);
-  const { ground, facts } = base;
-  const pools = inputs.pools.map(remembering);
+  const base = prepareBase(inputs, 1 + (inputs.furtherSeeds?.length ?? 0));
+  const { ground } = base;
+  const draws = drawsOf(inputs, base);
+  const pools = draws.flatMap((draw) => draw.pools);
   const drawn = Math.min(...pools.map((pool) => pool.responses.length));
   const ns = measuredNs(drawn, inputs.ns);
-  const labelled = ground.labelledPrompts > 0;
   const best: Record<string, Record<string, BestOfNMetrics>> = {};
   const auc: Record<string, Estimate> = {};
   const chosen = new Map<string, string[]>();
   for (const reward of rewards) {
-    const scores: (readonly number[])[] = [];
-    for (const pool of pools) scores.push(await reward.score(pool));
-    best[reward.name] = bestOfN(reward, pools, scores, base, ns);
+    const scores: (readonly number[])[][] = [];
+    for (const draw of draws) {
+      const own: (readonly number[])[] = [];
+      for (const pool of draw.pools) own.push(await reward.score(pool));
+      scores.push(own);
+    }
+    best[reward.name] = bestOfN(reward, draws, scores, base, ns);
+    const flat = scores.flat();
     chosen.set(
       reward.name,
-      pools.map((pool, p) => pool.responses[choose(scores[p]!)]!.text),
+      pools.map((pool, p) => pool.responses[choose(flat[p]!)]!.text),
     );
     // The scores of a random choice are one draw of it, and rank nothing.
-    const area = reward.randomized ? undefined : aucEstimate(scores, facts, ground);
+    const area = reward.randomized ? undefined : aucEstimate(scores, draws, ground);
     if (area) auc[reward.name] = area;
   }
-  const coverage = (n: number): Estimate =>
-    estimateMean(coverageByPrompt(facts, n), ground.resamples(ground.labelledPrompts));
   return {
     task: task.name,
-    prompts: pools.length,
+    prompts: inputs.pools.length,
     n: drawn,
-    labelled,
+    labelled: ground.labelledPrompts > 0,
     labelledPrompts: ground.labelledPrompts,
     greedy: answerMetrics([base.greedy], ground),
-    base: answerMetrics([base.answers], ground, base.greedy),
+    base: answerMetrics(
+      draws.map(({ sampled }) => sampled),
+      ground,
+      base.greedy,
+    ),
     bestOfN: best,
-    ...(labelled && { coverage: Object.fromEntries(ns.map((n) => [String(n), coverage(n)])) }),
-    histograms: histograms(facts),
+    ...coverageOf(draws, base, ns),
+    histograms: histograms(draws.flatMap(({ facts }) => facts)),
     ...(rewards.length > 1 && { agreement: agreement(chosen, (p, text) => pools[p]!.extract(text)) }),
     ...(Object.keys(auc).length > 0 && { auc }),
   };

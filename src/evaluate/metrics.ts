@@ -95,6 +95,8 @@ export interface Metrics {
   readonly bestOfN: Readonly<Record<string, Readonly<Record<string, BestOfNMetrics>>>>;
   /** By N: P(any of N is correct); a skyline, never selectable. */
   readonly coverage?: Readonly<Record<string, Estimate>>;
+  /** By N: 100·(coverage − greedy accuracy)/greedy accuracy, in percent; paired. */
+  readonly coverageLift?: Readonly<Record<string, Estimate>>;
   /** log π_base(y|x) of the responses drawn; `all` where there are no labels. Same edges. */
   readonly histograms: {
     readonly correct?: Histogram;
