@@ -30,14 +30,15 @@ export async function huggingFaceConfig(header: GgufHeader): Promise<Record<stri
   const metadata = metadataOf(header);
   const architecture = architectureOf(header);
   const of = (key: string): number | undefined => metadata.number(`${architecture}.${key}`);
-  const embedding = header.tensors.get("token_embd.weight")?.shape;
+  // A head may be padded beyond the tokens, and older files do not count them otherwise.
+  const vocabulary = header.tensors.get("token_embd.weight")?.shape[0] ?? of("vocab_size");
   const hidden = of("embedding_length");
   const heads = of("attention.head_count");
   const headDim = of("attention.key_length") ?? (hidden !== undefined && heads ? hidden / heads : undefined);
   const read: ReadTensor = async (name) => (await readGgufTensor(header, name))?.data;
   return {
     model_type: architectures[architecture],
-    vocab_size: embedding?.[0] ?? of("vocab_size"),
+    vocab_size: vocabulary,
     hidden_size: hidden,
     intermediate_size: of("feed_forward_length"),
     num_hidden_layers: of("block_count"),
@@ -51,18 +52,20 @@ export async function huggingFaceConfig(header: GgufHeader): Promise<Record<stri
     sliding_window: of("attention.sliding_window") ?? null,
     attention_bias: header.tensors.has("blk.0.attn_q.bias"),
     bos_token_id: metadata.number("tokenizer.ggml.bos_token_id") ?? null,
-    eos_token_id: endTokens(metadata),
+    eos_token_id: endTokens(metadata, vocabulary),
     pad_token_id: metadata.number("tokenizer.ggml.padding_token_id") ?? null,
     ...(architecture === "gemma3" && gemma3Fields(of, headDim, hidden, heads)),
     ...(await ropeFields(metadata, architecture, headDim, read)),
   };
 }
 
-function endTokens(metadata: Metadata): number[] {
+function endTokens(metadata: Metadata, vocabulary = 0): number[] {
   const ids = ["eos", "eot", "eom"].map((kind) => metadata.number(`tokenizer.ggml.${kind}_token_id`));
   const tokens = metadata.texts("tokenizer.ggml.tokens") ?? [];
   const kinds = metadata.numbers("tokenizer.ggml.token_type") ?? [];
-  const named = END_OF_TURN.map((token) => tokens.indexOf(token)).filter((id) => kinds[id] === CONTROL);
+  const named = END_OF_TURN.map((token) => tokens.indexOf(token)).filter(
+    (id) => kinds[id] === CONTROL && id < vocabulary,
+  );
   return [...new Set([...ids.filter((id) => id !== undefined), ...named])];
 }
 
