@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { randomStream } from "../core/random.js";
 import { loadConfig, tensorShapes, type ModelConfig } from "./config.js";
 import { digestOf, type Model } from "./model.js";
@@ -46,15 +46,24 @@ export async function goldenAdapter(): Promise<GoldenAdapter> {
 export const tinyAdapter = (): Promise<LoraAdapter> => loadAdapter(join(testdata, "tiny-gqa-lora"));
 
 /** A model that transformers saved. Its folder has no tokenizer: it is given one that its token ids do not need. */
-export async function tinyModel(name: TinyName): Promise<Model> {
-  const folder = join(testdata, name);
+export const tinyModel = (name: TinyName): Promise<Model> => modelOfIds(join(testdata, name));
+
+/** As `tinyModel`, from any folder. */
+export async function modelOfIds(folder: string): Promise<Model> {
   const config = await loadConfig(folder);
   const source = await openWeights(folder);
   const weights = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const tensor of tensorShapes(config).keys()) weights.set(tensor, await source.read(tensor));
   await source.close();
   const tokenizer = await loadTokenizer(join(testdata, "tiny-bpe"));
-  return { name, folder, config, weights, tokenizer, digest: digestOf(config, weights) };
+  return {
+    name: basename(folder),
+    folder,
+    config,
+    weights,
+    tokenizer,
+    digest: digestOf(config, weights),
+  };
 }
 
 /** A model of random weights over the tokens of tiny-bpe; what differs from a small default can be given. */

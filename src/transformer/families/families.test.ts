@@ -1,0 +1,182 @@
+/** Each family against Python's transformers and peft: scripts/golden/families.py made the tiny models and their values. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Graph, expand, reshape, type Engine, type Tensor } from "../../graph/index.js";
+import { causalAttention, causalMasks } from "../attention.js";
+import { decoder, head, plainLinear } from "../decoder.js";
+import { loraLinear } from "../lora.js";
+import type { Model } from "../model.js";
+import { loadAdapter, type LoraAdapter } from "../peft.js";
+import { logSoftmax } from "../plain-decoder.test-helper.js";
+import { rotaryTables } from "../rotary.js";
+import { Runtime } from "../runtime.js";
+import { openSafetensors } from "../safetensors.js";
+import { frozenParameters } from "../sequence-pass.js";
+import { collect, largestDifference, modelOfIds, testdata } from "../tiny-models.test-helper.js";
+import { Trainer } from "../trainer.js";
+
+const NAMES = ["llama3", "mistral", "qwen2", "qwen3", "phi3", "phi4-mini", "gemma3"];
+const WITH_ADAPTER = ["qwen2", "qwen3", "phi3", "gemma3"];
+const folderOf = (name: string): string => join(testdata, "families", name);
+
+interface Golden {
+  readonly gradientStart: number;
+  readonly rows: readonly {
+    readonly tokens: readonly number[];
+    readonly greedy: readonly number[];
+    readonly greedyLogProbs: readonly number[];
+  }[];
+}
+
+/** What Python wrote: tokens, and tensors by name. */
+async function goldenOf(name: string): Promise<Golden & { tensors: ReadonlyMap<string, Float32Array> }> {
+  const file = await openSafetensors(join(folderOf(name), "golden.safetensors"));
+  const tensors = new Map<string, Float32Array>();
+  for (const key of file.tensors.keys()) tensors.set(key, (await file.read(key)).data);
+  await file.close();
+  const json = await readFile(join(folderOf(name), "golden.json"), "utf8");
+  return { ...(JSON.parse(json) as Golden), tensors };
+}
+
+/** Logits at each position of one sequence, by the graph that scoring and training use. */
+async function logitsOf(
+  engine: Engine,
+  { config, weights }: Model,
+  tokens: readonly number[],
+  maxLength: number,
+  adapter?: LoraAdapter,
+): Promise<Float32Array> {
+  const graph = new Graph();
+  const ids = graph.input("ids", "int32", ["b", "t"]);
+  const positions = graph.input("positions", "int64", [1, "t"]);
+  const parameter = frozenParameters(graph, weights);
+  const hidden = decoder(config, {
+    ids,
+    positions: expand(positions, ["b", "t"]),
+    rotary: rotaryTables(graph, config, maxLength),
+    parameter,
+    linear: adapter
+      ? loraLinear(graph, config, parameter, adapter.targetModules).linear
+      : plainLinear(config, parameter),
+    attention: causalAttention(config, causalMasks(graph, config, positions, maxLength)),
+  });
+  graph.output("logits", head(config, reshape(hidden, [-1, config.hiddenSize]), parameter));
+  const session = await engine.session(graph);
+  const length = tokens.length;
+  const feeds: Record<string, Tensor> = {
+    ids: { type: "int32", dims: [1, length], data: Int32Array.from(tokens) },
+    positions: { type: "int64", dims: [1, length], data: BigInt64Array.from(tokens, (_, t) => BigInt(t)) },
+  };
+  if (adapter) {
+    const { rank, alpha } = adapter;
+    feeds["lora.scaling"] = { type: "float32", dims: [], data: Float32Array.of(alpha / rank) };
+    for (const [module, { a, b, inFeatures, outFeatures }] of adapter.weights) {
+      feeds[`${module}.lora_A`] = { type: "float32", dims: [rank, inFeatures], data: a };
+      feeds[`${module}.lora_B`] = { type: "float32", dims: [outFeatures, rank], data: b };
+    }
+  }
+  const { logits } = await session.run(feeds);
+  await session.dispose();
+  return logits!.data as Float32Array;
+}
+
+describe.each(NAMES)("%s", (name) => {
+  let model: Model;
+  let golden: Awaited<ReturnType<typeof goldenOf>>;
+  /** One for each row: with LongRoPE the frequencies depend on the longest sequence that a runtime holds. */
+  let runtimes: readonly Runtime[];
+  beforeAll(async () => {
+    [model, golden] = [await modelOfIds(folderOf(name)), await goldenOf(name)];
+    const ordinary = new Runtime(model, { threads: 1 });
+    const long = model.config.ropeScaling?.kind === "longrope";
+    runtimes = [ordinary, long ? new Runtime(model, { threads: 1, maxLength: 64 }) : ordinary];
+    expect(runtimes.map(({ maxLength }) => maxLength)).toEqual([long ? 16 : 64, 64]);
+  });
+  afterAll(() => Promise.all(runtimes.map((runtime) => runtime.dispose())));
+
+  test("has the logits of transformers", async () => {
+    for (const [i, { tokens }] of golden.rows.entries()) {
+      const { engine, maxLength } = runtimes[i]!;
+      const logits = await logitsOf(engine, model, tokens, maxLength);
+      expect(largestDifference(logits, golden.tensors.get(`logits.${i}`)!)).toBeLessThan(1e-4);
+    }
+  });
+
+  test("goes on greedily as transformers does, by its cache", async () => {
+    for (const [i, { tokens, greedy, greedyLogProbs }] of golden.rows.entries()) {
+      const requests = [{ tag: i, prompt: tokens, promptKey: 0, index: -1 }];
+      const options = { temperature: 1, maxTokens: 8, seed: 0, greedy: true };
+      const [drawn] = await collect(runtimes[i]!.draw(requests, options));
+      const { length } = drawn!.tokens;
+      expect(drawn!.tokens).toEqual(greedy.slice(0, length));
+      // Python was told to go on past the end token.
+      expect(length === 8 || drawn!.tokens.at(-1) === 2).toBe(true);
+      expect(largestDifference(drawn!.logProbs, greedyLogProbs.slice(0, length))).toBeLessThan(1e-4);
+    }
+  });
+
+  test("scores what transformers scores, and what it has drawn itself to the same values", async () => {
+    const runtime = runtimes[1]!;
+    const { tokens } = golden.rows[1]!;
+    const vocabulary = model.config.vocabSize;
+    const logits = golden.tensors.get("logits.1")!;
+    const [scored] = await runtime.score([{ prompt: tokens.slice(0, 1), response: tokens.slice(1) }]);
+    const expected = tokens
+      .slice(1)
+      .map((token, t) => logSoftmax(logits.subarray(t * vocabulary, (t + 1) * vocabulary))[token]!);
+    expect(largestDifference(scored!.logProbs, expected)).toBeLessThan(1e-4);
+
+    // Prompts shorter and longer than a window, whose rows are at different positions.
+    const prompts = [tokens.slice(0, 3), tokens.slice(0, 10), tokens];
+    const requests = prompts.flatMap((prompt, tag) =>
+      [0, 1, 2].map((index) => ({ tag, prompt, promptKey: tag, index })),
+    );
+    const options = { temperature: 1, maxTokens: 24, seed: 3 };
+    const drawn = await collect(runtime.draw(requests, { ...options, rows: 6 }));
+    expect(drawn).toHaveLength(9);
+    const again = await runtime.score(
+      drawn.map(({ tag, tokens: response }) => ({ prompt: prompts[tag]!, response })),
+    );
+    drawn.forEach(({ logProbs, certainties }, i) => {
+      expect(largestDifference(logProbs, again[i]!.logProbs)).toBeLessThan(1e-4);
+      expect(largestDifference(certainties, again[i]!.certainties)).toBeLessThan(1e-4);
+    });
+    // The same bits from another batch.
+    const order = (list: typeof drawn): unknown =>
+      list.map((each) => JSON.stringify(each)).sort((a, b) => (a < b ? -1 : 1));
+    expect(order(await collect(runtime.draw(requests, { ...options, rows: 4, rowsPerGroup: 1 })))).toEqual(
+      order(drawn),
+    );
+  });
+
+  test.runIf(WITH_ADAPTER.includes(name))(
+    "has the logits and the gradients of peft with an adapter",
+    async () => {
+      const adapter = await loadAdapter(join(folderOf(name), "adapter"));
+      for (const [i, { tokens }] of golden.rows.entries()) {
+        const { engine, maxLength } = runtimes[i]!;
+        const logits = await logitsOf(engine, model, tokens, maxLength, adapter);
+        expect(largestDifference(logits, golden.tensors.get(`lora.logits.${i}`)!)).toBeLessThan(1e-4);
+      }
+      const { engine, maxLength } = runtimes[1]!;
+      const { config, weights } = model;
+      const trainer = await Trainer.lora(engine, config, weights, adapter, { maxLength });
+      const { tokens } = golden.rows[1]!;
+      const pair = {
+        prompt: tokens.slice(0, golden.gradientStart),
+        response: tokens.slice(golden.gradientStart),
+      };
+      const { gradients } = await trainer.gradients([pair], [1]);
+      const expected = [...golden.tensors.keys()].filter((key) => key.startsWith("gradient."));
+      expect(trainer.names.map((each) => `gradient.${each}`).sort()).toEqual(expected.sort());
+      for (const [i, each] of trainer.names.entries()) {
+        const theirs = golden.tensors.get(`gradient.${each}`)!;
+        const largest = Math.max(...theirs.map(Math.abs));
+        expect(largest).toBeGreaterThan(0.01);
+        expect(largestDifference(gradients[i]!, theirs)).toBeLessThan(1e-3 * largest);
+      }
+      await trainer.dispose();
+    },
+  );
+});
