@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import type { Context } from "./context.js";
+import { fetchNamed } from "./fetch-named.js";
 import { COMMON, OPTIONS, type OptionName, type OptionSpec, type Values } from "./options.js";
 
 /** A command: what `--help` says of it, the options that it takes, and what it does. */
@@ -34,11 +35,9 @@ export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCo
     command.addHelpText("after", ["", "Examples:", ...examples].join("\n"));
     command.action(async () => {
       const values = command.opts<Values<K | "json">>();
-      await spec.run(
-        command.processedArgs as (string | undefined)[],
-        values,
-        contextOf(values.json === true),
-      );
+      const context = contextOf(values.json === true);
+      await fetchNamed(command.opts<Values<"model">>().model, context);
+      await spec.run(command.processedArgs as (string | undefined)[], values, context);
     });
   };
 }

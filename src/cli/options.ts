@@ -50,8 +50,8 @@ const rewardNames = Object.keys(rewards);
 /** Every option of every command; a command names those that it takes. */
 export const OPTIONS = {
   model: option(
-    "--model <name|folder>",
-    "an embedded model, or a folder of Hugging Face layout",
+    "--model <name|folder|file>",
+    "an embedded model, a folder of Hugging Face layout, a .gguf file, or an id on the Hugging Face hub (organization/name, @revision)",
     text,
     "game24",
   ),

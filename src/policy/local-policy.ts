@@ -22,6 +22,8 @@ import type {
 } from "./policy.js";
 
 export interface LocalPolicyOptions extends EngineOptions {
+  /** What the model is called. Default: its folder's or file's name. */
+  readonly name?: string;
   /** Rows decoded at once. Default: by the model's size, from 48 to 512. */
   readonly rows?: number;
 }
@@ -41,7 +43,7 @@ export class LocalPolicy implements TrainablePolicy {
     private readonly owner: boolean,
   ) {}
 
-  /** Loads a model folder of Hugging Face layout. @throws ModelError when it is missing or malformed. */
+  /** Loads a model folder of Hugging Face layout, or a .gguf file. @throws ModelError when it is missing or malformed. */
   static async load(folder: string, options: LocalPolicyOptions = {}): Promise<LocalPolicy> {
     return LocalPolicy.of(await loadModel(folder), options);
   }
@@ -49,7 +51,14 @@ export class LocalPolicy implements TrainablePolicy {
   /** The policy of a model that is in memory. */
   static of(model: Model, options: LocalPolicyOptions = {}): LocalPolicy {
     const rows = options.rows ?? Math.max(48, Math.min(512, Math.floor(65536 / model.config.hiddenSize)));
-    return new LocalPolicy(model.name, model.digest, new Runtime(model, options), undefined, rows, true);
+    return new LocalPolicy(
+      options.name ?? model.name,
+      model.digest,
+      new Runtime(model, options),
+      undefined,
+      rows,
+      true,
+    );
   }
 
   /**
