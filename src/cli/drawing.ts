@@ -4,6 +4,7 @@ import { runVersions, type Manifest } from "../run/manifest.js";
 import { openRun, type Run } from "../run/run.js";
 import { presetFor, type Preset } from "../sharpen/presets.js";
 import { FEWEST_TO_SPLIT, type PromptSplit } from "../sharpen/prompts.js";
+import { taskEntry } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
@@ -37,10 +38,15 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
   const source = modelSource(values.model ?? DEFAULT_MODEL);
   const preset = presetFor(source.name, taskName);
   const orders = values.orders ?? preset?.orders;
-  const { grader } = values;
+  const { grader, data, rows } = values;
   const opened = await openTask(
     taskName,
-    { ...(grader !== undefined && { grader }), ...(orders !== undefined && { orders }) },
+    {
+      ...(grader !== undefined && { grader }),
+      ...(orders !== undefined && { orders }),
+      ...(data !== undefined && { data }),
+      ...(rows !== undefined && { rows }),
+    },
     source.folder,
   );
   const { n = DEFAULT_N, temperature = 1, seed = 0, prompts } = values;
@@ -48,6 +54,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
   const settings: Settings = {
     grader: grader ?? null,
     orders: orders ?? null,
+    ...(rows !== undefined && { rows }),
     prompts: prompts ?? null,
     n,
     temperature,
@@ -106,8 +113,11 @@ function commandOf(
   values: DrawingValues,
   settings: Settings,
 ): string {
-  const task = opened.path === undefined ? opened.task.name : (values.task ?? opened.path);
-  return writtenOut([name, task, "--model", values.model ?? DEFAULT_MODEL], { ...settings, seed });
+  const { data } = values;
+  const isFile = opened.path !== undefined && taskEntry(opened.task.name) === undefined;
+  const task = isFile ? (values.task ?? opened.path) : opened.task.name;
+  const words = [name, task, ...(data === undefined ? [] : ["--data", data]), "--model"];
+  return writtenOut([...words, values.model ?? DEFAULT_MODEL], { ...settings, seed });
 }
 
 /**

@@ -3,6 +3,7 @@ import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
 import { PAPER_SFT } from "../sharpen/sft.js";
 import { graderNames } from "../task/graders.js";
+import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
 import { ALL_LINEARS } from "../transformer/lora.js";
 import { atLeastZero, oneOf, positive, someOf, text, wholeNumber, type Parse } from "./values.js";
@@ -50,12 +51,29 @@ const rewardNames = Object.keys(rewards);
 /** Every option of every command; a command names those that it takes. */
 export const OPTIONS = {
   model: option(
-    "--model <name|folder|file>",
-    "an embedded model, a folder of Hugging Face layout, a .gguf file, or an id on the Hugging Face hub (organization/name, @revision)",
+    "--model <name|folder>",
+    "an embedded model, or a folder of Hugging Face layout",
     text,
     "game24",
   ),
-  task: option("--task <name|file.jsonl>", "what the prompts are: game24, or your own file", text, "game24"),
+  task: option(
+    "--task <name|file.jsonl>",
+    `what the prompts are: ${taskEntries.map(({ name }) => name).join(", ")}, or your own file`,
+    text,
+    "game24",
+  ),
+  data: option(
+    "--data <file|folder>",
+    "the rows of a public data set's task, JSONL or Parquet; a folder has test.jsonl, train-00000-of-00001.parquet or the like",
+    text,
+    "what the Hugging Face cache has",
+  ),
+  rows: option(
+    "--rows <count>",
+    "the first so many rows of each split of a public data set's task",
+    wholeNumber(1),
+    "256, as in the paper",
+  ),
   grader: option(
     "--grader <name>",
     `how your file's answers are compared: ${graderNames.join(", ")}`,
@@ -116,7 +134,7 @@ export const OPTIONS = {
     "--max-tokens <count>",
     "the longest response, in tokens",
     wholeNumber(1),
-    "the task's: 18 for game24, 512 for your file",
+    "the task's: 18 for game24, 512 for the others",
   ),
   seed: option("--seed <number>", "fixes everything that is random", wholeNumber(0), "0"),
   run: option(
@@ -199,6 +217,8 @@ export const COMMON = ["json", "verbose"] as const satisfies readonly OptionName
 export const DRAWING = [
   "model",
   "task",
+  "data",
+  "rows",
   "grader",
   "orders",
   "prompts",

@@ -1,35 +1,41 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { RunError, UsageError } from "../core/errors.js";
 import { LocalPolicy } from "../policy/local-policy.js";
-import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
+import { embeddedModels, modelFolder } from "../policy/model-folder.js";
 import type { Manifest } from "../run/manifest.js";
 import type { RunReader } from "../run/read-run.js";
 import { isGraderName } from "../task/graders.js";
-import { taskNamed, type TaskOptions } from "../task/registry.js";
+import { taskEntry, taskNamed, taskPath, type TaskOptions } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import { loadChatTemplate } from "../transformer/chat-template.js";
 
-/** A task, and where it was found if it is a file. */
+/** A task, and where its prompts were found, an absolute path; absent for what comes with the package. */
 export interface OpenedTask {
   readonly task: Task;
   readonly path?: string;
 }
 
 /**
- * The task of a name or path; conversations in a file are put into text by the chat template of the model's folder.
+ * The task of a name or path. What comes from a file is put into text by the chat template of the model's folder: the
+ * conversations of a user's file, and the questions of a public data set, where the model has a template.
  * @throws as `taskNamed` and `loadChatTemplate`.
  */
 export async function openTask(name: string, options: TaskOptions, folder?: string): Promise<OpenedTask> {
-  if (!name.toLowerCase().endsWith(".jsonl")) return { task: await taskNamed(name, options) };
+  const isFile = taskEntry(name) === undefined && name.toLowerCase().endsWith(".jsonl");
+  const path = isFile || taskEntry(name)?.data ? taskPath(name, options.data) : undefined;
+  if (path === undefined) return { task: await taskNamed(name, options) };
   const applyChatTemplate = folder === undefined ? undefined : await loadChatTemplate(folder);
-  const task = await taskNamed(name, { ...options, ...(applyChatTemplate && { applyChatTemplate }) });
-  return { task, path: resolve(name) };
+  const task = await taskNamed(name, {
+    ...options,
+    ...(!isFile && { data: path }),
+    ...(applyChatTemplate && { applyChatTemplate }),
+  });
+  return { task, path: resolve(path) };
 }
 
-/** A model to load: where it lies, its name, and whether it came with the package. */
+/** A model to load: its folder, its name, and whether it came with the package. */
 export interface ModelSource {
-  /** A folder of Hugging Face layout, or a .gguf file. */
   readonly folder: string;
   readonly name: string;
   /** Absolute; absent for an embedded model. */
@@ -40,12 +46,12 @@ export interface ModelSource {
 export function modelSource(name: string): ModelSource {
   const folder = modelFolder(name);
   if (embeddedModels().includes(name)) return { folder, name };
-  return { folder, name: modelName(name), path: folder };
+  return { folder, name: basename(folder), path: folder };
 }
 
 /** Loads a model. @throws as `LocalPolicy.load`. */
-export function loadPolicy({ folder, name }: ModelSource, threads: number | undefined): Promise<LocalPolicy> {
-  return LocalPolicy.load(folder, { name, ...(threads !== undefined && { threads }) });
+export function loadPolicy({ folder }: ModelSource, threads: number | undefined): Promise<LocalPolicy> {
+  return LocalPolicy.load(folder, threads === undefined ? {} : { threads });
 }
 
 /**
@@ -75,23 +81,27 @@ export async function policyOfRun(
  */
 export async function taskOfRun(run: RunReader, moved: string | undefined): Promise<Task> {
   const { task: recorded, model, options } = run.manifest;
-  const name = moved ?? recorded.path ?? recorded.name;
+  const place = moved === recorded.name ? recorded.path : (moved ?? recorded.path);
+  // A run of a public data set has the task's name and the rows' place; a user's file is its own name.
+  const data = taskEntry(recorded.name)?.data && place;
+  const name = data ? recorded.name : (place ?? recorded.name);
   const { task } = await openTask(
     name,
-    recordedTaskOptions(options),
+    { ...recordedTaskOptions(options), ...(data !== undefined && { data }) },
     existingFolder(model.path ?? model.name),
   );
   if (task.digest === recorded.digest) return task;
   throw new RunError(
-    `${name} is not the task that ${run.dir} was made with: its prompts or answers differ; name the right one with --task.`,
+    `${data ?? name} is not the task that ${run.dir} was made with: its prompts or answers differ; name the right one with --task.`,
   );
 }
 
 function recordedTaskOptions(options: Manifest["options"]): TaskOptions {
-  const { grader, orders } = options;
+  const { grader, orders, rows } = options;
   return {
     ...(typeof grader === "string" && isGraderName(grader) && { grader }),
     ...(typeof orders === "number" && { orders }),
+    ...(typeof rows === "number" && { rows }),
   };
 }
 

@@ -2,9 +2,9 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { DataError, UsageError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
-import { readLines, type Line } from "../core/lines.js";
 import type { Prompt } from "../policy/policy.js";
 import { graderNamed, type Grader, type GraderName } from "./graders.js";
+import { checkRow, checkText, readJsonLines, shorten } from "./json-lines.js";
 import type { Split, Task } from "./task.js";
 
 /** A turn of a conversation. */
@@ -23,7 +23,6 @@ export interface JsonlOptions {
   readonly applyChatTemplate?: (messages: readonly Message[]) => string;
 }
 
-const LONGEST_LINE_BYTES = 16 * 1024 * 1024;
 const LONGEST_ID = 200;
 const DEFAULT_MAX_TOKENS = 512;
 
@@ -89,42 +88,19 @@ export async function jsonlTask(path: string, options: JsonlOptions = {}): Promi
 async function readItems(path: string, grader: Grader, options: JsonlOptions): Promise<Map<string, Item>> {
   const items = new Map<string, Item>();
   const lineOf = new Map<string, number>();
-  for await (const line of readLines(path, { maxBytes: LONGEST_LINE_BYTES })) {
-    if (line.text.trim() === "" && !line.text.includes("\0")) continue;
-    const where = `Line ${line.number} of ${path}`;
-    const item = toItem(parseRow(line, where), line.number, where, grader, options);
+  for await (const raw of readJsonLines(path)) {
+    const { number, where } = raw;
+    const item = toItem(checkRow(raw, row, 'a "prompt" or "messages"'), number, where, grader, options);
     const earlier = lineOf.get(item.id);
     if (earlier !== undefined) {
       throw new DataError(`${where} has the id "${item.id}" of line ${earlier}; ids must be unique.`);
     }
-    lineOf.set(item.id, line.number);
+    lineOf.set(item.id, number);
     items.set(item.id, item);
   }
   if (items.size === 0)
     throw new DataError(`${path} has no prompts; write one JSON object a line, such as {"prompt": "…"}.`);
   return items;
-}
-
-function parseRow(line: Line, where: string): Row {
-  if (line.text.includes("\0")) throw new DataError(`${where} holds a NUL byte; is it a text file?`);
-  let value: unknown;
-  try {
-    value = JSON.parse(line.text);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : "";
-    throw new DataError(`${where} is not valid JSON (${shorten(reason)}); write one JSON object a line.`, {
-      cause,
-    });
-  }
-  const parsed = row.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = issue?.path.join(".") ?? "";
-  throw new DataError(
-    field === ""
-      ? `${where} is not a JSON object with a "prompt" or "messages".`
-      : `${where} has a wrong "${field}": ${issue?.message ?? "not allowed"}.`,
-  );
 }
 
 function toItem(row: Row, number: number, where: string, grader: Grader, options: JsonlOptions): Item {
@@ -136,16 +112,8 @@ function toItem(row: Row, number: number, where: string, grader: Grader, options
   }
   const text = promptText(row, where, options);
   if (text === "") throw new DataError(`${where} has an empty prompt.`);
-  for (const [field, value] of [
-    ["id", id],
-    ["prompt", text],
-  ] as const) {
-    if (/[\0\p{Cs}]/u.test(value)) {
-      throw new DataError(
-        `${where} has a NUL or half of a surrogate pair in its ${field}; models cannot read either.`,
-      );
-    }
-  }
+  checkText(where, "id", id);
+  checkText(where, "prompt", text);
   const item = { id, text, split: row.split ?? "test" } as const;
   if (row.answer === undefined) return item;
   const answer = grader.label(String(row.answer));
@@ -171,8 +139,4 @@ function promptText(row: Row, where: string, { applyChatTemplate }: JsonlOptions
     );
   }
   return applyChatTemplate(row.messages);
-}
-
-function shorten(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
 }

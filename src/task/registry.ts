@@ -1,17 +1,39 @@
-import { UsageError } from "../core/errors.js";
+import { DataError, UsageError } from "../core/errors.js";
 import { game24, type Game24Options } from "./game24/game24.js";
+import { gsm8k } from "./gsm8k.js";
+import { cachedData, type HubData } from "./hub-data.js";
 import { jsonlTask, type JsonlOptions } from "./jsonl.js";
+import { labelledTask, type LabelledOptions, type LabelledSpec } from "./labelled.js";
+import { math } from "./math.js";
+import { mmluCollegeBiology, mmluCollegeChemistry, mmluCollegePhysics } from "./mmlu.js";
+import { prontoqa } from "./prontoqa.js";
 import type { Task } from "./task.js";
 
-/** What a task may be told: `orders` is for game24; `grader` and `applyChatTemplate` are for a user's file. */
-export type TaskOptions = Game24Options & JsonlOptions;
+/**
+ * What a task may be told: `orders` is for game24; `grader` for a user's file; `data` and `rows` for the tasks of public data
+ * sets; `applyChatTemplate` for both kinds of files.
+ */
+export type TaskOptions = Game24Options & JsonlOptions & LabelledOptions;
 
-/** A built-in task, as `--help` lists it. A new one is a folder beside game24 and an entry here. */
+/** Where the rows of a public data set come from. */
+export interface TaskData {
+  /** On the Hugging Face hub; absent where it is not there in the form that is read. */
+  readonly hub?: HubData;
+  /** Where a person finds it, in words. */
+  readonly from: string;
+}
+
+/** A built-in task, as `--help` lists it. A new one is a file or folder here and an entry below. */
 export interface TaskEntry {
   readonly name: string;
   /** One sentence. */
   readonly description: string;
-  readonly create: (options: TaskOptions) => Task;
+  /** For a task whose rows do not come with the package. */
+  readonly data?: TaskData;
+  /** The answer in a response's text, as the task's own `extract` has it: for who has no rows, only the task's name. */
+  readonly extract: (text: string) => string | undefined;
+  /** @throws as `game24` and `labelledTask`; DataError where rows are needed and there are none. */
+  readonly create: (options: TaskOptions) => Promise<Task>;
 }
 
 /** The built-in tasks. */
@@ -19,29 +41,101 @@ export const taskEntries: readonly TaskEntry[] = [
   {
     name: "game24",
     description: "make 24 of four numbers in three steps; 256 puzzles held out of all training",
-    create: game24,
+    extract: (text) => game24().extract(text),
+    create: (options) => Promise.resolve(game24(options)),
   },
+  publicTask(gsm8k, "word problems of primary school, answered with a number", {
+    hub: { id: "openai/gsm8k", folder: "main" },
+    from: "test.jsonl and train.jsonl of github.com/openai/grade-school-math, or test-00000-of-00001.parquet of openai/gsm8k on the Hugging Face hub",
+  }),
+  publicTask(math, "competition mathematics, problems whose answer is an integer", {
+    hub: { id: "DigitalLearningGmbH/MATH-lighteval", folder: "data" },
+    from: "test-00000-of-00001.parquet of DigitalLearningGmbH/MATH-lighteval on the Hugging Face hub",
+  }),
+  publicTask(prontoqa, "is a statement true or false, given rules about invented kinds", {
+    from: "the generator at github.com/asaparov/prontoqa, its examples one JSON object a line",
+  }),
+  ...[mmluCollegeBiology, mmluCollegePhysics, mmluCollegeChemistry].map((spec) =>
+    publicTask(spec, `multiple choice, ${spec.name.replace("mmlu-", "").replace("-", " ")} (MMLU)`, {
+      hub: { id: "cais/mmlu", folder: spec.name.replace("mmlu-", "").replace("-", "_") },
+      from: "test-00000-of-00001.parquet of cais/mmlu on the Hugging Face hub, in the subject's folder",
+    }),
+  ),
 ];
+
+function publicTask<Row>(spec: LabelledSpec<Row>, description: string, data: TaskData): TaskEntry {
+  const { name, extract } = spec;
+  return {
+    name,
+    description,
+    data,
+    extract,
+    create: (options) => labelledTask(spec, { ...options, data: dataPath(name, data, options.data) }),
+  };
+}
+
+/** The names of the tasks that take `data`. */
+const withData = taskEntries.filter(({ data }) => data !== undefined).map(({ name }) => name);
+
+function dataPath(name: string, data: TaskData, given?: string): string {
+  const path = given ?? (data.hub && cachedData(data.hub));
+  if (path !== undefined) return path;
+  const fetched = data.hub
+    ? `; or put it into the Hugging Face cache with "hf download ${data.hub.id} --repo-type dataset"`
+    : "";
+  throw new DataError(
+    `The task ${name} needs the rows of its data set, which do not come with whetstone: get ${data.from}, and name the ` +
+      `file, or a folder of such files, with --data${fetched}.`,
+  );
+}
+
+/** The built-in task of a name; undefined if there is none. */
+export function taskEntry(name: string): TaskEntry | undefined {
+  return taskEntries.find((candidate) => candidate.name === name);
+}
+
+/**
+ * Where the rows of a task are: the file or folder that is given or, for a task of a public data set, what the Hugging Face
+ * cache has; the file itself for a user's file; undefined where the task needs none.
+ * @throws DataError that says where the rows are to be had, if there are none; UsageError for `data` that the task does not
+ *   take.
+ */
+export function taskPath(name: string, given?: string): string | undefined {
+  const entry = taskEntry(name);
+  if (entry?.data !== undefined) return dataPath(name, entry.data, given);
+  if (given !== undefined) {
+    throw new UsageError(
+      `Rows are for ${withData.join(", ")}, not for ${name}; leave out --data${entry ? "" : ", and name your own file as the task"}.`,
+    );
+  }
+  return entry === undefined ? name : undefined;
+}
 
 /**
  * The task of a name: a built-in one, or the path of a file that ends in `.jsonl`.
- * @throws UsageError that lists the built-in names if it is neither, and for a grader with a built-in task or orders with
- *   a file; DataError and UsageError as `jsonlTask`.
+ * @throws UsageError that lists the built-in names if it is neither, and for an option that it does not take; DataError and
+ *   UsageError as `jsonlTask` and `labelledTask`.
  */
 export async function taskNamed(name: string, options: TaskOptions = {}): Promise<Task> {
-  const entry = taskEntries.find((candidate) => candidate.name === name);
-  if (entry !== undefined) {
-    if (options.grader === undefined) return entry.create(options);
+  const entry = taskEntry(name);
+  if (entry === undefined && !name.toLowerCase().endsWith(".jsonl")) {
+    const names = taskEntries.map((candidate) => candidate.name).join(", ");
+    throw new UsageError(
+      `There is no task "${name}"; use ${names}, or the path of your own file ending in .jsonl.`,
+    );
+  }
+  if (entry !== undefined && options.grader !== undefined) {
     throw new UsageError(
       `The task ${name} has a grader of its own; leave out --grader, which is for your own .jsonl files.`,
     );
   }
-  if (name.toLowerCase().endsWith(".jsonl")) {
-    if (options.orders === undefined) return jsonlTask(name, options);
+  if (options.orders !== undefined && name !== "game24") {
     throw new UsageError(`Orders of the numbers are for game24, not for ${name}; leave them out.`);
   }
-  const names = taskEntries.map((candidate) => candidate.name).join(", ");
-  throw new UsageError(
-    `There is no task "${name}"; use ${names}, or the path of your own file ending in .jsonl.`,
-  );
+  if (options.rows !== undefined && entry?.data === undefined) {
+    throw new UsageError(`--rows is for ${withData.join(", ")}, not for ${name}; leave it out.`);
+  }
+  const path = taskPath(name, options.data);
+  if (entry === undefined) return jsonlTask(name, options);
+  return entry.create(path === undefined ? options : { ...options, data: path });
 }

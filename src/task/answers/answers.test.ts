@@ -11,16 +11,14 @@ describe("exactAnswer", () => {
     ["  a  b\t c \n", "a b c"],
     ["first I think\n\nthen: True\r\n  \n", "then: True"],
     ["4 - 1 = 3", "4 - 1 = 3"],
+    ["TRUE.", "TRUE."],
+    ["a\u00A0b", "a b"],
+    ["1,000", "1,000"],
+    ["one\rtwo", "two"],
+    ["\\boxed{4}", "\\boxed{4}"],
     ["", undefined],
     [" \n\t", undefined],
   ])("of %j is %j", (text, answer) => expect(exactAnswer(text)).toBe(answer));
-
-  it("takes no time on hostile texts", () => {
-    const before = process.cpuUsage();
-    expect(exactAnswer(`${"a".repeat(1_000_000)}\nb`)).toBe("b");
-    expect(exactAnswer(`a${" ".repeat(1_000_000)}b`)).toBe("a b");
-    expect(process.cpuUsage(before).user / 1000).toBeLessThan(3000);
-  });
 });
 
 describe("lastBoxed", () => {
@@ -29,6 +27,12 @@ describe("lastBoxed", () => {
     [String.raw`\boxed{\{1, 2\}}`, String.raw`\{1, 2\}`],
     [String.raw`\fbox {7}`, "7"],
     [String.raw`\boxed{1} and \boxed{2`, "1"],
+    [String.raw`\boxed{a \boxed{2}`, "2"],
+    [String.raw`\boxed{\boxed{3}}`, "3"],
+    [String.raw`{ an open brace, then \boxed{4}`, "4"],
+    [String.raw`} and \boxed{5}`, "5"],
+    [String.raw`\boxed{\text{a \} b}}`, String.raw`\text{a \} b}`],
+    [String.raw`\boxed 6 and \boxedx{7}`, undefined],
     ["no box", undefined],
   ])("of %j is %j", (text, content) => expect(lastBoxed(text)).toBe(content));
 });
@@ -82,6 +86,45 @@ describe("numericAnswer", () => {
     [String.raw`\boxed{\frac{1}{2}}`, String.raw`\frac{1}{2}`],
     [String.raw`\boxed{ (1, 2) }`, "(1,2)"],
     [String.raw`\boxed{}`, undefined],
+    [String.raw`\boxed{90^\circ}`, "90"],
+    [String.raw`\boxed{50\%}`, "50"],
+    [String.raw`\boxed{10,\!000}`, "10000"],
+    [String.raw`\boxed{7 dollars}`, "7"],
+    [String.raw`\boxed{12\text{ cm}^2}`, "12"],
+    [String.raw`\boxed{\text{42}}`, "42"],
+    [String.raw`\boxed{\mathbf{-8}.}`, String.raw`\mathbf{-8}.`],
+    [String.raw`\boxed{+5}`, "5"],
+    [String.raw`\boxed{5.0}`, "5"],
+    // Not a number: equal to the same text only.
+    [String.raw`\boxed{x^2}`, "x^2"],
+    [String.raw`\boxed{2x}`, "2x"],
+    [String.raw`\boxed{3\pi}`, String.raw`3\pi`],
+    [String.raw`\boxed{10^5}`, "10^5"],
+    [String.raw`\boxed{2\sqrt{3}}`, String.raw`2\sqrt{3}`],
+    [String.raw`\boxed{1, 2}`, "1,2"],
+    [String.raw`\boxed{\frac{\sqrt{3}}{2}}`, String.raw`\frac{\sqrt{3}}{2}`],
+    [String.raw`\boxed{\text{none}}`, String.raw`\text{none}`],
+    // Several boxes: the last, as in a correction; one that was cut off is not there.
+    [String.raw`\boxed{3}. No, \boxed{4}`, "4"],
+    [String.raw`\boxed{3}. No, \boxed{4`, "3"],
+    ["The answer is eighteen.", "18"],
+    ["The answer is forty-two apples.", "42"],
+    ["The answer is minus one hundred and five", "-105"],
+    ["The answer is two thousand three hundred", "2300"],
+    ["The answer is zero", "0"],
+    ["I had 7. The answer is one of them", "7"],
+    ["She has eighteen eggs", undefined],
+    ["The answer is 12 of the forty", "12"],
+    ["It is \u20AC1,250.75 in all", "1250.75"],
+    ["a debt of -\u00A35", "-5"],
+    ["from 10\u201320", "20"],
+    ["it is 1\u202F234\u202F567", "567"],
+    ["1e400", `1${"0".repeat(400)}`],
+    ["1.50e1", "15"],
+    ["0.000", "0"],
+    // Cut off in the middle: how far it got.
+    ["She sells 16 - 3 = 13 eggs. The answer is", "13"],
+    ["She makes $1,2", "2"],
     ["no number", undefined],
     ["", undefined],
   ])("of %j is %j", (text, answer) => expect(numericAnswer(text)).toBe(answer));
@@ -102,14 +145,6 @@ describe("numericAnswer", () => {
       }),
       { seed: 3, numRuns: 300 },
     );
-  });
-
-  it("takes no time on hostile texts", () => {
-    const before = process.cpuUsage();
-    for (const piece of ["1", "1,", "1,111", "1/", " ", "-", "$", "answer is ", "\\boxed{", ".1", "1e"]) {
-      numericAnswer(piece.repeat(50_000));
-    }
-    expect(process.cpuUsage(before).user / 1000).toBeLessThan(3000);
   });
 });
 
@@ -146,14 +181,13 @@ describe("choiceAnswer", () => {
     ["The answer isn't known", undefined],
     ["A cat", undefined],
     ["K", undefined],
+    ["the answer would be (C)", "C"],
+    ["The answer must be B", "B"],
+    ["Answer: (b) the mitochondrion", "B"],
+    ["The answer is not A but B.", undefined],
+    // Cut off: a first line that begins with a letter in parentheses counts as a choice.
+    ["(A) or (B)? The answer is", "A"],
+    ["Ans: D", undefined],
     ["", undefined],
   ])("of %j is %j", (text, answer) => expect(choiceAnswer(text)).toBe(answer));
-
-  it("takes no time on hostile texts", () => {
-    const before = process.cpuUsage();
-    for (const piece of ["answer is the ", "answer: ", "(", "A", "A)\n", " ", "option option ", "\\boxed{"]) {
-      choiceAnswer(piece.repeat(50_000));
-    }
-    expect(process.cpuUsage(before).user / 1000).toBeLessThan(3000);
-  });
 });

@@ -1,24 +1,40 @@
-const BOX = /\\(?:boxed|fbox)\s*\{/g;
-
-/** What stands in the last `\boxed{…}` of a text, braces matched; undefined if there is none that is closed. */
+/**
+ * What stands in the last `\boxed{…}` or `\fbox{…}` of a text, braces matched: of those that are closed, the one that
+ * begins last, so that of nested boxes the inner counts and a box that was cut off does not. `\{` is not a brace.
+ * One pass over the text.
+ * @returns undefined if the text has no closed box.
+ */
 export function lastBoxed(text: string): string | undefined {
-  let found: string | undefined;
-  for (const match of text.matchAll(BOX)) {
-    const start = match.index + match[0].length;
-    const end = closingBrace(text, start);
-    if (end === undefined) break;
-    found = text.slice(start, end);
+  /** For each open brace: where its content begins if it is a box's, else -1. */
+  const open: number[] = [];
+  let start = -1;
+  let end = -1;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === "\\") {
+      const content = boxContentAt(text, at);
+      if (content === undefined) at++;
+      else {
+        open.push(content);
+        at = content - 1;
+      }
+    } else if (character === "{") open.push(-1);
+    else if (character === "}") {
+      const content = open.pop() ?? -1;
+      if (content > start) [start, end] = [content, at];
+    }
   }
-  return found;
+  return start < 0 ? undefined : text.slice(start, end);
 }
 
-function closingBrace(text: string, start: number): number | undefined {
-  let depth = 1;
-  for (let at = start; at < text.length; at++) {
-    const character = text[at];
-    if (character === "\\") at++;
-    else if (character === "{") depth++;
-    else if (character === "}" && --depth === 0) return at;
-  }
-  return undefined;
+/** Where the content of the box that begins at a backslash begins; white space may stand before its brace. */
+function boxContentAt(text: string, backslash: number): number | undefined {
+  const command = ["\\boxed", "\\fbox"].find((name) => text.startsWith(name, backslash));
+  if (command === undefined) return undefined;
+  let at = backslash + command.length;
+  const limit = at + MOST_SPACES;
+  while (at < limit && /\s/.test(text[at] ?? "")) at++;
+  return text[at] === "{" ? at + 1 : undefined;
 }
+
+const MOST_SPACES = 8;

@@ -1,0 +1,126 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { lastBoxed } from "./boxed.js";
+import { choiceAnswer } from "./choice.js";
+import { exactAnswer } from "./exact.js";
+import { numberInWords } from "./number-words.js";
+import { numericAnswer } from "./numeric.js";
+import { ownPart } from "./own-part.js";
+import { truthAnswer } from "./truth.js";
+
+const MEGABYTE = 1 << 20;
+const EXTRACTORS = {
+  lastBoxed,
+  choiceAnswer,
+  exactAnswer,
+  numberInWords,
+  numericAnswer,
+  ownPart,
+  truthAnswer,
+};
+
+/** What backtracking patterns choke on: repeated openings, long runs of what two parts of a pattern both take. */
+const PIECES = [
+  ...[
+    "a",
+    "A",
+    "0",
+    "1",
+    "9",
+    " ",
+    "\n",
+    "\t",
+    "-",
+    "$",
+    ".",
+    ",",
+    "/",
+    "(",
+    ")",
+    "{",
+    "}",
+    "\\",
+    "*",
+    "=",
+    ":",
+  ],
+  ...[
+    "1,",
+    "1,111",
+    "1e",
+    "1/",
+    ".1",
+    "0.0",
+    "\\boxed{",
+    "\\boxed ",
+    "\\text{",
+    "####",
+    "Question",
+    "\nQuestion",
+  ],
+  ...[
+    "answer",
+    "answer is ",
+    "Answer: ",
+    "answer is the ",
+    "option is ",
+    "choice ",
+    "(A",
+    "A)\n",
+    "(A)",
+    "not ",
+    "n't ",
+  ],
+  ...[
+    "true",
+    "true or ",
+    "whether ",
+    "statement is ",
+    "un",
+    "one ",
+    "hundred ",
+    "\\,",
+    "{,}",
+    "\u2212",
+    "\u00A0",
+    "é",
+  ],
+];
+
+describe("extractors", () => {
+  it.each(Object.entries(EXTRACTORS))("%s takes a moment for 1 MB of anything", (_, extract) => {
+    // The most CPU time of one text; 2 cores that others use too, so far from what a linear pass takes (some 10 ms).
+    const slowest = (text: string): void => {
+      const before = process.cpuUsage();
+      extract(text);
+      expect(process.cpuUsage(before).user / 1000, JSON.stringify(text.slice(0, 60))).toBeLessThan(2000);
+    };
+    const filled = (start: string, piece: string, end: string): string =>
+      start + piece.repeat(Math.ceil(MEGABYTE / piece.length)) + end;
+    const piece = fc
+      .array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 3 })
+      .map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(piece, piece, piece, (start, fill, end) => slowest(filled(start, fill, end))),
+      {
+        seed: 5,
+        numRuns: 5,
+      },
+    );
+  });
+
+  it.each([
+    ["nested boxes", numericAnswer, "\\boxed{".repeat(100_000) + "1" + "}".repeat(100_000), "1"],
+    ["marks without an answer", choiceAnswer, "option is ".repeat(100_000), undefined],
+    ["spaces after a word", choiceAnswer, `option${" ".repeat(MEGABYTE)}!`, undefined],
+    ["zeros inside a number", numericAnswer, `0.${"0".repeat(MEGABYTE)}1`, `0.${"0".repeat(MEGABYTE)}1`],
+    ["a million digits", numericAnswer, "7".repeat(MEGABYTE), "7".repeat(MEGABYTE)],
+    ["spaces before a verdict", truthAnswer, `not${" ".repeat(MEGABYTE)}true`, "True"],
+    ["a long line", exactAnswer, `a${" ".repeat(MEGABYTE)}b`, "a b"],
+    ["no line break", exactAnswer, `${"a".repeat(MEGABYTE)}\nb`, "b"],
+  ] as const)("of %s", (_, extract, text, answer) => {
+    const before = process.cpuUsage();
+    expect(extract(text) === answer).toBe(true);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(2000);
+  });
+});

@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { truthAnswer } from "./truth.js";
+
+describe("truthAnswer", () => {
+  it.each([
+    ["True", "True"],
+    ["false.", "False"],
+    [" **TRUE** ", "True"],
+    ["T", "True"],
+    ["(f)", "False"],
+    ["Yes.", "True"],
+    ["No", "False"],
+    ["Max is bright. True", "True"],
+    ["The answer is False.", "False"],
+    ["The answer is: **true**", "True"],
+    ["Answer: False", "False"],
+    ["answer = True", "True"],
+    ["The final answer is (B) False", "False"],
+    ["The correct answer is no, Max is dull", "False"],
+    [String.raw`so \boxed{\text{False}}`, "False"],
+    [String.raw`The answer is True, hence $\boxed{False}$`, "False"],
+    [String.raw`\boxed{7}. The answer is True`, "True"],
+    // Models correct themselves: the last marked answer counts, and a marked one before any other.
+    ["The answer is True. Wait: the answer is False.", "False"],
+    ["The answer is False, since it is true that Max is dull.", "False"],
+    ["It is true that Max is dull. So the statement is false.", "False"],
+    ["True or false: Max is bright.\nMax is dull.\nFalse", "False"],
+    ["True or false? I do not know.", undefined],
+    ["Is it true/false?", undefined],
+    ["The statement is not true.", "False"],
+    ["That isn't false", "True"],
+    ["That isn\u2019t *true*", "False"],
+    ["It cannot be true.", "False"],
+    ["This is untrue.", "False"],
+    ["It is not untrue.", "True"],
+    ["Let us see whether it is true. Max is dull.", undefined],
+    ["Let us see whether it is true. Max is dull. It is false.", "False"],
+    ["The statement is correct.", "True"],
+    ["The query is incorrect.", "False"],
+    ["The claim must be not correct", "False"],
+    ["The answer is unknown.", undefined],
+    ["True so far, but the answer cannot be determined.", undefined],
+    ["The answer is neither true nor false.", undefined],
+    ["The answer is not true.", "False"],
+    // Cut off: how far it got.
+    ["Max is a wumpus. It is true that wumpuses are", "True"],
+    ["Max is a wumpus. The answer is", undefined],
+    ["A truer falsehood", undefined],
+    ["Max is bright.", undefined],
+    ["", undefined],
+  ])("of %j is %j", (text, answer) => expect(truthAnswer(text)).toBe(answer));
+});
