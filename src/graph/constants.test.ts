@@ -38,14 +38,45 @@ describe("constants", () => {
     }
   });
 
-  test("of 64 KiB and more are left out of the model; as inputs they are not initializers", () => {
-    const [external, inputs] = [encode(product(weight)), encode(product(weight), "inputs")];
-    for (const { model, large } of [external, inputs]) {
-      expect(large.map(({ value }) => value.name)).toEqual(["w", "cut"]);
-      expect(model.byteLength).toBeLessThan(2000);
+  test("of 64 KiB and more are left out of the model: beside it, or from a limit on as inputs", () => {
+    const bytes = weight.byteLength;
+    for (const [limit, external, fed] of [
+      [bytes, ["w", "cut"], []],
+      [bytes - 1, [], ["w", "cut"]],
+      [0, [], ["w", "cut"]],
+    ] as const) {
+      const encoded = encode(product(weight), limit);
+      expect(encoded.model.byteLength).toBeLessThan(2000);
+      expect(encoded.external.map(({ value }) => value.name)).toEqual(external);
+      expect(encoded.fed.map(({ value }) => value.name)).toEqual(fed);
+      expect(Buffer.from(encoded.model).includes("location")).toBe(external.length > 0);
     }
-    const names = (model: Uint8Array): boolean => Buffer.from(model).includes("location");
-    expect([names(external.model), names(inputs.model)]).toEqual([true, false]);
+  });
+
+  test("too large for ONNX Runtime are shared by a session that packs the others", async () => {
+    const graph = product(weight);
+    const [ids, wide] = [graph.inputs[0]!, normals(columns * (rows + 1))];
+    const more = graph.initializer("wide", "float32", [rows + 1, columns], wide);
+    graph.output("rows", gather(more, ids));
+    const plain = evaluate(graph, feeds);
+    // In place of 2 GiB, a limit between the sizes of the two.
+    const session = await engine.session(graph, { packUpTo: weight.byteLength });
+    const data = wide.slice();
+    wide.fill(0);
+    const results = await session.run(feeds);
+    expectClose("packed", results["y"]!, plain["y"]!);
+    expect(results["rows"]!.data).toEqual(
+      Float32Array.from(
+        [5n, 0n, 127n].flatMap((row) => [
+          ...data.subarray(Number(row) * columns, (Number(row) + 1) * columns),
+        ]),
+      ),
+    );
+    await session.dispose();
+    // Held while the session was, and given back with it: it is read anew.
+    const again = await engine.session(graph, { packUpTo: weight.byteLength });
+    expect((await again.run(feeds))["rows"]!.data).toEqual(new Float32Array(3 * columns));
+    await again.dispose();
   });
 
   test("outlive the first of two sessions that share them, and are read anew after the last", async () => {

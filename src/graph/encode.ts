@@ -17,22 +17,30 @@ const ELEMENT_TYPE: Readonly<Record<DataType, TensorProto_DataType>> = {
 /** Initializers from this size on stay outside the protobuf, which could not hold 2 GB. */
 const LARGE_BYTES = 1 << 16;
 
+/** What ONNX Runtime takes of one initializer, whether it is in the protobuf or beside it. */
+export const EXTERNAL_LIMIT = 2 ** 31 - 1;
+
 /** An ONNX model, and its large initializers, which are not in it. */
 export interface EncodedModel {
   readonly model: Uint8Array;
-  readonly large: readonly Initializer[];
+  /** In the model as external data, in files by the values' names that need not exist on disk. */
+  readonly external: readonly Initializer[];
+  /** In the model as inputs by the values' names. */
+  readonly fed: readonly Initializer[];
 }
 
 /**
- * The graph as an ONNX model (IR 8, opset 17). Nodes that no output needs are left out.
- * @param largeAs what the model has in place of its large initializers: external data, in a file by the value's name
- * that need not exist on disk, or inputs by that name.
+ * The graph as an ONNX model (IR 8, opset 17). Nodes that no output needs are left out. Large initializers are not in the
+ * model, so that its size does not depend on theirs.
+ * @param externalUpTo the size in bytes up to which a large initializer is external data; a larger one is an input.
  */
-export function encode(graph: Graph, largeAs: "external" | "inputs" = "external"): EncodedModel {
+export function encode(graph: Graph, externalUpTo: number): EncodedModel {
   const nodes = neededNodes(graph);
   const used = new Set(nodes.flatMap((node) => node.inputs.map((input) => input.name)));
   const initializers = graph.initializers.filter(({ value }) => used.has(value.name));
-  const large = initializers.filter(isLarge);
+  const isFed = (each: Initializer): boolean => isLarge(each) && each.data.byteLength > externalUpTo;
+  const fed = initializers.filter(isFed);
+  const held = initializers.filter((each) => !isFed(each));
   const message = create(ModelProtoSchema, {
     irVersion: 8n,
     opsetImport: [
@@ -50,17 +58,14 @@ export function encode(graph: Graph, largeAs: "external" | "inputs" = "external"
           attributeProto(name, attribute),
         ),
       })),
-      initializer: (largeAs === "inputs" ? initializers.filter((each) => !isLarge(each)) : initializers).map(
-        tensorProto,
+      initializer: held.map(tensorProto),
+      input: [...graph.inputs.filter((input) => used.has(input.name)), ...fed.map(({ value }) => value)].map(
+        valueInfo,
       ),
-      input: [
-        ...graph.inputs.filter((input) => used.has(input.name)),
-        ...(largeAs === "inputs" ? large.map(({ value }) => value) : []),
-      ].map(valueInfo),
       output: graph.outputs.map(valueInfo),
     },
   });
-  return { model: toBinary(ModelProtoSchema, message), large };
+  return { model: toBinary(ModelProtoSchema, message), external: held.filter(isLarge), fed };
 }
 
 /** The nodes that the outputs depend on, in order. */

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { GraphError } from "../core/errors.js";
-import { encode } from "./encode.js";
+import { EXTERNAL_LIMIT, encode } from "./encode.js";
 import type { DataType, Graph, Initializer, InitializerData } from "./graph.js";
 import { ResidentBuffer, compact, type Requests } from "./resident-buffer.js";
 import { Session } from "./session.js";
@@ -20,6 +20,8 @@ export interface SessionOptions {
    * sessions of the engine use one copy. Default `packed`.
    */
   readonly constants?: "packed" | "shared";
+  /** Constants of more bytes than this are shared in any case. Default, and at most: the 2 GiB that ONNX Runtime takes. */
+  readonly packUpTo?: number;
 }
 
 interface Pending {
@@ -90,29 +92,39 @@ export class Engine implements Requests {
    * Compiles a graph. The graph's data is copied to the worker; the graph itself can be dropped afterwards. An array
    * that is a large constant of several graphs is copied once; it must not change while a session shares it.
    */
-  async session(graph: Graph, { constants = "packed" }: SessionOptions = {}): Promise<Session> {
-    const shared = constants === "shared";
-    const { model, large } = encode(graph, shared ? "inputs" : "external");
-    const release = async (): Promise<void> => {
-      for (const { data } of large) await this.letGo(data);
+  async session(
+    graph: Graph,
+    { constants = "packed", packUpTo = EXTERNAL_LIMIT }: SessionOptions = {},
+  ): Promise<Session> {
+    const limit = constants === "packed" ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
+    const { model, external, fed } = encode(graph, limit);
+    const release = async (some: readonly Initializer[]): Promise<void> => {
+      for (const { data } of some) await this.letGo(data);
+    };
+    const held: Initializer[] = [];
+    const holdAll = async (some: readonly Initializer[]) => {
+      const sent = [];
+      // One after the other: a message is a copy too.
+      for (const each of some) {
+        sent.push(await this.hold(each));
+        held.push(each);
+      }
+      return sent;
     };
     try {
-      const held = [];
-      // One after the other: a message is a copy too.
-      for (const each of large) held.push(await this.hold(each));
       const session = this.freshId();
       await this.request("create", {
         session,
         model,
-        constants: held,
-        shared,
+        external: await holdAll(external),
+        fed: await holdAll(fed),
         threads: this.threads,
         providers: this.providers,
       });
-      if (!shared) await release();
-      return new Session(this, session, graph, shared ? release : async () => {});
+      await release(external);
+      return new Session(this, session, graph, () => release(fed));
     } catch (error) {
-      await release();
+      await release(held);
       throw error;
     }
   }

@@ -17,8 +17,8 @@ import * as ort from "onnxruntime-node";
  * @typedef {{
  *   readonly session: number,
  *   readonly model: Uint8Array,
- *   readonly constants: readonly Constant[],
- *   readonly shared: boolean,
+ *   readonly external: readonly Constant[],
+ *   readonly fed: readonly Constant[],
  *   readonly threads: number | undefined,
  *   readonly providers: readonly string[],
  * }} Create
@@ -39,7 +39,7 @@ import * as ort from "onnxruntime-node";
  * @typedef {{ readonly value: unknown, readonly transfer?: readonly ArrayBuffer[] }} Answer
  */
 
-/** @type {Map<number, { readonly compiled: ort.InferenceSession, readonly shared: Readonly<Record<string, ort.Tensor>> }>} */
+/** @type {Map<number, { readonly compiled: ort.InferenceSession, readonly fed: Readonly<Record<string, ort.Tensor>> }>} */
 const sessions = new Map();
 /** @type {Map<number, Data>} */
 const buffers = new Map();
@@ -64,7 +64,7 @@ function bufferOf(id) {
 
 const handlers = {
   /** @param {Create} request @returns {Promise<Answer>} */
-  async create({ session, model, constants, shared, threads, providers }) {
+  async create({ session, model, external, fed, threads, providers }) {
     const compiled = await ort.InferenceSession.create(model, {
       executionProviders: [...providers],
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
@@ -74,18 +74,16 @@ const handlers = {
       enableMemPattern: false,
       // Its errors are thrown to the caller; it would print them to stderr as well.
       logSeverityLevel: 4,
-      externalData: shared
-        ? []
-        : constants.map(({ name, buffer }) => ({ path: name, data: bytesOf(bufferOf(buffer)) })),
+      externalData: external.map(({ name, buffer }) => ({ path: name, data: bytesOf(bufferOf(buffer)) })),
     });
-    const tensors = constants.map(({ name, type, dims, buffer }) => {
+    const tensors = fed.map(({ name, type, dims, buffer }) => {
       const data = /** @type {Float32Array} */ (bufferOf(buffer));
       return /** @type {[string, ort.Tensor]} */ ([
         name,
         new ort.Tensor(/** @type {"float32"} */ (type), data, dims),
       ]);
     });
-    sessions.set(session, { compiled, shared: shared ? Object.fromEntries(tensors) : {} });
+    sessions.set(session, { compiled, fed: Object.fromEntries(tensors) });
     return { value: undefined };
   },
 
@@ -127,10 +125,10 @@ const handlers = {
 
   /** @param {Run} request @returns {Promise<Answer>} */
   async run({ session, feeds, fetches, stores }) {
-    const { compiled, shared } = sessions.get(session) ?? {};
+    const { compiled, fed } = sessions.get(session) ?? {};
     if (!compiled) throw new Error(`there is no session ${session}`);
     /** @type {Record<string, ort.Tensor>} */
-    const tensors = { ...shared };
+    const tensors = { ...fed };
     for (const [name, feed] of Object.entries(feeds)) {
       const data = "data" in feed ? feed.data : bufferOf(feed.buffer).subarray(0, feed.length);
       tensors[name] = new ort.Tensor(feed.type, data, feed.dims);
