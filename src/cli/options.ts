@@ -183,7 +183,11 @@ export const OPTIONS = {
   thorough: flag("--thorough", "more and larger instances: up to an hour"),
   page: option("--page <file.html>", "where the page goes", text, "runs/theory.html"),
   all: flag("--all", "draw all N to their end and print each with its score"),
-  chat: flag("--chat", "put the prompt into the model's chat template, as a user's message"),
+  chat: flag(
+    "--chat",
+    "insist on the model's chat template; without it, the template is used where there is one",
+  ),
+  noChat: flag("--no-chat", "give the prompt to the model as it stands, chat template or not"),
   threads: option(
     "--threads <count>",
     "threads of one operator",
@@ -198,17 +202,20 @@ export type OptionName = keyof typeof OPTIONS;
 
 type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
 
-/** Names under which commander hands two of the options over. */
+/** Names under which commander hands some of the options over. */
 interface Renamed {
   readonly oneReward: "reward";
   readonly noAmortize: "amortize";
+  readonly noChat: "chat";
 }
 
 /** The values of a command's options, as given; undefined where not given. */
 export type Values<K extends OptionName> = {
   readonly [P in K as P extends keyof Renamed ? Renamed[P] : P]?: P extends "noAmortize"
     ? false
-    : ValueOf<(typeof OPTIONS)[P]>;
+    : P extends "chat" | "noChat"
+      ? boolean
+      : ValueOf<(typeof OPTIONS)[P]>;
 };
 
 /** Options that every command takes. */

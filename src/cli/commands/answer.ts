@@ -28,19 +28,20 @@ export const answerCommand = defineCommand({
     "task",
     "grader",
     "chat",
+    "noChat",
     "all",
     "threads",
   ],
   examples: [
     ['answer "4 9 10 13 = 24 :"', "the embedded model, best of 50 by log-likelihood"],
     ['answer "4 9 10 13 = 24 :" --reward majority --all', "every response with its score"],
-    ['answer "What is 7 times 8?" --model ./my-model --chat', "a chat model"],
+    ['answer "What is 7 times 8?" --model ./my-model.gguf', "a chat model, by its template"],
   ],
   run: async ([words = ""], values, context) => {
     const { n = DEFAULT_N, temperature = 1, seed = 0, all = false } = values;
     const source = modelSource(values.model ?? DEFAULT_MODEL);
     const reward = rewardNamed(values.reward ?? "log-likelihood");
-    const prompt: Prompt = { id: PROMPT_ID, text: values.chat ? await asChat(source, words) : words };
+    const prompt: Prompt = { id: PROMPT_ID, text: await inTemplate(source, words, values.chat) };
     const taskName = values.task ?? (source.name === DEFAULT_MODEL ? DEFAULT_TASK : undefined);
     const { grader } = values;
     const task =
@@ -81,9 +82,11 @@ export const answerCommand = defineCommand({
   },
 });
 
-async function asChat(source: ModelSource, words: string): Promise<string> {
-  const render = await loadChatTemplate(source.folder);
+/** The words as a user's message in the model's chat template, or as they stand where it has none or `chat` is false. */
+async function inTemplate(source: ModelSource, words: string, chat: boolean | undefined): Promise<string> {
+  const render = chat === false ? undefined : await loadChatTemplate(source.folder);
   if (render) return render([{ role: "user", content: words }]);
+  if (chat !== true) return words;
   throw new UsageError(`The model ${source.name} has no chat template; leave out --chat.`);
 }
 
