@@ -49,12 +49,16 @@ export { powerSample, type PowerOptions, type PowerSamples } from "./sharpen/pow
 export { sequentialMonteCarlo, type SmcOptions, type SmcSamples } from "./sharpen/power/smc.js";
 export {
   PAPER_SFT,
-  sftSharpen,
-  type SftEpoch,
-  type SftHooks,
-  type SftOptions,
-  type SftResult,
-} from "./sharpen/sft.js";
+  fitAdapter,
+  type FitHooks,
+  type FitOptions,
+  type FitProblem,
+  type FitResult,
+  type Iterate,
+} from "./sharpen/fit-adapter.js";
+export { sftSharpen } from "./sharpen/sft.js";
+export { dpoProblem, type PairExample, type RewardedResponse } from "./sharpen/pairs.js";
+export { METHODS, type Method, type MethodSettings } from "./sharpen/methods/method.js";
 export { presetFor, presets, type Preset } from "./sharpen/presets.js";
 export type { DrawSettings, Progress } from "./sharpen/draw.js";
 export { splitPrompts, type PromptSplit, type SplitOptions } from "./sharpen/prompts.js";
@@ -62,10 +66,12 @@ export {
   drawTask,
   sharpenTask,
   type DrawnTask,
+  type MethodTraining,
   type SharpenOptions,
   type SharpenResult,
 } from "./sharpen/sharpen-task.js";
-export { evaluateRun, readMetrics, type EvaluateRunOptions } from "./sharpen/evaluate-run.js";
+export { evaluateRun, type EvaluateRunOptions } from "./sharpen/evaluate-run.js";
+export { readMetrics } from "./sharpen/run-metrics.js";
 
 // Measuring.
 export { measure, type MeasuredMetrics, type MeasureInputs } from "./evaluate/measure.js";

@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { describe, expect, it } from "vitest";
 import { InterruptedError, ModelError, UsageError } from "../core/errors.js";
-import { PAPER_SFT } from "../sharpen/sft.js";
+import { PAPER_SFT } from "../sharpen/fit-adapter.js";
 import { resumeLine, shellLine } from "./command-line.js";
 import { failureOf } from "./errors.js";
 import { trainingOptions, trainingSettings, writtenOut } from "./settings.js";
@@ -58,17 +58,17 @@ describe("training settings", () => {
   const preset = { model: "m", task: "t", source: "x", sft: { epochs: 4, rank: 8, alpha: 20 } };
 
   it("are those given, else the preset's, else the paper's", () => {
-    const { sft, trainN, trainPrompts } = trainingSettings({ epochs: 2 }, { n: 50, seed: 7, preset });
-    expect(sft).toMatchObject({ epochs: 2, rank: 8, alpha: 20, seed: 7, clipNorm: PAPER_SFT.clipNorm });
-    expect([trainN, trainPrompts]).toEqual([50, null]);
+    const { fit, trainN, trainPrompts } = trainingSettings("sft", { epochs: 2 }, { n: 50, seed: 7, preset });
+    expect(fit).toMatchObject({ epochs: 2, rank: 8, alpha: 20, seed: 7, clipNorm: PAPER_SFT.clipNorm });
+    expect([trainN, trainPrompts]).toEqual([50, undefined]);
   });
 
   it("make α twice a rank that is given without one", () => {
-    expect(trainingSettings({ rank: 4 }, { n: 1, seed: 0, preset }).sft.alpha).toBe(8);
+    expect(trainingSettings("sft", { rank: 4 }, { n: 1, seed: 0, preset }).fit.alpha).toBe(8);
   });
 
   it("written out and read again are the same", () => {
-    const settings = trainingSettings({ weightDecay: 0.1 }, { n: 5, seed: 0, preset });
+    const settings = trainingSettings("sft", { weightDecay: 0.1 }, { n: 5, seed: 0, preset });
     expect(writtenOut([], trainingOptions(settings))).toContain(
       "--train-n 5 --curve-samples 4 --epochs 4 --batch-size 4 --learning-rate 0.0003 --schedule linear --clip-norm 0.1 --weight-decay 0.1 --rank 8 --alpha 20 --target-modules q_proj,",
     );

@@ -1,3 +1,5 @@
+import type { Method } from "../sharpen/methods/method.js";
+
 /** The self-rewards that are compared when none are named: those that need nothing but the responses. */
 export const DEFAULT_REWARDS: readonly string[] = [
   "log-likelihood",
@@ -12,3 +14,7 @@ export const DEFAULT_MODEL = "game24";
 export const DEFAULT_TASK = "game24";
 /** Samples per prompt for each point of the training curve. */
 export const DEFAULT_CURVE_SAMPLES = 4;
+/** Responses per training prompt of methods that learn from pairs (paper §2.2). */
+export const FEWEST_TO_PAIR = 2;
+/** What `sharpen` trains when no methods are named, and no preset of model and task says otherwise. */
+export const DEFAULT_METHODS: readonly Method[] = ["sft"];

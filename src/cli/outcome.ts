@@ -4,6 +4,7 @@ import type { Metrics } from "../evaluate/metrics.js";
 import { reportOfRun } from "../report/report-of-run.js";
 import { terminalTable } from "../report/terminal-table.js";
 import type { RunReader } from "../run/read-run.js";
+import type { Method } from "../sharpen/methods/method.js";
 import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 
@@ -16,17 +17,25 @@ export async function report(run: RunReader, task: Task, metrics: Metrics): Prom
   return path;
 }
 
-/** Ends a command that has measured: the table, the paths, and with `--json` the one object. */
+/** Ends a command that has measured: the table, signs of collapse, the paths, and with `--json` the one object. */
 export function tellMetrics(
   context: Context,
   metrics: Metrics,
-  paths: { readonly runDir: string; readonly report: string; readonly adapterDir?: string },
+  paths: { readonly runDir: string; readonly report: string },
+  adapterDirs: Readonly<Partial<Record<Method, string>>> = {},
 ): void {
-  const { sft } = metrics.adapters;
+  const { adapters } = metrics;
   context.say(`\n${terminalTable(metrics)}\n`);
-  if (paths.adapterDir !== undefined) context.say(`Adapter: ${paths.adapterDir}`);
+  const dirs = Object.values(adapterDirs);
+  for (const dir of dirs) context.say(`Adapter: ${dir}`);
   context.say(`Report:  ${paths.report}`);
-  context.result({ ...metrics, ...(sft && { sft }), ...paths });
+  context.result({
+    ...metrics,
+    ...adapters,
+    ...paths,
+    ...(dirs.length > 0 && { adapterDirs }),
+    ...(dirs.length === 1 && { adapterDir: dirs[0] }),
+  });
 }
 
 /**

@@ -8,7 +8,9 @@ import { reportCommand } from "./commands/report.js";
 import { sampleCommand } from "./commands/sample.js";
 import { sharpenCommand } from "./commands/sharpen.js";
 import { theoryCommand } from "./commands/theory.js";
+import { trainDpoCommand } from "./commands/train-dpo.js";
 import { trainSftCommand } from "./commands/train-sft.js";
+import { trainXpoCommand } from "./commands/train-xpo.js";
 import { processContext, type Context } from "./context.js";
 import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
 
@@ -61,6 +63,8 @@ function createProgram(contextOf: (json: boolean) => Context): Command {
   evaluateCommand(program, contextOf);
   const train = program.command("train").description("train an adapter on a run");
   trainSftCommand(train, contextOf);
+  trainDpoCommand(train, contextOf);
+  trainXpoCommand(train, contextOf);
   reportCommand(program, contextOf);
   modelsCommand(program, contextOf);
   theoryCommand(program, contextOf);

@@ -1,60 +1,102 @@
 import type { Json } from "../run/manifest.js";
+import { PAPER_SFT, type FitOptions } from "../sharpen/fit-adapter.js";
+import { DEFAULT_BETA } from "../sharpen/methods/dpo.js";
+import type { Method } from "../sharpen/methods/method.js";
+import { DEFAULT_ROUNDS } from "../sharpen/methods/xpo.js";
 import type { Preset } from "../sharpen/presets.js";
-import { PAPER_SFT, type SftOptions } from "../sharpen/sft.js";
+import type { MethodTraining } from "../sharpen/sharpen-task.js";
 import type { TrainingRecord } from "../sharpen/training-record.js";
 import { ALL_LINEARS } from "../transformer/lora.js";
-import { DEFAULT_CURVE_SAMPLES } from "./defaults.js";
-import type { TRAINING, Values } from "./options.js";
+import { DEFAULT_CURVE_SAMPLES, FEWEST_TO_PAIR } from "./defaults.js";
+import type { PAIRS, TRAINING, Values } from "./options.js";
 import { OPTIONS } from "./options.js";
 import { shellLine } from "./command-line.js";
 
-/** Options with every default filled in, by the names of the options' table; null for "all" or "none". */
+/** Options with every default filled in, by the names of the options' table; null for "all", "none" or "computed". */
 export type Settings = { readonly [name: string]: Json };
 
 /** How an adapter is to be trained, every default filled in. */
-export type TrainingSettings = Omit<TrainingRecord, "command" | "reward">;
+export interface TrainingSettings extends MethodTraining {
+  readonly curveSamples: number;
+}
+
+/** Where settings that are not given come from. */
+export interface SettingsSource {
+  /** N of the run. */
+  readonly n: number;
+  readonly seed: number;
+  readonly preset: Preset | undefined;
+  readonly recorded?: TrainingRecord | undefined;
+}
 
 /**
- * Training settings: what was given, else what the run's adapter was begun with, else what is known to suit the model
- * and the task, else the paper's.
+ * Training settings of a method: what was given, else what the run's adapter was begun with, else what is known to suit the
+ * model and the task, else the paper's.
  */
 export function trainingSettings(
-  values: Values<(typeof TRAINING)[number]>,
-  from: {
-    readonly n: number;
-    readonly seed: number;
-    readonly preset: Preset | undefined;
-    readonly recorded?: TrainingRecord | undefined;
-  },
+  method: Method,
+  values: Values<(typeof TRAINING)[number] | (typeof PAIRS)[number]>,
+  { n, seed, preset: presets, recorded }: SettingsSource,
 ): TrainingSettings {
-  const { recorded, preset } = from;
-  const base: Partial<SftOptions> = { ...preset?.sft, ...recorded?.sft };
+  const preset = presets?.[method];
+  const beta = values.beta ?? recorded?.beta ?? preset?.beta ?? (method === "dpo" ? DEFAULT_BETA : undefined);
+  const optimism = values.optimism ?? recorded?.optimism ?? preset?.optimism;
+  return {
+    trainN: values.trainN ?? recorded?.trainN ?? preset?.trainN ?? (method === "sft" ? n : FEWEST_TO_PAIR),
+    trainPrompts: values.trainPrompts ?? recorded?.trainPrompts ?? preset?.trainPrompts,
+    curveSamples: values.curveSamples ?? recorded?.curveSamples ?? DEFAULT_CURVE_SAMPLES,
+    ...(method !== "sft" && { beta }),
+    ...(method === "xpo" && {
+      optimism,
+      rounds: values.rounds ?? recorded?.rounds ?? preset?.rounds ?? DEFAULT_ROUNDS,
+    }),
+    fit: fitSettings(values, { ...preset, ...recorded?.fit }, seed),
+  };
+}
+
+function fitSettings(
+  values: Values<(typeof TRAINING)[number] | (typeof PAIRS)[number]>,
+  base: Partial<FitOptions>,
+  seed: number,
+): TrainingSettings["fit"] {
   const rank = values.rank ?? base.rank ?? PAPER_SFT.rank;
   return {
-    trainN: values.trainN ?? recorded?.trainN ?? from.n,
-    trainPrompts: values.trainPrompts ?? recorded?.trainPrompts ?? null,
-    curveSamples: values.curveSamples ?? recorded?.curveSamples ?? DEFAULT_CURVE_SAMPLES,
-    sft: {
-      epochs: values.epochs ?? base.epochs ?? PAPER_SFT.epochs,
-      batchSize: values.batchSize ?? base.batchSize ?? PAPER_SFT.batchSize,
-      learningRate: values.learningRate ?? base.learningRate ?? PAPER_SFT.learningRate,
-      schedule: values.schedule ?? base.schedule ?? PAPER_SFT.schedule,
-      warmup: base.warmup ?? PAPER_SFT.warmup,
-      clipNorm: values.clipNorm ?? base.clipNorm ?? PAPER_SFT.clipNorm,
-      weightDecay: values.weightDecay ?? base.weightDecay ?? PAPER_SFT.weightDecay,
-      rank,
-      // An α that was recorded belongs to the rank that was recorded.
-      alpha: values.alpha ?? (values.rank === undefined ? base.alpha : undefined) ?? 2 * rank,
-      targetModules: values.targetModules ?? base.targetModules ?? ALL_LINEARS,
-      seed: from.seed,
-    },
+    epochs: values.epochs ?? base.epochs ?? PAPER_SFT.epochs,
+    batchSize: values.batchSize ?? base.batchSize ?? PAPER_SFT.batchSize,
+    learningRate: values.learningRate ?? base.learningRate ?? PAPER_SFT.learningRate,
+    schedule: values.schedule ?? base.schedule ?? PAPER_SFT.schedule,
+    warmup: base.warmup ?? PAPER_SFT.warmup,
+    clipNorm: values.clipNorm ?? base.clipNorm ?? PAPER_SFT.clipNorm,
+    weightDecay: values.weightDecay ?? base.weightDecay ?? PAPER_SFT.weightDecay,
+    rank,
+    // An α that was recorded belongs to the rank that was recorded.
+    alpha: values.alpha ?? (values.rank === undefined ? base.alpha : undefined) ?? 2 * rank,
+    targetModules: values.targetModules ?? base.targetModules ?? ALL_LINEARS,
+    seed,
   };
 }
 
 /** Training settings under the names of the options' table. */
-export function trainingOptions({ sft, ...rest }: TrainingSettings): Settings {
-  const { seed: _, warmup: __, targetModules, ...numbers } = sft;
-  return { ...rest, ...numbers, targetModules: [...(targetModules ?? ALL_LINEARS)] };
+export function trainingOptions({ fit, ...rest }: TrainingSettings): Settings {
+  const { seed: _, warmup: __, targetModules, ...numbers } = fit;
+  const given = Object.entries({ ...rest, trainPrompts: rest.trainPrompts ?? null }).map(
+    ([name, value]) => [name, value ?? null] as const,
+  );
+  return { ...Object.fromEntries(given), ...numbers, targetModules: [...(targetModules ?? ALL_LINEARS)] };
+}
+
+/**
+ * The settings in which all methods that have them agree, and so those that one command line gives them all: what was given
+ * is among them, and the others come from presets and the paper.
+ */
+export function commonOptions(settings: readonly Settings[]): Settings {
+  const names = [...new Set(settings.flatMap((options) => Object.keys(options)))];
+  const agreed = names.flatMap((name): [string, Json][] => {
+    const values = settings.flatMap((options) => (name in options ? [options[name]!] : []));
+    const same = values.every((value) => JSON.stringify(value) === JSON.stringify(values[0]));
+    return same ? [[name, values[0]!]] : [];
+  });
+  return Object.fromEntries(agreed);
 }
 
 /** The command line of these settings, all written out. */

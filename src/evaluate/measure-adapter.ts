@@ -1,5 +1,5 @@
 import { DataError } from "../core/errors.js";
-import type { Prompt, Response } from "../policy/policy.js";
+import { sequenceLogProb, type Prompt, type Response } from "../policy/policy.js";
 import type { Task } from "../task/task.js";
 import {
   answerMetrics,
@@ -15,6 +15,7 @@ import type { BaseInputs, Facts } from "./answers.js";
 import { estimateDifference, estimateMean } from "./bootstrap.js";
 import { coverageByPrompt, measuredNs } from "./measure.js";
 import type { AdapterMetrics, EpochMetrics, Estimate } from "./metrics.js";
+import { repetition } from "./repetition.js";
 
 /** An adapter's response, with what the *base* says of it: self-improvement is measured by the base (paper fig. 7, 8). */
 export interface AdapterResponse extends Response {
@@ -130,29 +131,49 @@ export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
 /** What `measureEpoch` takes. */
 export interface EpochInputs extends Pick<BaseInputs, "task" | "seed" | "resamples"> {
   readonly prompts: readonly Prompt[];
-  /** Drawn at temperature 1 from the model as it is after the epoch; at least one a prompt, in any order. */
+  /** Drawn from the model as it is after the epoch; at least one a prompt, in any order. */
   readonly responses: readonly AdapterResponse[];
+  /** What they were drawn at: entropy and KL are estimated at temperature 1 alone. */
+  readonly temperature: number;
 }
 
+type EpochMeasures = Required<Pick<EpochMetrics, "logLikelihood" | "length" | "repetition" | "samples">> &
+  Pick<EpochMetrics, "accuracy" | "coverage" | "entropy" | "kl">;
+
 /**
- * The held-out part of one epoch's figures, for the training curve: accuracy, log-likelihood under the base, and coverage at
- * the number of samples drawn (the fewest of any prompt).
+ * The held-out part of one epoch's figures, for the training curve and its guards: accuracy, log-likelihood under the base,
+ * entropy, KL to the base, length, repetition, and coverage at the number of samples drawn (the fewest of any prompt).
  * @throws DataError where a prompt has no response.
  */
-export function measureEpoch(
-  inputs: EpochInputs,
-): Required<Pick<EpochMetrics, "logLikelihood" | "samples">> & Pick<EpochMetrics, "accuracy" | "coverage"> {
-  const { task, prompts, seed, resamples = 2000 } = inputs;
+export function measureEpoch(inputs: EpochInputs): EpochMeasures {
+  const { task, prompts, seed, temperature, resamples = 2000 } = inputs;
   const facts = sampledFacts(task, prompts, inputs.responses);
   const ground = groundOf(prompts.length, labelledOf(facts), { seed, resamples });
-  const { accuracy, logLikelihood } = answerMetrics([sampledOnce(facts)], ground);
+  const { accuracy, logLikelihood, length } = answerMetrics([sampledOnce(facts)], ground);
   const samples = fewest(facts);
+  const byId = byPrompt(inputs.responses);
+  const mean = (of: (response: AdapterResponse) => number): Estimate =>
+    estimateMean(
+      [
+        prompts.map(({ id }) => {
+          const own = byId.get(id)!;
+          return own.reduce((sum, response) => sum + of(response), 0) / own.length;
+        }),
+      ],
+      ground.resamples(prompts.length),
+    );
   return {
     ...(accuracy && {
       accuracy,
-      coverage: estimateMean(coverageByPrompt(facts, samples), ground.resamples(ground.labelledPrompts)),
+      coverage: estimateMean([coverageByPrompt(facts, samples)], ground.resamples(ground.labelledPrompts)),
     }),
     logLikelihood,
+    ...(temperature === 1 && {
+      entropy: mean((response) => -sequenceLogProb(response)),
+      kl: mean((response) => sequenceLogProb(response) - response.baseLogProb),
+    }),
+    length,
+    repetition: mean(({ tokens }) => repetition(tokens)),
     samples,
   };
 }

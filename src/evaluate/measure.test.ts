@@ -298,18 +298,33 @@ describe("measureAdapter", () => {
       "logLikelihoodLift",
     ]);
     const prompts = simulated.pools.map((pool) => pool.prompt);
-    expect(Object.keys(measureEpoch({ task, prompts, responses: untouched.responses, seed: 1 }))).toEqual([
+    const epoch = { task, prompts, responses: untouched.responses, seed: 1 };
+    expect(Object.keys(measureEpoch({ ...epoch, temperature: 1 }))).toEqual([
       "logLikelihood",
+      "entropy",
+      "kl",
+      "length",
+      "repetition",
       "samples",
     ]);
+    // What was drawn at another temperature is not a sample of π: it tells neither entropy nor KL.
+    expect(Object.keys(measureEpoch({ ...epoch, temperature: 0.5 }))).not.toContain("kl");
   });
 
   it("gives the same figures for an epoch's curve", () => {
     const own = measureAdapter({ ...common, runs: [untouched] });
     const prompts = simulated.pools.map((pool) => pool.prompt);
-    expect(measureEpoch({ ...common, prompts, responses: untouched.responses })).toEqual({
+    const epoch = measureEpoch({ ...common, prompts, responses: untouched.responses, temperature: 1 });
+    // An untouched base is as far from itself as from nothing, and its entropy is its own log-likelihood.
+    expect(epoch.kl).toEqual({ value: 0, low: 0, high: 0 });
+    expect(epoch.entropy!.value).toBeCloseTo(-own.logLikelihood.value, 10);
+    expect(epoch).toEqual({
       accuracy: own.accuracy,
       logLikelihood: own.logLikelihood,
+      entropy: epoch.entropy,
+      kl: epoch.kl,
+      length: own.length,
+      repetition: { value: 0, low: 0, high: 0 },
       coverage: own.coverage!["6"],
       samples: 6,
     });

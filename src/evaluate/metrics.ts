@@ -38,17 +38,30 @@ export interface Histogram {
   readonly counts: readonly number[];
 }
 
-/** One epoch of amortized training, as the page's training curve shows it. */
+/** One iterate of amortized training, as the page's training curve shows it: an epoch (SFT, DPO) or a round (XPO). */
 export interface EpochMetrics {
   /** 0 is the untouched base. */
   readonly epoch: number;
-  /** Mean loss per token over the epoch's training examples, in nats. */
+  /** Mean loss over the iterate's training examples: SFT per token, in nats; DPO and XPO per pair. */
   readonly trainLoss?: number;
-  /** Mean loss per token on the validation prompts' own chosen responses, in nats; chooses the kept iterate. */
+  /**
+   * On validation prompts, without labels; the lowest is kept. SFT: mean loss per token of their own chosen responses, in nats;
+   * DPO: mean squared error per pair; XPO: −J_β.
+   */
   readonly validationLoss: number;
+  /** J_β = E[r] − β·KL(π‖π_base) on the validation prompts, where the method computes it. */
+  readonly objective?: { readonly value: number; readonly reward: number; readonly kl: number };
   /** Held-out prompts, sampled at temperature 1. */
   readonly accuracy?: Estimate;
   readonly logLikelihood?: Estimate;
+  /** −E[log π(y|x)] of the iterate itself, in nats; at temperature 1 alone. */
+  readonly entropy?: Estimate;
+  /** KL(π‖π_base), in nats; at temperature 1 alone. */
+  readonly kl?: Estimate;
+  /** Mean response length in tokens. */
+  readonly length?: Estimate;
+  /** Mean share of a response's trigrams of tokens that it has had before, in [0, 1]. */
+  readonly repetition?: Estimate;
   /** Coverage at the number of samples drawn for this curve (`samples`). */
   readonly coverage?: Estimate;
   readonly samples?: number;
@@ -67,9 +80,21 @@ export interface AdapterMetrics extends AnswerMetrics {
   readonly coverageChange?: Readonly<Record<string, Estimate>>;
   readonly epochs: readonly EpochMetrics[];
   readonly keptEpoch: number;
-  /** Prompts and responses per prompt that the training examples were chosen from; m = n·N (paper Def. 3.2). */
+  /** Prompts and responses per prompt that the training examples were made from; m = n·N (paper Def. 3.2). */
   readonly trainingPrompts: number;
   readonly trainingSamples: number;
+  /** m: responses drawn to learn from, from the base or the adapter. */
+  readonly modelCalls?: number;
+  /** Responses drawn to choose the iterate by, and the parameters. */
+  readonly validationCalls?: number;
+  /** Pairs learned from (DPO, XPO). */
+  readonly trainingPairs?: number;
+  /** β of DPO and XPO. */
+  readonly beta?: number;
+  /** XPO's α. */
+  readonly optimism?: number;
+  /** What β and α were computed from by the paper's formulas, by name; absent where they were given. */
+  readonly quantities?: Readonly<Record<string, number>>;
 }
 
 /** metrics.json of a run: what `--json` prints and what the report shows. */
@@ -114,7 +139,7 @@ export interface Metrics {
     readonly capped: number;
     readonly cap: number;
   };
-  /** Amortized adapters by method: `sft`, later `dpo`, `xpo`. */
+  /** Amortized adapters by method: `sft`, `dpo`, `xpo`. */
   readonly adapters: Readonly<Record<string, AdapterMetrics>>;
   /** Plain sentences on what to take from it: where sharpening helped, saturated or hurt, and why. */
   readonly findings: readonly string[];

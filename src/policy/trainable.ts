@@ -1,6 +1,7 @@
 import type { AdamWOptions } from "../graph/index.js";
 import type { LoraOptions } from "../transformer/lora.js";
 import type { LoraAdapter } from "../transformer/peft.js";
+import type { ScoredTokens } from "../transformer/runtime.js";
 import type { Policy, ScoreRequest } from "./policy.js";
 
 /** How an adapter is made and stepped. */
@@ -14,6 +15,12 @@ export interface TrainingOptions extends AdamWOptions {
 
 /** A Policy whose log-probabilities can be differentiated and stepped. */
 export interface TrainablePolicy extends Policy {
+  /** How many tokens there are: at most this to the power of its length are the responses of a length. */
+  readonly vocabularySize: number;
+  /** How many numbers such an adapter has. */
+  adapterParameters(lora: LoraOptions): number;
+  /** Per token log π and KL(uniform ‖ p) of given responses, at temperature 1, in nats: as a response has that was drawn. */
+  score(examples: readonly ScoreRequest[]): Promise<readonly ScoredTokens[]>;
   /** Starts an adapter that changes nothing yet. */
   train(options: TrainingOptions): Promise<Training>;
   /** The same policy with an adapter; its `dispose()` frees the adapter alone. */

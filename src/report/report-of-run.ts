@@ -3,7 +3,7 @@ import type { Metrics } from "../evaluate/metrics.js";
 import { sequenceLogProb, type Response } from "../policy/policy.js";
 import type { RunReader } from "../run/read-run.js";
 import { drawnPrompts, type DrawnPrompt } from "../sharpen/evaluate-run.js";
-import { readTraining } from "../sharpen/training-record.js";
+import { readTraining, trainedMethods } from "../sharpen/training-record.js";
 import type { Task } from "../task/task.js";
 import type { PromptRow, ReportInput, ReportManifest, ResponseRow } from "./report-input.js";
 
@@ -31,18 +31,18 @@ export async function reportOfRun(run: RunReader, task: Task, metrics: Metrics):
 
 function reportManifest(run: RunReader): ReportManifest {
   const { manifest } = run;
-  const training = readTraining(run);
-  const trainedBy = training?.command ?? manifest.command;
-  const { command: _, ...settings } = training ?? { command: "" };
+  const trainings = trainedMethods(run).map((method) => [method, readTraining(run, method)!] as const);
+  const commands = new Set([manifest.command, ...trainings.map(([, { command }]) => command)]);
+  const settings = trainings.map(([method, { command: _, ...its }]) => [method, its] as const);
   return {
     name: basename(run.dir),
-    command: trainedBy === manifest.command ? manifest.command : `${manifest.command}\n${trainedBy}`,
+    command: [...commands].join("\n"),
     whetstoneVersion: manifest.whetstone,
     model: manifest.model.name,
     modelDigest: manifest.model.digest,
     task: manifest.task.name,
     taskDigest: manifest.task.digest,
-    options: { ...manifest.options, ...(training && { training: settings }) },
+    options: { ...manifest.options, ...(trainings.length > 0 && { training: Object.fromEntries(settings) }) },
     seed: manifest.seeds["run"] ?? 0,
     createdAt: manifest.createdAt,
     versions: { node: manifest.node, "onnxruntime-node": manifest.onnxruntime },

@@ -3,39 +3,39 @@ import { join } from "node:path";
 import { z } from "zod";
 import { measureAdapter, measureEpoch, type AdapterResponse } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, EpochMetrics } from "../evaluate/metrics.js";
-import { sequenceLogProb, type Prompt, type Response, type ScoreRequest } from "../policy/policy.js";
+import { sequenceLogProb, type Response } from "../policy/policy.js";
 import type { TrainablePolicy, Training } from "../policy/trainable.js";
 import type { Pool, SelfReward } from "../reward/self-reward.js";
-import { responseRecords } from "../run/records.js";
 import type { RecordKind, RecordLog } from "../run/record-log.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { loadAdapter, saveAdapter } from "../transformer/peft.js";
 import { openSafetensors } from "../transformer/safetensors.js";
-import { bestOfN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
+import { fitAdapter, keptEpoch, type Iterate } from "./fit-adapter.js";
 import { throwIfStopped } from "./interrupt.js";
+import { plans } from "./methods/index.js";
+import type { Method, MethodPlan, MethodSettings } from "./methods/method.js";
 import type { PromptSplit } from "./prompts.js";
-import { checkSft, keptEpoch, sftSharpen, type SftEpoch, type SftOptions } from "./sft.js";
 
 export interface AmortizeOptions extends DrawSettings {
+  readonly method: Method;
   readonly policy: TrainablePolicy;
   readonly task: Task;
   readonly run: Run;
   readonly split: PromptSplit;
-  /** Chooses y^BoN. */
+  /** Chooses y^BoN, or is r of the pairs. */
   readonly reward: SelfReward;
-  /** Responses drawn per training and validation prompt. */
-  readonly trainN: number;
-  readonly sft: Omit<SftOptions, "signal">;
-  /** Samples per test prompt for each point of the training curve; 0 for none. */
+  readonly settings: MethodSettings;
+  /** Samples per test prompt for each point of the training curve and its guards; 0 for none. */
   readonly curveSamples: number;
   /** The base's responses to the test prompts, for the paired gains. */
   readonly pools: readonly Pool[];
   readonly greedy: readonly Response[];
+  /** A remark for people. */
+  readonly note?: ((text: string) => void) | undefined;
 }
 
-const ADAPTER = "sft";
 /** Responses scored under the base at once. */
 const SCORE_BATCH = 512;
 
@@ -45,27 +45,31 @@ const epochRecords: RecordKind<EpochMetrics> = {
     epoch: z.int().min(0),
     trainLoss: z.number().exactOptional(),
     validationLoss: z.number(),
+    objective: z.object({ value: z.number(), reward: z.number(), kl: z.number() }).exactOptional(),
     accuracy: estimate.exactOptional(),
     logLikelihood: estimate.exactOptional(),
+    entropy: estimate.exactOptional(),
+    kl: estimate.exactOptional(),
+    length: estimate.exactOptional(),
+    repetition: estimate.exactOptional(),
     coverage: estimate.exactOptional(),
     samples: z.int().exactOptional(),
   }),
   key: ({ epoch }) => `${epoch}`,
 };
-const chosenRecords: RecordKind<Response> = { ...responseRecords, key: ({ promptId }) => promptId };
 
 /**
- * SFT-Sharpening of a run, from draws to measured adapter: y^BoN of each training and validation prompt (chosen.jsonl),
- * the adapter of the kept epoch in PEFT's layout (adapters/sft), the training curve (adapters/sft/epochs.jsonl), and
- * the adapter's own responses to the test prompts. Killed at any moment and called again, it continues.
+ * Sharpening of a run into an adapter, from draws to measurement: the method's examples, the adapter of the kept iterate in
+ * PEFT's layout (adapters/<method>), the training curve with its guards (adapters/<method>/epochs.jsonl), and the adapter's own
+ * responses to the test prompts. Killed at any moment and called again, it continues.
  */
 export async function amortize(
   options: AmortizeOptions,
 ): Promise<{ readonly metrics: AdapterMetrics; readonly adapterDir: string }> {
-  const { run, split } = options;
-  const adapterDir = run.adapterDir(ADAPTER);
-  const chosen = await chooseExamples(options);
-  const epochs = await trainAdapter(options, adapterDir, chosen);
+  const { method, run, split, settings } = options;
+  const adapterDir = run.adapterDir(method);
+  const plan = await plans[method](options);
+  const epochs = await trainAdapter(options, adapterDir, plan);
   const measured = await measureTrained(options, adapterDir);
   return {
     adapterDir,
@@ -74,55 +78,34 @@ export async function amortize(
       epochs,
       keptEpoch: keptEpoch(epochs),
       trainingPrompts: split.train.length,
-      trainingSamples: options.trainN,
+      trainingSamples: settings.trainN,
+      ...plan.facts,
     },
   };
-}
-
-/** Best-of-N on the training and validation prompts; losers are dropped as soon as they cannot win. */
-async function chooseExamples(options: AmortizeOptions): Promise<Map<string, Response>> {
-  const { policy, task, run, split, reward, trainN, temperature, maxTokens, seed, signal, onProgress } =
-    options;
-  const prompts = [...split.train, ...split.validation];
-  const log = await run.log("chosen.jsonl", chosenRecords);
-  const stage = "drawing training examples";
-  onProgress?.({ stage, done: log.size, total: prompts.length });
-  const draws = bestOfN(
-    policy,
-    prompts.filter(({ id }) => !log.has(id)),
-    { reward, n: trainN, temperature, maxTokens, seed, signal, extract: (text) => task.extract(text) },
-  );
-  for await (const { chosen } of draws) {
-    log.append(chosen);
-    onProgress?.({ stage, done: log.size, total: prompts.length });
-  }
-  const places = new Map(prompts.map(({ id }, i) => [id, i]));
-  const sorted = await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)!);
-  return new Map(sorted.map((response) => [response.promptId, response]));
 }
 
 async function trainAdapter(
   options: AmortizeOptions,
   adapterDir: string,
-  chosen: ReadonlyMap<string, Response>,
+  plan: MethodPlan,
 ): Promise<EpochMetrics[]> {
-  const { policy, split, run, signal, onProgress } = options;
-  const sft = { ...options.sft, signal };
-  const log = await run.log(join("adapters", ADAPTER, "epochs.jsonl"), epochRecords);
+  const { method, policy, run, signal, onProgress } = options;
+  const log = await run.log(join("adapters", method, "epochs.jsonl"), epochRecords);
   const checkpoint = join(adapterDir, "checkpoint.safetensors");
-  const wanted = checkSft(sft).epochs + 1;
-  if (log.size < wanted || existsSync(checkpoint)) {
-    const example = (prompt: Prompt): ScoreRequest => ({ prompt, tokens: chosen.get(prompt.id)!.tokens });
-    await sftSharpen(policy, split.train.map(example), split.validation.map(example), sft, {
-      onStep: (done, total) => onProgress?.({ stage: "training", done, total }),
-      onEpoch: (epoch, training, kept) => recordEpoch(options, log, adapterDir, epoch, training, kept),
-      checkpoint: (training, { epoch }) => {
+  if (log.size < plan.iterates + 1 || existsSync(checkpoint)) {
+    const hooks = {
+      onStep: (done: number, total: number) => onProgress?.({ stage: `training, ${method}`, done, total }),
+      onEpoch: (epoch: Iterate, training: Training, kept: boolean) =>
+        recordEpoch(options, log, adapterDir, epoch, training, kept),
+      checkpoint: (training: Training, { epoch }: Iterate) => {
         // The record must not be lost where the checkpoint that builds on it survives.
         log.sync();
         return training.save(checkpoint, { epoch: `${epoch}` });
       },
-      restore: (training) => restoreEpochs(training, checkpoint, log),
-    });
+      restore: (training: Training) => restoreEpochs(training, checkpoint, log),
+    };
+    const fit = { ...options.settings.fit, signal };
+    await plan.fitTo((problem) => fitAdapter(policy, problem, fit, hooks));
     rmSync(checkpoint, { force: true });
   }
   return log.records();
@@ -132,7 +115,7 @@ async function recordEpoch(
   options: AmortizeOptions,
   log: RecordLog<EpochMetrics>,
   adapterDir: string,
-  epoch: SftEpoch,
+  epoch: Iterate,
   training: Training,
   kept: boolean,
 ): Promise<void> {
@@ -146,7 +129,7 @@ async function restoreEpochs(
   training: Training,
   checkpoint: string,
   log: RecordLog<EpochMetrics>,
-): Promise<SftEpoch[] | undefined> {
+): Promise<Iterate[] | undefined> {
   if (!existsSync(checkpoint)) return undefined;
   const last = await epochOf(checkpoint);
   const epochs = (await log.records()).filter(({ epoch }) => epoch <= last);
@@ -163,9 +146,9 @@ async function epochOf(checkpoint: string): Promise<number> {
 
 /** One point of the training curve: shown, never used to choose. */
 async function curvePoint(options: AmortizeOptions, training: Training): Promise<Partial<EpochMetrics>> {
-  const { policy, task, split, curveSamples, temperature, maxTokens, seed, signal } = options;
+  const { method, policy, task, split, curveSamples, temperature, maxTokens, seed, signal } = options;
   if (curveSamples === 0 || split.test.length === 0) return {};
-  const adapted = await policy.withAdapter(training.adapter, ADAPTER);
+  const adapted = await policy.withAdapter(training.adapter, method);
   try {
     const requests = split.test.flatMap((prompt) =>
       Array.from({ length: curveSamples }, (_, index) => ({ prompt, index })),
@@ -183,6 +166,7 @@ async function curvePoint(options: AmortizeOptions, training: Training): Promise
       task,
       prompts: split.test,
       responses: await underBase(options, responses),
+      temperature,
       seed,
     });
   } finally {
@@ -195,22 +179,22 @@ async function measureTrained(
   options: AmortizeOptions,
   adapterDir: string,
 ): Promise<ReturnType<typeof measureAdapter>> {
-  const { policy, task, run, split, pools, greedy, seed } = options;
-  const adapted = await policy.withAdapter(await loadAdapter(adapterDir), ADAPTER);
+  const { method, policy, task, run, split, pools, greedy, seed } = options;
+  const adapted = await policy.withAdapter(await loadAdapter(adapterDir), method);
   try {
     const drawn = await drawResponses(
-      await run.responseLog(ADAPTER),
+      await run.responseLog(method),
       adapted,
       split.test,
       options,
-      "sampling the adapter",
+      `sampling, ${method}`,
     );
     const best = await drawGreedy(
-      await run.greedyLog(ADAPTER),
+      await run.greedyLog(method),
       adapted,
       split.test,
       options,
-      "adapter, greedy",
+      `greedy, ${method}`,
     );
     return measureAdapter({
       task,

@@ -1,9 +1,7 @@
-import { join } from "node:path";
 import { RunError } from "../core/errors.js";
 import { byPrompt } from "../evaluate/answers.js";
 import { findings } from "../evaluate/findings.js";
 import { measure } from "../evaluate/measure.js";
-import { parseMetrics } from "../evaluate/metrics-file.js";
 import type { Metrics } from "../evaluate/metrics.js";
 import type { Policy, Response } from "../policy/policy.js";
 import type { SelfReward } from "../reward/self-reward.js";
@@ -11,6 +9,7 @@ import type { PromptRecord } from "../run/records.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
+import { readMetrics } from "./run-metrics.js";
 import { poolsOf, recordSelections } from "./sharpen-task.js";
 
 export interface EvaluateRunOptions {
@@ -32,12 +31,6 @@ export interface DrawnPrompt {
   readonly greedy: Response;
   /** By index. */
   readonly responses: readonly Response[];
-}
-
-/** The metrics that a run has; undefined before it is evaluated. @throws DataError if metrics.json is malformed. */
-export function readMetrics(run: RunReader): Metrics | undefined {
-  const value = run.json("metrics.json");
-  return value === undefined ? undefined : parseMetrics(value, join(run.dir, "metrics.json"));
 }
 
 /**

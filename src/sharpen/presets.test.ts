@@ -3,9 +3,10 @@ import { isHeldOut, multisetKey } from "../task/game24/puzzles.js";
 import { trainingMultisets } from "../task/game24/training-data.js";
 import { game24 } from "../task/game24/game24.js";
 import { taskEntries } from "../task/registry.js";
+import { checkFit } from "./fit-adapter.js";
+import { METHODS } from "./methods/method.js";
 import { presetFor, presets } from "./presets.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
-import { checkSft } from "./sft.js";
 
 const keyOf = ({ text }: { readonly text: string }): number => {
   const match = /^(\d+) (\d+) (\d+) (\d+) = 24 :$/.exec(text);
@@ -17,9 +18,12 @@ const shared = (a: ReadonlySet<number>, b: ReadonlySet<number>): number[] =>
 
 describe("presets", () => {
   it("are of tasks that exist, have settings in range, and say where they come from", () => {
-    for (const { task, sft, source, orders } of presets) {
+    for (const { task, source, orders, ...preset } of presets) {
       expect(taskEntries.map(({ name }) => name)).toContain(task);
-      expect(checkSft({ ...sft, seed: 1 })).toMatchObject(sft);
+      for (const method of METHODS) {
+        const settings = preset[method] ?? {};
+        expect(checkFit({ ...settings, seed: 1 })).toMatchObject(settings);
+      }
       expect(source).not.toBe("");
       if (orders !== undefined) expect(game24({ orders }).prompts("train").length).toBeGreaterThan(1006);
     }

@@ -1,26 +1,62 @@
-import type { SftOptions } from "./sft.js";
+import type { FitOptions } from "./fit-adapter.js";
+import type { Method } from "./methods/method.js";
 
-/** Settings of SFT-Sharpening that are known to suit a model and a task, and where they come from. */
-export interface Preset {
+/** A method's settings in a preset; what is left out is the method's default. */
+export interface MethodPreset extends Omit<FitOptions, "seed" | "signal"> {
+  readonly trainN?: number;
+  /** Training prompts at most. */
+  readonly trainPrompts?: number;
+  readonly beta?: number;
+  /** XPO's α. */
+  readonly optimism?: number;
+  readonly rounds?: number;
+}
+
+/** Settings of training that are known to suit a model and a task, and where they come from. */
+export interface Preset extends Readonly<Partial<Record<Method, MethodPreset>>> {
   readonly model: string;
   readonly task: string;
   readonly source: string;
-  readonly sft: Omit<SftOptions, "seed" | "signal">;
+  /** What `sharpen` trains when no methods are named. */
+  readonly methods?: readonly Method[];
   /** Orders of its numbers in which each training puzzle is asked (game24). */
   readonly orders?: number;
 }
 
 /**
  * The embedded model on its own task: the paper's learning rate, clipping and rank, with a larger batch and fewer epochs, since
- * its validation loss is lowest after two (docs/log.md). Every other model gets the paper's settings as they are.
+ * its validation loss is lowest after two; and what regression on pairs needs there (docs/log.md). Every other model gets the
+ * paper's settings as they are.
  */
 export const presets: readonly Preset[] = [
   {
     model: "game24",
     task: "game24",
     source: "docs/log.md",
-    sft: { epochs: 3, batchSize: 32, learningRate: 3e-4, clipNorm: 0.1, weightDecay: 0, rank: 16 },
+    methods: ["sft", "dpo", "xpo"],
     orders: 3,
+    sft: { epochs: 3, batchSize: 32, learningRate: 3e-4, clipNorm: 0.1, weightDecay: 0, rank: 16 },
+    dpo: {
+      trainN: 8,
+      trainPrompts: 1006,
+      beta: 0.5,
+      epochs: 2,
+      batchSize: 8,
+      learningRate: 1e-3,
+      clipNorm: 1,
+      rank: 16,
+    },
+    xpo: {
+      trainN: 8,
+      trainPrompts: 1006,
+      beta: 0.5,
+      rounds: 3,
+      epochs: 1,
+      batchSize: 8,
+      learningRate: 1e-3,
+      clipNorm: 1,
+      rank: 16,
+    },
   },
 ];
 

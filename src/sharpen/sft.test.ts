@@ -8,7 +8,8 @@ import type { LocalPolicy } from "../policy/local-policy.js";
 import type { ScoreRequest } from "../policy/policy.js";
 import type { TrainablePolicy, Training, TrainingOptions } from "../policy/trainable.js";
 import type { LoraAdapter } from "../transformer/peft.js";
-import { PAPER_SFT, keptEpoch, sftSharpen, type SftEpoch, type SftHooks, type SftOptions } from "./sft.js";
+import { PAPER_SFT, keptEpoch, type FitHooks, type FitOptions, type Iterate } from "./fit-adapter.js";
+import { sftSharpen } from "./sft.js";
 import { promptsOf, tinyPolicy } from "./tiny-policies.test-helper.js";
 
 let policy: LocalPolicy;
@@ -30,7 +31,7 @@ function examplesOf(count: number, which: string): ScoreRequest[] {
   }));
 }
 
-const settings: SftOptions = {
+const settings: FitOptions = {
   epochs: 3,
   batchSize: 2,
   learningRate: 0.02,
@@ -102,8 +103,8 @@ describe("sftSharpen", () => {
 
   it("keeps the iterate with the lowest validation loss, unchanged by the epochs after it", async () => {
     const [examples, validation] = [examplesOf(4, "learned"), examplesOf(4, "unrelated").reverse()];
-    const seen: { epoch: SftEpoch; bytes: number[][]; kept: boolean }[] = [];
-    const onEpoch: SftHooks["onEpoch"] = async (epoch, training, kept) => {
+    const seen: { epoch: Iterate; bytes: number[][]; kept: boolean }[] = [];
+    const onEpoch: FitHooks["onEpoch"] = async (epoch, training, kept) => {
       seen.push({ epoch, bytes: bytesOf(training.adapter), kept });
       return Promise.resolve();
     };
@@ -160,7 +161,7 @@ describe("sftSharpen", () => {
   );
 
   it("steps along the schedule, over all epochs", async () => {
-    const rates = async (options: Partial<SftOptions>): Promise<number[]> => {
+    const rates = async (options: Partial<FitOptions>): Promise<number[]> => {
       const { policy: trained, steps } = watched(policy);
       await sftSharpen(trained, examplesOf(4, "rates"), [], {
         ...settings,
@@ -190,7 +191,7 @@ describe("sftSharpen", () => {
       schedule: "linear",
       clipNorm: 0.1,
     });
-    const trainedWith = async (different: Partial<SftOptions>): Promise<number[][]> => {
+    const trainedWith = async (different: Partial<FitOptions>): Promise<number[][]> => {
       const examples = examplesOf(2, "clipping");
       return bytesOf((await sftSharpen(policy, examples, [], { ...settings, ...different })).adapter!);
     };
@@ -200,7 +201,7 @@ describe("sftSharpen", () => {
     expect(await trainedWith({ clipNorm: Infinity, weightDecay: 1 })).not.toEqual(plain);
   });
 
-  it.each<[string, Partial<SftOptions>]>([
+  it.each<[string, Partial<FitOptions>]>([
     ["epochs", { epochs: 0 }],
     ["epochs", { epochs: 1.5 }],
     ["batchSize", { batchSize: 0 }],
@@ -235,9 +236,9 @@ describe("sftSharpen", () => {
   it("continues from a checkpoint after any epoch, bit for bit", async () => {
     const [examples, validation] = [examplesOf(5, "learned"), examplesOf(3, "validation")];
     const path = (epoch: number): string => join(folder, `epoch-${epoch}.safetensors`);
-    const final = async (hooks: SftHooks): Promise<{ bytes: number[][]; epochs: readonly SftEpoch[] }> => {
+    const final = async (hooks: FitHooks): Promise<{ bytes: number[][]; epochs: readonly Iterate[] }> => {
       let bytes: number[][] = [];
-      const onEpoch: SftHooks["onEpoch"] = async (_, training) => {
+      const onEpoch: FitHooks["onEpoch"] = async (_, training) => {
         bytes = bytesOf(training.adapter);
         return Promise.resolve();
       };

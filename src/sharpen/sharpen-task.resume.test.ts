@@ -5,7 +5,7 @@ import { InterruptedError, RunError } from "../core/errors.js";
 import type { LocalPolicy } from "../policy/local-policy.js";
 import type { TrainablePolicy } from "../policy/trainable.js";
 import type { Progress } from "./draw.js";
-import { filesOf, newFolder, runJob, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
+import { filesOf, newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
 import { tinyPolicy } from "./tiny-policies.test-helper.js";
 
 let policy: LocalPolicy;
@@ -51,9 +51,9 @@ describe("a run that is killed and continued ends with the same files", { timeou
       "sampling",
       "evaluating",
       "drawing training examples",
-      "training",
-      "sampling the adapter",
-      "adapter, greedy",
+      "training, sft",
+      "sampling, sft",
+      "greedy, sft",
       "scoring under the base",
     ]);
     const dir = newFolder();
@@ -142,7 +142,7 @@ describe("a run that is killed and continued ends with the same files", { timeou
       expect(existsSync(checkpoint)).toBe(call > 1 || (method === "save" && after));
       const steps: number[] = [];
       const onProgress = ({ stage, done }: Progress): void => {
-        if (stage === "training") steps.push(done);
+        if (stage === "training, sft") steps.push(done);
       };
       await runJob(dir, { ...job, onProgress });
       expect(steps[0]).toBe(again);
@@ -172,8 +172,8 @@ describe("a run that is killed and continued ends with the same files", { timeou
   it("is not continued as something else", async () => {
     await expect(runJob(whole, { ...job, n: 5 })).rejects.toThrow(RunError);
     await expect(runJob(whole, { ...job, n: 5 })).rejects.toThrow(/options\.n = 4, but now it is 5/);
-    const sft = { ...job.amortize!.sft, learningRate: 0.02 };
-    await expect(runJob(whole, { ...job, amortize: { ...job.amortize!, sft } })).rejects.toThrow(
+    const sft = { trainN: 5, fit: { ...tinyFit, learningRate: 0.02 } };
+    await expect(runJob(whole, { ...job, amortize: { ...job.amortize!, methods: { sft } } })).rejects.toThrow(
       /learningRate = 0.01, but now it is 0.02/,
     );
     expect(filesOf(whole)).toEqual(files);

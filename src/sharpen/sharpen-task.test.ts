@@ -17,7 +17,7 @@ import { stoppingTime } from "./adaptive-best-of-n.js";
 import { bestOfN } from "./best-of-n.js";
 import { splitPrompts } from "./prompts.js";
 import type { SharpenOptions, SharpenResult } from "./sharpen-task.js";
-import { newFolder, runJob, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
+import { newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
 import { collect, tinyGamePolicy, tinyPolicy } from "./tiny-policies.test-helper.js";
 
 let policy: LocalPolicy;
@@ -67,7 +67,7 @@ describe("sharpenTask, with labels", () => {
       "sampling",
       "evaluating",
       "adaptive",
-      "amortizing",
+      "amortizing, sft",
       "total",
     ]);
   });
@@ -153,9 +153,9 @@ describe("sharpenTask, with labels", () => {
       expect(samples).toBe(2);
     }
     expect(epochs[2]!.trainLoss!).toBeLessThan(epochs[1]!.trainLoss!);
-    expect(result.adapterDir).toBe(join(run.dir, "adapters/sft"));
-    expect(existsSync(join(result.adapterDir!, "checkpoint.safetensors"))).toBe(false);
-    const adapter = await loadAdapter(result.adapterDir!);
+    expect(result.adapterDirs.sft).toBe(join(run.dir, "adapters/sft"));
+    expect(existsSync(join(result.adapterDirs.sft!, "checkpoint.safetensors"))).toBe(false);
+    const adapter = await loadAdapter(result.adapterDirs.sft!);
     expect(adapter).toMatchObject({ rank: 2, alpha: 4 });
     expect(new Set(adapter.targetModules)).toEqual(new Set(["q_proj", "up_proj"]));
     const { validation } = splitPrompts(task, job);
@@ -212,11 +212,11 @@ describe("sharpenTask", { timeout: 120_000 }, () => {
     const task = game24({ orders: 2 });
     const dir = newFolder();
     const base = tinyJob(game, task);
-    const amortize = { ...base.amortize!, trainN: 2, curveSamples: 1 };
+    const sft = { trainN: 2, trainPrompts: 5, fit: tinyFit };
+    const amortize = { ...base.amortize!, methods: { sft }, curveSamples: 1 };
     const { metrics } = await runJob(dir, {
       ...base,
       prompts: 3,
-      trainPrompts: 5,
       n: 3,
       ns: undefined,
       amortize,
@@ -232,11 +232,11 @@ describe("sharpenTask", { timeout: 120_000 }, () => {
   });
 
   it("measures without learning where that is asked for, or where there is nothing to learn from", async () => {
-    const { metrics, adapterDir } = await runJob(
+    const { metrics, adapterDirs } = await runJob(
       newFolder(),
       tinyJob(policy, await tinyTask(true), { amortize: undefined }),
     );
-    expect([metrics.adapters, adapterDir]).toEqual([{}, undefined]);
+    expect([metrics.adapters, adapterDirs]).toEqual([{}, {}]);
   });
 
   it("asks each reward once for each prompt, also when a run is continued", async () => {
@@ -268,9 +268,17 @@ describe("sharpenTask", { timeout: 120_000 }, () => {
       ["no reward", () => ({ rewards: [] })],
       ["δ", () => ({ adaptiveDelta: 1.5 })],
       ["prompts", () => ({ prompts: 0 })],
-      ["N for training", ({ amortize }) => ({ amortize: { ...amortize!, trainN: 0 } })],
+      [
+        "N for training",
+        ({ amortize }) => ({ amortize: { ...amortize!, methods: { sft: { trainN: 0, fit: tinyFit } } } }),
+      ],
       ["samples", ({ amortize }) => ({ amortize: { ...amortize!, curveSamples: -1 } })],
-      ["training", ({ amortize }) => ({ amortize: { ...amortize!, sft: { seed: 1, learningRate: -1 } } })],
+      [
+        "training",
+        ({ amortize }) => ({
+          amortize: { ...amortize!, methods: { sft: { trainN: 5, fit: { seed: 1, learningRate: -1 } } } },
+        }),
+      ],
     ];
   it.each(wrong)("refuses a wrong %s before anything is drawn", async (_, change) => {
     const dir = newFolder();

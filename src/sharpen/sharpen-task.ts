@@ -14,9 +14,11 @@ import { amortize } from "./amortize.js";
 import { checkN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import { throwIfStopped } from "./interrupt.js";
+import { checkMethod } from "./methods/index.js";
+import { METHODS, type Method, type MethodSettings } from "./methods/method.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
-import { checkSft, type SftOptions } from "./sft.js";
-import { recordTraining, type TrainingRecord } from "./training-record.js";
+import { readMetrics } from "./run-metrics.js";
+import { recordTraining, trainedMethods, type TrainingRecord } from "./training-record.js";
 
 export interface SharpenOptions extends DrawSettings {
   /** Trainable, if anything is to be amortized. */
@@ -27,32 +29,39 @@ export interface SharpenOptions extends DrawSettings {
   readonly rewards: readonly SelfReward[];
   /** The N to measure at. Default: 1, 2, 5, 10, 25, 50 up to `n`. */
   readonly ns?: readonly number[] | undefined;
-  /** Test and training prompts at most. Default: all. */
+  /** Test prompts at most. Default: all. */
   readonly prompts?: number | undefined;
-  readonly trainPrompts?: number | undefined;
   /** Also measure adaptive best-of-N (paper eq. 10) with this δ, capped at `n`. */
   readonly adaptiveDelta?: number | undefined;
-  /** Amortize the choice of this reward; absent: inference time only. */
+  /** Train what this reward prefers into adapters; absent: inference time only. */
   readonly amortize?:
     | {
         readonly reward: SelfReward;
-        readonly trainN: number;
-        readonly sft: Omit<SftOptions, "signal">;
+        /** Trained one after the other, in the order of `METHODS`. */
+        readonly methods: Readonly<Partial<Record<Method, MethodTraining>>>;
         readonly curveSamples: number;
         /** The command line that asked for it, for the record. */
         readonly command: string;
       }
     | undefined;
+  /** A remark for people. */
+  readonly note?: ((text: string) => void) | undefined;
+}
+
+/** How one method is to be trained. */
+export interface MethodTraining extends MethodSettings {
+  /** Training prompts at most, the first ones. Default: all. */
+  readonly trainPrompts?: number | undefined;
 }
 
 export interface SharpenResult {
   readonly metrics: Metrics;
-  /** Where the adapter is, in PEFT's layout; absent when nothing was amortized. */
-  readonly adapterDir?: string;
+  /** Where each adapter that was trained now is, in PEFT's layout. */
+  readonly adapterDirs: Readonly<Partial<Record<Method, string>>>;
 }
 
 /**
- * The main job: draw N responses per prompt, choose by self-reward, amortize the choice into an adapter, measure the lift
+ * The main job: draw N responses per prompt, choose by self-reward, train what it prefers into adapters, measure the lift
  * on held-out prompts, and write all of it into the run folder (metrics.json last). Killed and called again on the same
  * folder, it continues where it was.
  * @throws UsageError, before anything is drawn, when there is nothing to measure, a setting is out of range, or a reward
@@ -62,9 +71,14 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   const { policy, task, run } = options;
   const clock = stageClock();
   checkOptions(options);
-  if (options.amortize && splitPrompts(task, options).train.length > 0)
-    await recordTraining(run, trainingRecord(options, options.amortize));
-  const { split, greedy, drawn } = await drawTask(options, clock, options.amortize !== undefined);
+  const methods = METHODS.filter((method) => options.amortize?.methods[method]);
+  if (splitPrompts(task, options).train.length > 0) {
+    for (const method of methods)
+      await recordTraining(run, method, trainingRecord(options.amortize!, method));
+  }
+  const before = readMetrics(run);
+  const learned = methods.map((method) => options.amortize!.methods[method]!.trainPrompts ?? Infinity);
+  const { split, greedy, drawn } = await drawTask(options, clock, Math.max(0, ...learned));
   const pools = poolsOf(task, split.test, drawn, policy);
   const measured = await clock("evaluating", async () => {
     options.onProgress?.({ stage: "evaluating", done: 0, total: 1 });
@@ -83,30 +97,52 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
     options.adaptiveDelta === undefined
       ? undefined
       : await clock("adaptive", async () => measureRule(options, options.adaptiveDelta!, pools, greedy));
-  const adapters: Record<string, AdapterMetrics> = {};
-  let adapterDir: string | undefined;
-  if (options.amortize && isTrainable(policy) && split.train.length > 0) {
-    const { n, temperature, maxTokens, seed, signal, onProgress } = options;
-    const { reward, trainN, sft, curveSamples } = options.amortize;
-    const draw = { n, temperature, maxTokens, seed, signal, onProgress };
-    const result = await clock("amortizing", () =>
-      amortize({ ...draw, policy, task, run, split, reward, trainN, sft, curveSamples, pools, greedy }),
+  const trained = trainedMethods(run).filter((method) => !methods.includes(method));
+  const earlier = trained.flatMap((method) =>
+    before?.adapters[method] ? [[method, before.adapters[method]]] : [],
+  );
+  const adapters: Record<string, AdapterMetrics> = Object.fromEntries(earlier) as Record<
+    string,
+    AdapterMetrics
+  >;
+  const adapterDirs: Partial<Record<Method, string>> = {};
+  const trainable = isTrainable(policy) && split.train.length > 0 ? policy : undefined;
+  for (const method of trainable ? methods : []) {
+    const { reward, curveSamples } = options.amortize!;
+    const settings = options.amortize!.methods[method]!;
+    const { n, temperature, maxTokens, seed, signal, onProgress, note } = options;
+    const draw = { n, temperature, maxTokens, seed, signal, onProgress, note };
+    const own = { ...split, train: split.train.slice(0, settings.trainPrompts) };
+    const result = await clock(`amortizing, ${method}`, () =>
+      amortize({
+        ...draw,
+        method,
+        policy: trainable!,
+        task,
+        run,
+        split: own,
+        reward,
+        settings,
+        curveSamples,
+        pools,
+        greedy,
+      }),
     );
-    adapters["sft"] = result.metrics;
-    ({ adapterDir } = result);
+    adapters[method] = result.metrics;
+    adapterDirs[method] = result.adapterDir;
   }
   const parts = {
     ...measured,
     model: policy.name,
     temperature: options.temperature,
-    ...(adaptive && { adaptive }),
-    adapters,
+    ...((adaptive ?? before?.adaptive) && { adaptive: (adaptive ?? before?.adaptive)! }),
+    adapters: Object.fromEntries(METHODS.flatMap((m) => (adapters[m] ? [[m, adapters[m]]] : []))),
     findings: [],
     seconds: clock.seconds(),
   };
   const metrics: Metrics = { ...parts, findings: findings(parts) };
   await run.writeJson("metrics.json", metrics);
-  return { metrics, ...(adapterDir === undefined ? {} : { adapterDir }) };
+  return { metrics, adapterDirs };
 }
 
 /** What is drawn from the base: the ground of every measurement. */
@@ -119,17 +155,18 @@ export interface DrawnTask {
 
 /**
  * Draws the greedy response and N others to each test prompt into the run folder, and nothing more.
+ * @param trainPrompts how many training prompts to write down besides, with those for validation; 0 for neither.
  * @throws UsageError when the task has no prompts to measure on.
  */
 export async function drawTask(
-  options: Pick<SharpenOptions, "policy" | "task" | "run" | keyof DrawSettings | "prompts" | "trainPrompts">,
+  options: Pick<SharpenOptions, "policy" | "task" | "run" | keyof DrawSettings | "prompts">,
   clock: StageClock = stageClock(),
-  withTraining = false,
+  trainPrompts = 0,
 ): Promise<DrawnTask> {
   const { policy, task, run } = options;
   const split = splitPrompts(task, options);
   if (split.test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
-  await recordPrompts(run, split, withTraining);
+  await recordPrompts(run, split, trainPrompts);
   const greedy = await clock("greedy", async () =>
     drawGreedy(await run.greedyLog(), policy, split.test, options, "greedy"),
   );
@@ -149,8 +186,10 @@ function checkOptions({ rewards, policy, n, ns, adaptiveDelta, amortize: setting
   if (!isTrainable(policy))
     throw new UsageError(`${policy.name} cannot be trained here: training needs the model's weights.`);
   checkRewards([settings.reward], policy);
-  checkN(settings.trainN);
-  checkSft(settings.sft);
+  for (const method of METHODS) {
+    const training = settings.methods[method];
+    if (training) checkMethod(method, training, settings.reward);
+  }
   const { curveSamples } = settings;
   if (!Number.isInteger(curveSamples) || curveSamples < 0)
     throw new UsageError(`curveSamples must be a whole number of at least 0, not ${curveSamples}.`);
@@ -190,17 +229,28 @@ export function poolsOf(
 }
 
 function trainingRecord(
-  { trainPrompts }: SharpenOptions,
-  { reward, trainN, curveSamples, command, sft }: NonNullable<SharpenOptions["amortize"]>,
+  { reward, methods, curveSamples, command }: NonNullable<SharpenOptions["amortize"]>,
+  method: Method,
 ): TrainingRecord {
-  return { reward: reward.name, trainN, trainPrompts: trainPrompts ?? null, curveSamples, sft, command };
+  const { trainN, trainPrompts, beta, optimism, rounds, fit } = methods[method]!;
+  return {
+    reward: reward.name,
+    trainN,
+    trainPrompts: trainPrompts ?? null,
+    curveSamples,
+    ...(method !== "sft" && { beta: beta ?? null }),
+    ...(method === "xpo" && { optimism: optimism ?? null, ...(rounds !== undefined && { rounds }) }),
+    fit,
+    command,
+  };
 }
 
-async function recordPrompts(run: Run, split: PromptSplit, withTraining: boolean): Promise<void> {
+async function recordPrompts(run: Run, split: PromptSplit, trainPrompts: number): Promise<void> {
   const log = await run.promptLog();
-  const names = withTraining ? (["test", "train", "validation"] as const) : (["test"] as const);
+  const names = trainPrompts > 0 ? (["test", "train", "validation"] as const) : (["test"] as const);
   for (const name of names) {
-    for (const { id, text } of split[name]) if (!log.has(id)) log.append({ id, text, split: name });
+    const prompts = name === "train" ? split.train.slice(0, trainPrompts) : split[name];
+    for (const { id, text } of prompts) if (!log.has(id)) log.append({ id, text, split: name });
   }
 }
 

@@ -7,6 +7,7 @@ import { runVersions, type Manifest } from "../run/manifest.js";
 import { openRun } from "../run/run.js";
 import { jsonlTask } from "../task/jsonl.js";
 import type { Task } from "../task/task.js";
+import type { FitOptions } from "./fit-adapter.js";
 import { sharpenTask, type SharpenOptions, type SharpenResult } from "./sharpen-task.js";
 import { promptsOf } from "./tiny-policies.test-helper.js";
 
@@ -21,6 +22,17 @@ export async function tinyTask(labelled: boolean): Promise<Task> {
 }
 
 type JobOptions = Omit<SharpenOptions, "run">;
+
+/** How every method fits in these jobs. */
+export const tinyFit: FitOptions = {
+  epochs: 2,
+  batchSize: 3,
+  learningRate: 0.01,
+  clipNorm: 1,
+  rank: 2,
+  targetModules: ["q_proj", "up_proj"],
+  seed: 3,
+};
 
 /** Everything on, everything small: 4 test, 8 training and 2 validation prompts of the tiny task. */
 export function tinyJob(
@@ -40,16 +52,7 @@ export function tinyJob(
     adaptiveDelta: 0.5,
     amortize: {
       reward: rewardNamed("log-likelihood"),
-      trainN: 5,
-      sft: {
-        epochs: 2,
-        batchSize: 3,
-        learningRate: 0.01,
-        clipNorm: 1,
-        rank: 2,
-        targetModules: ["q_proj", "up_proj"],
-        seed: 3,
-      },
+      methods: { sft: { trainN: 5, fit: tinyFit } },
       curveSamples: 2,
       command: "whetstone sharpen numbers.jsonl",
     },

@@ -4,31 +4,39 @@ import { z } from "zod";
 import { DataError, RunError } from "../core/errors.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
-import type { SftOptions } from "./sft.js";
+import type { FitOptions } from "./fit-adapter.js";
+import { METHODS, type Method } from "./methods/method.js";
 
-/** How an adapter of a run was trained: adapters/sft/training.json. Everything that changes the result is in it. */
+/** How an adapter of a run was trained: adapters/<method>/training.json. Everything that changes the result is in it. */
 export interface TrainingRecord {
-  /** The self-reward that chose the examples. */
+  /** The self-reward that chose the examples, or that the pairs are rewarded by. */
   readonly reward: string;
-  /** Responses drawn per training prompt. */
+  /** Responses per training prompt. */
   readonly trainN: number;
   /** Training prompts at most; null for all. */
   readonly trainPrompts: number | null;
   /** Samples per test prompt for each point of the training curve. */
   readonly curveSamples: number;
-  readonly sft: Omit<SftOptions, "signal">;
+  /** β, XPO's α and its rounds, where the method has them; null: computed by the paper's formulas. */
+  readonly beta?: number | null;
+  readonly optimism?: number | null;
+  readonly rounds?: number;
+  readonly fit: Omit<FitOptions, "signal">;
   /** The command line that asked for it, for people; free to differ. */
   readonly command: string;
 }
 
-const FILE = join("adapters", "sft", "training.json");
+const fileOf = (method: Method): string => join("adapters", method, "training.json");
 
 const schema: z.ZodType<TrainingRecord> = z.object({
   reward: z.string(),
   trainN: z.int().min(1),
   trainPrompts: z.int().min(1).nullable(),
   curveSamples: z.int().min(0),
-  sft: z.object({
+  beta: z.number().nullable().exactOptional(),
+  optimism: z.number().nullable().exactOptional(),
+  rounds: z.int().min(1).exactOptional(),
+  fit: z.object({
     epochs: z.int().exactOptional(),
     batchSize: z.int().exactOptional(),
     learningRate: z.number().exactOptional(),
@@ -48,40 +56,47 @@ const schema: z.ZodType<TrainingRecord> = z.object({
  * The training that a run's adapter was begun with; undefined where there is none.
  * @throws DataError if the file is malformed.
  */
-export function readTraining(run: RunReader): TrainingRecord | undefined {
-  const value = run.json(FILE);
+export function readTraining(run: RunReader, method: Method): TrainingRecord | undefined {
+  const file = fileOf(method);
+  const value = run.json(file);
   if (value === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const field = parsed.error.issues[0]?.path.join(".") ?? "";
   throw new DataError(
-    `${join(run.dir, FILE)} is not a record of a training (field "${field}"); delete the folder adapters/sft and train again.`,
+    `${join(run.dir, file)} is not a record of a training (field "${field}"); delete the folder adapters/${method} and train again.`,
   );
+}
+
+/** The methods whose training a run records. */
+export function trainedMethods(run: RunReader): Method[] {
+  return METHODS.filter((method) => run.json(fileOf(method)) !== undefined);
 }
 
 /**
  * Writes down how the adapter is trained, or checks that it is continued as it was begun.
  * @throws RunError naming the first setting that differs.
  */
-export async function recordTraining(run: Run, asked: TrainingRecord): Promise<void> {
-  const recorded = readTraining(run);
+export async function recordTraining(run: Run, method: Method, asked: TrainingRecord): Promise<void> {
+  const recorded = readTraining(run, method);
   if (recorded === undefined) {
-    run.adapterDir("sft");
-    await run.writeJson(FILE, asked);
+    run.adapterDir(method);
+    await run.writeJson(fileOf(method), asked);
     return;
   }
   const [before, now] = [settingsOf(recorded), settingsOf(asked)];
   for (const name of new Set([...Object.keys(before), ...Object.keys(now)])) {
     const [a, b] = [before, now].map((settings) => JSON.stringify(settings[name]) ?? "nothing");
     if (a === b) continue;
-    const adapter = join(run.dir, "adapters", "sft");
+    const adapter = join(run.dir, "adapters", method);
+    const chosen = method === "sft" && existsSync(join(run.dir, "chosen.jsonl")) ? " and chosen.jsonl" : "";
     throw new RunError(
       `${adapter} was trained with ${name} = ${a}, but now it is ${b}; go on as it was begun, or delete that folder` +
-        `${existsSync(join(run.dir, "chosen.jsonl")) ? " and chosen.jsonl" : ""} to train anew.`,
+        `${chosen} to train anew.`,
     );
   }
 }
 
-function settingsOf({ command: _, sft, ...rest }: TrainingRecord): Record<string, unknown> {
-  return { ...rest, ...sft };
+function settingsOf({ command: _, fit, ...rest }: TrainingRecord): Record<string, unknown> {
+  return { ...rest, ...fit };
 }

@@ -10,6 +10,7 @@ import {
   reduceSum,
   type AdamWOptions,
   type AdamWState,
+  type BufferFeed,
   type Engine,
   type ResidentBuffer,
   type Session,
@@ -149,6 +150,15 @@ export class Trainer {
     return this.state.step;
   }
 
+  /** The trained tensors as they are now, resident, and what goes with them: feeds of any graph of this engine that takes them. */
+  get parameterFeeds(): Readonly<Record<string, Tensor | BufferFeed>> {
+    const trained = this.trained.map(({ name, shape }, i) => [
+      name,
+      { buffer: this.buffers[i]!, dims: shape },
+    ]);
+    return { ...this.fixedFeeds, ...(Object.fromEntries(trained) as Record<string, BufferFeed>) };
+  }
+
   private async upload(): Promise<void> {
     await Promise.all(this.buffers.map((buffer, i) => buffer.write(this.trained[i]!.data)));
   }
@@ -156,7 +166,7 @@ export class Trainer {
   private feeds(
     pairs: readonly TokenPair[],
     weights: readonly PairWeight[],
-  ): Record<string, Tensor | { buffer: ResidentBuffer; dims: readonly number[] }> {
+  ): Record<string, Tensor | BufferFeed> {
     const { feeds } = packSequences(pairs);
     const tokenWeights = Float32Array.from(
       pairs.flatMap(({ response }, i) => {
@@ -164,13 +174,9 @@ export class Trainer {
         return typeof weight === "number" ? response.map(() => weight) : [...weight];
       }),
     );
-    const parameters = this.trained.map(
-      ({ name, shape }, i) => [name, { buffer: this.buffers[i]!, dims: shape }] as const,
-    );
     return {
       ...feeds,
-      ...this.fixedFeeds,
-      ...Object.fromEntries(parameters),
+      ...this.parameterFeeds,
       weights: { type: "float32", dims: [tokenWeights.length], data: tokenWeights },
     };
   }

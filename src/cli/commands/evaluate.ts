@@ -1,4 +1,5 @@
-import { readMetrics, evaluateRun } from "../../sharpen/evaluate-run.js";
+import { evaluateRun } from "../../sharpen/evaluate-run.js";
+import { readMetrics } from "../../sharpen/run-metrics.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_REWARDS } from "../defaults.js";

@@ -1,5 +1,5 @@
 import { RunError } from "../../core/errors.js";
-import { readMetrics } from "../../sharpen/evaluate-run.js";
+import { readMetrics } from "../../sharpen/run-metrics.js";
 import { defineCommand } from "../command.js";
 import { namedRun, withExistingRun } from "../existing-run.js";
 import { report } from "../outcome.js";

@@ -5,11 +5,11 @@ import { sharpenTask } from "../../sharpen/sharpen-task.js";
 import { resumeLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
-import { DEFAULT_REWARDS } from "../defaults.js";
+import { DEFAULT_METHODS, DEFAULT_REWARDS } from "../defaults.js";
 import { resolveDrawing, splitNote, withRun } from "../drawing.js";
-import { DRAWING, TRAINING, type Values } from "../options.js";
+import { DRAWING, PAIRS, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
-import { trainingOptions, trainingSettings } from "../settings.js";
+import { commonOptions, trainingOptions, trainingSettings } from "../settings.js";
 
 const NAMES = [
   ...DRAWING,
@@ -17,7 +17,9 @@ const NAMES = [
   "adaptive",
   "amortize",
   "noAmortize",
+  "methods",
   ...TRAINING,
+  ...PAIRS,
   "run",
   "resume",
 ] as const;
@@ -27,13 +29,15 @@ export const sharpenCommand = defineCommand({
   usage: "sharpen [task]",
   summary: "draw, choose by self-reward, train the choice into an adapter, measure and report",
   details:
-    "Draws N responses per prompt, measures best-of-N under every self-reward, trains the choice of one of them into a " +
-    "LoRA adapter, measures that too, and writes it all into a run folder. A run that was stopped or killed at any moment " +
-    "continues with --resume and ends with the same files.",
+    "Draws N responses per prompt, measures best-of-N under every self-reward, trains what one of them prefers into a " +
+    "LoRA adapter by each of the methods, measures those too, and writes it all into a run folder. Options of training hold for " +
+    "every method; where they are to differ, use `train sft`, `train dpo` and `train xpo`. A run that was stopped or killed at " +
+    "any moment continues with --resume and ends with the same files.",
   options: NAMES,
   examples: [
     ["sharpen game24", "the embedded model on its task, with a report"],
     ["sharpen --task prompts.jsonl --model ./my-model --grader numeric", "your prompts and model"],
+    ["sharpen game24 --methods sft,dpo,xpo", "three ways to train, side by side"],
     ["sharpen game24 --no-amortize --n 10 --prompts 50", "choosing only, small"],
     ["sharpen game24 --resume", "continue the last run of game24"],
   ],
@@ -49,13 +53,19 @@ async function sharpen(
   const { task } = drawing.opened;
   const rewards = (values.reward ?? DEFAULT_REWARDS).map(rewardNamed);
   const amortized = values.amortize ?? "log-likelihood";
-  const training = trainingSettings(values, drawing);
+  const methods = amortized === false ? [] : (values.methods ?? drawing.preset?.methods ?? DEFAULT_METHODS);
+  const training = methods.map((method) => [method, trainingSettings(method, values, drawing)] as const);
+  const options = training.map(([method, its]) => [method, trainingOptions(its)] as const);
   const settings: { [name: string]: Json } = {
     ...drawing.settings,
     reward: rewards.map(({ name }) => name),
     adaptive: values.adaptive ?? null,
     amortize: amortized,
-    ...(amortized !== false && trainingOptions(training)),
+    ...(amortized !== false && {
+      methods: [...methods],
+      ...commonOptions(options.map(([, its]) => its)),
+      training: Object.fromEntries(options),
+    }),
   };
   const note = splitNote(task, splitPrompts(task, drawing));
   if (note !== undefined) context.note(note);
@@ -67,28 +77,28 @@ async function sharpen(
       withRun("sharpen", drawing, values, settings, context, async ({ run, policy }) => {
         dir = run.dir;
         const { signal } = context;
-        const { metrics, adapterDir } = await sharpenTask({
+        const { metrics, adapterDirs } = await sharpenTask({
           policy,
           task,
           run,
           rewards,
           ...drawing,
-          trainPrompts: values.trainPrompts,
           adaptiveDelta: values.adaptive,
           amortize:
             amortized === false
               ? undefined
               : {
-                  ...training,
                   reward: rewardNamed(amortized),
-
+                  methods: Object.fromEntries(training),
+                  curveSamples: training[0]![1].curveSamples,
                   command: run.manifest.command,
                 },
+          note: (text) => context.note(text),
           signal,
           onProgress: context.progress.update,
         });
         const paths = { runDir: run.dir, report: await report(run, task, metrics) };
-        tellMetrics(context, metrics, adapterDir === undefined ? paths : { ...paths, adapterDir });
+        tellMetrics(context, metrics, paths, adapterDirs);
       }),
   );
 }

@@ -14,6 +14,8 @@ export interface Objective {
   readonly name: string;
   /** How many sequences it is a function of. */
   readonly sequences: number;
+  /** ∂loss/∂log π where it depends on no log-probability, as SFT's: a training step then takes one pass, not two. */
+  readonly constantGradient?: Float64Array;
   /** @param logProbs `sequences` values; −∞ is not allowed. */
   evaluate(logProbs: ArrayLike<number>): LossValue;
 }

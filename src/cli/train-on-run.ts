@@ -1,0 +1,83 @@
+import { UsageError } from "../core/errors.js";
+import { rewardNamed } from "../reward/registry.js";
+import type { Method } from "../sharpen/methods/method.js";
+import { presetFor } from "../sharpen/presets.js";
+import { FEWEST_TO_SPLIT, splitPrompts } from "../sharpen/prompts.js";
+import { sharpenTask } from "../sharpen/sharpen-task.js";
+import { readTraining } from "../sharpen/training-record.js";
+import { shellLine } from "./command-line.js";
+import type { Context } from "./context.js";
+import { DEFAULT_REWARDS } from "./defaults.js";
+import { namedRun, recordedDrawing, withExistingRun } from "./existing-run.js";
+import { TRAINING, type PAIRS, type Values } from "./options.js";
+import { interruptible, report, tellMetrics } from "./outcome.js";
+import { trainingOptions, trainingSettings, writtenOut } from "./settings.js";
+import { policyOfRun, taskOfRun } from "./sources.js";
+
+/** Options of training on a run, those of pairs left out. */
+export const TRAIN = ["oneReward", ...TRAINING, "seed", "model", "task", "resume", "threads"] as const;
+
+/** What `train sft`, `train dpo` and `train xpo` have in common, in the words of `--help`. */
+export const TRAIN_DETAILS =
+  "Model, task and drawing are the run's own. Stopped or killed, the same command continues; --resume says so and changes " +
+  "nothing.";
+
+/** Trains an adapter by one method on a run that was sampled, measures it, and reports. */
+export async function trainOnRun(
+  method: Method,
+  dir: string | undefined,
+  values: Values<(typeof TRAIN)[number] | (typeof PAIRS)[number]>,
+  context: Context,
+): Promise<void> {
+  const reader = namedRun(dir);
+  const drawing = recordedDrawing(reader);
+  const task = await taskOfRun(reader, values.task);
+  if (splitPrompts(task, drawing).train.length === 0) {
+    throw new UsageError(
+      `${task.name} has no prompts to learn from: give at least ${FEWEST_TO_SPLIT} prompts, or lines with "split": "train".`,
+    );
+  }
+  const recorded = readTraining(reader, method);
+  const reward = rewardNamed(values.reward ?? recorded?.reward ?? drawing.amortize ?? "log-likelihood");
+  const training = trainingSettings(method, values, {
+    n: drawing.n,
+    seed: values.seed ?? recorded?.fit.seed ?? drawing.seed,
+    preset: presetFor(reader.manifest.model.name, task.name),
+    recorded,
+  });
+  const { signal } = context;
+  await interruptible(
+    context,
+    () => shellLine(context.args),
+    async () => {
+      const policy = await policyOfRun(reader, values.model, values.threads);
+      try {
+        await withExistingRun(reader, async (run) => {
+          const { metrics, adapterDirs } = await sharpenTask({
+            policy,
+            task,
+            run,
+            ...drawing,
+            rewards: (drawing.rewards ?? DEFAULT_REWARDS).map(rewardNamed),
+            amortize: {
+              methods: { [method]: training },
+              curveSamples: training.curveSamples,
+              reward,
+              command: writtenOut(["train", method, run.dir, "--reward", reward.name], {
+                ...trainingOptions(training),
+                seed: training.fit.seed,
+              }),
+            },
+            note: (text) => context.note(text),
+            signal,
+            onProgress: context.progress.update,
+          });
+          const paths = { runDir: run.dir, report: await report(run, task, metrics) };
+          tellMetrics(context, metrics, paths, adapterDirs);
+        });
+      } finally {
+        await policy.dispose();
+      }
+    },
+  );
+}

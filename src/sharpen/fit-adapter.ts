@@ -1,0 +1,282 @@
+import { UsageError } from "../core/errors.js";
+import { randomStream } from "../core/random.js";
+import type { EpochMetrics } from "../evaluate/metrics.js";
+import type { ScoreRequest } from "../policy/policy.js";
+import type { Training, TrainablePolicy } from "../policy/trainable.js";
+import {
+  constantSchedule,
+  cosineSchedule,
+  linearSchedule,
+  withWarmup,
+  type Schedule,
+} from "../graph/index.js";
+import { ALL_LINEARS } from "../transformer/lora.js";
+import type { LoraAdapter } from "../transformer/peft.js";
+import { throwIfStopped } from "./interrupt.js";
+import type { Objective } from "./objectives/index.js";
+
+/**
+ * How an adapter is fitted, whatever the objective. The defaults are the paper's for SFT-Sharpening (App. A.3): LoRA, learning
+ * rate 3e−4 falling linearly to 0, gradient norm clipped at 0.1, batches of 4, 30 epochs, rank 16.
+ */
+export interface FitOptions {
+  /** Passes over the examples; in XPO, in each round. Default 30 (paper). */
+  readonly epochs?: number;
+  /** Prompts a step, each with its chosen response, or with all its pairs. Default 4 (paper). */
+  readonly batchSize?: number;
+  /** Default 3e−4 (paper). */
+  readonly learningRate?: number;
+  /** Default `linear`, to 0 (paper). */
+  readonly schedule?: "linear" | "cosine" | "constant";
+  /** Steps of linear warm-up before the schedule. Default 0. */
+  readonly warmup?: number;
+  /** Joint gradient norm at most this. Default 0.1 (paper). */
+  readonly clipNorm?: number;
+  /** Decoupled. Default 0 (the paper uses 0 to 1, by model and task). */
+  readonly weightDecay?: number;
+  /** LoRA rank. Default 16 (paper: 16, Mistral 8). */
+  readonly rank?: number;
+  /** LoRA α. Default 2·rank (the paper does not state it). */
+  readonly alpha?: number;
+  /** Linears that get an adapter. Default: all seven of a layer. */
+  readonly targetModules?: readonly string[];
+  /** Fixes the adapter's initial values and the order of the examples. */
+  readonly seed: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One iterate: after an epoch (SFT, DPO), or after a round (XPO). */
+export type Iterate = Pick<EpochMetrics, "epoch" | "trainLoss" | "validationLoss" | "objective">;
+
+/** What training tells while it goes, and where it continues from. */
+export interface FitHooks {
+  /** After each iterate, the base included: measure, store; `kept` says whether it has the lowest validation loss so far. */
+  readonly onEpoch?: (epoch: Iterate, training: Training, kept: boolean) => Promise<void>;
+  readonly onStep?: (step: number, steps: number, loss: number) => void;
+  /** Called after each iterate's `onEpoch`, to save a checkpoint. */
+  readonly checkpoint?: (training: Training, epoch: Iterate) => Promise<void>;
+  /** Loads a checkpoint into a fresh training; returns the iterates that are done, undefined to start anew. */
+  readonly restore?: (training: Training) => Promise<readonly Iterate[] | undefined>;
+}
+
+/** The result of a training. */
+export interface FitResult {
+  /** The kept iterate: a copy, not touched any more. Undefined if it was kept in an earlier process (see `restore`). */
+  readonly adapter: LoraAdapter | undefined;
+  readonly epochs: readonly Iterate[];
+  readonly keptEpoch: number;
+}
+
+/** A batch: its sequences and what is minimized as a function of their log-probabilities. */
+export interface FitBatch {
+  readonly sequences: readonly ScoreRequest[];
+  readonly objective: Objective;
+  /** The weight of its loss in a mean over batches: its tokens, or its pairs. */
+  readonly size: number;
+}
+
+/** What an adapter is fitted to, and what judges its iterates. */
+export interface FitProblem<E> {
+  /** How many iterates there will be besides the base. */
+  readonly iterates: number;
+  /** Passes over its examples that make an iterate. */
+  readonly passes: number;
+  /** How many examples iterate t (1, 2, …) is fitted to: known before they are drawn, since the learning rate falls over all steps. */
+  count(t: number): number;
+  /** These examples, drawn with the adapter as it is where the method asks for that. */
+  examples(t: number, training: Training): Promise<readonly E[]>;
+  batch(examples: readonly E[]): FitBatch;
+  /** The lower its validation loss, the better the iterate: on other prompts, and without labels. */
+  judge(training: Training): Promise<Pick<Iterate, "validationLoss" | "objective">>;
+}
+
+/** The paper's settings (App. A.3), which hold wherever none are given; warm-up and weight decay are 0. */
+export const PAPER_SFT = {
+  epochs: 30,
+  batchSize: 4,
+  learningRate: 3e-4,
+  schedule: "linear",
+  warmup: 0,
+  clipNorm: 0.1,
+  weightDecay: 0,
+  rank: 16,
+} as const satisfies Partial<FitOptions>;
+
+const SCHEDULES: Readonly<Record<NonNullable<FitOptions["schedule"]>, Schedule>> = {
+  linear: linearSchedule,
+  cosine: cosineSchedule,
+  constant: constantSchedule,
+};
+
+/** Settings of which none is left open but the target modules. */
+export type FitSettings = Required<Omit<FitOptions, "targetModules" | "signal">> &
+  Pick<FitOptions, "targetModules" | "signal">;
+
+/**
+ * Fits a LoRA adapter to a problem with AdamW and keeps the iterate with the lowest validation loss. A step needs the
+ * objective's derivative by each sequence's log-probability: where that is not constant, a scoring pass finds it first.
+ * @throws UsageError for settings out of range; ModelError when training diverges; InterruptedError once `signal` has fired.
+ */
+export async function fitAdapter<E>(
+  policy: TrainablePolicy,
+  problem: FitProblem<E>,
+  options: FitOptions,
+  hooks: FitHooks = {},
+): Promise<FitResult> {
+  const settings = checkFit(options);
+  const { rank, alpha, targetModules, clipNorm, weightDecay, seed } = settings;
+  const training = await policy.train({
+    lora: { rank, alpha, ...(targetModules && { targetModules }) },
+    clipNorm,
+    weightDecay,
+    seed,
+  });
+  try {
+    const epochs: Iterate[] = [...((await hooks.restore?.(training)) ?? [])];
+    let kept: LoraAdapter | undefined;
+    const finish = async (epoch: Iterate): Promise<void> => {
+      const best = epochs.every(({ validationLoss }) => epoch.validationLoss < validationLoss);
+      epochs.push(epoch);
+      if (best) kept = copyOf(training.adapter);
+      await hooks.onEpoch?.(epoch, training, best);
+      await hooks.checkpoint?.(training, epoch);
+    };
+    if (epochs.length === 0) await finish({ epoch: 0, ...(await problem.judge(training)) });
+    for (let epoch = epochs.length; epoch <= problem.iterates; epoch++) {
+      const trainLoss = await nextIterate(training, problem, epoch, settings, hooks);
+      await finish({ epoch, trainLoss, ...(await problem.judge(training)) });
+    }
+    return { adapter: kept, epochs, keptEpoch: keptEpoch(epochs) };
+  } finally {
+    await training.dispose();
+  }
+}
+
+/** The iterate with the lowest validation loss; the first of equals. */
+export function keptEpoch(epochs: readonly Pick<Iterate, "epoch" | "validationLoss">[]): number {
+  return epochs.reduce((best, epoch) => (epoch.validationLoss < best.validationLoss ? epoch : best)).epoch;
+}
+
+/**
+ * The settings with their defaults filled in: to be called before hours of drawing, not after.
+ * @throws UsageError naming the first that is out of range.
+ */
+export function checkFit(options: FitOptions): FitSettings {
+  const { rank = PAPER_SFT.rank } = options;
+  const settings: FitSettings = { ...PAPER_SFT, alpha: 2 * rank, ...options, rank };
+  for (const name of ["epochs", "batchSize", "rank"] as const) {
+    if (!Number.isInteger(settings[name]) || settings[name] < 1) {
+      throw new UsageError(`${name} must be a whole number of at least 1, not ${settings[name]}.`);
+    }
+  }
+  for (const name of ["learningRate", "clipNorm", "alpha"] as const) {
+    // A clip of Infinity is no clip.
+    const finite = name === "clipNorm" || settings[name] < Infinity;
+    if (!(settings[name] > 0 && finite))
+      throw new UsageError(`${name} must be above 0, not ${settings[name]}.`);
+  }
+  if (!(settings.weightDecay >= 0 && settings.weightDecay < Infinity))
+    throw new UsageError(`weightDecay must be at least 0, not ${settings.weightDecay}.`);
+  if (!Number.isInteger(settings.warmup) || settings.warmup < 0)
+    throw new UsageError(`warmup must be a whole number of at least 0, not ${settings.warmup}.`);
+  checkNames(settings);
+  return settings;
+}
+
+function checkNames({ schedule, targetModules = ALL_LINEARS }: FitSettings): void {
+  if (!Object.hasOwn(SCHEDULES, schedule))
+    throw new UsageError(`There is no schedule "${schedule}"; use ${Object.keys(SCHEDULES).join(", ")}.`);
+  const known: readonly string[] = ALL_LINEARS;
+  const unknown = targetModules.find((name) => !known.includes(name));
+  if (unknown !== undefined || targetModules.length === 0)
+    throw new UsageError(
+      `The adapter needs target modules among ${known.join(", ")}, not "${unknown ?? ""}".`,
+    );
+}
+
+/** @returns the mean loss over the steps that made the iterate. */
+async function nextIterate<E>(
+  training: Training,
+  problem: FitProblem<E>,
+  t: number,
+  settings: FitSettings,
+  { onStep }: FitHooks,
+): Promise<number> {
+  const { batchSize } = settings;
+  const stepsOf = (iterate: number): number =>
+    iterate < 1 ? 0 : problem.passes * Math.ceil(problem.count(iterate) / batchSize);
+  const before = Array.from({ length: t }, (_, i) => stepsOf(i)).reduce((a, b) => a + b, 0);
+  const steps = Array.from({ length: problem.iterates + 1 }, (_, i) => stepsOf(i)).reduce((a, b) => a + b, 0);
+  const schedule = withWarmup(SCHEDULES[settings.schedule], settings.warmup);
+  const examples = await problem.examples(t, training);
+  let [step, total, size] = [before, 0, 0];
+  for (let pass = 1; pass <= problem.passes; pass++) {
+    const number = (t - 1) * problem.passes + pass;
+    const order = randomStream(settings.seed, `examples of epoch ${number}`).shuffle(examples);
+    for (let at = 0; at < order.length; at += batchSize) {
+      throwIfStopped(settings.signal, "Training");
+      const batch = problem.batch(order.slice(at, at + batchSize));
+      const loss = await takeStep(training, batch, settings.learningRate * schedule(step++, steps));
+      total += loss * batch.size;
+      size += batch.size;
+      onStep?.(step, steps, loss);
+    }
+  }
+  return total / size;
+}
+
+/** @returns the loss before the step. */
+async function takeStep(
+  training: Training,
+  { sequences, objective }: FitBatch,
+  learningRate: number,
+): Promise<number> {
+  const { constantGradient } = objective;
+  const weights = (gradient: Float64Array): number[] => Array.from(gradient, (value) => -value);
+  if (constantGradient) return (await training.step(sequences, weights(constantGradient), learningRate)).loss;
+  const { loss, gradient } = objective.evaluate(await sequenceLogProbs(training, sequences));
+  await training.step(sequences, weights(gradient), learningRate);
+  return loss;
+}
+
+/** log π(y | x) of whole sequences under the parameters as they are, in nats. */
+async function sequenceLogProbs(
+  training: Pick<Training, "logProb">,
+  sequences: readonly ScoreRequest[],
+): Promise<number[]> {
+  return (await training.logProb(sequences)).map((row) => {
+    let sum = 0;
+    for (let t = 0; t < row.length; t++) sum += row[t]!;
+    return sum;
+  });
+}
+
+/** The mean of the loss over batches, weighted by their sizes, without a step. */
+export async function meanLoss(
+  training: Pick<Training, "logProb">,
+  batches: Iterable<FitBatch>,
+): Promise<number> {
+  let [total, size] = [0, 0];
+  for (const batch of batches) {
+    const { loss } = batch.objective.evaluate(await sequenceLogProbs(training, batch.sequences));
+    total += loss * batch.size;
+    size += batch.size;
+  }
+  return total / size;
+}
+
+/** Items in batches of at most `size`, made into batches of a fit. */
+export function* inBatches<E>(
+  items: readonly E[],
+  size: number,
+  make: (part: readonly E[]) => FitBatch,
+): Generator<FitBatch> {
+  for (let at = 0; at < items.length; at += size) yield make(items.slice(at, at + size));
+}
+
+function copyOf(adapter: LoraAdapter): LoraAdapter {
+  const weights = [...adapter.weights].map(
+    ([name, pair]) => [name, { ...pair, a: pair.a.slice(), b: pair.b.slice() }] as const,
+  );
+  return { ...adapter, weights: new Map(weights) };
+}

@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import { UsageError } from "../../core/errors.js";
+import { sequenceLogProb, type Prompt, type Response } from "../../policy/policy.js";
+import { choose, type Pool, type SelfReward } from "../../reward/self-reward.js";
+import { responseKey, responseRecords, selectionKey, selectionRecords } from "../../run/records.js";
+import { throwIfStopped } from "../interrupt.js";
+import type { PairExample, Pairing, RewardedResponse } from "../pairs.js";
+import type { Method, MethodContext } from "./method.js";
+
+/** Scores this low do not rate a response but rule it out (`LOWEST_SCORE`, and what such rewards put beside it). */
+const RULED_OUT = -1e8;
+
+/**
+ * Whether reward gaps of this self-reward can be regressed on.
+ * @throws UsageError for one whose scores are themselves random: they have no expectation to fit.
+ */
+export function checkRegressable(reward: SelfReward, method: Method): void {
+  if (reward.randomized) {
+    throw new UsageError(
+      `${method.toUpperCase()} fits differences of rewards, and the scores of ${reward.name} are a random choice; ` +
+        `use another reward, or train sft.`,
+    );
+  }
+}
+
+/** Whether a response's score depends on the rest of its pool. */
+export const isRelative = (reward: SelfReward): boolean => reward.chosenProbabilities !== undefined;
+
+/**
+ * The base's first `n` responses to each prompt, from training-responses.jsonl or drawn into it: every method that learns
+ * from pairs shares them, and so its reference log-probabilities are those of sampling.
+ */
+export async function baseResponses(
+  context: MethodContext,
+  prompts: readonly Prompt[],
+  n: number,
+  stage: string,
+): Promise<Map<string, Response[]>> {
+  const { policy, run, temperature, maxTokens, seed, signal, onProgress } = context;
+  const log = await run.log("training-responses.jsonl", responseRecords);
+  const requests = prompts
+    .flatMap((prompt) => Array.from({ length: n }, (_, index) => ({ prompt, index })))
+    .filter(({ prompt, index }) => !log.has(responseKey(prompt.id, index)));
+  const total = prompts.length * n;
+  let done = total - requests.length;
+  onProgress?.({ stage, done, total });
+  if (requests.length > 0) {
+    const options = { temperature, maxTokens, seed, ...(signal && { signal }) };
+    for await (const response of policy.sample(requests, options)) {
+      log.append(response);
+      onProgress?.({ stage, done: ++done, total });
+    }
+  }
+  const sorted = await log.sort(
+    (a, b) => (a.promptId < b.promptId ? -1 : a.promptId > b.promptId ? 1 : 0) || a.index - b.index,
+  );
+  const byPrompt = new Map<string, Response[]>(prompts.map(({ id }) => [id, []]));
+  for (const response of sorted) if (response.index < n) byPrompt.get(response.promptId)?.push(response);
+  return byPrompt;
+}
+
+/** The pool in which a response is scored. */
+export function poolOf(
+  { task, policy }: Pick<MethodContext, "task" | "policy">,
+  prompt: Prompt,
+  responses: readonly Response[],
+): Pool {
+  return { prompt, responses, policy, extract: (text) => task.extract(text) };
+}
+
+/** A response with its score; undefined where the reward only rules it out, which leaves no difference to regress on. */
+export function rewarded(response: Response, reward: number): RewardedResponse | undefined {
+  if (reward <= RULED_OUT) return undefined;
+  return { tokens: response.tokens, reference: sequenceLogProb(response), reward };
+}
+
+/**
+ * Each prompt's responses with their rewards within its pool; prompts without a pair that has them are left out. What
+ * a reward asks the model is kept in adapters/<method>/rewards.jsonl and asked once.
+ */
+export async function pairExamples(
+  context: MethodContext,
+  method: Method,
+  prompts: readonly Prompt[],
+  responses: ReadonlyMap<string, readonly Response[]>,
+  pairing: Pairing = "all",
+): Promise<PairExample[]> {
+  const { reward, run, signal, onProgress } = context;
+  const log = reward.needs.includes("policy")
+    ? await run.log(join("adapters", method, "rewards.jsonl"), selectionRecords)
+    : undefined;
+  const known = new Map((await log?.records())?.map(({ promptId, scores }) => [promptId, scores]));
+  const examples: PairExample[] = [];
+  for (const [done, prompt] of prompts.entries()) {
+    throwIfStopped(signal, "Scoring");
+    const own = responses.get(prompt.id)!;
+    let scores = known.get(prompt.id);
+    if (scores === undefined) {
+      scores = await reward.score(poolOf(context, prompt, own));
+      if (log && !log.has(selectionKey(prompt.id, reward.name)))
+        log.append({ promptId: prompt.id, reward: reward.name, chosen: choose(scores), scores });
+      if (log) onProgress?.({ stage: "asking for rewards", done: done + 1, total: prompts.length });
+    }
+    const rated = own.flatMap((response, i) => rewarded(response, scores[i]!) ?? []);
+    const paired = rated.length >= 2 && (pairing === "all" || rewarded(own[0]!, scores[0]!) !== undefined);
+    if (paired) examples.push({ prompt, responses: rated });
+  }
+  return examples;
+}

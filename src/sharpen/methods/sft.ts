@@ -1,0 +1,56 @@
+import type { Prompt, Response, ScoreRequest } from "../../policy/policy.js";
+import { responseRecords } from "../../run/records.js";
+import type { RecordKind } from "../../run/record-log.js";
+import { bestOfN } from "../best-of-n.js";
+import { checkFit } from "../fit-adapter.js";
+import { sftProblem } from "../sft.js";
+import type { MethodContext, MethodPlan } from "./method.js";
+
+const chosenRecords: RecordKind<Response> = { ...responseRecords, key: ({ promptId }) => promptId };
+
+/** SFT-Sharpening (paper §2.1): y^BoN of each training and validation prompt, in chosen.jsonl. */
+export async function planSft(context: MethodContext): Promise<MethodPlan> {
+  const { split, settings } = context;
+  const chosen = await chooseExamples(context);
+  const example = (prompt: Prompt): ScoreRequest => ({ prompt, tokens: chosen.get(prompt.id)!.tokens });
+  const { epochs } = checkFit(settings.fit);
+  const problem = sftProblem(split.train.map(example), split.validation.map(example), epochs);
+  return {
+    fitTo: (fit) => fit(problem),
+    iterates: problem.iterates,
+    facts: {
+      modelCalls: split.train.length * settings.trainN,
+      validationCalls: split.validation.length * settings.trainN,
+    },
+  };
+}
+
+/** Best-of-N on the training and validation prompts; losers are dropped as soon as they cannot win. */
+async function chooseExamples(context: MethodContext): Promise<Map<string, Response>> {
+  const { policy, task, run, split, reward, settings, temperature, maxTokens, seed, signal, onProgress } =
+    context;
+  const prompts = [...split.train, ...split.validation];
+  const log = await run.log("chosen.jsonl", chosenRecords);
+  const stage = "drawing training examples";
+  onProgress?.({ stage, done: log.size, total: prompts.length });
+  const draws = bestOfN(
+    policy,
+    prompts.filter(({ id }) => !log.has(id)),
+    {
+      reward,
+      n: settings.trainN,
+      temperature,
+      maxTokens,
+      seed,
+      signal,
+      extract: (text) => task.extract(text),
+    },
+  );
+  for await (const { chosen } of draws) {
+    log.append(chosen);
+    onProgress?.({ stage, done: log.size, total: prompts.length });
+  }
+  const places = new Map(prompts.map(({ id }, i) => [id, i]));
+  const sorted = await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)!);
+  return new Map(sorted.map((response) => [response.promptId, response]));
+}

@@ -1,0 +1,231 @@
+import { join } from "node:path";
+import { UsageError } from "../../core/errors.js";
+import { randomStream } from "../../core/random.js";
+import type { Prompt, Response } from "../../policy/policy.js";
+import type { Training } from "../../policy/trainable.js";
+import { responseKey, responseRecords } from "../../run/records.js";
+import { ALL_LINEARS } from "../../transformer/lora.js";
+import { checkFit, type FitProblem, type Iterate } from "../fit-adapter.js";
+import { throwIfStopped } from "../interrupt.js";
+import { pairBatch, type PairExample } from "../pairs.js";
+import {
+  baseResponses,
+  checkRegressable,
+  isRelative,
+  pairExamples,
+  poolOf,
+  rewarded,
+} from "./base-responses.js";
+import { VALIDATION_RESPONSES } from "./dpo.js";
+import type { MethodContext, MethodPlan } from "./method.js";
+import { xpoParameters, type XpoParameters } from "./parameters.js";
+
+/** Rounds when none are given. */
+export const DEFAULT_ROUNDS = 5;
+/** Prompts that J_β is estimated on at most, and responses to each. */
+const JUDGED_PROMPTS = 200;
+const JUDGED_RESPONSES = 8;
+/** Responses scored under the base at once. */
+const SCORE_BATCH = 512;
+
+/** @throws UsageError unless β is positive, α not negative and T a whole number of at least 1, each where it is given. */
+export function checkXpo({ beta, optimism, rounds }: MethodContext["settings"]): void {
+  if (beta !== undefined && !(beta > 0 && beta < Infinity))
+    throw new UsageError(`β must be positive, not ${beta}.`);
+  if (optimism !== undefined && !(optimism >= 0 && optimism < Infinity))
+    throw new UsageError(`XPO's α must be at least 0, not ${optimism}.`);
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1))
+    throw new UsageError(`rounds must be a whole number of at least 1, not ${rounds}.`);
+}
+
+/**
+ * XPO, reward variant (paper Alg. 1). The training prompts are dealt out over T rounds; in each, y is drawn from the current
+ * adapter and y′ from the base to the round's prompts, and the adapter is fitted, from where it is, to all pairs so far. The
+ * iterate with the highest J_β = E[r] − β·KL on other prompts is kept; the base is one of them.
+ */
+export async function planXpo(context: MethodContext): Promise<MethodPlan> {
+  const { split, settings, reward } = context;
+  checkRegressable(reward, "xpo");
+  const rounds = Math.min(settings.rounds ?? DEFAULT_ROUNDS, split.train.length);
+  const fromBase = settings.trainN - 1;
+  const { epochs, seed } = checkFit(settings.fit);
+  const base = await baseResponses(context, split.train, fromBase, "drawing from the base");
+  const parameters = await parametersOf(context, rounds);
+  const judged = (split.validation.length > 0 ? split.validation : split.train).slice(0, JUDGED_PROMPTS);
+  // Rewards that compare a response with others compare it with the base's.
+  const compared = isRelative(reward)
+    ? await baseResponses(context, judged, Math.max(fromBase, VALIDATION_RESPONSES), "drawing from the base")
+    : undefined;
+  const order = randomStream(seed, "rounds").shuffle(split.train);
+  const promptsOf = (t: number): Prompt[] => order.filter((_, i) => i % rounds === t - 1);
+  const drawn = new Map<number, PairExample[]>();
+  const problem: FitProblem<PairExample> = {
+    iterates: rounds,
+    passes: epochs,
+    count: (t) => Array.from({ length: t }, (_, i) => promptsOf(i + 1).length).reduce((a, b) => a + b, 0),
+    examples: async (t, training) => {
+      for (let round = 1; round <= t; round++) {
+        if (!drawn.has(round))
+          drawn.set(round, await drawRound(context, round, promptsOf(round), training, base));
+      }
+      return [...drawn.entries()].sort(([a], [b]) => a - b).flatMap(([, examples]) => examples);
+    },
+    batch: (examples) =>
+      pairBatch(examples, { beta: parameters.beta, alpha: parameters.optimism, pairing: "first" }),
+    judge: (training) => judge(context, judged, compared, parameters.beta, training),
+  };
+  return {
+    fitTo: (fit) => fit(problem),
+    iterates: rounds,
+    facts: {
+      modelCalls: split.train.length * settings.trainN,
+      validationCalls:
+        judged.length * (rounds + 1) * JUDGED_RESPONSES +
+        (parameters.drawn || compared ? judged.length * Math.max(fromBase, VALIDATION_RESPONSES) : 0),
+      trainingPairs: split.train.length * fromBase,
+      beta: parameters.beta,
+      optimism: parameters.optimism,
+      ...(Object.keys(parameters.quantities).length > 0 && { quantities: parameters.quantities }),
+    },
+  };
+}
+
+/** β and α as given or by the paper's formulas, of which the quantities are told. */
+async function parametersOf(
+  context: MethodContext,
+  rounds: number,
+): Promise<XpoParameters & { readonly drawn: boolean }> {
+  const { policy, split, settings, maxTokens, note } = context;
+  const { beta, optimism } = settings;
+  if (beta !== undefined && optimism !== undefined) return { beta, optimism, quantities: {}, drawn: false };
+  const prompts = (split.validation.length > 0 ? split.validation : split.train).slice(0, JUDGED_PROMPTS);
+  const n = Math.max(settings.trainN - 1, VALIDATION_RESPONSES);
+  const responses = await baseResponses(context, prompts, n, "drawing from the base");
+  const found = xpoParameters({
+    beta,
+    optimism,
+    rounds,
+    parameters: policy.adapterParameters({
+      rank: checkFit(settings.fit).rank,
+      alpha: 1,
+      targetModules: settings.fit.targetModules ?? ALL_LINEARS,
+    }),
+    logResponses: maxTokens * Math.log(policy.vocabularySize),
+    responses: responses.values(),
+    examples: await pairExamples(context, "xpo", prompts, responses),
+  });
+  if (!found) {
+    throw new UsageError(
+      "The responses show no margin between the likeliest and the next, from which the paper computes β; give one with --beta.",
+    );
+  }
+  const shown = Object.entries(found.quantities).map(([name, value]) => `${name} = ${value.toPrecision(3)}`);
+  note?.(
+    `XPO with β = ${found.beta.toPrecision(3)} and α = ${found.optimism.toPrecision(3)}, by the formulas of Thm 4.3 from ${shown.join(", ")}.`,
+  );
+  return { ...found, drawn: true };
+}
+
+/** y of a round, drawn from the adapter as it is, each with the base's responses to its prompt. */
+async function drawRound(
+  context: MethodContext,
+  round: number,
+  prompts: readonly Prompt[],
+  training: Training,
+  base: ReadonlyMap<string, readonly Response[]>,
+): Promise<PairExample[]> {
+  const { policy, run, settings, temperature, maxTokens, seed, signal, onProgress } = context;
+  const log = await run.log(join("adapters", "xpo", `round-${round}.jsonl`), responseRecords);
+  const stage = `drawing for round ${round}`;
+  // Not the index of any y′: equal uniforms would make equal responses of similar policies.
+  const index = settings.trainN - 1;
+  const missing = prompts.filter(({ id }) => !log.has(responseKey(id, index)));
+  onProgress?.({ stage, done: log.size, total: prompts.length });
+  if (missing.length > 0) {
+    const adapted = await policy.withAdapter(training.adapter, "xpo");
+    try {
+      const options = { temperature, maxTokens, seed, ...(signal && { signal }) };
+      const requests = missing.map((prompt) => ({ prompt, index }));
+      for await (const response of adapted.sample(requests, options)) {
+        log.append(response);
+        onProgress?.({ stage, done: log.size, total: prompts.length });
+      }
+    } finally {
+      await adapted.dispose();
+    }
+  }
+  const places = new Map(prompts.map(({ id }, i) => [id, i]));
+  const own = await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)!);
+  const ofBase = await underBase(context, prompts, own);
+  return pairExamples(
+    context,
+    "xpo",
+    prompts,
+    new Map(prompts.map(({ id }, i) => [id, [ofBase[i]!, ...base.get(id)!]])),
+    "first",
+  );
+}
+
+/** Responses of an adapter as the base sees them: its log-probabilities and certainties in place of the adapter's. */
+async function underBase(
+  { policy, signal }: MethodContext,
+  prompts: readonly Prompt[],
+  responses: readonly Response[],
+): Promise<Response[]> {
+  const byId = new Map(prompts.map((prompt) => [prompt.id, prompt]));
+  const scored: Response[] = [];
+  for (let at = 0; at < responses.length; at += SCORE_BATCH) {
+    throwIfStopped(signal, "Scoring");
+    const batch = responses.slice(at, at + SCORE_BATCH);
+    const rows = await policy.score(
+      batch.map(({ promptId, tokens }) => ({ prompt: byId.get(promptId)!, tokens })),
+    );
+    batch.forEach((response, i) => {
+      const { logProbs, certainties } = rows[i]!;
+      scored.push({ ...response, logProbs: [...logProbs], certainties: [...certainties] });
+    });
+  }
+  return scored;
+}
+
+/** J_β = E[r] − β·KL(π‖π_base) of the adapter as it is, on given prompts; the validation loss is its negative. */
+async function judge(
+  context: MethodContext,
+  prompts: readonly Prompt[],
+  compared: ReadonlyMap<string, readonly Response[]> | undefined,
+  beta: number,
+  training: Training,
+): Promise<Pick<Iterate, "validationLoss" | "objective">> {
+  const { policy, reward, maxTokens, seed, signal } = context;
+  const requests = prompts.flatMap((prompt) =>
+    Array.from({ length: JUDGED_RESPONSES }, (_, index) => ({ prompt, index })),
+  );
+  const own: Response[] = [];
+  const adapted = await policy.withAdapter(training.adapter, "xpo");
+  try {
+    // At temperature 1, whatever draws the pairs: the expectation is under π itself.
+    const options = { temperature: 1, maxTokens, seed, ...(signal && { signal }) };
+    for await (const response of adapted.sample(requests, options)) own.push(response);
+  } finally {
+    await adapted.dispose();
+  }
+  const places = new Map(prompts.map(({ id }, i) => [id, i]));
+  own.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index);
+  const ofBase = await underBase(context, prompts, own);
+  let [total, gap, count] = [0, 0, 0];
+  for (const [at, response] of ofBase.entries()) {
+    const prompt = prompts[places.get(response.promptId)!]!;
+    const pool = [response, ...(compared?.get(prompt.id) ?? [])];
+    const score = (await reward.score(poolOf(context, prompt, pool)))[0]!;
+    const seen = rewarded(response, score);
+    if (!seen) continue;
+    total += seen.reward;
+    gap += own[at]!.logProbs.reduce((a, b) => a + b, 0) - seen.reference;
+    count++;
+  }
+  if (count === 0)
+    throw new UsageError(`The reward ${reward.name} rates none of the responses: XPO cannot judge by it.`);
+  const [mean, kl] = [total / count, gap / count];
+  const value = mean - beta * kl;
+  return { validationLoss: -value, objective: { value, reward: mean, kl } };
+}
