@@ -1,8 +1,7 @@
 import { DEFAULT_REWARDS } from "./defaults.js";
 import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
-import { PAPER_SFT } from "../sharpen/fit-adapter.js";
-import { METHODS, type Method } from "../sharpen/methods/method.js";
+import { PAPER_SFT } from "../sharpen/sft.js";
 import { graderNames } from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
@@ -28,21 +27,20 @@ function flag(flags: string, description: string): OptionSpec<boolean> {
   return { flags, description };
 }
 
-type FitNumber = "epochs" | "batchSize" | "learningRate" | "clipNorm" | "weightDecay" | "rank";
+type SftNumber = "epochs" | "batchSize" | "learningRate" | "clipNorm" | "weightDecay" | "rank";
 
 /** An option of training, whose default is the paper's unless a preset of the model and task says otherwise. */
 function trained(
-  name: FitNumber,
+  name: SftNumber,
   flags: string,
   description: string,
   parse: Parse<number>,
 ): OptionSpec<number> {
-  const special = presets.flatMap(({ model, task, source, ...preset }) => {
-    const own = METHODS.flatMap((method) => {
-      const value = preset[method]?.[name];
-      return value === undefined || value === PAPER_SFT[name] ? [] : [`${method} ${value}`];
-    });
-    return own.length === 0 ? [] : [`for ${model} on ${task} ${own.join(", ")}, ${source}`];
+  const special = presets.flatMap(({ model, task, source, sft }) => {
+    const value = sft[name];
+    return value === undefined || value === PAPER_SFT[name]
+      ? []
+      : [`${value} for ${model} on ${task}, ${source}`];
   });
   const paper = name === "weightDecay" ? "" : ", paper App. A.3";
   return option(flags, description, parse, [`${PAPER_SFT[name]}${paper}`, ...special].join("; "));
@@ -53,8 +51,8 @@ const rewardNames = Object.keys(rewards);
 /** Every option of every command; a command names those that it takes. */
 export const OPTIONS = {
   model: option(
-    "--model <name|folder>",
-    "an embedded model, or a folder of Hugging Face layout",
+    "--model <name|folder|file>",
+    "an embedded model, a folder of Hugging Face layout, a .gguf file, or an id on the Hugging Face hub (organization/name, @revision)",
     text,
     "game24",
   ),
@@ -115,7 +113,7 @@ export const OPTIONS = {
   ),
   amortize: option<string | false>(
     "--amortize <reward>",
-    "train what this self-reward prefers into an adapter",
+    "train the choice of this self-reward into an adapter",
     oneReward,
     "log-likelihood",
   ),
@@ -146,52 +144,15 @@ export const OPTIONS = {
     "runs/<task>-<number>, the next that is free; with --resume the last",
   ),
   resume: flag("--resume", "continue a run that was stopped or killed"),
-  methods: option(
-    "--methods <names>",
-    "what to train, repeated or with commas: sft (the choice), dpo (pairs of the base's), xpo (pairs with exploration)",
-    (value, flag, previous) => someOf(METHODS, "method")(value, flag, previous) as readonly Method[],
-    [
-      "sft",
-      ...presets.map(({ model, task, methods }) => `${methods?.join(",") ?? "sft"} for ${model} on ${task}`),
-    ].join("; "),
-  ),
-  trainN: option(
-    "--train-n <count>",
-    "responses drawn per training prompt; dpo: every two are a pair; xpo: one from the adapter, the others from the base",
-    wholeNumber(1),
-    "N for sft; 2 for dpo and xpo, paper §2.2, or the preset's",
-  ),
-  beta: option(
-    "--beta <number>",
-    "β of dpo and xpo, the strength of the KL term: the target is π·exp(r/β)",
-    positive(),
-    "dpo 0.5; xpo by the paper's formula, Thm 4.3; or the preset's",
-  ),
-  optimism: option(
-    "--optimism <alpha>",
-    "xpo's α, the weight of the optimism term",
-    atLeastZero,
-    "by the paper's formula, Thm 4.3; or the preset's",
-  ),
-  rounds: option("--rounds <count>", "xpo's T", wholeNumber(1), "5, or the preset's"),
+  trainN: option("--train-n <count>", "responses drawn per training prompt", wholeNumber(1), "N"),
   curveSamples: option(
     "--curve-samples <count>",
     "samples per prompt for each point of the training curve; 0 for none",
     wholeNumber(0),
     "4",
   ),
-  epochs: trained(
-    "epochs",
-    "--epochs <count>",
-    "passes over the examples; xpo: in each round",
-    wholeNumber(1),
-  ),
-  batchSize: trained(
-    "batchSize",
-    "--batch-size <count>",
-    "prompts a step, each with its response or its pairs",
-    wholeNumber(1),
-  ),
+  epochs: trained("epochs", "--epochs <count>", "passes over the chosen responses", wholeNumber(1)),
+  batchSize: trained("batchSize", "--batch-size <count>", "examples a step", wholeNumber(1)),
   learningRate: trained("learningRate", "--learning-rate <number>", "AdamW's step size", positive()),
   clipNorm: trained("clipNorm", "--clip-norm <number>", "joint gradient norm at most this", positive()),
   weightDecay: trained("weightDecay", "--weight-decay <number>", "decoupled weight decay", atLeastZero),
@@ -222,11 +183,7 @@ export const OPTIONS = {
   thorough: flag("--thorough", "more and larger instances: up to an hour"),
   page: option("--page <file.html>", "where the page goes", text, "runs/theory.html"),
   all: flag("--all", "draw all N to their end and print each with its score"),
-  chat: flag(
-    "--chat",
-    "insist on the model's chat template; without it, the template is used where there is one",
-  ),
-  noChat: flag("--no-chat", "give the prompt to the model as it stands, chat template or not"),
+  chat: flag("--chat", "put the prompt into the model's chat template, as a user's message"),
   threads: option(
     "--threads <count>",
     "threads of one operator",
@@ -241,20 +198,17 @@ export type OptionName = keyof typeof OPTIONS;
 
 type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
 
-/** Names under which commander hands some of the options over. */
+/** Names under which commander hands two of the options over. */
 interface Renamed {
   readonly oneReward: "reward";
   readonly noAmortize: "amortize";
-  readonly noChat: "chat";
 }
 
 /** The values of a command's options, as given; undefined where not given. */
 export type Values<K extends OptionName> = {
   readonly [P in K as P extends keyof Renamed ? Renamed[P] : P]?: P extends "noAmortize"
     ? false
-    : P extends "chat" | "noChat"
-      ? boolean
-      : ValueOf<(typeof OPTIONS)[P]>;
+    : ValueOf<(typeof OPTIONS)[P]>;
 };
 
 /** Options that every command takes. */
@@ -289,8 +243,6 @@ export const TRAINING = [
   "targetModules",
   "curveSamples",
 ] as const satisfies readonly OptionName[];
-/** What methods that learn from pairs add to it. */
-export const PAIRS = ["beta", "optimism", "rounds"] as const satisfies readonly OptionName[];
 
 function oneReward(value: string): string {
   return someOf(rewardNames, "reward")(value, "--reward", undefined)[0]!;

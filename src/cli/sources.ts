@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 import { RunError, UsageError } from "../core/errors.js";
 import { LocalPolicy } from "../policy/local-policy.js";
-import { embeddedModels, modelFolder } from "../policy/model-folder.js";
+import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
 import type { Manifest } from "../run/manifest.js";
 import type { RunReader } from "../run/read-run.js";
 import { isGraderName } from "../task/graders.js";
@@ -34,8 +34,9 @@ export async function openTask(name: string, options: TaskOptions, folder?: stri
   return { task, path: resolve(path) };
 }
 
-/** A model to load: its folder, its name, and whether it came with the package. */
+/** A model to load: where it lies, its name, and whether it came with the package. */
 export interface ModelSource {
+  /** A folder of Hugging Face layout, or a .gguf file. */
   readonly folder: string;
   readonly name: string;
   /** Absolute; absent for an embedded model. */
@@ -46,12 +47,12 @@ export interface ModelSource {
 export function modelSource(name: string): ModelSource {
   const folder = modelFolder(name);
   if (embeddedModels().includes(name)) return { folder, name };
-  return { folder, name: basename(folder), path: folder };
+  return { folder, name: modelName(name), path: folder };
 }
 
 /** Loads a model. @throws as `LocalPolicy.load`. */
-export function loadPolicy({ folder }: ModelSource, threads: number | undefined): Promise<LocalPolicy> {
-  return LocalPolicy.load(folder, threads === undefined ? {} : { threads });
+export function loadPolicy({ folder, name }: ModelSource, threads: number | undefined): Promise<LocalPolicy> {
+  return LocalPolicy.load(folder, { name, ...(threads !== undefined && { threads }) });
 }
 
 /**
