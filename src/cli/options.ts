@@ -1,7 +1,8 @@
 import { DEFAULT_REWARDS } from "./defaults.js";
 import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
-import { PAPER_SFT } from "../sharpen/sft.js";
+import { PAPER_SFT } from "../sharpen/fit-adapter.js";
+import { METHODS, type Method } from "../sharpen/methods/method.js";
 import { graderNames } from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
@@ -27,20 +28,21 @@ function flag(flags: string, description: string): OptionSpec<boolean> {
   return { flags, description };
 }
 
-type SftNumber = "epochs" | "batchSize" | "learningRate" | "clipNorm" | "weightDecay" | "rank";
+type FitNumber = "epochs" | "batchSize" | "learningRate" | "clipNorm" | "weightDecay" | "rank";
 
 /** An option of training, whose default is the paper's unless a preset of the model and task says otherwise. */
 function trained(
-  name: SftNumber,
+  name: FitNumber,
   flags: string,
   description: string,
   parse: Parse<number>,
 ): OptionSpec<number> {
-  const special = presets.flatMap(({ model, task, source, sft }) => {
-    const value = sft[name];
-    return value === undefined || value === PAPER_SFT[name]
-      ? []
-      : [`${value} for ${model} on ${task}, ${source}`];
+  const special = presets.flatMap(({ model, task, source, ...preset }) => {
+    const own = METHODS.flatMap((method) => {
+      const value = preset[method]?.[name];
+      return value === undefined || value === PAPER_SFT[name] ? [] : [`${method} ${value}`];
+    });
+    return own.length === 0 ? [] : [`for ${model} on ${task} ${own.join(", ")}, ${source}`];
   });
   const paper = name === "weightDecay" ? "" : ", paper App. A.3";
   return option(flags, description, parse, [`${PAPER_SFT[name]}${paper}`, ...special].join("; "));
@@ -113,7 +115,7 @@ export const OPTIONS = {
   ),
   amortize: option<string | false>(
     "--amortize <reward>",
-    "train the choice of this self-reward into an adapter",
+    "train what this self-reward prefers into an adapter",
     oneReward,
     "log-likelihood",
   ),
@@ -144,15 +146,52 @@ export const OPTIONS = {
     "runs/<task>-<number>, the next that is free; with --resume the last",
   ),
   resume: flag("--resume", "continue a run that was stopped or killed"),
-  trainN: option("--train-n <count>", "responses drawn per training prompt", wholeNumber(1), "N"),
+  methods: option(
+    "--methods <names>",
+    "what to train, repeated or with commas: sft (the choice), dpo (pairs of the base's), xpo (pairs with exploration)",
+    (value, flag, previous) => someOf(METHODS, "method")(value, flag, previous) as readonly Method[],
+    [
+      "sft",
+      ...presets.map(({ model, task, methods }) => `${methods?.join(",") ?? "sft"} for ${model} on ${task}`),
+    ].join("; "),
+  ),
+  trainN: option(
+    "--train-n <count>",
+    "responses drawn per training prompt; dpo: every two are a pair; xpo: one from the adapter, the others from the base",
+    wholeNumber(1),
+    "N for sft; 2 for dpo and xpo, paper §2.2, or the preset's",
+  ),
+  beta: option(
+    "--beta <number>",
+    "β of dpo and xpo, the strength of the KL term: the target is π·exp(r/β)",
+    positive(),
+    "dpo 0.5; xpo by the paper's formula, Thm 4.3; or the preset's",
+  ),
+  optimism: option(
+    "--optimism <alpha>",
+    "xpo's α, the weight of the optimism term",
+    atLeastZero,
+    "by the paper's formula, Thm 4.3; or the preset's",
+  ),
+  rounds: option("--rounds <count>", "xpo's T", wholeNumber(1), "5, or the preset's"),
   curveSamples: option(
     "--curve-samples <count>",
     "samples per prompt for each point of the training curve; 0 for none",
     wholeNumber(0),
     "4",
   ),
-  epochs: trained("epochs", "--epochs <count>", "passes over the chosen responses", wholeNumber(1)),
-  batchSize: trained("batchSize", "--batch-size <count>", "examples a step", wholeNumber(1)),
+  epochs: trained(
+    "epochs",
+    "--epochs <count>",
+    "passes over the examples; xpo: in each round",
+    wholeNumber(1),
+  ),
+  batchSize: trained(
+    "batchSize",
+    "--batch-size <count>",
+    "prompts a step, each with its response or its pairs",
+    wholeNumber(1),
+  ),
   learningRate: trained("learningRate", "--learning-rate <number>", "AdamW's step size", positive()),
   clipNorm: trained("clipNorm", "--clip-norm <number>", "joint gradient norm at most this", positive()),
   weightDecay: trained("weightDecay", "--weight-decay <number>", "decoupled weight decay", atLeastZero),
@@ -183,7 +222,11 @@ export const OPTIONS = {
   thorough: flag("--thorough", "more and larger instances: up to an hour"),
   page: option("--page <file.html>", "where the page goes", text, "runs/theory.html"),
   all: flag("--all", "draw all N to their end and print each with its score"),
-  chat: flag("--chat", "put the prompt into the model's chat template, as a user's message"),
+  chat: flag(
+    "--chat",
+    "insist on the model's chat template; without it, the template is used where there is one",
+  ),
+  noChat: flag("--no-chat", "give the prompt to the model as it stands, chat template or not"),
   threads: option(
     "--threads <count>",
     "threads of one operator",
@@ -198,17 +241,20 @@ export type OptionName = keyof typeof OPTIONS;
 
 type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
 
-/** Names under which commander hands two of the options over. */
+/** Names under which commander hands some of the options over. */
 interface Renamed {
   readonly oneReward: "reward";
   readonly noAmortize: "amortize";
+  readonly noChat: "chat";
 }
 
 /** The values of a command's options, as given; undefined where not given. */
 export type Values<K extends OptionName> = {
   readonly [P in K as P extends keyof Renamed ? Renamed[P] : P]?: P extends "noAmortize"
     ? false
-    : ValueOf<(typeof OPTIONS)[P]>;
+    : P extends "chat" | "noChat"
+      ? boolean
+      : ValueOf<(typeof OPTIONS)[P]>;
 };
 
 /** Options that every command takes. */
@@ -243,6 +289,8 @@ export const TRAINING = [
   "targetModules",
   "curveSamples",
 ] as const satisfies readonly OptionName[];
+/** What methods that learn from pairs add to it. */
+export const PAIRS = ["beta", "optimism", "rounds"] as const satisfies readonly OptionName[];
 
 function oneReward(value: string): string {
   return someOf(rewardNames, "reward")(value, "--reward", undefined)[0]!;
