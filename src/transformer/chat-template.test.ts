@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -6,11 +6,15 @@ import { loadChatTemplate } from "./chat-template.js";
 
 const source = join(import.meta.dirname, "testdata/tiny-bpe");
 
-function folderWith(template: string): string {
+function folderWith(template: string, frame?: { readonly bos: string; readonly eos: string }): string {
   const folder = mkdtempSync(join(tmpdir(), "whetstone-chat-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   cpSync(source, folder, { recursive: true });
   writeFileSync(join(folder, "chat_template.jinja"), template);
+  if (frame) {
+    const fields = { bos_token: frame.bos || null, eos_token: frame.eos };
+    writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(fields));
+  }
   return folder;
 }
 
@@ -44,4 +48,31 @@ it("tells a malformed template, and one that refuses the conversation", async ()
 
 it("is absent where the model has none", async () => {
   expect(await loadChatTemplate(join(import.meta.dirname, "../../models/game24"))).toBeUndefined();
+});
+
+/** What Python's transformers renders of the families' templates (scripts/golden/chat_templates.py); null: it refuses. */
+interface Golden {
+  readonly conversations: readonly (readonly { readonly role: string; readonly content: string }[])[];
+  readonly templates: Readonly<
+    Record<
+      string,
+      { readonly bos: string; readonly eos: string; readonly rendered: readonly (string | null)[] }
+    >
+  >;
+}
+const templates = join(import.meta.dirname, "testdata/chat-templates");
+const golden = JSON.parse(readFileSync(join(templates, "golden.json"), "utf8")) as Golden;
+
+it.each(Object.keys(golden.templates))("renders the template of %s as transformers does", async (name) => {
+  const { bos, eos, rendered } = golden.templates[name]!;
+  const folder = folderWith(readFileSync(join(templates, `${name}.jinja`), "utf8"), { bos, eos });
+  const render = (await loadChatTemplate(folder))!;
+  for (const [i, messages] of golden.conversations.entries()) {
+    const expected = rendered[i];
+    if (expected == null) expect(() => render(messages)).toThrow(/refuses a conversation/);
+    // The tokenizer of the folder adds <s> by itself.
+    else
+      expect(render(messages)).toBe(bos === "<s>" && expected.startsWith(bos) ? expected.slice(3) : expected);
+  }
+  expect(rendered.filter((text) => text !== null).length).toBeGreaterThan(5);
 });
