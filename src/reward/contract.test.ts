@@ -34,7 +34,9 @@ const pools: fc.Arbitrary<Pool> = fc.array(response, { minLength: 1, maxLength: 
 
 /** The registry's, with a judge that needs no model: P(yes) is a function of the grading prompt's text. */
 const tested: readonly SelfReward[] = Object.values(rewards).map((reward) =>
-  reward.name === "judge" ? judge({ score: ({ text }) => Promise.resolve((text.length % 7) / 7) }) : reward,
+  reward.name === "judge"
+    ? judge({ score: (prompts) => Promise.resolve(prompts.map(({ text }) => (text.length % 7) / 7)) })
+    : reward,
 );
 
 describe.each(tested)("the contract of $name", (reward) => {

@@ -14,9 +14,11 @@ class BytePolicy implements EncodingPolicy {
   readonly name = "bytes";
   readonly digest = "bytes";
   readonly asked: ScoreRequest[] = [];
+  calls = 0;
   encode = encode;
   logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]> {
     this.asked.push(...examples);
+    this.calls += 1;
     return Promise.resolve(
       examples.map(({ prompt, tokens }) => {
         const held = new Set(encode(prompt.text));
@@ -54,15 +56,19 @@ describe("yesProbability", () => {
     const score = yesProbability(new BytePolicy(), encode, { yes: ["ab", "a"], no: ["c"] });
     // With "ab" known: yes = 1/16 + 1/4, no = 1/1024.
     const yes = 1 / 16 + 1 / 4;
-    expect(await score({ id: "g", text: "ab" })).toBeCloseTo(yes / (yes + 1 / 1024), 14);
+    const [known, unknown] = await score([
+      { id: "g", text: "ab" },
+      { id: "h", text: "" },
+    ]);
+    expect(known).toBeCloseTo(yes / (yes + 1 / 1024), 14);
     // Nothing known: yes = 1/1024² + 1/1024, no = 1/1024.
-    expect(await score({ id: "g", text: "" })).toBeCloseTo((1 + 1 / 1024) / (2 + 1 / 1024), 14);
+    expect(unknown).toBeCloseTo((1 + 1 / 1024) / (2 + 1 / 1024), 14);
   });
 
   it("counts spellings with the same tokens once", async () => {
     const once = yesProbability(new BytePolicy(), (text) => encode(text.trim().toLowerCase()));
     // "yes" and "no" have unknown bytes only: 1024^-3 against 1024^-2.
-    expect(await once({ id: "g", text: "" })).toBeCloseTo(1 / 1025, 14);
+    expect((await once([{ id: "g", text: "" }]))[0]).toBeCloseTo(1 / 1025, 14);
   });
 
   it("is finite when no verdict has any probability, and when only one has", async () => {
@@ -74,9 +80,7 @@ describe("yesProbability", () => {
         ),
       );
     const score = yesProbability(policy, encode, { yes: ["y"], no: ["n"] });
-    expect(await score({ id: "g", text: "" })).toBe(0);
-    expect(await score({ id: "g", text: "y" })).toBe(1);
-    expect(await score({ id: "g", text: "n" })).toBe(0);
+    expect(await score(["", "y", "n"].map((text) => ({ id: "g", text })))).toEqual([0, 1, 0]);
   });
 
   it("refuses a verdict without tokens", () => {
@@ -90,12 +94,12 @@ const encodeBack = (tokens: readonly number[]): string => new TextDecoder().deco
 
 describe("judge", () => {
   it("fills the template in one pass and grades equal texts once", async () => {
-    const asked: Prompt[] = [];
+    let asked: readonly Prompt[] = [];
     const reward = judge({
       template: "Q {prompt} A {response} Q {prompt}",
-      score: (prompt) => {
-        asked.push(prompt);
-        return Promise.resolve(asked.length / 10);
+      score: (prompts) => {
+        asked = prompts;
+        return Promise.resolve(prompts.map((_, at) => (at + 1) / 10));
       },
     });
     expect(await reward.score(poolOf(["{prompt} $&", "b", "{prompt} $&"]))).toEqual([0.1, 0.2, 0.1]);
@@ -128,7 +132,8 @@ describe("judge", () => {
 
   it("has a template of its own with both texts", async () => {
     const asked: string[] = [];
-    const score = ({ text }: Prompt): Promise<number> => Promise.resolve(asked.push(text));
+    const score = (prompts: readonly Prompt[]): Promise<number[]> =>
+      Promise.resolve(prompts.map(({ text }) => asked.push(text)));
     await judge({ score }).score(poolOf(["z"]));
     expect(asked[0]).toMatch(/^Question:\ny\n\nProposed answer:\nz\n[^]*yes or no\.\nAnswer:$/);
   });
@@ -141,7 +146,11 @@ describe("judge", () => {
     expect(scores[0]).toBeCloseTo(verdict(known(4, 4) + known(3, 4), known(1, 3) * 2), 12);
     expect(scores[1]).toBeCloseTo(verdict(known(1, 4) * 2, known(3, 3) + known(2, 3)), 12);
     expect(scores[2]).toBeCloseTo(verdict(1024 ** -4 * 2, 1024 ** -3 * 2), 12);
-    expect(policy.asked[0]!.prompt.text).toBe("yes ");
+    // All three texts with each of the four spellings, in one call.
+    expect(policy.calls).toBe(1);
+    expect(policy.asked.map(({ prompt }) => prompt.text)).toEqual(
+      ["yes ", "no ", "?"].flatMap((text) => Array.from({ length: 4 }, () => text)),
+    );
   });
 
   it("says what is missing", async () => {

@@ -2,8 +2,8 @@ import { UsageError } from "../core/errors.js";
 import type { FirstToken, Policy, Prompt } from "../policy/policy.js";
 import type { Pool, SelfReward } from "./self-reward.js";
 
-/** P(yes) in [0, 1] for a grading prompt. */
-export type JudgeScore = (gradingPrompt: Prompt) => Promise<number>;
+/** P(yes) in [0, 1] for each grading prompt, in the order given; those of one pool come together. */
+export type JudgeScore = (gradingPrompts: readonly Prompt[]) => Promise<readonly number[]>;
 
 /** A policy that can also turn text into its own token ids, without special tokens: what a judge needs of it. */
 export interface EncodingPolicy extends Policy {
@@ -14,7 +14,7 @@ export interface EncodingPolicy extends Policy {
 export interface JudgeOptions {
   /** The grading prompt's text; `{prompt}` and `{response}` stand for the two texts. Default: a plain yes-or-no question. */
   readonly template?: string;
-  /** P(yes) for a grading prompt. Default: `yesProbability` of the pool's policy, which must be an `EncodingPolicy`. */
+  /** P(yes) for grading prompts. Default: `yesProbability` of the pool's policy, which must be an `EncodingPolicy`. */
   readonly score?: JudgeScore;
 }
 
@@ -27,6 +27,8 @@ export interface Verdicts {
 /** The grading prompt of a judge that is given none; ends where the verdict begins. */
 const GRADING_TEMPLATE =
   "Question:\n{prompt}\n\nProposed answer:\n{response}\n\nIs the proposed answer correct? Answer yes or no.\nAnswer:";
+
+const REQUESTS_AT_ONCE = 8;
 
 const VERDICTS: Verdicts = { yes: [" yes", " Yes"], no: [" no", " No"] };
 
@@ -53,7 +55,8 @@ function distinctTokens(
 
 /**
  * P(yes) among the verdicts, by the policy itself: π(yes | grading prompt) / (π(yes) + π(no)), each summed over its
- * spellings; spellings with the same tokens count once. 0 where the policy gives both no probability at all.
+ * spellings; spellings with the same tokens count once. 0 where the policy gives both no probability at all. One call of the
+ * policy scores all grading prompts, so that they are batched as it likes.
  * @param encode text to the policy's token ids, without special tokens.
  * @throws UsageError where a verdict has no tokens.
  */
@@ -64,12 +67,18 @@ export function yesProbability(
 ): JudgeScore {
   const yes = distinctTokens(verdicts.yes, encode);
   const no = distinctTokens(verdicts.no, encode);
-  return async (prompt) => {
-    const scored = await policy.logProb([...yes, ...no].map((tokens) => ({ prompt, tokens })));
+  const spellings = [...yes, ...no];
+  return async (prompts) => {
+    const scored = await policy.logProb(
+      prompts.flatMap((prompt) => spellings.map((tokens) => ({ prompt, tokens }))),
+    );
     const sums = scored.map((logProbs) => logProbs.reduce((sum, value) => sum + value, 0));
-    const yesSum = logSumExp(sums.slice(0, yes.length));
-    const noSum = logSumExp(sums.slice(yes.length));
-    return yesSum === -Infinity ? 0 : 1 / (1 + Math.exp(noSum - yesSum));
+    return prompts.map((_, at) => {
+      const own = sums.slice(at * spellings.length, (at + 1) * spellings.length);
+      const yesSum = logSumExp(own.slice(0, yes.length));
+      const noSum = logSumExp(own.slice(yes.length));
+      return yesSum === -Infinity ? 0 : 1 / (1 + Math.exp(noSum - yesSum));
+    });
   };
 }
 
@@ -88,9 +97,23 @@ function yesShare(tokens: readonly FirstToken[]): number {
   return yes === 0 ? 0 : yes / (yes + mass(VERDICTS.no));
 }
 
+/** For a server: its likeliest first tokens, a few requests at a time. */
+function scoreByFirstTokens(policy: Required<Policy>): JudgeScore {
+  return async (prompts) => {
+    const shares: number[] = [];
+    while (shares.length < prompts.length) {
+      const some = prompts.slice(shares.length, shares.length + REQUESTS_AT_ONCE);
+      shares.push(
+        ...(await Promise.all(some.map(async (prompt) => yesShare(await policy.firstTokens(prompt))))),
+      );
+    }
+    return shares;
+  };
+}
+
 function scoreByPolicy(pool: Pool): JudgeScore {
   const { policy } = pool;
-  if (policy?.firstTokens) return async (prompt) => yesShare(await policy.firstTokens!(prompt));
+  if (policy?.firstTokens) return scoreByFirstTokens(policy as Required<Policy>);
   if (policy === undefined || !("encode" in policy) || typeof policy.encode !== "function") {
     throw new UsageError(
       `The reward judge needs a model that can read a grading prompt, but the responses to prompt "${pool.prompt.id}" came ` +
@@ -103,7 +126,7 @@ function scoreByPolicy(pool: Pool): JudgeScore {
 
 /**
  * Model-as-judge (paper §1.1): the model is shown the prompt and a response, and r_self is its probability of "yes", in
- * [0, 1]. Pointwise; equal texts of a pool are graded once, one after another.
+ * [0, 1]. Pointwise; equal texts of a pool are graded once, all in one go.
  * @throws UsageError at once if the template lacks `{response}`; in `score` if there is neither a scorer nor a policy
  * that can encode.
  */
@@ -118,16 +141,22 @@ export function judge(options: JudgeOptions = {}): SelfReward {
     needs: ["policy"],
     score: async (pool) => {
       const grade = options.score ?? scoreByPolicy(pool);
-      const grades = new Map<string, number>();
-      for (const { text } of pool.responses) {
-        if (grades.has(text)) continue;
-        // In one pass, so that a placeholder inside the prompt's or the response's own text stays as it is.
-        const filled = template.replace(/\{(prompt|response)\}/g, (_, name) =>
-          name === "prompt" ? pool.prompt.text : text,
-        );
-        grades.set(text, await grade({ id: `${pool.prompt.id}/judge/${String(grades.size)}`, text: filled }));
-      }
-      return pool.responses.map((response) => grades.get(response.text)!);
+      const texts = [...new Set(pool.responses.map(({ text }) => text))];
+      const grades = await grade(
+        texts.map((text, at) => ({
+          id: `${pool.prompt.id}/judge/${at}`,
+          text: fill(template, pool.prompt, text),
+        })),
+      );
+      const gradeOf = new Map(texts.map((text, at) => [text, grades[at]!]));
+      return pool.responses.map(({ text }) => gradeOf.get(text)!);
     },
   };
+}
+
+/** In one pass, so that a placeholder inside the prompt's or the response's own text stays as it is. */
+function fill(template: string, prompt: Prompt, response: string): string {
+  return template.replace(/\{(prompt|response)\}/g, (_, name) =>
+    name === "prompt" ? prompt.text : response,
+  );
 }
