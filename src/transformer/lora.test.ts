@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { randomStream } from "../core/random.js";
+import type { ModelConfig } from "./config.js";
 import { ALL_LINEARS, newAdapter } from "./lora.js";
 import { loadAdapter, saveAdapter, type LoraAdapter } from "./peft.js";
 import { logSoftmax, plainLogits } from "./plain-decoder.test-helper.js";
@@ -108,6 +109,27 @@ describe("a fresh adapter", () => {
       "model.layers.1.self_attn.q_proj",
       "model.layers.1.mlp.up_proj",
     ]);
+  });
+
+  test("is put on fused linears whole, whichever of their parts is named, and on no other name", () => {
+    const config: ModelConfig = { ...runtime.model.config, fusedLinears: true };
+    const adapter = newAdapter(config, { rank: 2 }, randomStream(2, "adapter"));
+    expect(adapter.targetModules).toEqual(["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]);
+    const sizes = [...adapter.weights].slice(0, 4).map(([module, { a, b }]) => [module, a.length, b.length]);
+    // 4 heads of 8 and twice 2 of 8; two parts of 48 (tiny-gqa is 32 wide).
+    expect(sizes).toEqual([
+      ["model.layers.0.self_attn.qkv_proj", 2 * 32, 2 * 64],
+      ["model.layers.0.self_attn.o_proj", 2 * 32, 2 * 32],
+      ["model.layers.0.mlp.gate_up_proj", 2 * 32, 2 * 96],
+      ["model.layers.0.mlp.down_proj", 2 * 48, 2 * 32],
+    ]);
+    const targetsOf = (names: readonly string[]) =>
+      newAdapter(config, { rank: 1, targetModules: names }, randomStream(2, "a")).targetModules;
+    expect(targetsOf(["up_proj", "v_proj", "gate_proj"])).toEqual(["gate_up_proj", "qkv_proj"]);
+    expect(targetsOf(["qkv_proj"])).toEqual(["qkv_proj"]);
+    expect(() => targetsOf(["lm_head"])).toThrow(
+      'no linear "lm_head" to put an adapter on; it has qkv_proj, o_proj, gate_up_proj, down_proj',
+    );
   });
 });
 
