@@ -6,7 +6,7 @@ import type { Model } from "./model.js";
 import type { LoraAdapter } from "./peft.js";
 import { ordinaryLength } from "./rotary.js";
 import { draw, type Draw, type DrawOptions, type DrawRequest } from "./sampler.js";
-import { lengthBatches, packSequences, type TokenPair } from "./sequence-pass.js";
+import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./sequence-pass.js";
 
 /** The longest rotary table that is made when a model would allow for more. */
 const LONGEST = 8192;
@@ -107,14 +107,17 @@ export class Runtime {
       logProbs: new Float32Array(),
       certainties: new Float32Array(),
     }));
-    for (const batch of lengthBatches(pairs, MAX_TOKENS_PER_PASS)) {
-      const { feeds, counts } = packSequences(batch.map((i) => pairs[i]!));
+    const groups = sharedInputs(pairs);
+    const inputs = groups.map((group) => pairs[group[0]!]!);
+    for (const batch of lengthBatches(inputs, MAX_TOKENS_PER_PASS)) {
+      const members = batch.map((at) => groups[at]!);
+      const { feeds, counts } = packGroups(members.map((group) => group.map((i) => pairs[i]!)));
       const output = await session.run({ ...feeds, ...adapter?.feeds });
       const logProbs = output["logProbs"]!.data as Float32Array;
       const certainties = output["certainties"]!.data as Float32Array;
       let at = 0;
-      batch.forEach((i, row) => {
-        const end = at + counts[row]!;
+      members.flat().forEach((i, k) => {
+        const end = at + counts[k]!;
         results[i] = { logProbs: logProbs.slice(at, end), certainties: certainties.slice(at, end) };
         at = end;
       });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { lengthBatches, packSequences, type TokenPair } from "./sequence-pass.js";
+import { lengthBatches, packSequences, sharedInputs, type TokenPair } from "./sequence-pass.js";
 import { Runtime } from "./runtime.js";
 import { certaintyOf, drawPlainly, logSoftmax, plainLogits } from "./plain-decoder.test-helper.js";
 import {
@@ -112,6 +112,48 @@ describe("scoring", () => {
     expect(logProbs.reduce((sum, value) => sum + Math.exp(value), 0)).toBeCloseTo(1, 5);
     // The certainty of logits is that of log-probabilities: they differ by a constant.
     expect(scored[0]!.certainties[0]).toBeCloseTo(certaintyOf(logProbs), 4);
+  });
+});
+
+describe("pairs that differ in their last token", () => {
+  test("share a row, and each has the score that it has alone", async () => {
+    const runtime = new Runtime(await tinyModel("tiny-gqa"), { threads: 1 });
+    const pairs: TokenPair[] = [
+      { prompt: [5, 9, 4], response: [7] },
+      { prompt: [5, 9], response: [4, 11] },
+      { prompt: [5, 9, 4], response: [12] },
+      { prompt: [5, 9, 4], response: [] },
+      { prompt: [5, 9], response: [4, 3] },
+      { prompt: [6, 9, 4], response: [7] },
+    ];
+    const together = await runtime.score(pairs);
+    for (const [i, pair] of pairs.entries()) {
+      const [alone] = await runtime.score([pair]);
+      expect(together[i]!.logProbs).toHaveLength(pair.response.length);
+      expect(largestDifference(together[i]!.logProbs, alone!.logProbs)).toBeLessThan(1e-5);
+      expect(largestDifference(together[i]!.certainties, alone!.certainties)).toBeLessThan(1e-5);
+    }
+    expect(together[0]!.logProbs[0]).not.toBe(together[2]!.logProbs[0]);
+    await runtime.dispose();
+  });
+
+  test("are grouped, up to 32 scored tokens a row", () => {
+    const pair = (prompt: number[], response: number[]): TokenPair => ({ prompt, response });
+    expect(
+      sharedInputs([
+        pair([1, 2], [3]),
+        pair([1], [2, 3]),
+        pair([1, 2], [4]),
+        pair([1, 2], []),
+        pair([1], [2, 9]),
+        pair([1, 2, 3], [1]),
+      ]),
+    ).toEqual([[0, 2], [1, 4], [5]]);
+    const long = Array.from({ length: 20 }, (_, i) => i);
+    expect(sharedInputs([pair([1], long), pair([1], long)])).toEqual([[0], [1]]);
+    expect(
+      sharedInputs(Array.from({ length: 70 }, () => pair([1], [2]))).map(({ length }) => length),
+    ).toEqual([32, 32, 6]);
   });
 });
 

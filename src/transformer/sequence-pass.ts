@@ -137,30 +137,65 @@ export interface SequenceBatch {
 
 /** Packs pairs for a pass; the last token of each is only a target. Prompts and responses have at least one token. */
 export function packSequences(pairs: readonly TokenPair[]): SequenceBatch {
+  return packGroups(pairs.map((pair) => [pair]));
+}
+
+/**
+ * As `packSequences`, for pairs that have gone through `sharedInputs`: those of a group share one row, and each is scored in
+ * it. `counts` are those of the pairs, group after group.
+ */
+export function packGroups(groups: readonly (readonly TokenPair[])[]): SequenceBatch {
+  const pairs = groups.flat();
   const length = Math.max(...pairs.map(({ prompt, response }) => prompt.length + response.length - 1));
   const count = pairs.reduce((sum, { response }) => sum + response.length, 0);
-  const ids = new Int32Array(pairs.length * length);
+  const ids = new Int32Array(groups.length * length);
   const picks = new Int32Array(count);
   const targets = new Int32Array(count);
   let k = 0;
-  pairs.forEach(({ prompt, response }, row) => {
+  groups.forEach((group, row) => {
+    const { prompt, response: first } = group[0]!;
     ids.set(prompt, row * length);
-    ids.set(response.slice(0, -1), row * length + prompt.length);
-    response.forEach((token, i) => {
-      picks[k] = row * length + prompt.length - 1 + i;
-      targets[k++] = token;
-    });
+    ids.set(first.slice(0, -1), row * length + prompt.length);
+    for (const { response } of group) {
+      response.forEach((token, i) => {
+        picks[k] = row * length + prompt.length - 1 + i;
+        targets[k++] = token;
+      });
+    }
   });
   const positions = BigInt64Array.from({ length }, (_, i) => BigInt(i));
   return {
     feeds: {
-      ids: { type: "int32", dims: [pairs.length, length], data: ids },
+      ids: { type: "int32", dims: [groups.length, length], data: ids },
       positions: { type: "int64", dims: [1, length], data: positions },
       picks: { type: "int32", dims: [count], data: picks },
       targets: { type: "int32", dims: [count], data: targets },
     },
     counts: pairs.map(({ response }) => response.length),
   };
+}
+
+/** Tokens that pairs may score in one row together: each costs a row of logits, and a row counts once in a batch's size. */
+const MOST_SHARED = 32;
+
+/**
+ * Groups of pairs (by index) that the model reads alike, since only their last tokens differ, which it does not read: the
+ * verdicts that a judge compares. Pairs with an empty response are in none: there is nothing to score.
+ */
+export function sharedInputs(pairs: readonly TokenPair[]): number[][] {
+  const all: number[][] = [];
+  const groups = new Map<string, number[]>();
+  pairs.forEach(({ prompt, response }, index) => {
+    if (response.length === 0) return;
+    const key = `${prompt.join()};${response.slice(0, -1).join()}`;
+    const group = groups.get(key);
+    if (group && (group.length + 1) * response.length <= MOST_SHARED) group.push(index);
+    else {
+      all.push([index]);
+      groups.set(key, all.at(-1)!);
+    }
+  });
+  return all;
 }
 
 /**
