@@ -1,8 +1,6 @@
-import { change, decimal, directionOf, percent, sentence } from "./findings-words.js";
+import { collapses, driftFinding } from "./collapse.js";
+import { change, directionOf, percent, sentence } from "./findings-words.js";
 import type { AdapterMetrics, AnswerMetrics } from "./metrics.js";
-
-/** Responses that became this much shorter, or longer by the inverse, look like collapse. */
-const COLLAPSE = 0.5;
 
 /** Whether the adapter's single sample became more often right. */
 function accuracyFinding(
@@ -77,17 +75,13 @@ export function adapterFindings(
   labelledPrompts: number,
 ): string[] {
   const name = `the ${method} adapter`;
-  const [own, before] = [adapter.length.value, base.length.value];
-  const collapsed = own < COLLAPSE * before || own * COLLAPSE > before;
+  const drift = driftFinding(method, adapter);
   const found = [
     ...accuracyFinding(name, adapter, base, labelledPrompts),
     sharpeningFinding(name, adapter, prompts),
     ...coverageFinding(name, adapter, labelledPrompts),
-    ...(collapsed
-      ? [
-          `${name} answers in ${decimal(own)} tokens where the base takes ${decimal(before)}: look at its responses for collapse.`,
-        ]
-      : []),
+    ...(drift === undefined ? [] : [drift]),
+    ...collapses(method, adapter, base),
   ];
   return found.map(sentence);
 }

@@ -277,7 +277,7 @@ describe("adapters", () => {
       /^The sft adapter raises coverage/,
     );
     expect(told({ length: about(7) }).at(-1)).toBe(
-      "The sft adapter answers in 7.0 tokens where the base takes 24.0: look at its responses for collapse.",
+      "The sft adapter has collapsed: it answers in 7.0 tokens where the base takes 24.0. Do not use it, and train it more gently.",
     );
   });
 

@@ -8,53 +8,94 @@ import { seriesStyle } from "./palette.js";
 const TRAIN = seriesStyle(6);
 const VALIDATION = seriesStyle(0);
 
-/** An adapter's training: loss, and what the held-out prompts say at each epoch, with the kept epoch marked. */
+/** What a method's losses are, and what its iterates are called. */
+interface Wording {
+  readonly unit: "epoch" | "round";
+  readonly losses: string;
+  readonly kept: string;
+}
+
+const SFT: Wording = {
+  unit: "epoch",
+  losses: "Loss per token, nats",
+  kept: "the lowest loss on the validation prompts’ own chosen responses",
+};
+const WORDINGS: Readonly<Record<string, Wording>> = {
+  dpo: {
+    unit: "epoch",
+    losses: "Squared error of reward gaps",
+    kept: "the lowest error on pairs of the validation prompts’ responses",
+  },
+  xpo: {
+    unit: "round",
+    losses: "Loss per pair, optimism included",
+    kept: "the highest J_β = E[r] − β·KL on the validation prompts",
+  },
+};
+
+/** How a method's training is spoken of. */
+export function wordingOf(method: string): Wording {
+  return (Object.hasOwn(WORDINGS, method) ? WORDINGS[method] : undefined) ?? SFT;
+}
+
+/** An adapter's training: loss, what the held-out prompts say at each iterate, and the guards, with the kept one marked. */
 export function trainingFigure(method: string, adapter: AdapterMetrics): Html | undefined {
   const { epochs, keptEpoch } = adapter;
   if (epochs.length === 0) return undefined;
+  const { unit, losses, kept } = wordingOf(method);
   const samples = epochs.find((e) => e.samples !== undefined)?.samples;
-  const losses = lossSeries(epochs);
+  const of = (title: string, series: readonly ChartSeries[]): Html | undefined =>
+    panel(title, series, epochs, keptEpoch, unit);
+  const guard = (
+    title: string,
+    pick: (e: EpochMetrics) => Estimate | undefined,
+    scale = 1,
+  ): Html | undefined => of(title, heldOut(epochs, pick, scale, 5));
   const panels = [
-    panel("Loss per token, nats", losses, epochs, keptEpoch),
-    panel(
+    of(losses, lossSeries(epochs)),
+    of("J_β on validation prompts", objectiveSeries(epochs)),
+    of(
       "Accuracy at temperature 1, %",
       heldOut(epochs, (e) => e.accuracy, 100, 2),
-      epochs,
-      keptEpoch,
     ),
-    panel(
+    of(
       "Mean log-likelihood under the base, nats",
       heldOut(epochs, (e) => e.logLikelihood, 1, 3),
-      epochs,
-      keptEpoch,
     ),
-    panel(
+    of(
       `Coverage at N\u00a0=\u00a0${samples ?? "?"}, %`,
       heldOut(epochs, (e) => e.coverage, 100, 4),
-      epochs,
-      keptEpoch,
     ),
+    guard("Entropy, nats", (e) => e.entropy),
+    guard("KL to the base, nats", (e) => e.kl),
+    guard("Response length, tokens", (e) => e.length),
+    guard("Repeated trigrams, %", (e) => e.repetition, 100),
   ];
   return figure(
     {
       id: `figure-training-${method}`,
-      title: `${methodName(method)}: training, epoch by epoch`,
-      message: trainingMessage(epochs, keptEpoch),
-      note: `Epoch 0 is the untouched base. The kept epoch (vertical line) has the lowest loss on the validation prompts’ own chosen responses, which needs no labels. Bands are 95\u00a0% intervals.`,
+      title: `${methodName(method)}: training, ${unit} by ${unit}`,
+      message: trainingMessage(epochs, keptEpoch, unit),
+      note: `${unit === "round" ? "Round" : "Epoch"} 0 is the untouched base. The kept ${unit} (vertical line) has ${kept}, which needs no labels. What is sampled is sampled from the iterate on held-out prompts after each ${unit}; a step would cost less than its sampling. Bands are 95\u00a0% intervals.`,
     },
     html`<div class="panels">${panels}</div>`,
   );
+}
+
+function objectiveSeries(epochs: readonly EpochMetrics[]): ChartSeries[] {
+  const points = epochs.flatMap((e) => (e.objective ? [{ x: e.epoch, value: e.objective.value }] : []));
+  return points.length === 0 ? [] : [{ name: "", style: VALIDATION, band: false, points }];
 }
 
 function lossSeries(epochs: readonly EpochMetrics[]): ChartSeries[] {
   const train = epochs.flatMap((e) =>
     e.trainLoss === undefined ? [] : [{ x: e.epoch, value: e.trainLoss }],
   );
+  const training: ChartSeries = { name: "training", style: TRAIN, band: false, points: train };
+  // Where the iterates are judged by J_β, the validation loss is no loss of the same kind.
+  if (epochs.some((e) => e.objective)) return train.length === 0 ? [] : [training];
   const validation = epochs.map((e) => ({ x: e.epoch, value: e.validationLoss }));
-  return [
-    { name: "training", style: TRAIN, band: false, points: train },
-    { name: "validation", style: VALIDATION, band: false, points: validation },
-  ];
+  return [training, { name: "validation", style: VALIDATION, band: false, points: validation }];
 }
 
 function heldOut(
@@ -78,6 +119,7 @@ function panel(
   series: readonly ChartSeries[],
   epochs: readonly EpochMetrics[],
   kept: number,
+  unit: "epoch" | "round",
 ): Html | undefined {
   if (series.length === 0) return undefined;
   const last = Math.max(1, ...epochs.map((e) => e.epoch));
@@ -99,7 +141,7 @@ function panel(
         domain: [0, last],
         ticks: epochTicks(last),
         tickFormat: (e: number) => String(e),
-        label: "Epoch",
+        label: unit === "round" ? "Round" : "Epoch",
         labelAnchor: "center",
         labelArrow: "none",
       },
@@ -156,11 +198,17 @@ function epochTicks(last: number): number[] {
   return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step);
 }
 
-function trainingMessage(epochs: readonly EpochMetrics[], keptEpoch: number): string {
+function trainingMessage(
+  epochs: readonly EpochMetrics[],
+  keptEpoch: number,
+  unit: "epoch" | "round",
+): string {
+  const name = unit === "round" ? "Round" : "Epoch";
   const first = epochs[0];
   const kept = epochs.find((e) => e.epoch === keptEpoch);
   const last = epochs.at(-1);
-  if (first === undefined || kept === undefined || last === undefined) return `Epoch ${keptEpoch} was kept.`;
+  if (first === undefined || kept === undefined || last === undefined)
+    return `${name} ${keptEpoch} was kept.`;
   const change = (name: string, pick: (e: EpochMetrics) => string | undefined): string[] => {
     const [a, b, c] = [pick(first), pick(kept), pick(last)];
     if (a === undefined || b === undefined || c === undefined) return [];
@@ -168,10 +216,12 @@ function trainingMessage(epochs: readonly EpochMetrics[], keptEpoch: number): st
     return [first === kept ? `${name} ${a}${end}` : `${name} from ${a} to ${b}${end}`];
   };
   const parts = [
-    ...change("validation loss", (e) => fixed(e.validationLoss, 3)),
+    ...change("validation loss", (e) => (e.objective ? undefined : fixed(e.validationLoss, 3))),
+    ...change("J_β", (e) => e.objective && fixed(e.objective.value, 3)),
     ...change("accuracy", (e) => e.accuracy && inWords(e.accuracy.value, PERCENT)),
     ...change("log-likelihood", (e) => e.logLikelihood && inWords(e.logLikelihood.value, NATS)),
     ...change("coverage", (e) => e.coverage && inWords(e.coverage.value, PERCENT)),
+    ...change("entropy", (e) => e.entropy && inWords(e.entropy.value, NATS)),
   ];
-  return `Epoch ${keptEpoch} of ${last.epoch} was kept; from the base to it: ${list(parts)}.`;
+  return `${name} ${keptEpoch} of ${last.epoch} was kept; from the base to it: ${list(parts)}.`;
 }

@@ -43,21 +43,47 @@ export function comparisonTable(metrics: Metrics): Html | undefined {
     head,
     cells: [html`<span class="none">–</span>`, ...adapters.map(([, a]): HtmlValue => of(a))],
   });
+  /** A row where any adapter has the number. */
+  const optional = (
+    head: string,
+    of: (a: AdapterMetrics) => number | undefined,
+    write: (value: number) => string = count,
+  ): typeof rows =>
+    adapters.some(([, a]) => of(a) !== undefined)
+      ? [
+          effort(head, (a) => {
+            const value = of(a);
+            return value === undefined ? "–" : write(value);
+          }),
+        ]
+      : [];
   return table({
     id: "comparison",
     caption: `The base and what was trained from it, on ${count(metrics.prompts)} held-out prompts; in brackets the 95\u00a0% interval, gains paired over prompts.`,
     columns: ["Measure", "Base", ...adapters.map(([method]) => methodName(method))],
     rows: [
       ...rows,
-      effort("Epoch kept", (a) => `${a.keptEpoch} of ${a.epochs.at(-1)?.epoch ?? a.keptEpoch}`),
+      effort(
+        "Iterate kept (epoch; XPO: round)",
+        (a) => `${a.keptEpoch} of ${a.epochs.at(-1)?.epoch ?? a.keptEpoch}`,
+      ),
       effort(
         "Training prompts n × responses N",
         (a) => `${count(a.trainingPrompts)} × ${count(a.trainingSamples)}`,
       ),
-      effort("Responses drawn to train, m = n·N", (a) => count(a.trainingPrompts * a.trainingSamples)),
+      effort("Model calls to train, m = n·N", (a) =>
+        count(a.modelCalls ?? a.trainingPrompts * a.trainingSamples),
+      ),
+      ...optional("… and to choose the iterate", (a) => a.validationCalls),
+      ...optional("Pairs learned from", (a) => a.trainingPairs),
+      ...optional("β", (a) => a.beta, precise),
+      ...optional("α of XPO", (a) => a.optimism, precise),
     ],
   });
 }
+
+/** Three digits, whatever the size. */
+const precise = (value: number): string => String(Number(value.toPrecision(3)));
 
 function verdict(gain: Estimate): Html {
   const side = direction(gain);

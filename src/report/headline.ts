@@ -162,6 +162,7 @@ function withInterval(estimate: Estimate, unit: Unit): string {
 function adapterClaims(metrics: Metrics): { name: string; text: string }[] {
   return Object.entries(metrics.adapters).map(([method, a]) => {
     const draws = `${plural(a.trainingPrompts, "training prompt")} × ${count(a.trainingSamples)} responses`;
+    const calls = count(a.modelCalls ?? a.trainingPrompts * a.trainingSamples);
     const accuracy =
       a.accuracy && a.accuracyGain && metrics.base.accuracy
         ? `One sample is right for ${withInterval(a.accuracy, PERCENT)} of prompts; the base’s, for ${withInterval(metrics.base.accuracy, PERCENT)}. ${gainText(a.accuracyGain, POINTS)} `
@@ -169,7 +170,7 @@ function adapterClaims(metrics: Metrics): { name: string; text: string }[] {
     const likelihood = `Log-likelihood under the base: ${withInterval(a.logLikelihood, NATS)} against ${withInterval(metrics.base.logLikelihood, NATS)}. ${gainText(a.logLikelihoodGain, NATS_GAIN)}`;
     return {
       name: `${methodName(method)} adapter`,
-      text: `${accuracy}${likelihood} Trained on choices from ${draws}.`,
+      text: `${accuracy}${likelihood} Trained with ${calls} model calls, ${draws}.`,
     };
   });
 }

@@ -62,8 +62,8 @@ describe("renderReport", () => {
       "▲ gain +6.1 [+4.0, +8.3]",
       "▲ gain +4.9 [+2.8, +7.1]",
     ]);
-    expect(rows["Responses drawn to train, m = n·N"]).toEqual(["–", "50,000", "50,000"]);
-    expect(rows["Epoch kept"]).toEqual(["–", "5 of 10", "5 of 10"]);
+    expect(rows["Model calls to train, m = n·N"]).toEqual(["–", "50,000", "50,000"]);
+    expect(rows["Iterate kept (epoch; XPO: round)"]).toEqual(["–", "5 of 10", "5 of 10"]);
   });
 
   it("has a figure with caption and message for each chart, and its table", () => {

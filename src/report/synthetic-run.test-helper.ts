@@ -336,5 +336,6 @@ function adapterOf(
     keptEpoch: 5,
     trainingPrompts: 1000,
     trainingSamples: 50,
+    modelCalls: 50_000,
   };
 }

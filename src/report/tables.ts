@@ -1,4 +1,5 @@
-import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import type { AnswerMetrics, EpochMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import { wordingOf } from "./charts-training.js";
 import {
   count,
   duration,
@@ -179,26 +180,28 @@ function trainingTable(metrics: Metrics, method: string): DataTable | undefined 
   const adapter = metrics.adapters[method];
   if (adapter === undefined || adapter.epochs.length === 0) return undefined;
   const { epochs, keptEpoch } = adapter;
+  const { unit, losses } = wordingOf(method);
   const none = html`<span class="none">–</span>`;
-  const labelled = epochs.some((e) => e.accuracy || e.coverage);
+  const columns: readonly (readonly [string, (e: EpochMetrics) => HtmlValue | undefined])[] = [
+    ["Training loss", (e) => (e.trainLoss === undefined ? undefined : fixed(e.trainLoss, 4))],
+    ["Validation loss", (e) => (e.objective ? undefined : fixed(e.validationLoss, 4))],
+    ["J_β", (e) => e.objective && fixed(e.objective.value, 4)],
+    ["Accuracy, %", (e) => e.accuracy && estimateCell(e.accuracy, PERCENT)],
+    ["Coverage, %", (e) => e.coverage && estimateCell(e.coverage, PERCENT)],
+    ["Log-likelihood, nats", (e) => e.logLikelihood && estimateCell(e.logLikelihood, NATS)],
+    ["Entropy, nats", (e) => e.entropy && estimateCell(e.entropy, NATS)],
+    ["KL to the base, nats", (e) => e.kl && estimateCell(e.kl, NATS)],
+    ["Length, tokens", (e) => e.length && estimateCell(e.length, TOKENS)],
+    ["Repeated trigrams, %", (e) => e.repetition && estimateCell(e.repetition, PERCENT)],
+  ];
+  const shown = columns.filter(([, of]) => epochs.some((e) => of(e) !== undefined));
   return {
     id: `figure-training-${method}-table`,
-    caption: `${methodName(method)}, epoch by epoch: losses in nats per token, held-out prompts at temperature 1; in brackets the 95\u00a0% interval.`,
-    columns: [
-      "Epoch",
-      "Training loss",
-      "Validation loss",
-      ...(labelled ? ["Accuracy, %", "Coverage, %"] : []),
-      "Log-likelihood, nats",
-    ],
+    caption: `${methodName(method)}, ${unit} by ${unit}. Losses: ${losses}. Held-out prompts sampled once the ${unit} is over; in brackets the 95\u00a0% interval.`,
+    columns: [unit === "round" ? "Round" : "Epoch", ...shown.map(([name]) => name)],
     rows: epochs.map((e) => ({
       head: `${e.epoch}${e.epoch === keptEpoch ? " (kept)" : ""}`,
-      cells: [
-        e.trainLoss === undefined ? none : fixed(e.trainLoss, 4),
-        fixed(e.validationLoss, 4),
-        ...(labelled ? [estimateCell(e.accuracy, PERCENT), estimateCell(e.coverage, PERCENT)] : []),
-        estimateCell(e.logLikelihood, NATS),
-      ],
+      cells: shown.map(([, of]) => of(e) ?? none),
     })),
   };
 }

@@ -1,5 +1,7 @@
+import { collapses } from "../evaluate/collapse.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import {
+  count,
   inTable,
   intervalInTable,
   methodName,
@@ -22,7 +24,7 @@ type Cells = readonly string[];
  * The table that a command prints at its end: greedy, one sample at temperature 1, best-of-N under every self-reward
  * with the coverage, and each adapter, every figure with its 95 % interval. Plain text of at most 100 columns, without
  * colours; names of models and tasks cannot smuggle in terminal escapes. Without labels the accuracies are absent and
- * best-of-N shows log-likelihoods.
+ * best-of-N shows log-likelihoods. Beside an adapter stand the responses drawn to train it, and below them any collapse.
  */
 export function terminalTable(metrics: Metrics): string {
   const heading = `${plain(metrics.task)}, ${metrics.prompts} prompts, model ${plain(metrics.model)}, N = ${metrics.n}, temperature ${metrics.temperature}`;
@@ -30,23 +32,47 @@ export function terminalTable(metrics: Metrics): string {
     ? "Accuracy in %, log-likelihood under the base in nats; in brackets 95 % intervals."
     : "Log-likelihood under the base in nats; in brackets 95 % intervals. No labels, so no accuracies.";
   return (
-    [...wrap(heading), units, "", ...answersBlock(metrics), "", ...bestOfNBlock(metrics)].join("\n") + "\n"
+    [
+      ...wrap(heading),
+      units,
+      "",
+      ...answersBlock(metrics),
+      ...collapseBlock(metrics),
+      "",
+      ...bestOfNBlock(metrics),
+    ].join("\n") + "\n"
   );
+}
+
+/** Every collapse by its name; nothing where there is none. */
+function collapseBlock({ adapters, base }: Metrics): string[] {
+  const found = Object.entries(adapters).flatMap(([method, adapter]) =>
+    collapses(plain(method), adapter, base),
+  );
+  return found.flatMap((text) => ["", ...wrap(`! ${text}`)]);
 }
 
 /** Greedy, base and adapters, one a line. */
 function answersBlock(metrics: Metrics): string[] {
   const { greedy, base, adapters, adaptive, labelled } = metrics;
-  const head = ["", ...(labelled ? ["accuracy", "greedy accuracy"] : []), "log-likelihood"];
+  const calls = Object.values(adapters).some((adapter) => adapter.modelCalls !== undefined);
+  const head = [
+    "",
+    ...(labelled ? ["accuracy", "greedy accuracy"] : []),
+    "log-likelihood",
+    ...(calls ? ["model calls"] : []),
+  ];
   const row = (
     name: string,
     accuracy: Estimate | undefined,
     greedyAccuracy: Estimate | undefined,
     ll: Estimate,
+    modelCalls?: number,
   ): Cells => [
     name,
     ...(labelled ? [cell(accuracy, PERCENT), cell(greedyAccuracy, PERCENT)] : []),
     cell(ll, NATS),
+    ...(calls ? [modelCalls === undefined ? "" : count(modelCalls)] : []),
   ];
   const rows = [
     row("greedy", greedy.accuracy, greedy.accuracy, greedy.logLikelihood),
@@ -62,11 +88,18 @@ function answersBlock(metrics: Metrics): string[] {
         ]
       : []),
     ...Object.entries(adapters).flatMap(([method, a]) => [
-      row(`${plain(methodName(method))} adapter, one sample`, a.accuracy, a.greedyAccuracy, a.logLikelihood),
+      row(
+        `${plain(methodName(method))} adapter, one sample`,
+        a.accuracy,
+        a.greedyAccuracy,
+        a.logLikelihood,
+        a.modelCalls,
+      ),
       [
         "  gain over one sample",
         ...(labelled ? [cell(a.accuracyGain, POINTS), ""] : []),
         cell(a.logLikelihoodGain, NATS_GAIN),
+        ...(calls ? [""] : []),
       ],
     ]),
   ];

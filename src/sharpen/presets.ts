@@ -39,7 +39,7 @@ export const presets: readonly Preset[] = [
     dpo: {
       trainN: 8,
       trainPrompts: 1006,
-      beta: 0.5,
+      beta: 1,
       epochs: 2,
       batchSize: 8,
       learningRate: 1e-3,
@@ -49,7 +49,7 @@ export const presets: readonly Preset[] = [
     xpo: {
       trainN: 8,
       trainPrompts: 1006,
-      beta: 0.5,
+      beta: 1,
       rounds: 3,
       epochs: 1,
       batchSize: 8,
