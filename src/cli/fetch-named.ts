@@ -1,3 +1,4 @@
+import type { FetchOptions } from "../policy/hub.js";
 import { fetchModel, isOnHub } from "../policy/model-folder.js";
 import type { Context } from "./context.js";
 
@@ -8,7 +9,12 @@ import type { Context } from "./context.js";
  */
 export async function fetchNamed(model: string | undefined, context: Context): Promise<void> {
   if (model === undefined || !isOnHub(model)) return;
-  await fetchModel(model, {
-    onFile: (path, size) => context.note(`Fetching ${path} of ${model} (${(size / 1e6).toFixed(1)} MB)`),
-  });
+  await fetchModel(model, fetchNotes(model, context));
+}
+
+/** Remarks on what is fetched. */
+export function fetchNotes(model: string, context: Context): FetchOptions {
+  return {
+    onFile: (path, bytes) => context.note(`Fetching ${path} of ${model} (${(bytes / 1e6).toFixed(1)} MB)`),
+  };
 }

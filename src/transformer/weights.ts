@@ -12,6 +12,8 @@ export interface WeightSource {
   has(name: string): boolean;
   /** @throws ModelError when there is no such tensor. */
   shape(name: string): readonly number[];
+  /** How a tensor lies in its file. @throws ModelError when there is no such tensor. */
+  stored(name: string): { readonly format: string; readonly bytes: number };
   /** @throws ModelError as `SafetensorsFile.read`. */
   read(name: string, options?: ReadOptions): Promise<FloatTensor>;
   close(): Promise<void>;
@@ -122,6 +124,10 @@ function weightSource(
     has: (name) => byTensor.has(name),
     // A file holds every tensor that it is listed for: checked above.
     shape: (name) => fileOf(name).tensors.get(name)!.shape,
+    stored: (name) => {
+      const { dtype, bytes } = fileOf(name).tensors.get(name)!;
+      return { format: dtype, bytes };
+    },
     read: async (name, options) => fileOf(name).read(name, options),
     close: async () => {
       for (const file of files) await file.close();

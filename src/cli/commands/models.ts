@@ -1,31 +1,93 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import { embeddedModels, modelFolder } from "../../policy/model-folder.js";
+import { UsageError } from "../../core/errors.js";
+import { cachedHubModels, fetchHubModel, parseHubModel } from "../../policy/hub.js";
+import { embeddedModels, fetchModel, modelFolder } from "../../policy/model-folder.js";
 import { count } from "../../report/format.js";
+import { inspectModel, type Inspection } from "../../transformer/inspect.js";
 import { loadModel } from "../../transformer/model.js";
 import { defineCommand } from "../command.js";
+import type { Context } from "../context.js";
+import { fetchNotes } from "../fetch-named.js";
 
-/** `whetstone models`: the models that come with the package. */
+/** `whetstone models`: the models that can be named, fetched or looked into. */
 export const modelsCommand = defineCommand({
-  usage: "models",
-  summary: "list the models that come with whetstone",
+  usage: "models [action] [name]",
+  summary: "list the models at hand, pull one from the Hugging Face hub, or inspect one",
   details:
-    "Any folder of Hugging Face layout with a model of the Llama kind can be named with --model as well.",
+    "Without an action it lists the models that come with whetstone and those in the Hugging Face cache. Any folder of " +
+    "Hugging Face layout and any .gguf file of a supported family can be named with --model as well.",
   options: [],
-  examples: [["models", "name, parameters, digest, and where the card is"]],
-  run: async (_words, _values, context) => {
-    const models = [];
-    for (const name of embeddedModels()) models.push(await describe(name));
-    for (const { name, parameters, digest, card, folder } of models) {
-      context.say(
-        `${name}  ${count(parameters)} parameters  sha256 ${digest.slice(0, 16)}  ${card ?? folder}`,
-      );
+  examples: [
+    ["models", "name, parameters, digest, and where the card is"],
+    [
+      "models pull HuggingFaceTB/SmolLM2-135M-Instruct",
+      "into the cache that Python's tools share; @revision pins it",
+    ],
+    ["models inspect ./model.gguf", "family, sizes, formats, chat template; reads no weights"],
+  ],
+  run: async ([action, name], _values, context) => {
+    switch (action) {
+      case undefined:
+        return list(context);
+      case "pull":
+        return pull(named(action, name), context);
+      case "inspect":
+        return inspect(named(action, name), context);
+      default:
+        throw new UsageError(
+          `"${action}" is nothing that models does: leave it out, or say pull or inspect.`,
+        );
     }
-    if (models.length === 0)
-      context.say("No model comes with this installation; name a folder with --model.");
-    context.result({ models });
   },
 });
+
+function named(action: string, name: string | undefined): string {
+  if (name !== undefined && name !== "") return name;
+  throw new UsageError(`Say which model to ${action}: whetstone models ${action} <name>.`);
+}
+
+async function list(context: Context): Promise<void> {
+  const models = [];
+  for (const name of embeddedModels()) models.push(await describe(name));
+  for (const { name, parameters, digest, card, folder } of models) {
+    context.say(`${name}  ${count(parameters)} parameters  sha256 ${digest.slice(0, 16)}  ${card ?? folder}`);
+  }
+  const cached = cachedHubModels();
+  for (const { name, path } of cached) context.say(`${name}  ${path}`);
+  if (models.length === 0 && cached.length === 0)
+    context.say("No model comes with this installation, and none is cached; name a folder with --model.");
+  context.result({ models, cached });
+}
+
+/** Fetches what has changed too, unlike a command that only needs the model to be there. */
+async function pull(name: string, context: Context): Promise<void> {
+  const onHub = parseHubModel(name);
+  if (onHub === undefined) {
+    throw new UsageError(
+      `"${name}" is no id of the Hugging Face hub, such as organization/name or organization/name@v1.`,
+    );
+  }
+  const path = await fetchHubModel(onHub, fetchNotes(name, context));
+  context.say(path);
+  context.result({ name, path });
+}
+
+async function inspect(name: string, context: Context): Promise<void> {
+  const found = await inspectModel(await fetchModel(name, fetchNotes(name, context)));
+  context.say(lines(name, found));
+  context.result({ name, ...found });
+}
+
+function lines(name: string, found: Inspection): string {
+  const formats = Object.entries(found.formats).map(([format, tensors]) => `${tensors} ${format}`);
+  return [
+    `${name}  ${count(found.parameters)} parameters  ${found.path}`,
+    `family ${found.family}, ${found.layers} layers of ${found.hiddenSize}, ${found.heads} heads (${found.kvHeads} for keys), ${count(found.vocabSize)} tokens`,
+    `context of ${count(found.maxPositions)} tokens; chat template: ${found.chatTemplate ? "yes" : "no"}`,
+    `tensors: ${formats.join(", ")}; ${count(found.bytes / 1e6)} MB`,
+  ].join("\n");
+}
 
 interface ModelEntry {
   readonly name: string;

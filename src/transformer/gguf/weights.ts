@@ -33,6 +33,7 @@ export async function openGgufWeights(
     names: () => [...tensors.keys()],
     has: (name) => find(name) !== undefined,
     shape: (name) => tensorOf(name).shape,
+    stored: (name) => ({ format: tensorOf(name).format.name, bytes: tensorOf(name).bytes }),
     read: (name, options) =>
       readTensor(handle, tensorOf(name), changeOf(architecture, name, heads), name, path, options),
     close: () => handle.close(),

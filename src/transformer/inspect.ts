@@ -1,0 +1,84 @@
+import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./config.js";
+import { huggingFaceConfig } from "./gguf/config.js";
+import { isGguf, readGgufHeader } from "./gguf/header.js";
+import { ggufTokenizer, loadTokenizer } from "./tokenizer.js";
+import { checkWeights, openWeights } from "./weights.js";
+
+/** What a model is, from its headers alone. */
+export interface Inspection {
+  /** Its folder or .gguf file. */
+  readonly path: string;
+  /** The `model_type` of its family. */
+  readonly family: string;
+  readonly parameters: number;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly vocabSize: number;
+  /** Tokens. */
+  readonly maxPositions: number;
+  readonly chatTemplate: boolean;
+  /** How many tensors there are of each format, such as F32 or Q4_K. */
+  readonly formats: Readonly<Record<string, number>>;
+  /** Of all tensors, as they are stored. */
+  readonly bytes: number;
+}
+
+/**
+ * Looks into a model without reading its weights.
+ * @param path a folder of Hugging Face layout, or a .gguf file.
+ * @throws ModelError when a file is missing, malformed or of an unsupported kind.
+ */
+export async function inspectModel(path: string): Promise<Inspection> {
+  if (isGguf(path)) {
+    const header = await readGgufHeader(path);
+    const config = parseConfig(await huggingFaceConfig(header), path);
+    const { chatTemplate } = ggufTokenizer(header);
+    const stored = [...header.tensors.values()].map(({ format, bytes }) => ({ format: format.name, bytes }));
+    return inspection(path, config, chatTemplate, stored);
+  }
+  const config = await loadConfig(path);
+  const source = await openWeights(path);
+  try {
+    checkWeights(source, tensorShapes(config), path);
+    const { chatTemplate } = await loadTokenizer(path);
+    return inspection(
+      path,
+      config,
+      chatTemplate,
+      source.names().map((name) => source.stored(name)),
+    );
+  } finally {
+    await source.close();
+  }
+}
+
+function inspection(
+  path: string,
+  config: ModelConfig,
+  chatTemplate: string | undefined,
+  stored: readonly { readonly format: string; readonly bytes: number }[],
+): Inspection {
+  const formats: Record<string, number> = {};
+  for (const { format } of stored) formats[format] = (formats[format] ?? 0) + 1;
+  const { layers, hiddenSize, heads, kvHeads, vocabSize, maxPositions } = config;
+  const parameters = [...tensorShapes(config).values()].reduce(
+    (sum, shape) => sum + shape.reduce((product, size) => product * size, 1),
+    0,
+  );
+  return {
+    path,
+    family: config.family ?? "llama",
+    parameters,
+    layers,
+    hiddenSize,
+    heads,
+    kvHeads,
+    vocabSize,
+    maxPositions,
+    chatTemplate: chatTemplate !== undefined,
+    formats,
+    bytes: stored.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
