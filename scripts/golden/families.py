@@ -21,7 +21,9 @@ from common import TESTDATA, numbers, write_json
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import (
+    Gemma3Config,
     Gemma3ForCausalLM,
+    Gemma3ForConditionalGeneration,
     Gemma3TextConfig,
     LlamaConfig,
     LlamaForCausalLM,
@@ -81,6 +83,23 @@ def models():
     gemma_rope = {
         "full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 100000.0},
         "sliding_attention": {"rope_type": "default", "rope_theta": 1000.0},
+    }
+    gemma = Gemma3TextConfig(
+        **{**SIZES, "num_hidden_layers": 3},
+        head_dim=16,
+        sliding_window=6,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        query_pre_attn_scalar=24,
+        rope_parameters=gemma_rope,
+    )
+    # As small as it can be: it is there to be left out.
+    vision = {
+        "hidden_size": 4,
+        "intermediate_size": 4,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "image_size": 8,
+        "patch_size": 4,
     }
     plain = {"rope_type": "default", "rope_theta": 10000.0}
     separate = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -142,16 +161,25 @@ def models():
         ),
         "gemma3": (
             Gemma3ForCausalLM,
-            Gemma3TextConfig(
-                **{**SIZES, "num_hidden_layers": 3},
-                head_dim=16,
-                sliding_window=6,
-                layer_types=["sliding_attention", "full_attention", "sliding_attention"],
-                query_pre_attn_scalar=24,
-                rope_parameters=gemma_rope,
-            ),
+            gemma,
             brain,
             separate,
+        ),
+        "gemma3-vision": (
+            Gemma3ForConditionalGeneration,
+            Gemma3Config(
+                text_config=gemma.to_dict(),
+                vision_config=vision,
+                mm_tokens_per_image=1,
+                image_token_index=47,
+                boi_token_index=46,
+                eoi_token_index=45,
+                bos_token_id=1,
+                eos_token_id=2,
+                pad_token_id=0,
+            ),
+            brain,
+            None,
         ),
     }
 
@@ -159,16 +187,18 @@ def models():
 def randomize(model, dtype, seed):
     """Weights large enough for logits that spread, norms and biases that matter, all exact in the file's dtype."""
     generator = torch.Generator().manual_seed(seed)
-    around_zero = model.config.model_type == "gemma3_text"
+    around_zero = model.config.model_type.startswith("gemma3")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if name.endswith("norm.weight"):
+            if "vision_tower" in name or "projector" in name:
+                value = torch.zeros(parameter.shape)
+            elif name.endswith("norm.weight"):
                 value = 0.3 * noise if around_zero else 1 + 0.3 * noise
             elif name.endswith(".bias"):
                 value = 0.5 * noise
             elif "embed_tokens" in name:
-                value = noise * (0.3 if model.config.tie_word_embeddings else 1)
+                value = noise * (0.3 if model.config.get_text_config().tie_word_embeddings else 1)
             else:
                 value = 1.5 * noise / parameter.shape[1] ** 0.5
             parameter.copy_(value.to(dtype).float())

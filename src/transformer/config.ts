@@ -18,6 +18,8 @@ const generationSchema = z.looseObject({
   eos_token_id: z.union([z.int().min(0), z.array(z.int().min(0)).max(1024)]).nullish(),
 });
 
+const seeingSchema = z.looseObject({ text_config: z.record(z.string(), z.unknown()) });
+
 /**
  * Validates a parsed config.json of Hugging Face layout. Both spellings of the rotary base are read: `rope_theta`
  * (transformers 4) and `rope_parameters.rope_theta` (transformers 5). Absent optional fields get the defaults of
@@ -27,7 +29,8 @@ const generationSchema = z.looseObject({
  * supported), and for missing, malformed or contradictory fields.
  */
 export function parseConfig(json: unknown, file: string): ModelConfig {
-  return parseDecoder(familyOf(json, file), json, file);
+  const family = familyOf(json, file);
+  return parseDecoder(family, family.modelType === modelTypeOf(json) ? json : textPart(json, file), file);
 }
 
 /**
@@ -75,11 +78,26 @@ export function toHuggingFaceConfig(config: ModelConfig): Record<string, unknown
   return decoderFields(familyOf({ model_type: type }, "the configuration"), config);
 }
 
+function modelTypeOf(json: unknown): unknown {
+  return (json as { model_type?: unknown } | null)?.model_type;
+}
+
 function familyOf(json: unknown, file: string): Family {
-  const type = (json as { model_type?: unknown } | null)?.model_type;
-  const family = families.find((candidate) => candidate.modelType === type);
+  const type = modelTypeOf(json);
+  const family = families.find(({ modelType, textOf }) => type === modelType || (type && type === textOf));
   if (family !== undefined) return family;
-  const supported = families.map((candidate) => `"${candidate.modelType}"`).join(", ");
+  const names = families.flatMap(({ modelType, textOf }) => (textOf ? [modelType, textOf] : [modelType]));
+  const supported = names.map((name) => `"${name}"`).join(", ");
   const shown = type === undefined ? "without model_type" : `with model_type ${JSON.stringify(type)}`;
   throw new ModelError(`${file}: a model ${shown} is not supported; supported is ${supported}`);
+}
+
+/** The `text_config` of a model that also sees; the frame tokens and the quantization stand beside it. */
+function textPart(json: unknown, file: string): Record<string, unknown> {
+  const result = seeingSchema.safeParse(json);
+  if (!result.success) throw new ModelError(`${file}: text_config is missing or malformed`);
+  const { text_config: text, ...outer } = result.data;
+  const shared = ["bos_token_id", "eos_token_id", "pad_token_id", "quantization_config"];
+  const beside = Object.entries(outer).filter(([field, value]) => shared.includes(field) && value != null);
+  return { ...text, ...Object.fromEntries(beside) };
 }

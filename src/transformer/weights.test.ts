@@ -59,6 +59,38 @@ test("shards are read through their index", async () => {
   await weights.close();
 });
 
+test("the language part of a model that also sees has the names of a model of text alone", async () => {
+  const value = (x: number) => ({ shape: [1], data: Float32Array.of(x) });
+  const folder = await newFolder();
+  await writeSafetensors(
+    join(folder, "model.safetensors"),
+    new Map([
+      ["language_model.model.norm.weight", value(1)],
+      ["language_model.lm_head.weight", value(2)],
+      ["model.language_model.embed_tokens.weight", value(3)],
+      ["language_model.other", value(4)],
+      ["vision_tower.norm.weight", value(5)],
+      ["model.language_model.layers.0.weight", value(6)],
+      ["model.layers.0.weight", value(7)],
+    ]),
+  );
+  const weights = await openWeights(folder);
+  const values = new Map<string, number>();
+  for (const name of weights.names()) {
+    expect(weights.shape(name)).toEqual([1]);
+    values.set(name, (await weights.read(name)).data[0]!);
+  }
+  expect(Object.fromEntries(values)).toEqual({
+    "model.norm.weight": 1,
+    "lm_head.weight": 2,
+    "model.embed_tokens.weight": 3,
+    "language_model.other": 4,
+    "vision_tower.norm.weight": 5,
+    "model.layers.0.weight": 7,
+  });
+  await weights.close();
+});
+
 test.each([
   ["outside of the folder", "../model-2.safetensors", "which is not a .safetensors file of its folder"],
   ["an absolute path", "/model-2.safetensors", "which is not a .safetensors file of its folder"],

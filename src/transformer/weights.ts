@@ -5,7 +5,10 @@ import { ModelError } from "../core/errors.js";
 import { readJsonFile, reasonOf } from "./json-file.js";
 import { openSafetensors, type FloatTensor, type ReadOptions, type SafetensorsFile } from "./safetensors.js";
 
-/** A model's weights, in one file or in several; `close()` it. */
+/**
+ * A model's weights, in one file or in several; `close()` it. Of a model that also sees, the language part has the names of
+ * a model of text alone.
+ */
 export interface WeightSource {
   /** Every tensor's name. */
   names(): readonly string[];
@@ -109,26 +112,47 @@ async function openShards(folder: string): Promise<WeightSource> {
   }
 }
 
+/** How a model that also sees names its language part: as it stands on the hub, and as newer versions hold it. */
+const LANGUAGE_PART = /^(?:language_model\.(?=model\.|lm_head\.)|model\.language_model\.)/;
+
+/** A stored tensor by the name that a model of text alone has for it. */
+function textName(stored: string): string {
+  return stored.replace(LANGUAGE_PART, (prefix) => (prefix.startsWith("model.") ? "model." : ""));
+}
+
 function weightSource(
   byTensor: ReadonlyMap<string, SafetensorsFile>,
   files: readonly SafetensorsFile[],
   folder: string,
 ): WeightSource {
-  const fileOf = (name: string): SafetensorsFile => {
-    const file = byTensor.get(name);
-    if (file === undefined) throw new ModelError(`the weights in ${folder} have no tensor ${name}`);
-    return file;
+  const places = new Map<string, { readonly file: SafetensorsFile; readonly stored: string }>();
+  for (const [stored, file] of byTensor) {
+    const name = textName(stored);
+    // A name that is there as it is asked for wins.
+    if (name === stored || !byTensor.has(name)) places.set(name, { file, stored });
+  }
+  const placeOf = (name: string) => {
+    const place = places.get(name);
+    if (place === undefined) throw new ModelError(`the weights in ${folder} have no tensor ${name}`);
+    return place;
   };
   return {
-    names: () => [...byTensor.keys()],
-    has: (name) => byTensor.has(name),
-    // A file holds every tensor that it is listed for: checked above.
-    shape: (name) => fileOf(name).tensors.get(name)!.shape,
+    names: () => [...places.keys()],
+    has: (name) => places.has(name),
+    shape: (name) => {
+      const { file, stored } = placeOf(name);
+      // A file holds every tensor that it is listed for: checked above.
+      return file.tensors.get(stored)!.shape;
+    },
     stored: (name) => {
-      const { dtype, bytes } = fileOf(name).tensors.get(name)!;
+      const { file, stored } = placeOf(name);
+      const { dtype, bytes } = file.tensors.get(stored)!;
       return { format: dtype, bytes };
     },
-    read: async (name, options) => fileOf(name).read(name, options),
+    read: async (name, options) => {
+      const { file, stored } = placeOf(name);
+      return file.read(stored, options);
+    },
     close: async () => {
       for (const file of files) await file.close();
     },

@@ -8,6 +8,8 @@ export type Switches = Partial<Omit<ModelConfig, "family">>;
 export interface Family {
   /** The `model_type` of its config.json. */
   readonly modelType: string;
+  /** A `model_type` of larger models, which also see, whose `text_config` is a config.json of this family. */
+  readonly textOf?: string;
   /** The class of Python's transformers. */
   readonly architecture: string;
   /** Fields that a config.json may leave out, with the values that transformers gives them. */

@@ -56,11 +56,14 @@ function fields(config: ModelConfig): Record<string, unknown> {
   };
 }
 
-/** Gemma 3's text models: norms around one and behind each part, local and global layers, normalized queries and keys. */
+/** Gemma 3, its text models and the text part of the others: norms around one and behind each part, local and global layers, normalized queries and keys. */
 export const gemma3: Family = {
   modelType: "gemma3_text",
+  textOf: "gemma3",
   architecture: "Gemma3ForCausalLM",
   defaults: {
+    vocab_size: 262_208,
+    num_attention_heads: 8,
     num_key_value_heads: 4,
     head_dim: 256,
     hidden_activation: "gelu_pytorch_tanh",
