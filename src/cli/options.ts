@@ -221,6 +221,12 @@ export const OPTIONS = {
   list: flag("--list", "list the statements and run nothing"),
   thorough: flag("--thorough", "more and larger instances: up to an hour"),
   page: option("--page <file.html>", "where the page goes", text, "runs/theory.html"),
+  markdown: option(
+    "--markdown <file.md>",
+    "also write what was found as Markdown, with an index of the paper's statements",
+    text,
+    "not written",
+  ),
   all: flag("--all", "draw all N to their end and print each with its score"),
   chat: flag(
     "--chat",

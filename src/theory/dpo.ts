@@ -10,7 +10,7 @@ import type { ProductClass } from "./sft.js";
  * the pairs, the first on ties (the class is in random order). r = log π_base comes from the pairs themselves.
  * @param sign −1 turns the reward, for a mutation.
  */
-function dpoLearn(product: ProductClass, pairs: readonly DrawnPair[], beta: number, sign = 1): Rows {
+export function dpoLearn(product: ProductClass, pairs: readonly DrawnPair[], beta: number, sign = 1): Rows {
   return product.candidates.map((rows, x) => {
     const sequences = rows[0]!.length;
     const own: ResponsePair[] = pairs

@@ -7,6 +7,7 @@ import {
   hardTop,
   randomInstance,
   randomSequenceRow,
+  singlePrompt,
   type Instance,
 } from "./instance.js";
 import { adaptiveLaw, bestOfNLaw } from "./laws.js";
@@ -166,6 +167,11 @@ describe("laws of the choice, against simulation", () => {
     exact.law.forEach((p, y) => expect(Math.abs(p - counts[y]!)).toBeLessThan(0.018));
     expect(Math.abs(draws / exact.expectedDraws - 1)).toBeLessThan(0.03);
     expect(exact.miss).toBeCloseTo(1 - exact.law[1]! - exact.law[2]!, 12);
+    const oracle = adaptiveOracle(singlePrompt(row), stream);
+    const skipped = new Float64Array(5);
+    for (let i = 0; i < 20000; i++) skipped[oracle.untilStop(0, mu).response]! += 1 / 20000;
+    exact.law.forEach((p, y) => expect(Math.abs(p - skipped[y]!)).toBeLessThan(0.018));
+    expect(Math.abs(oracle.spent().draws / 20000 / exact.expectedDraws - 1)).toBeLessThan(0.03);
   });
 });
 

@@ -6,7 +6,8 @@ export {
   type TheoryReport,
 } from "./run.js";
 export { theoryPage } from "./page.js";
-export { theoryList, theoryTable } from "./table.js";
+export { theoryMarkdown } from "./markdown.js";
+export { statementIndex, theoryList, theoryTable } from "./table.js";
 export { rows } from "./rows/index.js";
 export type {
   Axis,

@@ -1,5 +1,14 @@
+import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { runTheory, rows, theoryList, theoryPage, theoryTable, type TheoryProgress } from "./index.js";
+import {
+  runTheory,
+  rows,
+  theoryMarkdown,
+  theoryList,
+  theoryPage,
+  theoryTable,
+  type TheoryProgress,
+} from "./index.js";
 
 const quick = { only: ["prop-e.2", "lemma-4.1"], effort: "test", seed: 2, threads: 2 } as const;
 
@@ -42,23 +51,51 @@ describe("what people see", () => {
     expect(theoryTable(broken)).toMatch(/FAILS[\s\S]*! .*: 1\.5, not <= 1/);
     expect(Math.max(...table.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   });
+  it("the Markdown links each statement to its file, and says what fails and what is not shown", async () => {
+    const report = await runTheory(quick);
+    const text = theoryMarkdown(report, "npx whetstone theory");
+    expect(text).toContain(
+      "| Lemma 4.1 | [lemma-4-1.ts](../src/theory/rows/lemma-4-1.ts) (`lemma-4.1`) | holds |",
+    );
+    expect(text).toContain("2 of 2 rows hold (test run, seed 2)");
+    expect(text).not.toContain("| Theorem 4.1 |");
+    expect(text.match(/\*\*What it does not show\.\*\*/g)).toHaveLength(2);
+    const broken = { ...report, rows: report.rows.map((row) => ({ ...row, holds: false })) };
+    expect(theoryMarkdown(broken, "")).toContain("(`lemma-4.1`) | **fails** |");
+    for (const line of text.split("\n").filter((row) => row.startsWith("|"))) {
+      expect([4, 6, 7]).toContain(line.split(/(?<!\\)\|/).length - 1);
+    }
+  });
   it("the list finds every statement of the paper by its number", () => {
     const list = theoryList();
     for (const name of [
+      ["Proposition 3.1", "Theorem 3.1′", "Theorem D.2", "Theorem 4.1′", "Theorem D.1", "Theorem 4.2"],
       [
-        "Proposition 3.1",
-        "Theorem 3.1 / 3.1′",
-        "Theorem D.2",
-        "Theorem 4.1 / 4.1′",
-        "Theorem D.1",
-        "Theorem 4.2",
+        "Theorem 4.3",
+        "Theorem J.2",
+        "Theorem J.3",
+        "Example J.1",
+        "Proposition C.1",
+        "Lemma I.1",
+        "Lemma 4.1",
       ],
-      ["Theorem 4.3 / J.2", "Theorem J.3", "Example J.1", "Proposition C.1", "Lemma I.1", "Lemma 4.1"],
-      ["Proposition E.1", "Proposition E.2", "Lemma J.5", "Def. J.1", "Def. 3.2", "Def. D.1"],
+      [
+        "Proposition E.1",
+        "Proposition E.2",
+        "Lemma J.5",
+        "Definition J.1",
+        "Definition 3.2",
+        "Definition D.1",
+      ],
+      ["Theorem 3.1", "Theorem 4.1", "Definition 3.1", "Definition F.1", "Assumption 4.2", "Algorithm 1"],
+      ["eq. (2)", "eq. (4)", "eq. (6)", "eq. (8)", "eq. (9)", "eq. (10)"],
     ].flat()) {
-      expect(list).toContain(name);
+      expect(list).toMatch(new RegExp(`^  ${name.replace(/[.()]/g, "\\$&")} +[a-z]`, "m"));
     }
     expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
-    for (const row of rows) expect(row.mutations.length).toBeGreaterThan(0);
+    for (const row of rows) {
+      expect(row.mutations.length).toBeGreaterThan(0);
+      expect(existsSync(row.file), row.file).toBe(true);
+    }
   });
 });

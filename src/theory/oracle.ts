@@ -1,7 +1,7 @@
 import type { RandomStream } from "../core/random.js";
 import { categorical, drawOne, multinomial, type Categorical } from "./draws.js";
 import type { Instance } from "./instance.js";
-import { bestOfNLaw } from "./laws.js";
+import { bestOfNLaw, drawUntilStop, levelsOf, type Level } from "./laws.js";
 
 /** What a learner has used so far. */
 export interface Spent {
@@ -65,6 +65,8 @@ export interface AdaptiveOracle {
   draw(prompt: number): Drawn;
   /** Draws k responses at once. Costs k. */
   respond(prompt: number, k: number): readonly Drawn[];
+  /** Draws until the rule (10) fires and keeps the most likely, the first on ties. Costs N_μ. In law it is `draw`, repeated. */
+  untilStop(prompt: number, mu: number): Drawn;
 }
 
 /** XPO's extension (paper §4): responses may also come from a policy of the learner's and be evaluated. */
@@ -141,6 +143,7 @@ export function adaptiveOracle(instance: Instance, stream: RandomStream): QueryO
   const spent: Ledger = { prompts: 0, draws: 0, queries: 0 };
   const prompts = categorical(instance.weights);
   const responses = lazy(instance.base, (row) => row);
+  const levels = new Map<number, readonly Level[]>();
   const logProb = (prompt: number, response: number): number => Math.log(instance.base[prompt]![response]!);
   return {
     spent: () => ({ ...spent }),
@@ -160,6 +163,13 @@ export function adaptiveOracle(instance: Instance, stream: RandomStream): QueryO
         count,
         logProb: logProb(prompt, response),
       }));
+    },
+    untilStop: (prompt, mu) => {
+      const known = levels.get(prompt) ?? levelsOf(instance.base[prompt]!);
+      levels.set(prompt, known);
+      const { response, draws } = drawUntilStop(known, mu, stream);
+      spent.draws += draws;
+      return { response, count: 1, logProb: logProb(prompt, response) };
     },
     query: (prompt, response) => {
       spent.queries++;

@@ -84,7 +84,7 @@ function section(row: RowReport): string {
   const faults = row.mutations.map(({ description }) => math(description)).join("; ");
   return `<section id="${text(row.id)}"><h2>${text(row.title)} ${verdict(row.holds)}</h2>
 <p>${math(row.statement)}</p>
-<p class="small muted">${text(row.source)}. Instances: ${math(row.family)}; ${row.instances.toLocaleString("en")} measured.</p>
+<p class="small muted">${text(row.source.join(", "))}. Instances: ${math(row.family)}; ${row.instances.toLocaleString("en")} measured.</p>
 <div class="columns"><figure><strong>${math(row.figure.title)}</strong>${key(row)}${figureSvg(row.figure)}<figcaption>${math(row.figure.caption)}</figcaption></figure>
 <div><p>${math(row.summary)}.</p>${notes}<p class="small"><strong>What it does not show.</strong> ${math(row.limits)}.</p>
 <p class="small muted">Faults that turn it red: ${faults}.</p></div></div>${fitsTable(row)}${checksTable(row)}</section>`;

@@ -96,8 +96,10 @@ export interface Row {
   readonly title: string;
   /** The statement with its constants. */
   readonly statement: string;
-  /** Where in the paper. */
-  readonly source: string;
+  /** What of the paper is checked or used, by its number. */
+  readonly source: readonly string[];
+  /** The file that checks it, from the repository's root. */
+  readonly file: string;
   /** The instance family and how it is generated. */
   readonly family: string;
   /** What the check does not show. */
@@ -143,4 +145,10 @@ export function rowResult(parts: Omit<RowResult, "holds">): RowResult {
 /** Picks a size by effort. */
 export function byEffort<T>(effort: Effort, sizes: Readonly<Record<Effort, T>>): T {
   return sizes[effort];
+}
+
+/** A number for a sentence: never −0, and with a minus sign rather than a hyphen. */
+export function fixed(value: number, digits = 2): string {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }

@@ -1,10 +1,10 @@
 import type { RandomStream } from "../core/random.js";
 import { explicitLowerBound } from "./hard-family.js";
 import { hardFamily, hardTop, normalize, type Instance } from "./instance.js";
-import { bestOfNLaw } from "./laws.js";
-import { sampleOracle } from "./oracle.js";
+import { adaptiveLaw, bestOfNLaw } from "./laws.js";
+import { adaptiveOracle, sampleOracle } from "./oracle.js";
 import { targetMass } from "./quantities.js";
-import { keepBest, maximumLikelihood, sftConstant, sftCost, type Kept } from "./sft.js";
+import { keepAdaptive, keepBest, maximumLikelihood, sftConstant, sftCost, type Kept } from "./sft.js";
 import { median } from "./statistics.js";
 
 /** Where and how often SFT-Sharpening's cost is measured. */
@@ -44,33 +44,53 @@ export function prescribedCost(epsilon: number, coverage: number, delta: number,
   return n * Math.ceil(((2 * coverage) / epsilon) * Math.log(2 / delta));
 }
 
+/** SFT-Sharpening on the family where 1/δ is needed. */
+export interface SlowClassOptions {
+  readonly delta: number;
+  /** Adaptive best-of-N with μ = ln(2/δ) in place of a fixed N. */
+  readonly adaptive?: boolean;
+  /** Fault for mutations. */
+  readonly ignores?: boolean;
+}
+
 /**
- * m/log(2/δ) on a family where 1/δ is needed: eight equally likely prompts, π(y*) = 1/4, N the least that makes
- * π_BoN(y*) ≥ 1 − δ/2, and for each prompt a class of two, π_BoN and a member that has 1 − 3δ on y*. They differ by about δ
- * in squared Hellinger distance, so telling them apart takes about 1/δ kept responses. The cost is the last budget (on a
- * grid of 10 % steps, up to 60 visits·1/δ a prompt) at which some prompt still had π̂(y*) < 1 − 2δ.
+ * m over its log factor on a family where 1/δ is needed: eight equally likely prompts, and for each a class of two, the law of
+ * what is kept, which has about 1 − δ/2 on y*, and a member that just fails. They differ by about δ in squared Hellinger
+ * distance, so telling them apart takes about 1/δ kept responses. The cost is the last budget (on a grid of 10 % steps, up to
+ * 30/δ kept responses a prompt) at which some prompt had learned the wrong one.
+ * - Fixed: π(y*) = 1/4, N the least that works, the other member has 1 − 3δ on y*, failure is π̂(y*) < 1 − 2δ, and the factor
+ *   is log(2/δ).
+ * - Adaptive: y* leads 63 others by 0.1 %, so that the rule misses it as often as Lemma I.1 allows; the other member has
+ *   1 − 2δ, failure is π̂(y*) < 1 − δ, and the factor is log(2/δ) + 1.
  */
-export function slowClassCost(delta: number, stream: RandomStream, ignores = false): number {
-  const row = normalize([2, 1, 1, 1, 1, 1, 1]);
+export function slowClassCost(options: SlowClassOptions, stream: RandomStream): number {
+  const { delta, adaptive = false, ignores = false } = options;
+  const row = normalize(adaptive ? [1.001, ...new Array<number>(63).fill(1)] : [2, 1, 1, 1, 1, 1, 1]);
   const instance: Instance = {
     weights: new Float64Array(8).fill(1 / 8),
     base: Array.from({ length: 8 }, () => row),
   };
+  const mu = Math.log(2 / delta);
   const n = leastN(row[0]!, 1 - delta / 2);
-  const close = new Float64Array(7).fill(delta / 2);
-  close[0] = 1 - 3 * delta;
-  const law = bestOfNLaw(row, n);
+  const slack = adaptive ? 1 : 2;
+  const close = new Float64Array(row.length).fill(((slack + 1) * delta) / (row.length - 1));
+  close[0] = 1 - (slack + 1) * delta;
+  const law = adaptive ? adaptiveLaw(row, mu).law : bestOfNLaw(row, n);
   const product = {
     candidates: instance.base.map(() => stream.shuffle([law, close])),
     logSize: 8 * Math.LN2,
   };
-  const oracle = sampleOracle(instance, n, stream);
+  const fixed = sampleOracle(instance, n, stream);
+  const onTheFly = adaptiveOracle(instance, stream);
+  const oracle = adaptive ? onTheFly : fixed;
   const kept: Kept = new Map();
   let last = 1;
-  while (oracle.spent().prompts < (8 * 60) / delta) {
-    keepBest(oracle, Math.max(1, Math.round(0.1 * oracle.spent().prompts)), kept);
+  while (oracle.spent().prompts < (8 * 30) / delta) {
+    const more = Math.max(1, Math.round(0.1 * oracle.spent().prompts));
+    if (adaptive) keepAdaptive(onTheFly, more, mu, kept);
+    else keepBest(fixed, more, kept);
     const learned = maximumLikelihood(product, ignores ? (new Map() as Kept) : kept);
-    if (learned.some((policy) => targetMass(policy, row) < 1 - 2 * delta)) last = oracle.spent().draws;
+    if (learned.some((policy) => targetMass(policy, row) < 1 - slack * delta)) last = oracle.spent().draws;
   }
-  return last / Math.log(2 / delta);
+  return last / (mu + (adaptive ? 1 : 0));
 }

@@ -1,6 +1,6 @@
 import type { RandomStream } from "../core/random.js";
 import { hardInstance, randomSecret, type HardFamily, type Instance, type Rows } from "./instance.js";
-import { adaptiveLaw, bestOfNLaw, stoppingTime } from "./laws.js";
+import { adaptiveLaw, bestOfNLaw } from "./laws.js";
 import {
   adaptiveOracle,
   sampleOracle,
@@ -26,14 +26,7 @@ export function keepBest(oracle: SampleOracle, n: number, kept: Kept): void {
 /** The adaptive variant's data (App. D): for each of n more prompts draw until the rule (10) fires, keep the best. */
 export function keepAdaptive(oracle: AdaptiveOracle, n: number, mu: number, kept: Kept): void {
   for (const [prompt, times] of oracle.prompts(n)) {
-    for (let i = 0; i < times; i++) {
-      let best = oracle.draw(prompt);
-      for (let draws = 1; draws < stoppingTime(Math.exp(best.logProb), mu); draws++) {
-        const next = oracle.draw(prompt);
-        if (next.logProb > best.logProb) best = next;
-      }
-      keep(kept, prompt, [best]);
-    }
+    for (let i = 0; i < times; i++) keep(kept, prompt, [oracle.untilStop(prompt, mu)]);
   }
 }
 

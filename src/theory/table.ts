@@ -39,15 +39,30 @@ export function theoryTable(report: TheoryReport, width = 100): string {
   return [...blocks, "", last].join("\n");
 }
 
+/** What of the paper the lab checks or uses, by its number in the order of the rows, with the ids of the rows. */
+export function statementIndex(): readonly {
+  readonly statement: string;
+  readonly rows: readonly string[];
+}[] {
+  const found = new Map<string, string[]>();
+  for (const { id, source } of rows)
+    for (const name of source) found.set(name, [...(found.get(name) ?? []), id]);
+  return [...found].map(([statement, ids]) => ({ statement, rows: ids }));
+}
+
 /** `whetstone theory --list`: every statement of the paper that is checked, by its number. */
 export function theoryList(): string {
   const idWidth = Math.max(...rows.map(({ id }) => id.length));
-  return rows
-    .map(
-      (row) =>
-        `${row.id.padEnd(idWidth)}  ${row.title} (${row.source})\n${" ".repeat(idWidth + 2)}${row.statement}`,
-    )
-    .join("\n");
+  const indent = " ".repeat(idWidth + 2);
+  const blocks = rows.map((row) =>
+    [row.title, ...wrap(row.statement, 98 - idWidth)]
+      .map((line, i) => (i === 0 ? row.id.padEnd(idWidth + 2) : indent) + line)
+      .join("\n"),
+  );
+  const index = statementIndex();
+  const width = Math.max(...index.map(({ statement }) => statement.length));
+  const lines = index.map(({ statement, rows: ids }) => `  ${statement.padEnd(width)}  ${ids.join(", ")}`);
+  return [...blocks, "", "By number in the paper (--only takes the ids on the right):", ...lines].join("\n");
 }
 
 /** A number as people read it: four significant digits, powers of ten where it is very small or large. */

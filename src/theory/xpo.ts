@@ -3,8 +3,8 @@ import type { QueryOracle } from "./oracle.js";
 
 /** How XPO over a finite class of one prompt is run. */
 export interface FiniteXpoOptions {
-  /** Π, as rows of full support; the first wins ties. */
-  readonly candidates: readonly Float64Array[];
+  /** Π as rows of log-probabilities, all finite; the first wins ties. */
+  readonly logCandidates: readonly Float64Array[];
   readonly alpha: number;
   readonly beta: number;
   /** T. */
@@ -28,9 +28,9 @@ export interface FiniteXpoOptions {
  * @returns the candidate returned after the last round; −1 is π_base.
  */
 export function xpoFinite(oracle: QueryOracle, options: FiniteXpoOptions): number {
-  const { candidates, beta, evaluations = 32, explore = true, lossSign = 1 } = options;
+  const { logCandidates: logs, beta, evaluations = 32, explore = true, lossSign = 1 } = options;
   const alpha = explore ? options.alpha : 0;
-  const logs = candidates.map((row) => row.map(Math.log));
+  const candidates = logs.map((row) => row.map(Math.exp));
   const pairs = new Map<number, ResponsePair & { weight: number }>();
   const estimates = new Map<number, number>();
   let current = -1;

@@ -3,9 +3,11 @@ import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { WhetstoneError } from "../../core/errors.js";
 import { writeAtomically, writeError } from "../../core/files.js";
+import { theoryMarkdown } from "../../theory/markdown.js";
 import { rows } from "../../theory/rows/index.js";
 import { runTheory } from "../../theory/run.js";
-import { theoryList, theoryTable } from "../../theory/table.js";
+import { statementIndex, theoryList, theoryTable } from "../../theory/table.js";
+import { shellLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
 
 const DEFAULT_PAGE = "runs/theory.html";
@@ -17,17 +19,19 @@ export const theoryCommand = defineCommand({
   details:
     "Prints what was measured beside each bound, and writes a page with a figure a statement. Takes at most three minutes on " +
     "two cores. The status is 1 if a statement does not hold.",
-  options: ["only", "list", "thorough", "page", "seed", "threads"],
+  options: ["only", "list", "thorough", "page", "markdown", "seed", "threads"],
   examples: [
     ["theory", "all statements, fast"],
     ["theory --only thm-4.1,thm-3.1 --thorough", "two of them, on more and larger instances"],
     ["theory --list", "every statement by its number"],
+    ["theory --thorough --markdown docs/theory.md", "renew the index in the documentation"],
   ],
   run: async (_words, values, context) => {
     if (values.list) {
       context.say(theoryList());
       context.result({
-        rows: rows.map(({ id, title, source, statement }) => ({ id, title, source, statement })),
+        rows: rows.map(({ id, title, source, file, statement }) => ({ id, title, source, file, statement })),
+        index: statementIndex(),
       });
       return;
     }
@@ -37,6 +41,7 @@ export const theoryCommand = defineCommand({
       seed = 0,
       threads = availableParallelism(),
       page = DEFAULT_PAGE,
+      markdown,
     } = values;
     context.progress.update({ stage: "statements", done: 0, total: only?.length ?? rows.length });
     const report = await runTheory({
@@ -50,6 +55,13 @@ export const theoryCommand = defineCommand({
     const { theoryPage } = await import("../../theory/page.js");
     makeFolder(dirname(page));
     await writeAtomically(page, theoryPage(report));
+    if (markdown !== undefined) {
+      makeFolder(dirname(markdown));
+      await writeAtomically(
+        markdown,
+        theoryMarkdown(report, shellLine(context.args)),
+      );
+    }
     context.say(`\n${theoryTable(report)}\n\nPage: ${page}`);
     context.result({ ...report, page });
     const failed = report.rows.filter(({ holds }) => !holds).map(({ id }) => id);

@@ -202,7 +202,8 @@ export const exampleJ1: Row = {
   title: "Example J.1 / Theorem J.3",
   statement:
     "On a packing of the unit sphere with φ(y) = y and θ* = y*, C_cov = exp(Ω(d)) and SFT-Sharpening's m grows likewise, while XPO's is poly(d).",
-  source: "Example J.1, Thm J.3, Thm 4.3, Alg. 1",
+  source: ["Example J.1", "Theorem J.3", "Theorem 4.3", "Algorithm 1"],
+  file: "src/theory/rows/example-j-1.ts",
   family: "one prompt, 2^d random points of the sphere in R^d at mutual distance ≥ 1/2; d from 4 to 11",
   limits:
     "d ≤ 13, so poly and exp are told apart by fitted rates only; XPO's inner problem is solved by a local method",

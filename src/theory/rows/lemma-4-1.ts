@@ -67,7 +67,8 @@ export const lemma41: Row = {
   id: "lemma-4.1",
   title: "Lemma 4.1",
   statement: "C_{π*_β} ≤ C_cov and C_{π_base/π*_β;β} ≤ |Y| for r = log π_base and every β > 0.",
-  source: "Lemma 4.1, eq. (6), (9)",
+  source: ["Lemma 4.1", "eq. (6)", "eq. (9)"],
+  file: "src/theory/rows/lemma-4-1.ts",
   family: "random instances of 1–6 prompts and 3–22 responses; β from 0.02 to 5",
   limits: "nothing is lost: both sides are exact",
   mutations: [

@@ -131,7 +131,8 @@ export const lemmaI1: Row = {
   title: "Lemma I.1",
   statement:
     "E[N_μ] ≤ (μ + 1/|y*|)/P*, and for any stopping time τ ≥ N_μ the best so far misses y* w.p. ≤ exp(−|y*|μ).",
-  source: "Lemma I.1, eq. (10)",
+  source: ["Lemma I.1", "eq. (10)"],
+  file: "src/theory/rows/lemma-i-1.ts",
   family: "rows of 4–33 responses: random, with |y*| up to 3, and with y* ahead by 0.1 %; μ from 0.5 to 5",
   limits: "nothing is lost: law, E[N_μ] and miss rate are exact; the simulation only guards the closed form",
   mutations: [

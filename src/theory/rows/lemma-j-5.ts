@@ -40,8 +40,8 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
   const hidden = mutation === "hidden-dimensions" ? 16 : 1;
   const dimensions = byEffort(effort, {
     test: [2, 4, 6],
-    fast: [2, 4, 8, 16],
-    thorough: [2, 4, 8, 16, 32, 64],
+    fast: [2, 4, 8, 16, 32, 64],
+    thorough: [2, 4, 8, 16, 32, 64, 128, 256],
   });
   const repeats = byEffort(effort, { test: 2, fast: 5, thorough: 20 });
   const horizon = 256;
@@ -114,8 +114,10 @@ export const lemmaJ5: Row = {
   title: "Lemma J.5 (Def. J.1)",
   statement:
     "For linear softmax policies in d dimensions SEC ≤ 4d·log(1 + T/d) ≤ 4d·log(T + 1), with λ = max δ².",
-  source: "Lemma J.5, Def. J.1",
-  family: "axes and random unit vectors as features, d from 2 to 16; pools of 2d policies, T from 16 to 1024",
+  source: ["Lemma J.5", "Definition J.1"],
+  file: "src/theory/rows/lemma-j-5.ts",
+  family:
+    "axes and random unit vectors as features, d from 2 to 64 (thorough: 256); pools of 2d policies, T from 16 to 1024",
   limits: "the supremum over sequences is estimated from below except for very small classes",
   mutations: [
     { id: "hidden-dimensions", description: "features of 16 times the dimension that is claimed" },

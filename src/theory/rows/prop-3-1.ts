@@ -134,7 +134,8 @@ export const prop31: Row = {
   title: "Proposition 3.1",
   statement:
     "If π(y*|x) > 1/2 and y* is unique, greedy decoding returns y*; the constant 1/2 cannot be lowered.",
-  source: "Prop. 3.1",
+  source: ["Proposition 3.1"],
+  file: "src/theory/rows/prop-3-1.ts",
   family: "random autoregressive policies over V^H mixed with a point mass; and a two-branch family, H = 2",
   limits: "nothing is lost: every probability is exact, though the random policies are a sample",
   mutations: [

@@ -111,7 +111,8 @@ export const propC1: Row = {
   title: "Proposition C.1",
   statement:
     "Best-of-N misses y*_γ(x) with probability ≤ exp(−N·π(y*_γ|x)); N ≥ log(1/ρ)/π(y*_γ|x) gives ≤ ρ.",
-  source: "Prop. C.1",
+  source: ["Proposition C.1", "eq. (2)", "Definition F.1"],
+  file: "src/theory/rows/prop-c-1.ts",
   family: "random autoregressive policies over 3³ responses, γ ∈ {0, 0.1, 0.5}, N·π from 1/2 to 4",
   limits: "nothing is lost: the exact miss rate is compared as well as the simulated one",
   mutations: [

@@ -126,7 +126,8 @@ export const propE1: Row = {
   title: "Proposition E.1",
   statement:
     "The sequence-level argmax of an autoregressive linear softmax model is NP-hard: the reduction's argmax is a max-cut.",
-  source: "Prop. E.1 and its construction",
+  source: ["Proposition E.1"],
+  file: "src/theory/rows/prop-e-1.ts",
   family: "connected graphs with an odd number of edges: all up to 6 vertices, random ones to 16",
   limits: "the reduction is checked, not NP-hardness itself, and on small graphs",
   mutations: [

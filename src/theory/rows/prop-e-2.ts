@@ -128,7 +128,8 @@ export const propE2: Row = {
   title: "Proposition E.2",
   statement:
     "A class that contains π_base need not contain its sharpened policy: here π_θ(y*) ≤ 1/2 for every θ.",
-  source: "Prop. E.2 and its construction",
+  source: ["Proposition E.2"],
+  file: "src/theory/rows/prop-e-2.ts",
   family: "H = d = 2, V = [n] for n from 3 to 100, θ_1 = θ_2 = B·e_1 with B = log n, 2 log n, 4 log n",
   limits: "the supremum over θ is searched (random starts, L-BFGS), not proved, by the program",
   mutations: [

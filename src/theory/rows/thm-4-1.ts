@@ -123,7 +123,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
   const byCoverage = curve((scale) => ({ ...common, epsilon: 1 / 32, coverage: 8 * scale, x: 8 * scale }));
   const byDelta = [10, 30, 100, 300, 1000].map((x) => ({
     x,
-    values: Array.from({ length: 3 * runs }, () => slowClassCost(1 / x, stream, ignores)),
+    values: Array.from({ length: 3 * runs }, () => slowClassCost({ delta: 1 / x, ignores }, stream)),
   }));
   const upper = byEpsilon.map(({ x }) => prescribedCost(1 / x, 4, 0.05, rho));
   const lower = byEpsilon.map(({ x }) => explicitLowerBound(hardFamily(8, 1 / x, 4), false));
@@ -208,7 +208,8 @@ export const thm41: Row = {
   title: "Theorem 4.1 / 4.1′",
   statement:
     "SFT-Sharpening, w.p. ≥ 1−ρ: P[π̂(y*_γ) ≤ 1−2δ] ≤ 2(1+√2)²·log(|Π|/ρ)/(δn) + C_cov,γ/N*, N = N*·log(2/δ); m = O(C_cov log(|Π|/ρ) log(1/δ)/(δε²)).",
-  source: "Thm 4.1, Thm 4.1′ (App. G), eq. (6)",
+  source: ["Theorem 4.1", "Theorem 4.1′", "Definition 3.1", "Definition 3.2", "Definition F.1", "eq. (6)"],
+  file: "src/theory/rows/thm-4-1.ts",
   family:
     "random instances of 10 prompts with 3² responses and classes of 4^10; Thm 3.1′'s hard family for the rates in ε and C, and classes of two nearly equal members for the rate in δ",
   limits: "realizable finite classes only; each exponent is attained, but by no single family at once",
