@@ -3,6 +3,7 @@ import { InterruptedError } from "../core/errors.js";
 import { runVersions } from "../run/manifest.js";
 import { answerCommand } from "./commands/answer.js";
 import { evaluateCommand } from "./commands/evaluate.js";
+import { exportCommand } from "./commands/export.js";
 import { modelsCommand } from "./commands/models.js";
 import { reportCommand } from "./commands/report.js";
 import { sampleCommand } from "./commands/sample.js";
@@ -66,6 +67,7 @@ function createProgram(contextOf: (json: boolean) => Context): Command {
   trainDpoCommand(train, contextOf);
   trainXpoCommand(train, contextOf);
   reportCommand(program, contextOf);
+  exportCommand(program, contextOf);
   modelsCommand(program, contextOf);
   theoryCommand(program, contextOf);
   program.addHelpText(

@@ -1,0 +1,73 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { UsageError } from "../../core/errors.js";
+import { readRun } from "../../run/read-run.js";
+import { loadConfig, parseConfig } from "../../transformer/config.js";
+import { huggingFaceConfig } from "../../transformer/gguf/config.js";
+import { isGguf, readGgufHeader } from "../../transformer/gguf/header.js";
+import { writeGgufLora } from "../../transformer/gguf/write-lora.js";
+import { writeMerged } from "../../transformer/merge.js";
+import { loadModel } from "../../transformer/model.js";
+import { loadAdapter } from "../../transformer/peft.js";
+import { defineCommand } from "../command.js";
+import { modelSource } from "../sources.js";
+
+/** `whetstone export <adapter> <target>`: an adapter in the form that other programs take. */
+export const exportCommand = defineCommand({
+  usage: "export <adapter> <target>",
+  summary: "merge an adapter into a model folder, or convert it for llama.cpp",
+  details:
+    "<adapter> is a run folder, or an adapter's own. A <target> that ends in .gguf becomes a LoRA file for llama.cpp; any " +
+    "other is a new folder of Hugging Face layout with the adapter merged into the weights, in float32.",
+  options: ["model"],
+  examples: [
+    ["export runs/game24-1 merged", "the run's model with its adapter merged in"],
+    ["export runs/game24-1/adapters/sft lora.gguf --model ./my-model", "for llama.cpp's --lora"],
+  ],
+  run: async ([given = "", target = ""], values, context) => {
+    const { adapter: folder, model } = locate(given);
+    const name = values.model ?? model;
+    if (name === undefined) {
+      throw new UsageError(`${given} does not say which model it is an adapter of; name it with --model.`);
+    }
+    const source = modelSource(name);
+    const adapter = await loadAdapter(folder);
+    if (isGguf(target)) {
+      await writeGgufLora(target, adapter, await configOf(source.folder));
+    } else {
+      if (existsSync(target) && readdirSync(target).length > 0) {
+        throw new UsageError(`${target} is there already and not empty; name a new folder.`);
+      }
+      await writeMerged(target, await loadModel(source.folder), adapter);
+    }
+    context.say(target);
+    context.result({
+      adapter: folder,
+      model: source.name,
+      target,
+      kind: isGguf(target) ? "gguf-lora" : "merged",
+    });
+  },
+});
+
+/** The adapter's folder, and the model that its run was made with. */
+function locate(given: string): { readonly adapter: string; readonly model?: string } {
+  if (existsSync(join(given, "adapter_config.json"))) return { adapter: given };
+  const { dir, manifest } = readRun(given);
+  const trained = join(dir, "adapters");
+  const names = existsSync(trained)
+    ? readdirSync(trained).filter((name) => existsSync(join(trained, name, "adapter_config.json")))
+    : [];
+  const [only, ...others] = names.map((name) => join(trained, name));
+  if (only === undefined) throw new UsageError(`${given} has no trained adapter to export.`);
+  if (others.length > 0) {
+    throw new UsageError(`${given} has several adapters; name one: ${[only, ...others].join(", ")}.`);
+  }
+  return { adapter: only, model: manifest.model.path ?? manifest.model.name };
+}
+
+async function configOf(path: string) {
+  return isGguf(path)
+    ? parseConfig(await huggingFaceConfig(await readGgufHeader(path)), path)
+    : loadConfig(path);
+}
