@@ -95,6 +95,30 @@ describe("reading", () => {
     expect(slidingOf({ ...qwen, use_sliding_window: true })).toEqual({ window: 9, layers: [1, 2] });
   });
 
+  test("Phi-3.5's factors, and what they do to attention", () => {
+    const fields = {
+      model_type: "phi3",
+      vocab_size: 32_064,
+      head_dim: undefined,
+      max_position_embeddings: 131_072,
+      original_max_position_embeddings: 4096,
+      sliding_window: 262_144,
+      rope_scaling: { type: "longrope", short_factor: [1, 1, 1.1, 2], long_factor: [1, 2, 20, 60] },
+    };
+    const config = parseConfig({ ...minimal, ...fields }, "c");
+    expect(config.sliding).toBeUndefined();
+    expect(config.ropeScaling).toEqual({
+      kind: "longrope",
+      shortFactors: [1, 1, 1.1, 2],
+      longFactors: [1, 2, 20, 60],
+      originalMaxPositions: 4096,
+      // sqrt(1 + ln 32 / ln 4096) = sqrt(1 + 5/12)
+      attentionFactor: Math.sqrt(17 / 12),
+    });
+    const older = { ...fields.rope_scaling, type: "su" };
+    expect(parseConfig({ ...minimal, ...fields, rope_scaling: older }, "c")).toEqual(config);
+  });
+
   test("Gemma's local layers and both rotary bases, in either version's spelling", () => {
     const gemma = { ...minimal, model_type: "gemma3_text", sliding_window: 512, sliding_window_pattern: 3 };
     const scaled = { rope_type: "linear", factor: 8 };
