@@ -1,0 +1,92 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { LocalPolicy } from "../../src/policy/local-policy.js";
+import type { Response } from "../../src/policy/policy.js";
+import { loadTokenizer } from "../../src/transformer/tokenizer.js";
+import { commandLine, type CommandLine } from "../support/cli.js";
+
+/** What transformers computes from the same file: see scripts/golden/smollm2.py. */
+interface Golden {
+  readonly continuations: readonly {
+    readonly prompt: string;
+    readonly ids: readonly number[];
+    readonly tokens: readonly number[];
+    readonly logProbs: readonly number[];
+  }[];
+  readonly texts: readonly (readonly [text: string, ids: readonly number[], decoded: string])[];
+}
+
+const golden = JSON.parse(readFileSync(join(import.meta.dirname, "smollm2.golden.json"), "utf8")) as Golden;
+const path = process.env["WHETSTONE_SMOLLM2"] ?? fetchModel();
+
+/** The file's path, or undefined with a notice where it cannot be had. */
+function fetchModel(): string | undefined {
+  const script = join(import.meta.dirname, "..", "..", "scripts", "fetch-smollm2.mjs");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script], { encoding: "utf8" });
+  if (status === 0) return stdout.trim().split("\n").at(-1);
+  console.warn(`Notice: the tests of SmolLM2 are skipped. ${stderr.trim()}`);
+  return undefined;
+}
+const real = it.skipIf(path === undefined);
+
+let policy: LocalPolicy;
+let cli: CommandLine;
+beforeAll(async () => {
+  if (path === undefined) return;
+  cli = commandLine();
+  policy = await LocalPolicy.load(path);
+});
+afterAll(async () => {
+  if (path === undefined) return;
+  cli.remove();
+  await policy.dispose();
+});
+
+real("its tokenizer gives the ids of the model's own, and their text, for 500 texts", async () => {
+  const tokenizer = await loadTokenizer(path!);
+  expect(golden.texts).toHaveLength(500);
+  for (const [text, ids, decoded] of golden.texts) {
+    expect(tokenizer.encode(text, { addSpecialTokens: true }), JSON.stringify(text)).toEqual(ids);
+    expect(tokenizer.decode(ids), JSON.stringify(text)).toBe(decoded);
+  }
+});
+
+real(
+  "greedy continuations of 20 prompts are transformers', token by token, with their log-probabilities",
+  async () => {
+    const { continuations } = golden;
+    expect(continuations).toHaveLength(20);
+    const prompts = continuations.map(({ prompt }, i) => ({ id: String(i), text: prompt }));
+    const drawn = new Map<string, Response>();
+    for await (const response of policy.greedy(prompts, { maxTokens: 24 }))
+      drawn.set(response.promptId, response);
+    const scored = await policy.logProb(
+      continuations.map(({ tokens }, i) => ({ prompt: prompts[i]!, tokens })),
+    );
+    continuations.forEach(({ prompt, tokens, logProbs }, i) => {
+      const response = drawn.get(String(i))!;
+      expect(response.tokens, prompt).toEqual(tokens);
+      logProbs.forEach((expected, t) => {
+        expect(Math.abs(response.logProbs[t]! - expected)).toBeLessThan(1e-3);
+        expect(Math.abs(scored[i]![t]! - expected)).toBeLessThan(1e-3);
+      });
+    });
+  },
+);
+
+real.each(["log-likelihood", "length-normalized", "self-certainty", "majority", "judge"])(
+  "whetstone answer chooses among its responses by %s",
+  async (reward) => {
+    const question = "A farmer has 3 pens with 4 hens each. How many hens?";
+    const answer = await cli.json([
+      ...["answer", question, "--model", path!, "--n", "16", "--reward", reward, "--max-tokens", "48"],
+    ]);
+    expect(answer["prompt"]).toMatch(/^<\|im_start\|>system\n.*<\|im_start\|>assistant\n$/s);
+    expect(answer["reward"]).toBe(reward);
+    expect(answer["n"]).toBe(16);
+    expect(String(answer["text"]).length).toBeGreaterThan(0);
+    expect(Number.isFinite(answer["score"])).toBe(true);
+  },
+);
