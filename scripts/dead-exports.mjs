@@ -21,11 +21,6 @@ const TEST_ONLY = [
   { file: "src/theory/linear-xpo.ts", name: "ballQuadratic", reason: "compared with a grid" },
   { file: "src/theory/linear-xpo.ts", name: "symmetricEigen", reason: "compared with closed forms" },
   { file: "src/core/random.ts", name: "philox4x32", reason: "checked against the published known answers" },
-  {
-    file: "src/transformer/config.ts",
-    name: "parseConfig",
-    reason: "malformed configurations are tested without files",
-  },
   { file: "src/run/records.ts", name: "storedResponse", reason: "its rounding is a promise of its own" },
   { file: "src/reward/judge.ts", name: "EncodingPolicy", reason: "tests build a policy of this type" },
   {

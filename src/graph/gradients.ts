@@ -1,5 +1,6 @@
 import { GraphError } from "../core/errors.js";
-import { addDims, multiplyDims, sameShape, type Dim, type Shape } from "./dim.js";
+import { multiplyDims, sameShape, type Shape } from "./dim.js";
+import { batchedIndices, gatherGradient, padBack } from "./gradients-indexing.js";
 import type { GraphNode, Value } from "./graph.js";
 import {
   add,
@@ -129,32 +130,6 @@ function normRule(
   ];
 }
 
-function gatherRule(node: GraphNode, [g]: readonly (Value | undefined)[]): (Value | undefined)[] {
-  const [x, indices] = node.inputs as [Value, Value];
-  const axis = int(node, "axis");
-  const flat = reshape(cast(indices, "int64"), [-1, 1]);
-  // Bring the axis to the front, add each slice where it came from, and bring the axis back.
-  const rank = x.shape.length;
-  const order = [axis, ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)];
-  const depth = indices.shape.length;
-  const gOrder = [
-    ...Array.from({ length: depth }, (_, i) => axis + i),
-    ...Array.from({ length: g!.shape.length }, (_, i) => i).filter((i) => i < axis || i >= axis + depth),
-  ];
-  const moved = axis === 0 ? g! : transpose(g!, gOrder);
-  const front = order.map((i) => x.shape[i]!);
-  const slices = reshape(moved, [multiplyDims(...indices.shape), ...front.slice(1)]);
-  const sum = scatterNDAdd(full(g!, 0, front), flat, slices);
-  return [
-    axis === 0
-      ? sum
-      : transpose(
-          sum,
-          order.map((_, i) => order.indexOf(i)),
-        ),
-  ];
-}
-
 /** d/dx of GELU's tanh form: (1 + t)/2 + x/2 · (1 − t²) · u′ with t = tanh u, u = √(2/π)(x + 0.044715 x³). */
 function geluTanhSlope(x: Value): Value {
   const rate = Math.sqrt(2 / Math.PI);
@@ -265,7 +240,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
       Number(x.graph.initializers.find((item) => item.value === value)!.data[0]);
     return [padBack(x, g!, constant(axes), constant(starts))];
   },
-  Gather: gatherRule,
+  Gather: (node, [g]) => {
+    const [x, indices] = node.inputs as [Value, Value];
+    return [gatherGradient(x, indices, int(node, "axis"), g!)];
+  },
   GatherElements: (node, [g]) => {
     const [x, indices] = node.inputs as [Value, Value];
     return [scatterElementsAdd(full(g!, 0, x.shape), indices, g!, int(node, "axis"))];
@@ -288,37 +266,3 @@ export const RULES: Readonly<Record<string, Rule>> = {
     return [rotaryEmbedding(g!, positions, cos, back, int(node, "num_heads") || undefined)];
   },
 };
-
-/** The gradient of a with zeros before and after it along the axis. */
-function padBack(x: Value, g: Value, axis: number, start: number): Value {
-  const size = x.shape[axis]!;
-  const length = g.shape[axis]!;
-  const zeros = (dim: Dim): Value =>
-    full(
-      g,
-      0,
-      x.shape.map((d, i) => (i === axis ? dim : d)),
-    );
-  const pieces: Value[] = [];
-  if (start > 0) pieces.push(zeros(start));
-  pieces.push(g);
-  const rest = addDims(size, multiplyDims(-1, length), -start);
-  if (rest !== 0) pieces.push(zeros(rest));
-  return pieces.length === 1 ? g : concat(pieces, axis);
-}
-
-/** GatherND's indices with the batch position written out in front, as ScatterND wants them. */
-function batchedIndices(x: Value, indices: Value, batchDims: number): Value {
-  let result = indices;
-  for (let axis = batchDims - 1; axis >= 0; axis--) {
-    const ones = full(x, 1, [x.shape[axis]!]);
-    const positions = cast(sub(cumSum(ones, 0), 1), "int64");
-    const shape = indices.shape.map((_, i) => (i === axis ? x.shape[axis]! : 1));
-    const column = expand(reshape(positions, shape.slice(0, -1).concat(1)), [
-      ...indices.shape.slice(0, -1),
-      1,
-    ]);
-    result = concat([column, result], -1);
-  }
-  return result;
-}
