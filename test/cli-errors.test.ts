@@ -46,6 +46,18 @@ type Case = readonly [name: string, args: readonly string[], status: number, sen
 const CASES: readonly Case[] = [
   ["unknown task", ["sharpen", "sudoku"], 2, /There is no task "sudoku"; use game24, gsm8k, .*, or the path/],
   [
+    "rows that are not there",
+    ["sharpen", "prontoqa", ...small],
+    1,
+    /The task prontoqa needs the rows of its data set, .* with --data\.$/m,
+  ],
+  [
+    "rows for game24",
+    ["sharpen", "game24", "--data", "rows.jsonl"],
+    2,
+    /Rows are for gsm8k, .* leave out --data/,
+  ],
+  [
     "two tasks",
     ["sharpen", "game24", "--task", "other.jsonl"],
     2,

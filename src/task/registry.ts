@@ -1,5 +1,6 @@
 import { DataError, UsageError } from "../core/errors.js";
 import { game24, type Game24Options } from "./game24/game24.js";
+import { extractOperations } from "./game24/grade.js";
 import { gsm8k } from "./gsm8k.js";
 import { cachedData, type HubData } from "./hub-data.js";
 import { jsonlTask, type JsonlOptions } from "./jsonl.js";
@@ -41,7 +42,7 @@ export const taskEntries: readonly TaskEntry[] = [
   {
     name: "game24",
     description: "make 24 of four numbers in three steps; 256 puzzles held out of all training",
-    extract: (text) => game24().extract(text),
+    extract: extractOperations,
     create: (options) => Promise.resolve(game24(options)),
   },
   publicTask(gsm8k, "word problems of primary school, answered with a number", {

@@ -1,13 +1,21 @@
 import { UsageError } from "../../core/errors.js";
 import { sequenceLogProb, type Prompt } from "../../policy/policy.js";
 import { rewardNamed } from "../../reward/registry.js";
+import { choose } from "../../reward/self-reward.js";
 import { bestOfN, type Best } from "../../sharpen/best-of-n.js";
+import { drawPower } from "../../sharpen/power/draw-power.js";
 import { checkRewards } from "../../sharpen/sharpen-task.js";
 import { loadChatTemplate } from "../../transformer/chat-template.js";
+import { taskEntry } from "../../task/registry.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "../defaults.js";
 import { interruptible } from "../outcome.js";
+import { POWER } from "../options.js";
+import { powerNote, powerSettings } from "../power.js";
 import { loadPolicy, modelSource, openTask, type ModelSource } from "../sources.js";
+
+/** What an answer is printed from. */
+type Answered = Pick<Best, "prompt" | "chosen" | "finished" | "scores" | "tokens">;
 
 const PROMPT_ID = "prompt";
 /** As for a user's file. */
@@ -17,7 +25,9 @@ const MAX_TOKENS = 512;
 export const answerCommand = defineCommand({
   usage: "answer <prompt>",
   summary: "answer one prompt with the best of N responses, by self-reward",
-  details: "Responses that can no longer be chosen are not drawn to their end, unless --all asks for it.",
+  details:
+    "Responses that can no longer be chosen are not drawn to their end, unless --all asks for it. With --method power or smc the " +
+    "responses are of π^α, and one is drawn unless -n says otherwise.",
   options: [
     "model",
     "n",
@@ -30,24 +40,30 @@ export const answerCommand = defineCommand({
     "chat",
     "noChat",
     "all",
+    ...POWER,
     "threads",
   ],
   examples: [
     ['answer "4 9 10 13 = 24 :"', "the embedded model, best of 50 by log-likelihood"],
     ['answer "4 9 10 13 = 24 :" --reward majority --all', "every response with its score"],
+    ['answer "4 9 10 13 = 24 :" --method power --alpha 4', "one response of π⁴, by Metropolis–Hastings"],
     ['answer "What is 7 times 8?" --model ./my-model.gguf', "a chat model, by its template"],
   ],
   run: async ([words = ""], values, context) => {
-    const { n = DEFAULT_N, temperature = 1, seed = 0, all = false } = values;
+    const power = powerSettings(values);
+    const { n = power ? 1 : DEFAULT_N, temperature = 1, seed = 0, all = false } = values;
     const source = modelSource(values.model ?? DEFAULT_MODEL);
     const reward = rewardNamed(values.reward ?? "log-likelihood");
     const prompt: Prompt = { id: PROMPT_ID, text: await inTemplate(source, words, values.chat) };
     const taskName = values.task ?? (source.name === DEFAULT_MODEL ? DEFAULT_TASK : undefined);
     const { grader } = values;
+    // Of a public data set's task only the extractor is needed, and it is there without the rows.
+    const entry = taskName === undefined || grader !== undefined ? undefined : taskEntry(taskName);
     const task =
-      taskName === undefined
+      taskName === undefined || entry?.data !== undefined
         ? undefined
         : (await openTask(taskName, grader === undefined ? {} : { grader }, source.folder)).task;
+    const extractor = task ?? entry;
     const { signal } = context;
     await interruptible(
       context,
@@ -59,6 +75,23 @@ export const answerCommand = defineCommand({
           // What the model can hold beside the prompt and a start token; a prompt that fills it is refused by the policy.
           const room = Math.max(1, policy.runtime.maxLength - policy.encode(prompt.text).length - 1);
           const maxTokens = values.maxTokens ?? task?.maxTokens ?? Math.min(MAX_TOKENS, room);
+          const extract = (text: string): string | undefined =>
+            extractor ? extractor.extract(text) : text.trim();
+          if (power) {
+            const drawing = { ...power, n, maxTokens, seed, signal };
+            const [draw] = await drawPower(policy, [prompt], drawing);
+            const { responses, record } = draw!;
+            const scores = await reward.score({ prompt, responses, extract, policy });
+            const chosen = responses[choose(scores)]!;
+            const best = { prompt, chosen, finished: responses, scores, tokens: record.tokens };
+            const { promptId: _, ...found } = record;
+            context.note(powerNote(power, found));
+            if (all) context.say(scoreLines(best));
+            context.say(chosen.text);
+            const answer = answerResult(best, { n, reward: reward.name, all });
+            context.result({ ...answer, method: power.method, alpha: power.alpha, ...found });
+            return;
+          }
           const draws = bestOfN(policy, [prompt], {
             reward,
             n,
@@ -67,7 +100,7 @@ export const answerCommand = defineCommand({
             seed,
             keepAll: all,
             signal,
-            ...(task && { extract: (text: string) => task.extract(text) }),
+            ...(extractor && { extract: (text: string) => extractor.extract(text) }),
           });
           for await (const best of draws) {
             if (all) context.say(scoreLines(best));
@@ -91,7 +124,7 @@ async function inTemplate(source: ModelSource, words: string, chat: boolean | un
 }
 
 /** Every response with its score, the best first. */
-function scoreLines({ finished, scores }: Best): string {
+function scoreLines({ finished, scores }: Answered): string {
   return finished
     .map(({ text }, i) => ({ text, score: scores[i]! }))
     .sort((a, b) => b.score - a.score)
@@ -101,7 +134,7 @@ function scoreLines({ finished, scores }: Best): string {
 }
 
 function answerResult(
-  { prompt, chosen, finished, scores, tokens }: Best,
+  { prompt, chosen, finished, scores, tokens }: Answered,
   asked: { readonly n: number; readonly reward: string; readonly all: boolean },
 ): object {
   return {
