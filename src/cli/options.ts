@@ -3,6 +3,7 @@ import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
 import { PAPER_SFT } from "../sharpen/fit-adapter.js";
 import { METHODS, type Method } from "../sharpen/methods/method.js";
+import { POWER_METHODS } from "../sharpen/power/draw-power.js";
 import { graderNames } from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
@@ -227,6 +228,16 @@ export const OPTIONS = {
     text,
     "not written",
   ),
+  method: option(
+    "--method <name>",
+    "draw from π (base), or from π^α by Metropolis–Hastings (power) or sequential Monte Carlo (smc)",
+    oneOf(["base", ...POWER_METHODS] as const),
+    "base",
+  ),
+  powerAlpha: option("--alpha <number>", "power, smc: the exponent α, at least 1", positive(), "4"),
+  moves: option("--moves <count>", "power: moves after each block", wholeNumber(1), "10, arXiv 2510.14901"),
+  blocks: option("--blocks <count>", "power: parts in which a response grows", wholeNumber(1), "4"),
+  particles: option("--particles <count>", "smc: particles behind each response", wholeNumber(1), "32"),
   all: flag("--all", "draw all N to their end and print each with its score"),
   chat: flag(
     "--chat",
@@ -249,6 +260,7 @@ type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
 
 /** Names under which commander hands some of the options over. */
 interface Renamed {
+  readonly powerAlpha: "alpha";
   readonly oneReward: "reward";
   readonly noAmortize: "amortize";
   readonly noChat: "chat";
@@ -279,6 +291,14 @@ export const DRAWING = [
   "maxTokens",
   "seed",
   "threads",
+] as const satisfies readonly OptionName[];
+/** How responses are drawn from π^α. */
+export const POWER = [
+  "method",
+  "powerAlpha",
+  "moves",
+  "blocks",
+  "particles",
 ] as const satisfies readonly OptionName[];
 /** How the choice is trained into an adapter. */
 export const TRAINING = [

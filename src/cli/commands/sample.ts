@@ -1,23 +1,35 @@
+import { UsageError } from "../../core/errors.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
+import { drawGreedy } from "../../sharpen/draw.js";
+import { checkContinues } from "../../sharpen/power/continuation.js";
+import { drawPowerTask, powerSummary } from "../../sharpen/power/draw-power.js";
 import { drawTask } from "../../sharpen/sharpen-task.js";
 import { count } from "../../report/format.js";
 import { resumeLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
-import { resolveDrawing, splitNote, withRun } from "../drawing.js";
-import { DRAWING } from "../options.js";
+import type { Context } from "../context.js";
+import { resolveDrawing, splitNote, withRun, type Drawing, type OpenedRun } from "../drawing.js";
+import { DRAWING, POWER } from "../options.js";
 import { interruptible } from "../outcome.js";
+import { powerNote, powerSettings, recordedPower, type PowerSettings } from "../power.js";
 
 /** `whetstone sample [task]`: draws into a run folder, and nothing else. */
 export const sampleCommand = defineCommand({
   usage: "sample [task]",
   summary: "draw N responses per prompt into a run folder, to be evaluated or trained on later",
-  options: [...DRAWING, "run", "resume"],
+  details:
+    "With --method power or smc the responses are of π^α (for α = 1 + 1/β the optimum of RLHF-sharpening): N independent chains, or " +
+    "one particle of each of N swarms. power.jsonl in the run folder tells of acceptance or effective sample size.",
+  options: [...DRAWING, ...POWER, "run", "resume"],
   examples: [
     ["sample game24 --n 50 --run runs/draws", "then: whetstone evaluate runs/draws"],
+    ["sample game24 --method power --alpha 4 --n 8", "π⁴ by Metropolis–Hastings"],
     ["sample --task prompts.jsonl --model ./my-model", "your prompts and model"],
   ],
   run: async ([named], values, context) => {
+    const power = powerSettings(values);
     const drawing = await resolveDrawing(named, values);
+    const settings = power ? { ...drawing.settings, ...recordedPower(power) } : drawing.settings;
     const { task } = drawing.opened;
     const note = splitNote(task, splitPrompts(task, drawing));
     if (note !== undefined) context.note(note);
@@ -26,8 +38,9 @@ export const sampleCommand = defineCommand({
       context,
       () => dir && resumeLine(context.args, dir),
       () =>
-        withRun("sample", drawing, values, drawing.settings, context, async ({ run, policy }) => {
+        withRun("sample", drawing, values, settings, context, async ({ run, policy }) => {
           dir = run.dir;
+          if (power) return samplePower(power, drawing, { run, policy }, context);
           const started = performance.now();
           const { signal } = context;
           const { drawn } = await drawTask({
@@ -55,3 +68,37 @@ export const sampleCommand = defineCommand({
     );
   },
 });
+
+/** N responses to each test prompt from π^α, and the greedy one. */
+async function samplePower(
+  power: PowerSettings,
+  { opened: { task }, n, maxTokens, seed, prompts }: Drawing,
+  { run, policy }: OpenedRun,
+  context: Context,
+): Promise<void> {
+  const { signal, progress } = context;
+  checkContinues(policy, power.method === "power" ? "Power sampling" : "Sequential Monte Carlo");
+  const started = performance.now();
+  const { test } = splitPrompts(task, { seed, prompts });
+  if (test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
+  const log = await run.promptLog();
+  for (const { id, text } of test) if (!log.has(id)) log.append({ id, text, split: "test" });
+  const settings = { maxTokens, signal, onProgress: progress.update };
+  await drawGreedy(await run.greedyLog(), policy, test, settings, "greedy");
+  const drawing = { ...power, n, maxTokens, seed, signal };
+  const summary = powerSummary(await drawPowerTask(run, policy, test, drawing, progress.update));
+  context.note(powerNote(power, summary));
+  context.say(
+    `${count(n * test.length)} responses to ${count(test.length)} prompts, ${count(summary.tokens)} tokens: ${run.dir}`,
+  );
+  context.result({
+    runDir: run.dir,
+    prompts: test.length,
+    n,
+    responses: n * test.length,
+    method: power.method,
+    alpha: power.alpha,
+    ...summary,
+    seconds: { total: Math.round((performance.now() - started) / 10) / 100 },
+  });
+}

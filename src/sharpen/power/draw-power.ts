@@ -1,0 +1,164 @@
+import { z } from "zod";
+import { randomStream } from "../../core/random.js";
+import type { Policy, Prompt, Response } from "../../policy/policy.js";
+import type { RecordKind } from "../../run/record-log.js";
+import { responseKey } from "../../run/records.js";
+import type { Run } from "../../run/run.js";
+import type { Progress } from "../draw.js";
+import { powerSample } from "./power-sample.js";
+import { sequentialMonteCarlo, type SmcSamples } from "./smc.js";
+
+/** Ways to draw from π_base^α: Metropolis–Hastings (`powerSample`) and sequential Monte Carlo. */
+export const POWER_METHODS = ["power", "smc"] as const;
+export type PowerMethod = (typeof POWER_METHODS)[number];
+
+/** How to draw from π_base^α, every default filled in. */
+export interface PowerDrawing {
+  readonly method: PowerMethod;
+  readonly alpha: number;
+  /** `power`: moves after each block, at least 1, and blocks. */
+  readonly moves: number;
+  readonly blocks: number;
+  /** `smc`: particles behind each response. */
+  readonly particles: number;
+  /** Responses per prompt: independent chains, or one particle each of independent swarms. */
+  readonly n: number;
+  readonly maxTokens: number;
+  readonly seed: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A line of power.jsonl: how the responses of a prompt came about. */
+export interface PowerRecord {
+  readonly promptId: string;
+  /** `power`: accepted proposals as a share of all, over all moves and by block. */
+  readonly acceptance?: number;
+  readonly blockAcceptance?: readonly number[];
+  /** `smc`: the least effective sample size after any block, as a share of the particles, mean over the swarms. */
+  readonly leastEffectiveShare?: number;
+  /** `smc`: resamplings of a swarm, mean. */
+  readonly resamplings?: number;
+  /** Tokens drawn, those of rejected proposals and of all particles included. */
+  readonly tokens: number;
+}
+
+/** The responses of a prompt, by index. */
+export interface PowerDraw {
+  readonly record: PowerRecord;
+  readonly responses: readonly Response[];
+}
+
+const share = z.number().min(0).max(1);
+
+const powerRecords: RecordKind<PowerRecord> = {
+  schema: z.object({
+    promptId: z.string().min(1),
+    acceptance: share.exactOptional(),
+    blockAcceptance: z.array(share).exactOptional(),
+    leastEffectiveShare: share.exactOptional(),
+    resamplings: z.number().min(0).exactOptional(),
+    tokens: z.int().min(0),
+  }),
+  key: ({ promptId }) => promptId,
+  normalise: (record) => record,
+};
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/**
+ * Draws N responses to each prompt from π_base^α by either method. They depend on (seed, prompt, index) alone.
+ * @throws UsageError as `powerSample` and `sequentialMonteCarlo`.
+ */
+export async function drawPower(
+  policy: Policy,
+  prompts: readonly Prompt[],
+  drawing: PowerDrawing,
+): Promise<PowerDraw[]> {
+  const { method, alpha, moves, blocks, particles, n, maxTokens, seed, signal } = drawing;
+  if (method === "power") {
+    const drawn = await powerSample(policy, prompts, {
+      ...{ alpha, chains: n, moves, blocks, maxTokens, seed, signal },
+    });
+    return drawn.map(({ prompt, responses, acceptance, blockAcceptance, tokens }) => ({
+      record: { promptId: prompt.id, acceptance, blockAcceptance, tokens },
+      responses,
+    }));
+  }
+  const swarms: SmcSamples[][] = [];
+  for (let k = 0; k < n; k++) {
+    const own = randomStream(seed, `swarm ${k}`).integer(2 ** 32);
+    swarms.push(
+      await sequentialMonteCarlo(policy, prompts, { alpha, particles, maxTokens, seed: own, signal }),
+    );
+  }
+  return prompts.map((prompt, p) => {
+    const own = swarms.map((samples) => samples[p]!);
+    return {
+      record: {
+        promptId: prompt.id,
+        leastEffectiveShare: mean(own.map(({ effectiveSizes }) => Math.min(...effectiveSizes) / particles)),
+        resamplings: mean(own.map(({ resamplings }) => resamplings)),
+        tokens: own.reduce((sum, { tokens }) => sum + tokens, 0),
+      },
+      responses: own.map(({ chosen }, index) => ({ ...chosen, index })),
+    };
+  });
+}
+
+/** Chains or particles that are at work side by side. */
+const ROWS = 512;
+
+/**
+ * `drawPower` into a run folder: responses.jsonl has the responses as any others, power.jsonl how they came about. Killed and
+ * called again, it goes on after the last prompt that is whole, and ends with the same responses.
+ */
+export async function drawPowerTask(
+  run: Run,
+  policy: Policy,
+  prompts: readonly Prompt[],
+  drawing: PowerDrawing,
+  onProgress: (progress: Progress) => void,
+): Promise<readonly PowerRecord[]> {
+  const responseLog = await run.responseLog();
+  const log = await run.log("power.jsonl", powerRecords);
+  const missing = prompts.filter(({ id }) => !log.has(id));
+  const rows = drawing.method === "power" ? drawing.n : drawing.particles;
+  const batch = Math.max(1, Math.floor(ROWS / rows));
+  const progress = (): void => onProgress({ stage: "sampling", done: log.size, total: prompts.length });
+  progress();
+  for (let start = 0; start < missing.length; start += batch) {
+    for (const { record, responses } of await drawPower(
+      policy,
+      missing.slice(start, start + batch),
+      drawing,
+    )) {
+      for (const response of responses)
+        if (!responseLog.has(responseKey(response.promptId, response.index))) responseLog.append(response);
+      log.append(record);
+      progress();
+    }
+  }
+  return log.records();
+}
+
+/** What the records come to, for people and `--json`. */
+export function powerSummary(records: readonly PowerRecord[]): Omit<PowerRecord, "promptId"> {
+  const over = (pick: (record: PowerRecord) => number | undefined): number =>
+    mean(records.flatMap((record) => pick(record) ?? []));
+  const [first] = records;
+  const tokens = records.reduce((sum, record) => sum + record.tokens, 0);
+  if (first?.acceptance !== undefined) {
+    return {
+      acceptance: over(({ acceptance }) => acceptance),
+      blockAcceptance: (first.blockAcceptance ?? []).map((_, b) =>
+        over(({ blockAcceptance }) => blockAcceptance?.[b]),
+      ),
+      tokens,
+    };
+  }
+  return {
+    leastEffectiveShare: over(({ leastEffectiveShare }) => leastEffectiveShare),
+    resamplings: over(({ resamplings }) => resamplings),
+    tokens,
+  };
+}
