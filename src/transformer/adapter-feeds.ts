@@ -1,3 +1,4 @@
+import { ModelError } from "../core/errors.js";
 import type { BufferFeed, Engine, ResidentBuffer, Tensor } from "../graph/index.js";
 import type { ModelConfig } from "./config.js";
 import { adapterTargets, lastPart, linearModules } from "./modules.js";
@@ -8,6 +9,30 @@ export interface AdapterFeeds {
   readonly targetModules: readonly string[];
   readonly feeds: Readonly<Record<string, Tensor | BufferFeed>>;
   dispose(): Promise<void>;
+}
+
+/**
+ * Checks that an adapter has matrices for each of its target modules in each layer, of the model's sizes, and no others.
+ * @throws ModelError naming the first module of which that is not so.
+ */
+export function checkAdapter(config: ModelConfig, adapter: LoraAdapter): void {
+  const own = new Map(linearModules(config).map((linear) => [linear.module, linear]));
+  for (const [module, { inFeatures, outFeatures }] of adapter.weights) {
+    const linear = own.get(module);
+    if (linear?.inFeatures !== inFeatures || linear.outFeatures !== outFeatures) {
+      const has = linear ? `has it with [${linear.outFeatures}, ${linear.inFeatures}]` : "has no such linear";
+      throw new ModelError(
+        `the adapter is of another model: it is for ${module} with [${outFeatures}, ${inFeatures}], and this one ${has}`,
+      );
+    }
+  }
+  for (const module of own.keys()) {
+    if (adapter.targetModules.includes(lastPart(module)) && !adapter.weights.has(module)) {
+      throw new ModelError(
+        `the adapter has no matrices for ${module}; an adapter on some of the layers is not supported`,
+      );
+    }
+  }
 }
 
 /** Uploads an adapter. */

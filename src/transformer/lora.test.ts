@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ModelError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
 import type { ModelConfig } from "./config.js";
 import { ALL_LINEARS, newAdapter } from "./lora.js";
@@ -78,6 +79,27 @@ describe("an adapter that peft saved", () => {
     }
     await trainer.dispose();
   });
+});
+
+test("an adapter of another model, or of some layers, is refused by the module", async () => {
+  const adapter = await tinyAdapter();
+  const [module, pair] = [...adapter.weights][0]!;
+  const others = [...adapter.weights].slice(1);
+  const withFirst = (name: string, change: object) => ({
+    ...adapter,
+    weights: new Map([[name, { ...pair, ...change }], ...others]),
+  });
+  const refused = async (bad: LoraAdapter, message: string): Promise<void> => {
+    await expect(runtime.adapter(bad)).rejects.toThrow(message);
+    await expect(runtime.adapter(bad)).rejects.toThrow(ModelError);
+  };
+  const wider = withFirst(module, { inFeatures: pair.inFeatures + 2 });
+  await refused(
+    wider,
+    `it is for ${module} with [${pair.outFeatures}, ${pair.inFeatures + 2}], and this one has it with [${pair.outFeatures}, ${pair.inFeatures}]`,
+  );
+  await refused(withFirst("model.layers.0.self_attn.qkv_proj", {}), "this one has no such linear");
+  await refused({ ...adapter, weights: new Map(others) }, `the adapter has no matrices for ${module}`);
 });
 
 describe("a fresh adapter", () => {

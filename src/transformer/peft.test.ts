@@ -71,7 +71,7 @@ test("an adapter on any linears comes back from disk as it was", async () => {
           return [`model.layers.${index}.${modules[index]}`, pair];
         }),
       );
-      return { rank, alpha, targetModules: chosen.map((index) => modules[index]!), weights };
+      return { rank, alpha, targetModules: chosen.map((index) => modules[index]!.split(".")[1]!), weights };
     });
   const folder = join(root, "round-trip");
   await fc.assert(
@@ -94,6 +94,14 @@ test("rank-stabilized scaling becomes the alpha of the same function", async () 
 test("a pattern of target modules is replaced by the names in the weights", async () => {
   const { targetModules } = await loadAdapter(await changed({ target_modules: ".*_proj" }));
   expect(targetModules).toEqual(["down_proj", "q_proj", "v_proj"]);
+});
+
+test("targets that are whole paths, or in no base, are read off the matrices", async () => {
+  const kinds = (await loadAdapter(golden)).targetModules;
+  for (const listed of [["model.layers.0.mlp.down_proj"], [...kinds, "qkv_proj"], ".*_proj"]) {
+    const { targetModules } = await loadAdapter(await changed({ target_modules: listed }));
+    expect(targetModules).toEqual([...kinds].sort());
+  }
 });
 
 describe("what is refused, by name", () => {

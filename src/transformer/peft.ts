@@ -5,6 +5,7 @@ import { ModelError, RunError } from "../core/errors.js";
 import { writeAtomically } from "../core/files.js";
 
 import { readJsonFile, reasonOf } from "./json-file.js";
+import { lastPart } from "./modules.js";
 import { parseAdapterConfig, toAdapterConfig } from "./peft-config.js";
 import { openSafetensors, writeSafetensors, type FloatTensor, type SafetensorsFile } from "./safetensors.js";
 
@@ -84,7 +85,10 @@ export async function loadAdapter(folder: string): Promise<LoraAdapter> {
   try {
     const weights = new Map<string, LoraPair>();
     for (const module of moduleNames(file)) weights.set(module, await readPair(file, module, config.rank));
-    const targetModules = config.targetModules ?? [...new Set([...weights.keys()].map(lastPart))].sort();
+    const found = new Set([...weights.keys()].map(lastPart));
+    // A list may name whole paths, or modules that the base does not have: then the matrices say it.
+    const listed = config.targetModules?.every((target) => found.has(target)) === true;
+    const targetModules = (listed && config.targetModules) || [...found].sort();
     return { rank: config.rank, alpha: config.alpha, targetModules, weights };
   } finally {
     await file.close();
@@ -123,8 +127,4 @@ async function readPair(file: SafetensorsFile, module: string, rank: number): Pr
   const a = await half("A");
   const b = await half("B");
   return { a: a.data, b: b.data, inFeatures: a.shape[1]!, outFeatures: b.shape[0]! };
-}
-
-function lastPart(module: string): string {
-  return module.slice(module.lastIndexOf(".") + 1);
 }

@@ -1,5 +1,5 @@
 import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
-import { adapterFeeds, zeroAdapter, type AdapterFeeds } from "./adapter-feeds.js";
+import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./adapter-feeds.js";
 import { decodeGraph, prefixGraph, scoreGraph } from "./decode-graph.js";
 import { KeyValueCache } from "./key-value-cache.js";
 import type { Model } from "./model.js";
@@ -62,8 +62,12 @@ export class Runtime {
     return made;
   }
 
-  /** Uploads an adapter; several can be resident. */
-  adapter(adapter: LoraAdapter): Promise<AdapterFeeds> {
+  /**
+   * Uploads an adapter; several can be resident.
+   * @throws ModelError when it does not fit the model.
+   */
+  async adapter(adapter: LoraAdapter): Promise<AdapterFeeds> {
+    checkAdapter(this.model.config, adapter);
     return adapterFeeds(this.engine, adapter);
   }
 
