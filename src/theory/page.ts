@@ -1,4 +1,5 @@
 import { figureSvg, looks } from "./figure.js";
+import { fixed } from "./row.js";
 import type { RowReport, TheoryReport } from "./run.js";
 import { show } from "./table.js";
 
@@ -79,13 +80,23 @@ function fitsTable({ fits }: RowReport): string {
   return `<div class="scroll"><table><thead><tr><th>Rate</th><th>Fitted exponent</th><th>95 % interval</th><th>Theorem</th><th>Verdict</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>`;
 }
 
+/** The fitted slopes beside the theorem's, for under the figure. */
+function slopes({ fits }: RowReport): string {
+  if (fits.length === 0) return "";
+  const parts = fits.map(
+    ({ name, slope, kind, expected }) =>
+      `${name} ${fixed(slope)} (theorem ${kind === "at most" ? "≤ " : ""}${show(expected)})`,
+  );
+  return ` Slopes: ${math(parts.join("; "))}.`;
+}
+
 function section(row: RowReport): string {
   const notes = row.notes.map((note) => `<p class="small">${math(note)}</p>`).join("");
   const faults = row.mutations.map(({ description }) => math(description)).join("; ");
   return `<section id="${text(row.id)}"><h2>${text(row.title)} ${verdict(row.holds)}</h2>
 <p>${math(row.statement)}</p>
 <p class="small muted">${text(row.source.join(", "))}. Instances: ${math(row.family)}; ${row.instances.toLocaleString("en")} measured.</p>
-<div class="columns"><figure><strong>${math(row.figure.title)}</strong>${key(row)}${figureSvg(row.figure)}<figcaption>${math(row.figure.caption)}</figcaption></figure>
+<div class="columns"><figure><strong>${math(row.figure.title)}</strong>${key(row)}${figureSvg(row.figure)}<figcaption>${math(row.figure.caption)}${slopes(row)}</figcaption></figure>
 <div><p>${math(row.summary)}.</p>${notes}<p class="small"><strong>What it does not show.</strong> ${math(row.limits)}.</p>
 <p class="small muted">Faults that turn it red: ${faults}.</p></div></div>${fitsTable(row)}${checksTable(row)}</section>`;
 }

@@ -182,7 +182,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
     fits,
     figure: {
       title: "XPO needs no coverage of what the class might claim",
-      x: { label: "1/π_base(rare response)", log: true },
+      x: { label: "1/η, η = π(rare response) of the base", log: true },
       y: { label: "m (responses drawn)", log: true },
       series: [series("XPO", xpo), series("offline form", offline)],
       caption: `Draws until what is returned stays (0, 0.1)-sharpened; median and 10–90 % of ${replicates} runs.`,
