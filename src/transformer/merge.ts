@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ModelError, RunError } from "../core/errors.js";
 import { writeAtomically } from "../core/files.js";
-import { toHuggingFaceConfig } from "./config.js";
+import { tensorShapes, toHuggingFaceConfig, type ModelConfig } from "./config.js";
 import { isGguf, readGgufHeader } from "./gguf/header.js";
 import { tokenizerFiles } from "./gguf/tokenizer.js";
 import { reasonOf } from "./json-file.js";
@@ -32,7 +32,7 @@ export async function writeMerged(
   adapter: LoraAdapter,
   maxShardBytes = MAX_SHARD_BYTES,
 ): Promise<void> {
-  checkFits(model, adapter);
+  checkFits(adapter, model.config, model.name);
   try {
     await mkdir(folder, { recursive: true });
   } catch (cause) {
@@ -72,13 +72,14 @@ export async function writeMerged(
 }
 
 /** @throws ModelError naming the first linear of the adapter that the model does not have in that size. */
-export function checkFits(model: Model, adapter: LoraAdapter): void {
+export function checkFits(adapter: LoraAdapter, config: ModelConfig, model: string): void {
+  const shapes = tensorShapes(config);
   for (const [module, { inFeatures, outFeatures }] of adapter.weights) {
-    const shape = model.weights.get(`${module}.weight`)?.shape;
+    const shape = shapes.get(`${module}.weight`);
     if (shape?.[0] !== outFeatures || shape[1] !== inFeatures) {
       const has = shape === undefined ? "has no such linear" : `has it with [${shape.join(", ")}]`;
       throw new ModelError(
-        `the adapter changes ${module} with [${outFeatures}, ${inFeatures}], but the model ${model.name} ${has}: it is an ` +
+        `the adapter changes ${module} with [${outFeatures}, ${inFeatures}], but the model ${model} ${has}: it is an ` +
           `adapter of another model`,
       );
     }

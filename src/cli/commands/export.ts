@@ -6,7 +6,7 @@ import { loadConfig, parseConfig } from "../../transformer/config.js";
 import { huggingFaceConfig } from "../../transformer/gguf/config.js";
 import { isGguf, readGgufHeader } from "../../transformer/gguf/header.js";
 import { writeGgufLora } from "../../transformer/gguf/write-lora.js";
-import { writeMerged } from "../../transformer/merge.js";
+import { checkFits, writeMerged } from "../../transformer/merge.js";
 import { loadModel } from "../../transformer/model.js";
 import { loadAdapter } from "../../transformer/peft.js";
 import { defineCommand } from "../command.js";
@@ -33,7 +33,9 @@ export const exportCommand = defineCommand({
     const source = modelSource(name);
     const adapter = await loadAdapter(folder);
     if (isGguf(target)) {
-      await writeGgufLora(target, adapter, await configOf(source.folder));
+      const config = await configOf(source.folder);
+      checkFits(adapter, config, source.name);
+      await writeGgufLora(target, adapter, config);
     } else {
       if (existsSync(target) && readdirSync(target).length > 0) {
         throw new UsageError(`${target} is there already and not empty; name a new folder.`);
