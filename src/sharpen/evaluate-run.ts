@@ -10,7 +10,7 @@ import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { readMetrics } from "./run-metrics.js";
-import { poolsOf, recordSelections } from "./sharpen-task.js";
+import { poolsOf, recordSelections } from "./selections.js";
 
 export interface EvaluateRunOptions {
   readonly run: Run;

@@ -3,21 +3,20 @@ import { findings } from "../evaluate/findings.js";
 import { measure, measuredNs } from "../evaluate/measure.js";
 import { measureAdaptive } from "../evaluate/measure-adaptive.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
-import type { Policy, Prompt, Response } from "../policy/policy.js";
+import type { Policy, Response } from "../policy/policy.js";
 import type { TrainablePolicy } from "../policy/trainable.js";
-import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
-import { selectionKey } from "../run/records.js";
+import type { Pool, SelfReward } from "../reward/self-reward.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { adaptiveMu, chooseAdaptively } from "./adaptive-best-of-n.js";
 import { amortize } from "./amortize.js";
 import { checkN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
-import { throwIfStopped } from "./interrupt.js";
 import { checkMethod } from "./methods/index.js";
 import { METHODS, type Method, type MethodSettings } from "./methods/method.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
 import { readMetrics } from "./run-metrics.js";
+import { poolsOf, recordSelections } from "./selections.js";
 import { recordTraining, trainedMethods, type TrainingRecord } from "./training-record.js";
 
 export interface SharpenOptions extends DrawSettings {
@@ -217,17 +216,6 @@ function isTrainable(policy: Policy): policy is TrainablePolicy {
   return "train" in policy;
 }
 
-/** The prompts' responses as self-rewards see them. */
-export function poolsOf(
-  task: Task,
-  prompts: readonly Prompt[],
-  drawn: readonly (readonly Response[])[],
-  policy?: Policy,
-): Pool[] {
-  const extract = (text: string): string | undefined => task.extract(text);
-  return prompts.map((prompt, i) => ({ prompt, responses: drawn[i]!, extract, ...(policy && { policy }) }));
-}
-
 function trainingRecord(
   { reward, methods, curveSamples, command }: NonNullable<SharpenOptions["amortize"]>,
   method: Method,
@@ -252,36 +240,6 @@ async function recordPrompts(run: Run, split: PromptSplit, trainPrompts: number)
     const prompts = name === "train" ? split.train.slice(0, trainPrompts) : split[name];
     for (const { id, text } of prompts) if (!log.has(id)) log.append({ id, text, split: name });
   }
-}
-
-/**
- * Writes each reward's scores and choice for each pool into selections.jsonl, once.
- * @returns the rewards with the recorded scores at hand: a judge is asked once, however often a run is continued.
- */
-export async function recordSelections(
-  run: Run,
-  pools: readonly Pool[],
-  rewards: readonly SelfReward[],
-  signal?: AbortSignal,
-): Promise<SelfReward[]> {
-  const log = await run.selectionLog();
-  for (const reward of rewards) {
-    for (const pool of pools) {
-      const promptId = pool.prompt.id;
-      if (log.has(selectionKey(promptId, reward.name))) continue;
-      throwIfStopped(signal, "Choosing");
-      const scores = await reward.score(pool);
-      log.append({ promptId, reward: reward.name, chosen: pool.responses[choose(scores)]!.index, scores });
-    }
-  }
-  const recorded = new Map(
-    (await log.records()).map(({ promptId, reward, scores }) => [selectionKey(promptId, reward), scores]),
-  );
-  return rewards.map((reward) =>
-    Object.assign(Object.create(reward) as SelfReward, {
-      score: (pool: Pool) => Promise.resolve(recorded.get(selectionKey(pool.prompt.id, reward.name))!),
-    }),
-  );
 }
 
 /** Adaptive best-of-N over what is drawn already: its draws are the first of the pool's. */

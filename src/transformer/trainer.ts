@@ -51,7 +51,7 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
-/** Weight of each response token of a pair in the loss −Σ weight · log π; one number for all of its tokens. */
+/** Weight of each response token of a pair in −Σ weight · log π; one number for all. */
 export type PairWeight = number | readonly number[];
 
 /**
@@ -150,7 +150,7 @@ export class Trainer {
     return this.state.step;
   }
 
-  /** The trained tensors as they are now, resident, and what goes with them: feeds of any graph of this engine that takes them. */
+  /** The trained tensors as they now are, and what goes with them: feeds of any graph of this engine that takes them. */
   get parameterFeeds(): Readonly<Record<string, Tensor | BufferFeed>> {
     const trained = this.trained.map(({ name, shape }, i) => [
       name,
@@ -254,10 +254,13 @@ export class Trainer {
   }
 
   private get trainingState(): TrainingState {
-    const constants = Object.entries(this.fixedFeeds).map(
-      ([name, { dims, data }]) => [name, { shape: dims, data: data as Float32Array }] as const,
+    const constants = new Map(
+      Object.entries(this.fixedFeeds).map(([name, { dims, data }]) => [
+        name,
+        { shape: dims, data: data as Float32Array },
+      ]),
     );
-    return { trained: this.trained, moments: this.state, constants: new Map(constants) };
+    return { trained: this.trained, moments: this.state, constants };
   }
 
   /** Writes parameters, moments and the step to a safetensors file (temporary file, then rename). */

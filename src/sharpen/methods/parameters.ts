@@ -24,7 +24,7 @@ export interface XpoParameters {
  * responses drawn show it: the ratio of the likeliest to the second among those that differ. Prompts with one response
  * alone say nothing. Undefined where no prompt says anything, or there is no margin.
  */
-export function observedMargin(
+function observedMargin(
   responses: Iterable<readonly Response[]>,
   epsilon: number = EPSILON,
 ): number | undefined {

@@ -1,0 +1,47 @@
+import type { Policy, Prompt, Response } from "../policy/policy.js";
+import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
+import { selectionKey } from "../run/records.js";
+import type { Run } from "../run/run.js";
+import type { Task } from "../task/task.js";
+import { throwIfStopped } from "./interrupt.js";
+
+/** The prompts' responses as self-rewards see them. */
+export function poolsOf(
+  task: Task,
+  prompts: readonly Prompt[],
+  drawn: readonly (readonly Response[])[],
+  policy?: Policy,
+): Pool[] {
+  const extract = (text: string): string | undefined => task.extract(text);
+  return prompts.map((prompt, i) => ({ prompt, responses: drawn[i]!, extract, ...(policy && { policy }) }));
+}
+
+/**
+ * Writes each reward's scores and choice for each pool into selections.jsonl, once.
+ * @returns the rewards with the recorded scores at hand: a judge is asked once, however often a run is continued.
+ */
+export async function recordSelections(
+  run: Run,
+  pools: readonly Pool[],
+  rewards: readonly SelfReward[],
+  signal?: AbortSignal,
+): Promise<SelfReward[]> {
+  const log = await run.selectionLog();
+  for (const reward of rewards) {
+    for (const pool of pools) {
+      const promptId = pool.prompt.id;
+      if (log.has(selectionKey(promptId, reward.name))) continue;
+      throwIfStopped(signal, "Choosing");
+      const scores = await reward.score(pool);
+      log.append({ promptId, reward: reward.name, chosen: pool.responses[choose(scores)]!.index, scores });
+    }
+  }
+  const recorded = new Map(
+    (await log.records()).map(({ promptId, reward, scores }) => [selectionKey(promptId, reward), scores]),
+  );
+  return rewards.map((reward) =>
+    Object.assign(Object.create(reward) as SelfReward, {
+      score: (pool: Pool) => Promise.resolve(recorded.get(selectionKey(pool.prompt.id, reward.name))!),
+    }),
+  );
+}
