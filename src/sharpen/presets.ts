@@ -49,7 +49,7 @@ export const presets: readonly Preset[] = [
     xpo: {
       trainN: 8,
       trainPrompts: 600,
-      beta: 1,
+      beta: 0.5,
       rounds: 2,
       epochs: 1,
       batchSize: 8,
