@@ -58,6 +58,11 @@ const TEST_ONLY = [
     reason: "proves which puzzles training may use",
   },
   {
+    file: "src/evaluate/collapse.ts",
+    name: "collapseSigns",
+    reason: "each sign is tested by itself",
+  },
+  {
     file: "src/sharpen/power/chains.ts",
     name: "exactAcceptance",
     reason: "detailed balance is checked with it",

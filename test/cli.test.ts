@@ -48,6 +48,8 @@ beforeAll(async () => {
     ...DRAW,
     ...TRAIN,
     ...TRAIN_MORE,
+    "--methods",
+    "sft",
     "--adaptive",
     "0.2",
     "--run",
@@ -121,7 +123,7 @@ describe("sharpen --json", () => {
       adapterDir: "whole/adapters/sft",
       report: "whole/report.html",
     });
-    for (const stage of ["greedy", "sampling", "evaluating", "amortizing", "total"])
+    for (const stage of ["greedy", "sampling", "evaluating", "amortizing, sft", "total"])
       expect(result.seconds[stage]).toBeGreaterThanOrEqual(0);
     expect(existsSync(inRun("whole", "adapters/sft/adapter_model.safetensors"))).toBe(true);
     expect(bytes("whole", "report.html")).toContain("whetstone report");
@@ -180,6 +182,22 @@ describe("the parts of the job", () => {
     expect(other.stderr).toMatch(/parts\/adapters\/sft was trained with epochs = 2, but now it is 5/);
   });
 
+  it("train dpo and train xpo give the same fields as train sft, beside its own, and the model calls of each", async () => {
+    const train = ["--train-prompts", "16", "--epochs", "1", "--batch-size", "8", "--rank", "4"];
+    const more = [...train, "--curve-samples", "1", "--train-n", "2", ...THREADS];
+    const dpo: Record<string, any> = await cli.json(["train", "dpo", "parts", "--beta", "1", ...more]);
+    const xpo: Record<string, any> = await cli.json(["train", "xpo", "parts", "--rounds", "2", ...more]);
+    expect(xpo).toMatchObject({ sft: result.sft, dpo: dpo.dpo, adapterDir: "parts/adapters/xpo" });
+    for (const name of Object.keys(result.sft)) {
+      expect(xpo.dpo).toHaveProperty(name);
+      expect(xpo.xpo).toHaveProperty(name);
+    }
+    expect([xpo.sft.modelCalls, xpo.dpo.modelCalls, xpo.xpo.modelCalls]).toEqual([24 * 4, 32, 32]);
+    expect([xpo.dpo.epochs.length, xpo.xpo.epochs.length]).toEqual([2, 3]);
+    const other = await cli.run(["train", "dpo", "parts", "--beta", "2", ...THREADS]);
+    expect(other.stderr).toMatch(/parts\/adapters\/dpo was trained with beta = 1, but now it is 2/);
+  }, 120_000);
+
   it("evaluate measures anew without the model, under the rewards asked for, and keeps the adapter's figures", async () => {
     const measured: Record<string, any> = await cli.json(["evaluate", "whole", "--reward", "majority"]);
     expect(measured.bestOfN).toEqual({ majority: result.bestOfN.majority });
@@ -221,6 +239,8 @@ describe("--help", () => {
     ["answer", /--all/],
     ["sample", /--resume/],
     ["evaluate", /--reward <names>/],
+    ["train dpo", /every pair of them .*--beta <number>/],
+    ["train xpo", /--rounds <count> .*\(default: 5, or the preset/],
     ["train sft", /--epochs <count> .*\(default: 30, paper App\. A\.3/],
     ["report", /--json/],
     ["models", /--json/],

@@ -4,7 +4,7 @@ import { InterruptedError, ModelError, UsageError } from "../core/errors.js";
 import { PAPER_SFT } from "../sharpen/fit-adapter.js";
 import { resumeLine, shellLine } from "./command-line.js";
 import { failureOf } from "./errors.js";
-import { trainingOptions, trainingSettings, writtenOut } from "./settings.js";
+import { commonOptions, trainingOptions, trainingSettings, writtenOut } from "./settings.js";
 import { someOf, wholeNumber } from "./values.js";
 
 describe("failures", () => {
@@ -48,6 +48,7 @@ describe("command lines", () => {
         prompts: null,
         reward: ["a", "b"],
         amortize: false,
+        training: { sft: { rank: 4 } },
         maxTokens: 18,
       }),
     ).toBe("npx whetstone sharpen game24 --n 5 --reward a,b --no-amortize --max-tokens 18");
@@ -72,6 +73,20 @@ describe("training settings", () => {
     expect(writtenOut([], trainingOptions(settings))).toContain(
       "--train-n 5 --curve-samples 4 --epochs 4 --batch-size 4 --learning-rate 0.0003 --schedule linear --clip-norm 0.1 --weight-decay 0.1 --rank 8 --alpha 20 --target-modules q_proj,",
     );
+  });
+});
+
+describe("settings of several methods", () => {
+  it("are written out where one line can give them to all", () => {
+    const [sft, xpo] = (["sft", "xpo"] as const).map((method) =>
+      trainingOptions(
+        trainingSettings(method, { epochs: 2, rounds: 7 }, { n: 50, seed: 0, preset: undefined }),
+      ),
+    );
+    expect([sft!["trainN"], xpo!["trainN"], xpo!["beta"]]).toEqual([50, 2, null]);
+    const common = commonOptions([sft!, xpo!]);
+    expect(common).toMatchObject({ epochs: 2, rounds: 7, rank: 16, beta: null });
+    expect(common).not.toHaveProperty("trainN");
   });
 });
 

@@ -103,7 +103,8 @@ export function commonOptions(settings: readonly Settings[]): Settings {
 export function writtenOut(words: readonly string[], settings: Settings): string {
   const line = [...words];
   for (const [name, value] of Object.entries(settings)) {
-    if (value === null) continue;
+    // What is an object is for the record: the options that one line can give stand beside it.
+    if (value === null || (typeof value === "object" && !Array.isArray(value))) continue;
     if (value === false) line.push(`--no-${name}`);
     else
       line.push(
