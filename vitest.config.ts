@@ -14,6 +14,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // Files of a worker share its modules: no test changes them, and loading them anew for each file was a quarter of the time.
+    isolate: false,
     reporters,
   },
 });
