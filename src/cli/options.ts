@@ -8,6 +8,7 @@ import { graderNames } from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
 import { ALL_LINEARS } from "../transformer/lora.js";
+import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
 import { atLeastZero, oneOf, positive, someOf, text, wholeNumber, type Parse } from "./values.js";
 
 /** An option as it is parsed and as `--help` shows it: this table makes both. */
@@ -222,6 +223,7 @@ export const OPTIONS = {
   list: flag("--list", "list the statements and run nothing"),
   thorough: flag("--thorough", "more and larger instances: up to an hour"),
   page: option("--page <file.html>", "where the page goes", text, "runs/theory.html"),
+  ...SUITE_OPTIONS,
   markdown: option(
     "--markdown <file.md>",
     "also write what was found as Markdown, with an index of the paper's statements",
@@ -259,7 +261,7 @@ export type OptionName = keyof typeof OPTIONS;
 type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
 
 /** Names under which commander hands some of the options over. */
-interface Renamed {
+interface Renamed extends RenamedInSuites {
   readonly powerAlpha: "alpha";
   readonly oneReward: "reward";
   readonly noAmortize: "amortize";

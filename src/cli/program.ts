@@ -6,6 +6,8 @@ import { evaluateCommand } from "./commands/evaluate.js";
 import { exportCommand } from "./commands/export.js";
 import { modelsCommand } from "./commands/models.js";
 import { reportCommand } from "./commands/report.js";
+import { reproduceAmortizedCommand } from "./commands/reproduce-amortized.js";
+import { reproduceInferenceCommand } from "./commands/reproduce-inference.js";
 import { sampleCommand } from "./commands/sample.js";
 import { sharpenCommand } from "./commands/sharpen.js";
 import { theoryCommand } from "./commands/theory.js";
@@ -70,6 +72,9 @@ function createProgram(contextOf: (json: boolean) => Context): Command {
   exportCommand(program, contextOf);
   modelsCommand(program, contextOf);
   theoryCommand(program, contextOf);
+  const reproduce = program.command("reproduce").description("the paper's experiments, as one page");
+  reproduceInferenceCommand(reproduce, contextOf);
+  reproduceAmortizedCommand(reproduce, contextOf);
   program.addHelpText(
     "after",
     [

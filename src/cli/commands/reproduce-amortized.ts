@@ -1,0 +1,68 @@
+import { presetFor } from "../../sharpen/presets.js";
+import { reproduceAmortized, type AmortizedOptions } from "../../sharpen/suite/amortized.js";
+import { labelOf } from "../../sharpen/suite/cells.js";
+import { paperPreset } from "../../sharpen/suite/paper-settings.js";
+import { defineCommand } from "../command.js";
+import { DEFAULT_CURVE_SAMPLES } from "../defaults.js";
+import { TRAINING, type Values } from "../options.js";
+import { interruptible } from "../outcome.js";
+import { trainingSettings } from "../settings.js";
+import { resumeSuite, SUITE, suiteSettings, tellSuite } from "./reproduce.js";
+
+/** As in the paper (App. A.3, figure 9). */
+const PAPER_SEEDS = 3;
+const PAPER_TRAIN_NS = [10, 25, 50];
+
+type TrainingName = Exclude<(typeof TRAINING)[number], "trainN">;
+const OWN = TRAINING.filter((name): name is TrainingName => name !== "trainN");
+const NAMES = [...SUITE, ...OWN, "trainNs", "trainingSeeds"] as const;
+
+/** `whetstone reproduce amortized`: the paper's figures 7 to 9 and Table 1. */
+export const reproduceAmortizedCommand = defineCommand({
+  usage: "amortized",
+  summary: "the paper's figures 7 to 9 and Table 1: SFT-Sharpening of each model on each task",
+  details:
+    "Trains, for each model, task, N and seed, the most likely of N responses into a LoRA adapter, in an ordinary run folder, " +
+    "with the paper's settings for the model and task, or a preset's, and samples it at temperature 1. Otherwise as `reproduce " +
+    "inference`.",
+  options: NAMES,
+  examples: [
+    ["reproduce amortized", "the embedded model on its task"],
+    ["reproduce amortized --train-n 50 --seeds 1 --epochs 1", "small, without figure 9"],
+  ],
+  run: async (_words, values, context) => {
+    const out = values.out ?? "runs/reproduce-amortized";
+    const settings = suiteSettings(values, context);
+    const result = await interruptible(
+      context,
+      () => resumeSuite(context.args),
+      () =>
+        reproduceAmortized({
+          ...settings,
+          out,
+          seeds: values.seeds ?? PAPER_SEEDS,
+          trainNs: values.trainN ?? PAPER_TRAIN_NS,
+          trainPrompts: values.trainPrompts,
+          curveSamples: values.curveSamples ?? DEFAULT_CURVE_SAMPLES,
+          training: (model, task) => trainingOf(values, model, task),
+        }),
+    );
+    await tellSuite(context, out, result);
+  },
+});
+
+/** What was given, else the paper's for this very model and task, else a preset's, else the paper's for all. */
+function trainingOf(
+  { trainN: _, ...values }: Values<(typeof NAMES)[number]>,
+  model: string,
+  task: string,
+): ReturnType<AmortizedOptions["training"]> {
+  const [name, on] = [labelOf(model), labelOf(task)];
+  const preset = paperPreset(name, on) ?? presetFor(name, on);
+  const { seed: __, ...sft } = trainingSettings("sft", values, { n: 1, seed: 0, preset }).fit;
+  const given = OWN.filter((option) => option !== "trainPrompts" && option !== "curveSamples").filter(
+    (option) => values[option] !== undefined,
+  );
+  const source = preset?.source ?? "paper App. A.3";
+  return { sft, source: given.length === 0 ? source : `${source}; ${given.join(", ")} as given` };
+}

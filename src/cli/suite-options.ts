@@ -1,0 +1,89 @@
+import { UsageError } from "../core/errors.js";
+import { text, wholeNumber, type Parse } from "./values.js";
+
+/** Words separated by commas or given by repeating the option; each once, in the order given. */
+const words: Parse<readonly string[]> = (value, flag, previous) => {
+  const given = value
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
+  if (given.length === 0) throw new UsageError(`${flag} needs at least one value; it is empty.`);
+  return [...new Set([...((previous as readonly string[] | undefined) ?? []), ...given])];
+};
+
+/** Whole numbers of at least 1, as `words`. */
+const counts: Parse<readonly number[]> = (value, flag, previous) => {
+  const given = words(value, flag, undefined).map((word) => wholeNumber(1)(word, flag, undefined));
+  return [...new Set([...((previous as readonly number[] | undefined) ?? []), ...given])];
+};
+
+/** `task=path`, as `words`. */
+const taskPaths: Parse<readonly string[]> = (value, flag, previous) => {
+  const pairs = words(value, flag, previous);
+  const wrong = pairs.find((pair) => !/^[^=]+=./.test(pair));
+  if (wrong === undefined) return pairs;
+  throw new UsageError(
+    `${flag} takes the name of a task and its rows, as in gsm8k=gsm8k/test.jsonl, not ${JSON.stringify(wrong)}.`,
+  );
+};
+
+/** The options of `whetstone reproduce` that no other command has, or that mean another thing there. */
+export const SUITE_OPTIONS = {
+  models: {
+    flags: "--models <names>",
+    description: "models, repeated or with commas: each as --model elsewhere",
+    parse: words,
+    otherwise: "game24",
+  },
+  tasks: {
+    flags: "--tasks <names>",
+    description: "tasks, repeated or with commas: each as --task elsewhere",
+    parse: words,
+    otherwise: "game24",
+  },
+  taskData: {
+    flags: "--data <task=path>",
+    description: "the rows of a public data set's task, repeated or with commas",
+    parse: taskPaths,
+    otherwise: "what the Hugging Face cache has",
+  },
+  suitePrompts: {
+    flags: "--prompts <count>",
+    description: "measure on the first so many prompts of each task",
+    parse: wholeNumber(1),
+    otherwise: "256, as in the paper",
+  },
+  drawSeeds: {
+    flags: "--seeds <count>",
+    description: "draw with so many seeds",
+    parse: wholeNumber(1),
+    otherwise: "10, as in the paper",
+  },
+  trainingSeeds: {
+    flags: "--seeds <count>",
+    description: "train with so many seeds",
+    parse: wholeNumber(1),
+    otherwise: "3, as in the paper",
+  },
+  trainNs: {
+    flags: "--train-n <counts>",
+    description: "N of SFT-Sharpening, repeated or with commas; the largest is that of Table 1",
+    parse: counts,
+    otherwise: "10,25,50, as in the paper's figure 9",
+  },
+  out: {
+    flags: "--out <folder>",
+    description: "where the cells' run folders, the page and its figures go",
+    parse: text,
+    otherwise: "runs/reproduce-inference or runs/reproduce-amortized",
+  },
+} as const;
+
+/** Names under which commander hands these over: their flags are other commands' too. */
+export interface RenamedInSuites {
+  readonly taskData: "data";
+  readonly suitePrompts: "prompts";
+  readonly drawSeeds: "seeds";
+  readonly trainingSeeds: "seeds";
+  readonly trainNs: "trainN";
+}

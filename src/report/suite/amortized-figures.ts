@@ -1,0 +1,237 @@
+import type { EpochMetrics, Estimate } from "../../evaluate/metrics.js";
+import type { AmortizedCell, AmortizedMetrics, AmortizedResult } from "../../sharpen/suite/result.js";
+import { legend, type ChartPoint, type ChartSeries } from "../chart.js";
+import { count, inWords, list, NATS, NATS_GAIN, PERCENT, RELATIVE, type Unit } from "../format.js";
+import { html, type Html, type HtmlValue } from "../html.js";
+import { seriesStyle } from "../palette.js";
+import { estimateCell, table, type DataTable } from "../table.js";
+import type { PaperFigure } from "./figure-frame.js";
+import { instead, linePanel, panel } from "./panels.js";
+
+/** What is drawn against epochs. */
+interface Quantity {
+  readonly unit: Unit;
+  /** In the unit of `unit`; undefined where it cannot be told. */
+  readonly of: (epoch: EpochMetrics, metrics: AmortizedMetrics) => number | undefined;
+  readonly reference: (metrics: AmortizedMetrics) => { readonly value: number; readonly name: string };
+  /** Why there is no line. */
+  readonly missing: string;
+}
+
+const LIFT: Quantity = {
+  unit: RELATIVE,
+  of: ({ accuracy }, { greedy }) =>
+    accuracy && greedy.accuracy && greedy.accuracy.value > 0
+      ? (100 * (accuracy.value - greedy.accuracy.value)) / greedy.accuracy.value
+      : undefined,
+  reference: () => ({ value: 0, name: "greedy" }),
+  missing: "No labels, no samples for the curve, or greedy never right: no ratio to draw.",
+};
+const LOG_LIKELIHOOD: Quantity = {
+  unit: NATS,
+  of: ({ logLikelihood }) => logLikelihood?.value,
+  reference: ({ greedy }) => ({ value: greedy.logLikelihood.value, name: "greedy" }),
+  missing: "No samples were drawn for the curve.",
+};
+
+/** The paper's figures 7 to 9. */
+export function amortizedFigures(result: AmortizedResult): PaperFigure[] {
+  return [
+    through(result, "7", "% lift in accuracy over greedy through SFT-Sharpening", LIFT),
+    through(result, "8", "mean log-probability under the base through SFT-Sharpening", LOG_LIKELIHOOD),
+    byTrainN(result),
+  ];
+}
+
+const nameOf = ({ model, task }: AmortizedCell): string => `${model} on ${task}`;
+
+/** The cells of the largest N: Table 1, and figures 7 and 8. */
+function mainCells({ cells, trainNs }: AmortizedResult): AmortizedCell[] {
+  return cells.filter(({ trainN }) => trainN === trainNs.at(-1));
+}
+
+/** One line a seed. */
+function seedLines(metrics: AmortizedMetrics, { of }: Quantity): ChartPoint[][] {
+  return metrics.epochs
+    .map((epochs) =>
+      epochs.flatMap((epoch) => {
+        const value = of(epoch, metrics);
+        return value === undefined ? [] : [{ x: epoch.epoch, value }];
+      }),
+    )
+    .filter((points) => points.length > 0);
+}
+
+/** The mean over seeds at each epoch that all of them have, with the least and the greatest as a band. */
+function meanLine(lines: readonly (readonly ChartPoint[])[]): ChartPoint[] {
+  return (lines[0] ?? []).flatMap(({ x }) => {
+    const values = lines.flatMap((line) => line.filter((p) => p.x === x).map((p) => p.value));
+    if (values.length < lines.length) return [];
+    const value = values.reduce((a, b) => a + b, 0) / values.length;
+    return [{ x, value, low: Math.min(...values), high: Math.max(...values) }];
+  });
+}
+
+const seriesOf = (name: string, i: number, points: readonly ChartPoint[]): ChartSeries => ({
+  name,
+  style: seriesStyle(i),
+  band: true,
+  points,
+});
+
+function through(result: AmortizedResult, number: string, title: string, quantity: Quantity): PaperFigure {
+  const cells = mainCells(result);
+  const rows: DataTable["rows"][number][] = [];
+  const said: string[] = [];
+  const panels = cells.map((cell) => {
+    const { metrics } = cell;
+    if (metrics === undefined) return panel(nameOf(cell), instead("No result."));
+    const lines = seedLines(metrics, quantity);
+    const mean = meanLine(lines);
+    if (mean.length === 0) return panel(nameOf(cell), instead(quantity.missing));
+    const [from, to] = [mean[0]!, mean.at(-1)!];
+    said.push(
+      `${nameOf(cell)} from ${inWords(from.value, quantity.unit)} before training to ${inWords(to.value, quantity.unit)} after epoch ${to.x}`,
+    );
+    rows.push(...curveRows(cell, mean, quantity.unit));
+    const context = lines.map((points, i) => ({ ...seriesOf("", i, points), band: false }));
+    return panel(
+      `${nameOf(cell)}, ${cell.seeds.length} seeds`,
+      linePanel({
+        lines: [seriesOf("mean over seeds", 0, mean)],
+        context,
+        reference: quantity.reference(metrics),
+        x: "epoch",
+      }),
+    );
+  });
+  return {
+    number,
+    title,
+    message:
+      said.length > 0 && said.length <= 6
+        ? `Sampled once at temperature 1: ${list(said)}.`
+        : "Sampled once at temperature 1, after each epoch.",
+    note: `N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}. The mean over seeds; each seed is drawn thin, and the band spans them. The dotted line is the base's greedy response. Few samples a prompt and epoch: Table 1 has the adapter that was kept, with intervals.`,
+    body: html`<div class="panels">${panels}</div>`,
+    ...(rows.length > 0 && { table: curveTable(`figure-${number}-table`, title, rows) }),
+  };
+}
+
+function curveRows(cell: AmortizedCell, mean: readonly ChartPoint[], unit: Unit): DataTable["rows"] {
+  return mean.map(({ x, value, low, high }) => ({
+    head: `${nameOf(cell)}, N ${cell.trainN}, epoch ${x}`,
+    cells: [estimateCell({ value, low: low ?? value, high: high ?? value }, { ...unit, scale: 1 })],
+  }));
+}
+
+const curveTable = (id: string, title: string, rows: DataTable["rows"]): Html =>
+  table({
+    id,
+    caption: `${title}: the mean over seeds, in brackets the least and the greatest seed`,
+    columns: ["Epoch", "Mean"],
+    rows,
+  });
+
+/** Figure 9: the same two quantities, a line for each N. */
+function byTrainN(result: AmortizedResult): PaperFigure {
+  const pairs = mainCells(result).map((main) =>
+    result.cells.filter(({ model, task }) => model === main.model && task === main.task),
+  );
+  const rows: DataTable["rows"][number][] = [];
+  const body = (cells: readonly AmortizedCell[], quantity: Quantity): HtmlValue => {
+    const lines = cells.flatMap((cell, i) => {
+      const points = cell.metrics ? meanLine(seedLines(cell.metrics, quantity)) : [];
+      return points.length === 0 ? [] : [seriesOf(`N = ${cell.trainN}`, i, points)];
+    });
+    const reference = cells.find(({ metrics }) => metrics)?.metrics;
+    if (lines.length === 0 || reference === undefined)
+      return instead(reference ? quantity.missing : "No result.");
+    return linePanel({ lines, reference: quantity.reference(reference), x: "epoch" });
+  };
+  for (const cell of pairs.flat()) {
+    const { adapter } = cell.metrics ?? {};
+    rows.push({
+      head: `${nameOf(cell)}, N ${cell.trainN}`,
+      cells: [
+        estimateCell(adapter?.accuracy, PERCENT),
+        estimateCell(adapter?.lift, RELATIVE),
+        estimateCell(adapter?.logLikelihoodLift, NATS_GAIN),
+      ],
+    });
+  }
+  const legendLines = result.trainNs.map((n, i) => seriesOf(`N = ${n}`, i, []));
+  return {
+    number: "9",
+    title: "SFT-Sharpening with different N",
+    message:
+      result.trainNs.length === 1
+        ? `This suite trains with one N alone, ${result.trainNs[0]!}.`
+        : `The adapter trained on the likeliest of N, for N of ${list(result.trainNs.map(String))}: ${finals(pairs.flat())}.`,
+    note: "The mean over seeds, and the span of the seeds as a band; the dotted line is the base's greedy response.",
+    body: html`<div class="panels">
+      ${pairs.map((cells) => [
+        panel(`${nameOf(cells[0]!)}: % lift over greedy`, body(cells, LIFT)),
+        panel(`${nameOf(cells[0]!)}: mean log-probability under the base`, body(cells, LOG_LIKELIHOOD)),
+      ])}
+    </div>`,
+    legend: legend(legendLines),
+    table: table({
+      id: "figure-9-table",
+      caption:
+        "The adapter of the kept epoch, sampled once at temperature 1; intervals over prompts and seeds",
+      columns: ["Cell", "Accuracy, %", "% lift over greedy", "Log-likelihood lift, nats"],
+      rows,
+    }),
+  };
+}
+
+function finals(cells: readonly AmortizedCell[]): string {
+  const said = cells.flatMap((cell) => {
+    const lift: Estimate | undefined = cell.metrics?.adapter.lift;
+    return lift
+      ? [`${nameOf(cell)} with N\u00a0=\u00a0${cell.trainN} ends at ${inWords(lift.value, RELATIVE)}`]
+      : [];
+  });
+  return said.length > 0 && said.length <= 9 ? list(said) : "a line for each";
+}
+
+/** Table 1's columns for the largest N, with the settings that made them. */
+export function tableOne(result: AmortizedResult): Html {
+  const rows = mainCells(result).map((cell) => {
+    const { settings, metrics, seeds } = cell;
+    const adapter = metrics?.adapter;
+    const noRatio = metrics?.greedy.accuracy?.value === 0;
+    return {
+      head: nameOf(cell),
+      cells: [
+        String(settings.weightDecay),
+        count(settings.rank),
+        count(settings.batchSize),
+        count(settings.epochs),
+        String(settings.learningRate),
+        count(seeds.length),
+        noRatio ? "greedy never right" : estimateCell(adapter?.lift, RELATIVE),
+        estimateCell(adapter?.logLikelihoodLift, NATS_GAIN),
+        settings.source,
+      ],
+    };
+  });
+  return table({
+    id: "table-1",
+    caption: `SFT-Sharpening with N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}: one sample of the adapter at temperature 1 against the base's greedy response; in brackets the 95\u00a0% interval over prompts and seeds. A dash is a cell without a result or without labels.`,
+    columns: [
+      "Model and task",
+      "Weight decay",
+      "Rank",
+      "Batch",
+      "Epochs",
+      "Learning rate",
+      "Seeds",
+      "% lift in accuracy over greedy",
+      "Log-likelihood lift over greedy, nats",
+      "Settings from",
+    ],
+    rows,
+  });
+}

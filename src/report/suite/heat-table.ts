@@ -1,0 +1,69 @@
+import type { Estimate } from "../../evaluate/metrics.js";
+import { direction, fixed, inTable, intervalInTable, type Unit } from "../format.js";
+import { html, type Html, type HtmlValue } from "../html.js";
+import { HEAT_STEPS } from "./style.js";
+
+/** What stands at a task and a model: an estimate, a word instead of one, or nothing. */
+export type HeatValue = Estimate | string | undefined;
+
+/** A heat map of tasks by models, as a table: it can be read aloud, and its numbers stand in it. */
+export interface HeatMap {
+  readonly id: string;
+  readonly caption: HtmlValue;
+  readonly models: readonly string[];
+  readonly tasks: readonly string[];
+  readonly unit: Unit;
+  readonly value: (model: string, task: string) => HeatValue;
+  /** A change, coloured on both sides of 0, or a share, coloured from 0 to 1. */
+  readonly scale: "change" | "share";
+}
+
+/** Where there is no result it says so, and is not coloured: no result is not zero. */
+export function heatTable({ id, caption, models, tasks, unit, value, scale }: HeatMap): Html {
+  const values = tasks.flatMap((task) => models.map((model) => value(model, task)));
+  const largest = Math.max(...values.map((v) => (typeof v === "object" ? Math.abs(v.value) : 0)));
+  const top = scale === "share" ? 1 : largest || 1;
+  const cell = (model: string, task: string): Html => {
+    const found = value(model, task);
+    if (found === undefined || typeof found === "string")
+      return html`<td class="blank">${found ?? "no result"}</td>`;
+    const step = Math.min(HEAT_STEPS, Math.ceil((Math.abs(found.value) / top) * HEAT_STEPS));
+    const colour = step === 0 ? "" : `${found.value > 0 ? "up" : "down"}${step}`;
+    const clear = scale === "change" && direction(found) !== "unclear" ? "clear" : "";
+    return html`<td class="${colour}">
+      <span class="${clear}">${inTable(found.value, unit)}</span>
+      <span class="ci">${intervalInTable(found, unit)}</span>
+    </td>`;
+  };
+  return html`<div class="scroll" role="region" aria-labelledby="${id}-caption" tabindex="0">
+    <table id="${id}" class="heat">
+      <caption id="${id}-caption">
+        ${caption}
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">Task</th>
+          ${models.map((model) => html`<th scope="col">${model}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${tasks.map(
+          (task) =>
+            html`<tr>
+              <th scope="row">${task}</th>
+              ${models.map((model) => cell(model, task))}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** How many estimates lie clear of 0 on either side, in words: "above greedy in 2 of 3 cells, below in 1". */
+export function countClear(values: readonly HeatValue[], than: string): string {
+  const measured = values.filter((v): v is Estimate => typeof v === "object");
+  const up = measured.filter((v) => direction(v) === "up").length;
+  const down = measured.filter((v) => direction(v) === "down").length;
+  const cells = `${fixed(measured.length, 0)} ${measured.length === 1 ? "cell" : "cells"}`;
+  return `clearly above ${than} in ${up} of ${cells}, clearly below in ${down}, and not clear in ${measured.length - up - down}`;
+}

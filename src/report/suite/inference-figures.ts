@@ -1,0 +1,287 @@
+import type { AnswerMetrics, Estimate, Metrics } from "../../evaluate/metrics.js";
+import type { InferenceCell, InferenceResult } from "../../sharpen/suite/result.js";
+import { legend, type ChartSeries } from "../chart.js";
+import { binnedMedian } from "../charts-scores.js";
+import { count, inWords, list, NATS, PERCENT, RELATIVE, sampleSizes, type Unit } from "../format.js";
+import { html, type Html, type HtmlValue } from "../html.js";
+import { seriesStyle } from "../palette.js";
+import { estimateCell, table, type DataTable } from "../table.js";
+import { countClear, heatTable, type HeatValue } from "./heat-table.js";
+import { histogramPanel, instead, linePanel, panel } from "./panels.js";
+import type { PaperFigure } from "./figure-frame.js";
+
+const FIRST = "log-likelihood";
+const NO_RATIO = "greedy never right";
+
+type Figure = (answer: AnswerMetrics) => Estimate | undefined;
+
+/** The paper's figures 1 to 6, in its order. */
+export function inferenceFigures(result: InferenceResult): PaperFigure[] {
+  return [
+    liftHeat(result),
+    againstN(result, {
+      number: "1b",
+      also: ["3"],
+      title: "% lift in accuracy over greedy against N",
+      pick: (answer) => answer.lift,
+      unit: RELATIVE,
+    }),
+    histograms(result),
+    otherHeats(result),
+    againstN(result, {
+      number: "4",
+      title: "mean log-probability of the chosen response against N",
+      pick: (answer) => answer.logLikelihood,
+      unit: NATS,
+    }),
+    game24(result),
+  ];
+}
+
+const cellAt = ({ cells }: InferenceResult, model: string, task: string): InferenceCell | undefined =>
+  cells.find((cell) => cell.model === model && cell.task === task);
+
+/** The figure at the largest N of a cell, by a reward, or of coverage. */
+function largest(metrics: Metrics | undefined, reward: string): HeatValue {
+  if (metrics === undefined) return undefined;
+  if (!metrics.labelled) return "no labels";
+  const at = String(metrics.n);
+  const lift = reward === "coverage" ? metrics.coverageLift?.[at] : metrics.bestOfN[reward]?.[at]?.lift;
+  if (lift !== undefined) return lift;
+  return metrics.greedy.accuracy?.value === 0 ? NO_RATIO : "not measured";
+}
+
+function liftHeat(result: InferenceResult): PaperFigure {
+  const { models, tasks, n } = result;
+  const value = (model: string, task: string): HeatValue =>
+    largest(cellAt(result, model, task)?.metrics, FIRST);
+  const values = tasks.flatMap((task) => models.map((model) => value(model, task)));
+  return {
+    number: "1a",
+    title: `% lift in accuracy over greedy, best-of-${n} by log-likelihood`,
+    message: `Accuracy is ${countClear(values, "greedy")}.`,
+    note: "100·(accuracy − greedy)/greedy; in brackets the 95\u00a0% interval over prompts and seeds; bold where it is clear of 0. Blue is a gain, orange a loss, the stronger the larger.",
+    tabular: true,
+    body: heatTable({
+      id: "figure-1a-heat",
+      caption: `% lift over greedy at N\u00a0=\u00a0${n}`,
+      models,
+      tasks,
+      unit: RELATIVE,
+      value,
+      scale: "change",
+    }),
+  };
+}
+
+function otherHeats(result: InferenceResult): PaperFigure {
+  const { models, tasks, n } = result;
+  const rewards = ["length-normalized", "majority", "coverage", "self-certainty"].filter(
+    (reward) =>
+      reward !== "self-certainty" || result.cells.some(({ metrics }) => metrics && reward in metrics.bestOfN),
+  );
+  const heats = rewards.map((reward) => {
+    const value = (model: string, task: string): HeatValue =>
+      largest(cellAt(result, model, task)?.metrics, reward);
+    const extra = reward === "self-certainty" ? " (not in the paper)" : "";
+    const ceiling = reward === "coverage" ? " (a ceiling: it needs the answers)" : "";
+    return {
+      values: tasks.flatMap((task) => models.map((model) => value(model, task))),
+      body: heatTable({
+        id: `figure-2-${reward}`,
+        caption: `${reward}${extra}${ceiling}: % lift over greedy at N\u00a0=\u00a0${n}`,
+        models,
+        tasks,
+        unit: RELATIVE,
+        value,
+        scale: "change",
+      }),
+    };
+  });
+  const greedy = heatTable({
+    id: "figure-2-greedy",
+    caption: "Accuracy of greedy decoding, %",
+    models,
+    tasks,
+    unit: PERCENT,
+    value: (model, task) => {
+      const metrics = cellAt(result, model, task)?.metrics;
+      return metrics && (metrics.greedy.accuracy ?? "no labels");
+    },
+    scale: "share",
+  });
+  const said = rewards.map((reward, i) => `${reward} is ${countClear(heats[i]!.values, "greedy")}`);
+  return {
+    number: "2",
+    title: "the other self-rewards, coverage, and greedy's accuracy",
+    message: `${said.join("; ")}.`.replace(/^./, (first) => first.toUpperCase()),
+    tabular: true,
+    body: html`<div class="heats">${heats.map(({ body }) => body)}${greedy}</div>`,
+  };
+}
+
+interface AgainstN {
+  readonly number: string;
+  readonly also?: readonly string[];
+  readonly title: string;
+  readonly pick: Figure;
+  readonly unit: Unit;
+}
+
+const nameOf = ({ model, task }: InferenceCell): string => `${model} on ${task}`;
+
+function seriesOf(metrics: Metrics, pick: Figure): ChartSeries[] {
+  return Object.entries(metrics.bestOfN).flatMap(([name, byN], i) => {
+    const points = sampleSizes(byN).flatMap((n) => {
+      const estimate = pick(byN[n]!);
+      return estimate ? [{ x: n, ...estimate }] : [];
+    });
+    return points.length === 0 ? [] : [{ name, style: seriesStyle(i), band: name === FIRST, points }];
+  });
+}
+
+function againstN(result: InferenceResult, { number, also, title, pick, unit }: AgainstN): PaperFigure {
+  const isLift = unit === RELATIVE;
+  const panels = result.cells.map((cell) => panel(nameOf(cell), lineBody(cell.metrics, pick, isLift)));
+  const known = result.cells.flatMap(({ metrics }) => (metrics ? seriesOf(metrics, pick) : []));
+  const said = result.cells.flatMap((cell) => {
+    const line = cell.metrics && seriesOf(cell.metrics, pick).find(({ name }) => name === FIRST);
+    if (!line) return [];
+    const [from, to] = [line.points[0]!, line.points.at(-1)!];
+    return [
+      `${nameOf(cell)} from ${inWords(from.value, unit)} at N\u00a0=\u00a0${from.x} to ${inWords(to.value, unit)} at N\u00a0=\u00a0${to.x}`,
+    ];
+  });
+  const few = said.length > 0 && said.length <= 6 ? ` ${list(said)}.` : "";
+  return {
+    number,
+    ...(also && { also }),
+    title,
+    message: `By log-likelihood:${few || " a panel for each model and task."}`,
+    note: `The band is log-likelihood's 95\u00a0% interval over prompts and seeds. ${
+      isLift
+        ? "Each N is the exact expectation over all subsets of the responses drawn."
+        : "The whole sequence's log-probability under the base at temperature 1; the dotted line is the greedy response's."
+    }`,
+    body: html`<div class="panels">${panels}</div>`,
+    ...(known.length > 0 && { table: linesTable(result, `figure-${number}-table`, title, pick, unit) }),
+    legend: legendOf(known),
+  };
+}
+
+function lineBody(metrics: Metrics | undefined, pick: Figure, isLift: boolean): HtmlValue {
+  if (metrics === undefined) return instead("No result.");
+  const lines = seriesOf(metrics, pick);
+  if (lines.length === 0) {
+    return instead(
+      metrics.labelled
+        ? "Greedy is never right, so there is no ratio to it."
+        : "No labels, so accuracy is unknown.",
+    );
+  }
+  const reference = isLift ? 0 : metrics.greedy.logLikelihood.value;
+  return linePanel({ lines, reference: { value: reference, name: "greedy" }, x: "n" });
+}
+
+/** One entry a self-reward, drawn as its line is. */
+function legendOf(series: readonly ChartSeries[]): Html {
+  const known = new Map(series.map((line) => [line.name, line]));
+  return legend([...known.values()]);
+}
+
+function linesTable({ cells }: InferenceResult, id: string, title: string, pick: Figure, unit: Unit): Html {
+  const measured = cells.filter((cell) => cell.metrics !== undefined);
+  const sizes = [
+    ...new Set(
+      measured.flatMap(({ metrics }) => Object.values(metrics!.bestOfN).flatMap((byN) => sampleSizes(byN))),
+    ),
+  ].sort((a, b) => a - b);
+  const rows: DataTable["rows"] = measured.flatMap((cell) =>
+    Object.entries(cell.metrics!.bestOfN).map(([reward, byN]) => ({
+      head: `${nameOf(cell)}, ${reward}`,
+      cells: sizes.map((n) => estimateCell(byN[n] && pick(byN[n]), unit)),
+    })),
+  );
+  return table({ id, caption: title, columns: ["Cell", ...sizes.map((n) => `N\u00a0=\u00a0${n}`)], rows });
+}
+
+function histograms({ cells }: InferenceResult): PaperFigure {
+  const rows: DataTable["rows"][number][] = [];
+  const panels = cells.map((cell) => {
+    const { correct, incorrect } = cell.metrics?.histograms ?? {};
+    if (!correct || !incorrect)
+      return panel(nameOf(cell), instead(cell.metrics ? "No labels." : "No result."));
+    const total = ({ counts }: typeof correct): number => counts.reduce((a, b) => a + b, 0);
+    const median = (h: typeof correct): string => {
+      const value = binnedMedian(h);
+      return value === undefined ? "–" : inWords(value, NATS);
+    };
+    rows.push({
+      head: nameOf(cell),
+      cells: [count(total(correct)), median(correct), count(total(incorrect)), median(incorrect)],
+    });
+    return panel(
+      `${nameOf(cell)}: medians ${median(correct)} (correct), ${median(incorrect)} (incorrect)`,
+      histogramPanel(correct, incorrect),
+    );
+  });
+  return {
+    number: "1c",
+    also: ["6"],
+    title: "log-probability of correct and incorrect responses",
+    message:
+      "Sequence log-probability under the base, given that the response is correct (bars) or incorrect (outline), each in percent of its own. Where the two lie apart, log-likelihood can tell them apart.",
+    body: html`<div class="panels">${panels}</div>`,
+    ...(rows.length > 0 && {
+      table: table({
+        id: "figure-1c-table",
+        caption: "Responses drawn, and the median of their log-probability",
+        columns: ["Cell", "Correct", "Median", "Incorrect", "Median"],
+        rows,
+      }),
+    }),
+  };
+}
+
+function game24({ cells }: InferenceResult): PaperFigure {
+  const own = cells.filter(({ task, metrics }) => task === "game24" && metrics);
+  const lines = (metrics: Metrics): ChartSeries[] => {
+    const coverage = sampleSizes(metrics.coverageLift ?? {}).map((n) => ({
+      x: n,
+      ...metrics.coverageLift![n]!,
+    }));
+    const skyline: ChartSeries = { name: "coverage", style: seriesStyle(6), band: false, points: coverage };
+    return [...seriesOf(metrics, (answer) => answer.lift), ...(coverage.length > 0 ? [skyline] : [])];
+  };
+  const panels = own.map(({ model, metrics }) => [
+    panel(
+      `${model}: % lift over greedy against N`,
+      linePanel({ lines: lines(metrics!), reference: { value: 0, name: "greedy" }, x: "n" }),
+    ),
+    panel(
+      `${model}: mean log-probability of the choice against N`,
+      lineBody(metrics, (answer) => answer.logLikelihood, false),
+    ),
+  ]);
+  const said = own.flatMap(({ model, metrics }) => {
+    const { greedy, coverage, n } = metrics!;
+    const best = metrics!.bestOfN[FIRST]?.[n];
+    if (!best?.accuracy || !greedy.accuracy) return [];
+    const ceiling = coverage?.[n] ? `, with coverage of ${inWords(coverage[n].value, PERCENT)}` : "";
+    return [
+      `${model} makes 24 of ${inWords(greedy.accuracy.value, PERCENT)} of the puzzles greedily and of ${inWords(best.accuracy.value, PERCENT)} with the likeliest of ${n}${ceiling}`,
+    ];
+  });
+  return {
+    number: "5",
+    title: "Game of 24",
+    message:
+      own.length === 0
+        ? "This suite has no cell of Game of 24 with a result."
+        : said.length > 0
+          ? `${list(said)}.`
+          : "The puzzles have no labels.",
+    body: html`<div class="panels">${panels}</div>`,
+    legend: legendOf(own.flatMap(({ metrics }) => lines(metrics!))),
+  };
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { parsePage } from "../dom.js";
+import { fixed } from "../format.js";
+import { suitePage } from "./page.js";
+import { amortizedResult, inferenceResult } from "./suite-results.test-helper.js";
+
+const inference = inferenceResult();
+const markup = suitePage(inference);
+const page = parsePage(markup);
+const text = (selector: string): string =>
+  page.querySelector(selector)?.textContent.replace(/\s+/g, " ") ?? "";
+
+describe("the page of an inference suite", () => {
+  it("has every figure under the paper's number, listed at the top", () => {
+    for (const number of ["1a", "1b", "1c", "2", "3", "4", "5", "6"]) {
+      expect(page.getElementById(`figure-${number}`), number).not.toBeNull();
+      expect(page.querySelector(`.figures-list a[href="#figure-${number}"]`), number).not.toBeNull();
+    }
+  });
+
+  it("prints each cell's lift, and leaves a cell without a result blank", () => {
+    const cells = [...page.querySelectorAll("#figure-1a-heat tbody td")];
+    const lift = inference.cells[0]!.metrics!.bestOfN["log-likelihood"]!["50"]!.lift!;
+    expect(cells.map((cell) => cell.getAttribute("class")).filter((name) => name === "blank")).toHaveLength(
+      1,
+    );
+    expect(cells[0]!.textContent).toContain(fixed(lift.value, 1, true));
+    expect(cells[3]!.textContent.trim()).toBe("no result");
+    expect(text("#figure-1b")).toContain("No result.");
+  });
+
+  it("says in words where it hurts and why, and what failed, with all text inert", () => {
+    expect(text("#verdicts")).toContain("Hurts: it does.");
+    expect(text("#verdicts")).toContain("Short answers are preferred.");
+    expect(text(".lead")).toMatch(
+      /clearly less often than greedy for a on game24, a on other and b on game24/,
+    );
+    expect(text(".lead")).toContain("1 of 4 cells are blank.");
+    expect(markup).not.toContain("<script");
+    expect(markup).toContain("&lt;script&gt;");
+    expect(text("#command pre")).toBe(inference.command);
+  });
+
+  it("has each figure as a table with the values drawn", () => {
+    for (const number of ["1b", "1c", "4"])
+      expect(page.getElementById(`figure-${number}-table`), number).not.toBeNull();
+    const row = text("#figure-4-table tbody tr");
+    const value = inference.cells[0]!.metrics!.bestOfN["log-likelihood"]!["1"]!.logLikelihood.value;
+    expect(row).toContain("a on game24, log-likelihood");
+    expect(row).toContain(fixed(value, 2));
+  });
+
+  it("says so where greedy is never right or nothing is labelled", () => {
+    const [first, second] = inference.cells;
+    const zero = { value: 0, low: 0, high: 0 };
+    const metrics = first!.metrics!;
+    const noLift = Object.fromEntries(
+      Object.entries(metrics.bestOfN).map(([reward, byN]) => [
+        reward,
+        Object.fromEntries(Object.entries(byN).map(([n, { lift: _, ...rest }]) => [n, rest])),
+      ]),
+    );
+    const never = { ...metrics, greedy: { ...metrics.greedy, accuracy: zero }, bestOfN: noLift };
+    const cells = [
+      { ...first!, metrics: never },
+      { ...second!, metrics: { ...metrics, labelled: false, labelledPrompts: 0 } },
+    ];
+    const other = parsePage(suitePage({ ...inference, models: ["a"], cells }));
+    const shown = [...other.querySelectorAll("#figure-1a-heat tbody td")].map((td) => td.textContent.trim());
+    expect(shown).toEqual(["greedy never right", "no labels"]);
+  });
+});
+
+describe("the page of an amortized suite", () => {
+  const result = amortizedResult();
+  const own = parsePage(suitePage(result));
+
+  it("has Table 1's columns with the settings, figures 7 to 9, and a blank for what has no result", () => {
+    for (const id of ["table-1", "figure-7", "figure-8", "figure-9", "figure-9-table"])
+      expect(own.getElementById(id), id).not.toBeNull();
+    const cells = [...own.querySelectorAll("#table-1 tbody td")].map((cell) => cell.textContent.trim());
+    const { lift, logLikelihoodLift } = result.cells[1]!.metrics!.adapter;
+    expect(cells.slice(0, 6)).toEqual(["0.5", "16", "4", "3", "0.0003", "2"]);
+    expect(cells[6]).toContain(fixed(lift!.value, 1, true));
+    expect(cells[7]).toContain(fixed(logLikelihoodLift!.value, 2, true));
+    const blank = [...own.querySelectorAll("#figure-9-table tbody tr")][0]!;
+    expect(blank.textContent.replace(/\s+/g, "")).toBe("aongame24,N10–––");
+  });
+});

@@ -1,0 +1,77 @@
+import type { AmortizedCell, InferenceCell, SuiteResult, Verdict } from "../../sharpen/suite/result.js";
+import { list } from "../format.js";
+import { html, type Html } from "../html.js";
+
+interface Judged {
+  readonly name: string;
+  readonly verdict: Verdict | undefined;
+  readonly findings: readonly string[];
+  readonly failures: readonly string[];
+  readonly blank: boolean;
+}
+
+function judged(cell: InferenceCell | AmortizedCell): Judged {
+  const amortized = "trainN" in cell;
+  return {
+    name: `${cell.model} on ${cell.task}${amortized ? `, N\u00a0=\u00a0${cell.trainN}` : ""}`,
+    verdict: amortized ? cell.metrics?.verdict : cell.verdict,
+    findings: cell.metrics?.findings ?? [],
+    failures: cell.failures.map(({ seed, sentence }) => `Seed ${seed}: ${sentence}`),
+    blank: cell.metrics === undefined,
+  };
+}
+
+/** In how many cells it helps and hurts, in one or two sentences. */
+export function summary(input: SuiteResult): string {
+  const cells = input.cells.map(judged);
+  const names = (direction: Verdict["direction"]): string[] =>
+    cells.filter(({ verdict }) => verdict?.direction === direction).map(({ name }) => name);
+  const [up, down, unclear] = [names("up"), names("down"), names("unclear")];
+  const what =
+    input.kind === "inference"
+      ? `Choosing the likeliest of ${input.n} responses`
+      : "One sample from a model that was trained on the likeliest of N of its own responses";
+  const blank = cells.filter((cell) => cell.blank).length;
+  const parts = [
+    up.length > 0 && `clearly more often than greedy for ${list(up)}`,
+    down.length > 0 && `clearly less often than greedy for ${list(down)}`,
+    unclear.length > 0 && `not clearly more or less often for ${list(unclear)}`,
+  ].filter((part) => part !== false);
+  const said =
+    parts.length > 0 ? `${what} is right ${parts.join("; ")}.` : "No cell has a result with labels.";
+  const why = down.length > 0 ? " Why, as far as the data tell, stands below." : "";
+  return `${said}${why}${blank > 0 ? ` ${blank} of ${cells.length} cells are blank.` : ""}`;
+}
+
+/** Each cell with its verdict, the reasons, everything that was found, and what failed. */
+export function verdictList(input: SuiteResult): Html {
+  return html`<p class="note">
+      Against greedy decoding of the base. A gain or a loss is claimed only where its 95 % interval is clear
+      of 0 and at least ten prompts were measured; the intervals are not corrected for how many cells there
+      are.
+    </p>
+    <dl class="claims">
+      ${input.cells.map(judged).map(
+        ({ name, verdict, findings, failures, blank }) =>
+          html`<dt>${name}</dt>
+            <dd>
+              ${verdict?.sentence ?? (blank ? "No result." : "No labels: whether it helps is unknown.")}
+              ${items(verdict?.reasons ?? [])} ${items(failures)}
+              ${
+                findings.length > 0 &&
+                html`<details>
+                  <summary>Everything found</summary>
+                  ${items(findings)}
+                </details>`
+              }
+            </dd>`,
+      )}
+    </dl>`;
+}
+
+const items = (sentences: readonly string[]): Html | undefined =>
+  sentences.length === 0
+    ? undefined
+    : html`<ul>
+        ${sentences.map((sentence) => html`<li>${sentence}</li>`)}
+      </ul>`;
