@@ -7,6 +7,8 @@ export const DEFAULT_REWARDS: readonly string[] = [
   "majority",
   "self-certainty",
 ];
+/** The same, where a server shows a few tokens' log-probabilities and not the whole distribution. */
+export const REMOTE_REWARDS: readonly string[] = DEFAULT_REWARDS.filter((name) => name !== "self-certainty");
 /** N of the paper's figures. */
 export const DEFAULT_N = 50;
 /** The embedded model and its task. */

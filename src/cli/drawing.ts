@@ -1,5 +1,5 @@
 import { UsageError } from "../core/errors.js";
-import type { LocalPolicy } from "../policy/local-policy.js";
+import type { Policy } from "../policy/policy.js";
 import { runVersions, type Manifest } from "../run/manifest.js";
 import { openRun, type Run } from "../run/run.js";
 import { presetFor, type Preset } from "../sharpen/presets.js";
@@ -9,9 +9,10 @@ import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
 import type { DRAWING, Values } from "./options.js";
+import { isRemote, serverSettings, usageLine } from "./remote.js";
 import { runFolder } from "./run-folder.js";
 import { writtenOut, type Settings } from "./settings.js";
-import { loadPolicy, modelSource, openTask, type ModelSource, type OpenedTask } from "./sources.js";
+import { policySource, openPolicy, openTask, type ModelSource, type OpenedTask } from "./sources.js";
 
 export type DrawingValues = Values<(typeof DRAWING)[number] | "run" | "resume">;
 
@@ -35,7 +36,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     throw new UsageError(`Two tasks are given, ${named} and ${values.task}; name one.`);
   }
   const taskName = named ?? values.task ?? DEFAULT_TASK;
-  const source = modelSource(values.model ?? DEFAULT_MODEL);
+  const source = policySource(values.model ?? DEFAULT_MODEL, values);
   const preset = presetFor(source.name, taskName);
   const orders = values.orders ?? preset?.orders;
   const { grader, data, rows } = values;
@@ -66,7 +67,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
 /** A run folder that is open, with the model loaded. */
 export interface OpenedRun {
   readonly run: Run;
-  readonly policy: LocalPolicy;
+  readonly policy: Policy;
 }
 
 /**
@@ -83,13 +84,15 @@ export async function withRun<T>(
 ): Promise<T> {
   const { source, opened, seed } = drawing;
   const dir = runFolder(values.run, opened.task.name, values.resume === true);
-  const policy = await loadPolicy(source, values.threads);
+  const policy = await openPolicy(source, values.threads, context);
+  const remote = isRemote(policy) ? policy : undefined;
   try {
+    remote?.checkDrawing(drawing.temperature);
     const manifest: Manifest = {
       ...runVersions(),
       model: withPath(policy.name, policy.digest, source.path),
       task: withPath(opened.task.name, opened.task.digest, opened.path),
-      options: settings,
+      options: remote ? { ...settings, server: serverSettings(remote) } : settings,
       seeds: { run: seed },
       command: commandOf(name, drawing, values, settings),
       createdAt: new Date().toISOString(),
@@ -102,6 +105,7 @@ export async function withRun<T>(
       await run.close();
     }
   } finally {
+    if (remote) context.note(usageLine(remote));
     await policy.dispose();
   }
 }
@@ -117,7 +121,9 @@ function commandOf(
   const isFile = opened.path !== undefined && taskEntry(opened.task.name) === undefined;
   const task = isFile ? (values.task ?? opened.path) : opened.task.name;
   const words = [name, task, ...(data === undefined ? [] : ["--data", data]), "--model"];
-  return writtenOut([...words, values.model ?? DEFAULT_MODEL], { ...settings, seed });
+  const servers =
+    values.baseUrl === undefined ? [] : ["--base-url", values.baseUrl, "--api", values.api ?? "completions"];
+  return writtenOut([...words, values.model ?? DEFAULT_MODEL, ...servers], { ...settings, seed });
 }
 
 /**

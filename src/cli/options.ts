@@ -60,6 +60,32 @@ export const OPTIONS = {
     text,
     "game24",
   ),
+  baseUrl: option(
+    "--base-url <url,…>",
+    "the servers of --model openai:<name>, such as http://localhost:8000/v1; several share the work",
+    text,
+    "none",
+  ),
+  api: option(
+    "--api <name>",
+    "the server's route: completions (the prompt as it is) or chat (the prompt as a user's message)",
+    oneOf(["completions", "chat"] as const),
+    "completions",
+  ),
+  concurrency: option("--concurrency <count>", "requests at once to each server", wholeNumber(1, 4096), "8"),
+  stream: flag("--stream", "take responses from servers as streams: those that cannot be chosen end at once"),
+  maxRequests: option(
+    "--max-requests <count>",
+    "a budget: requests to servers at most, retries included",
+    wholeNumber(1),
+    "no limit",
+  ),
+  maxTokensTotal: option(
+    "--max-tokens-total <count>",
+    "a budget: prompt and response tokens of servers at most",
+    wholeNumber(1),
+    "no limit",
+  ),
   task: option(
     "--task <name|file.jsonl>",
     `what the prompts are: ${taskEntries.map(({ name }) => name).join(", ")}, or your own file`,
@@ -279,9 +305,19 @@ export type Values<K extends OptionName> = {
 
 /** Options that every command takes. */
 export const COMMON = ["json", "verbose"] as const satisfies readonly OptionName[];
+/** A model behind servers. */
+export const REMOTE = [
+  "baseUrl",
+  "api",
+  "concurrency",
+  "stream",
+  "maxRequests",
+  "maxTokensTotal",
+] as const satisfies readonly OptionName[];
 /** What is drawn, and from which model. */
 export const DRAWING = [
   "model",
+  ...REMOTE,
   "task",
   "data",
   "rows",

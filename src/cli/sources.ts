@@ -3,12 +3,16 @@ import { resolve } from "node:path";
 import { RunError, UsageError } from "../core/errors.js";
 import { LocalPolicy } from "../policy/local-policy.js";
 import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
+import type { Policy } from "../policy/policy.js";
+import { REMOTE_PREFIX } from "../policy/remote/base-urls.js";
 import type { Manifest } from "../run/manifest.js";
 import type { RunReader } from "../run/read-run.js";
 import { isGraderName } from "../task/graders.js";
 import { taskEntry, taskNamed, taskPath, type TaskOptions } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import { loadChatTemplate } from "../transformer/chat-template.js";
+import type { Context } from "./context.js";
+import { connectRemote, remoteModel, type RemoteModel, type RemoteValues } from "./remote.js";
 
 /** A task, and where its prompts were found, an absolute path; absent for what comes with the package. */
 export interface OpenedTask {
@@ -36,23 +40,42 @@ export async function openTask(name: string, options: TaskOptions, folder?: stri
 
 /** A model to load: where it lies, its name, and whether it came with the package. */
 export interface ModelSource {
-  /** A folder of Hugging Face layout, or a .gguf file. */
-  readonly folder: string;
+  /** A folder of Hugging Face layout, or a .gguf file; absent for a model behind servers. */
+  readonly folder?: string;
   readonly name: string;
-  /** Absolute; absent for an embedded model. */
+  /** Absolute, or the servers' URLs; absent for an embedded model. */
   readonly path?: string;
+  readonly remote?: RemoteModel;
 }
 
+/** A model on this machine. */
+export type LocalSource = ModelSource & { readonly folder: string };
+
 /** @throws UsageError if there is no such model. */
-export function modelSource(name: string): ModelSource {
+export function modelSource(name: string): LocalSource {
   const folder = modelFolder(name);
   if (embeddedModels().includes(name)) return { folder, name };
   return { folder, name: modelName(name), path: folder };
 }
 
+/** A model on this machine, or behind servers. @throws UsageError as `modelSource` and `remoteModel`. */
+export function policySource(name: string, servers: RemoteValues): ModelSource {
+  const remote = remoteModel(name, servers);
+  return remote ? { name, remote, path: remote.baseUrls.join(",") } : modelSource(name);
+}
+
 /** Loads a model. @throws as `LocalPolicy.load`. */
-export function loadPolicy({ folder, name }: ModelSource, threads: number | undefined): Promise<LocalPolicy> {
+export function loadPolicy({ folder, name }: LocalSource, threads: number | undefined): Promise<LocalPolicy> {
   return LocalPolicy.load(folder, { name, ...(threads !== undefined && { threads }) });
+}
+
+/** Loads a model, or connects to its servers. @throws as `loadPolicy` and `connectRemote`. */
+export function openPolicy(
+  { folder, name, remote }: ModelSource,
+  threads: number | undefined,
+  context: Context,
+): Promise<Policy> {
+  return remote ? connectRemote(remote, context) : loadPolicy({ folder: folder!, name }, threads);
 }
 
 /**
@@ -66,6 +89,11 @@ export async function policyOfRun(
   threads: number | undefined,
 ): Promise<LocalPolicy> {
   const { model } = run.manifest;
+  if (moved === undefined && model.name.startsWith(REMOTE_PREFIX)) {
+    throw new RunError(
+      `${run.dir} was drawn from servers, and this needs the weights of ${model.name}: what it chose is handed over by \`whetstone sharpen\`.`,
+    );
+  }
   const source = modelSource(moved ?? model.path ?? model.name);
   const policy = await loadPolicy(source, threads);
   if (policy.digest === model.digest) return policy;

@@ -3,7 +3,7 @@
  * the command line prints it as it stands and exits with a non-zero code.
  */
 export class WhetstoneError extends Error {
-  /** A stable code, for programs: `usage`, `data`, `model`, `run`, `graph`, `interrupted`. */
+  /** A stable code, for programs: `usage`, `data`, `model`, `run`, `graph`, `server`, `interrupted`. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: { readonly cause?: unknown }) {
@@ -50,6 +50,14 @@ export class GraphError extends WhetstoneError {
   constructor(message: string, options?: { readonly cause?: unknown }) {
     super("graph", message, options);
     this.name = "GraphError";
+  }
+}
+
+/** A server that cannot be reached or used, gives no usable reply in several tries, or may be asked no more (a budget). */
+export class ServerError extends WhetstoneError {
+  constructor(message: string, options?: { readonly cause?: unknown }) {
+    super("server", message, options);
+    this.name = "ServerError";
   }
 }
 

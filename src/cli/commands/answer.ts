@@ -1,5 +1,6 @@
 import { UsageError } from "../../core/errors.js";
 import { sequenceLogProb, type Prompt } from "../../policy/policy.js";
+import { LocalPolicy } from "../../policy/local-policy.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { choose } from "../../reward/self-reward.js";
 import { bestOfN, type Best } from "../../sharpen/best-of-n.js";
@@ -10,9 +11,10 @@ import { taskEntry } from "../../task/registry.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "../defaults.js";
 import { interruptible } from "../outcome.js";
-import { POWER } from "../options.js";
+import { POWER, REMOTE } from "../options.js";
 import { powerNote, powerSettings } from "../power.js";
-import { loadPolicy, modelSource, openTask, type ModelSource } from "../sources.js";
+import { isRemote } from "../remote.js";
+import { openPolicy, policySource, openTask, type ModelSource } from "../sources.js";
 
 /** What an answer is printed from. */
 type Answered = Pick<Best, "prompt" | "chosen" | "finished" | "scores" | "tokens">;
@@ -30,6 +32,7 @@ export const answerCommand = defineCommand({
     "responses are of π^α, and one is drawn unless -n says otherwise.",
   options: [
     "model",
+    ...REMOTE,
     "n",
     "oneReward",
     "temperature",
@@ -52,7 +55,7 @@ export const answerCommand = defineCommand({
   run: async ([words = ""], values, context) => {
     const power = powerSettings(values);
     const { n = power ? 1 : DEFAULT_N, temperature = 1, seed = 0, all = false } = values;
-    const source = modelSource(values.model ?? DEFAULT_MODEL);
+    const source = policySource(values.model ?? DEFAULT_MODEL, values);
     const reward = rewardNamed(values.reward ?? "log-likelihood");
     const prompt: Prompt = { id: PROMPT_ID, text: await inTemplate(source, words, values.chat) };
     const taskName = values.task ?? (source.name === DEFAULT_MODEL ? DEFAULT_TASK : undefined);
@@ -69,11 +72,15 @@ export const answerCommand = defineCommand({
       context,
       () => undefined,
       async () => {
-        const policy = await loadPolicy(source, values.threads);
+        const policy = await openPolicy(source, values.threads, context);
         try {
           checkRewards([reward], policy);
           // What the model can hold beside the prompt and a start token; a prompt that fills it is refused by the policy.
-          const room = Math.max(1, policy.runtime.maxLength - policy.encode(prompt.text).length - 1);
+          const room =
+            policy instanceof LocalPolicy
+              ? Math.max(1, policy.runtime.maxLength - policy.encode(prompt.text).length - 1)
+              : Infinity;
+          if (isRemote(policy)) policy.checkDrawing(temperature);
           const maxTokens = values.maxTokens ?? task?.maxTokens ?? Math.min(MAX_TOKENS, room);
           const extract = (text: string): string | undefined =>
             extractor ? extractor.extract(text) : text.trim();
@@ -117,7 +124,8 @@ export const answerCommand = defineCommand({
 
 /** The words as a user's message in the model's chat template, or as they stand where it has none or `chat` is false. */
 async function inTemplate(source: ModelSource, words: string, chat: boolean | undefined): Promise<string> {
-  const render = chat === false ? undefined : await loadChatTemplate(source.folder);
+  const render =
+    chat === false || source.folder === undefined ? undefined : await loadChatTemplate(source.folder);
   if (render) return render([{ role: "user", content: words }]);
   if (chat !== true) return words;
   throw new UsageError(`The model ${source.name} has no chat template; leave out --chat.`);

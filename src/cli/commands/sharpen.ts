@@ -1,11 +1,12 @@
 import type { Json } from "../../run/manifest.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
-import { sharpenTask } from "../../sharpen/sharpen-task.js";
+import { handOver, type HandOver } from "../../sharpen/hand-over.js";
+import { checkRewards, sharpenTask } from "../../sharpen/sharpen-task.js";
 import { resumeLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
-import { DEFAULT_METHODS, DEFAULT_REWARDS } from "../defaults.js";
+import { DEFAULT_METHODS, DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js";
 import { resolveDrawing, splitNote, withRun } from "../drawing.js";
 import { DRAWING, PAIRS, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
@@ -39,6 +40,10 @@ export const sharpenCommand = defineCommand({
     ["sharpen --task prompts.jsonl --model ./my-model --grader numeric", "your prompts and model"],
     ["sharpen game24 --methods sft,dpo,xpo", "three ways to train, side by side"],
     ["sharpen game24 --no-amortize --n 10 --prompts 50", "choosing only, small"],
+    [
+      "sharpen --task prompts.jsonl --model openai:my-model --base-url http://localhost:8000/v1",
+      "a model behind a server",
+    ],
     ["sharpen game24 --resume", "continue the last run of game24"],
   ],
   run: ([named], values, context) => sharpen(named, values, context),
@@ -51,7 +56,8 @@ async function sharpen(
 ): Promise<void> {
   const drawing = await resolveDrawing(named, values);
   const { task } = drawing.opened;
-  const rewards = (values.reward ?? DEFAULT_REWARDS).map(rewardNamed);
+  const { remote } = drawing.source;
+  const rewards = (values.reward ?? (remote ? REMOTE_REWARDS : DEFAULT_REWARDS)).map(rewardNamed);
   const amortized = values.amortize ?? "log-likelihood";
   const methods = amortized === false ? [] : (values.methods ?? drawing.preset?.methods ?? DEFAULT_METHODS);
   const training = methods.map((method) => [method, trainingSettings(method, values, drawing)] as const);
@@ -77,6 +83,7 @@ async function sharpen(
       withRun("sharpen", drawing, values, settings, context, async ({ run, policy }) => {
         dir = run.dir;
         const { signal } = context;
+        if (amortized !== false) checkRewards([rewardNamed(amortized)], policy);
         const { metrics, adapterDirs } = await sharpenTask({
           policy,
           task,
@@ -85,7 +92,7 @@ async function sharpen(
           ...drawing,
           adaptiveDelta: values.adaptive,
           amortize:
-            amortized === false
+            amortized === false || remote
               ? undefined
               : {
                   reward: rewardNamed(amortized),
@@ -97,8 +104,22 @@ async function sharpen(
           signal,
           onProgress: context.progress.update,
         });
+        if (remote && amortized !== false) {
+          const { trainN } = training[0]![1];
+          const { trainPrompts } = values;
+          const asked = { ...drawing, n: trainN, trainPrompts, signal, onProgress: context.progress.update };
+          const handed = await handOver({ policy, task, run, reward: rewardNamed(amortized), ...asked });
+          if (handed) context.note(handOverNote(handed));
+        }
         const paths = { runDir: run.dir, report: await report(run, task, metrics) };
         tellMetrics(context, metrics, paths, adapterDirs);
       }),
+  );
+}
+
+function handOverNote({ dir, examples, pairs, files }: HandOver): string {
+  return (
+    `Training needs the model's weights, which a server does not hand out. What was chosen for ${examples} training prompts ` +
+    `(${pairs} with a rejected response beside it) is in ${dir}, as TRL and OpenAI's fine-tuning read it: ${files.join(", ")}.`
   );
 }

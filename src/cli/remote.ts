@@ -1,0 +1,83 @@
+import { UsageError } from "../core/errors.js";
+import type { Policy } from "../policy/policy.js";
+import { count } from "../report/format.js";
+import { keyFromEnvironment } from "../policy/remote/api-key.js";
+import { baseUrls, REMOTE_PREFIX } from "../policy/remote/base-urls.js";
+import type { ServersOptions } from "../policy/remote/connect.js";
+import type { RemotePolicy } from "../policy/remote/remote-policy.js";
+import type { Context } from "./context.js";
+import type { REMOTE, Values } from "./options.js";
+import type { Settings } from "./settings.js";
+
+export type RemoteValues = Values<(typeof REMOTE)[number]>;
+
+/** A model behind servers, as the command line names it. */
+export type RemoteModel = Omit<ServersOptions, "key" | "signal">;
+
+/**
+ * The model of `openai:<name>`; undefined for every other name.
+ * @throws UsageError where the servers are missing, or are given for a model that is not served.
+ */
+export function remoteModel(name: string, values: RemoteValues): RemoteModel | undefined {
+  if (!name.startsWith(REMOTE_PREFIX)) {
+    if (values.baseUrl === undefined) return undefined;
+    throw new UsageError(
+      `--base-url is for a model behind a server, --model ${REMOTE_PREFIX}<name>; ${name} is none.`,
+    );
+  }
+  const model = name.slice(REMOTE_PREFIX.length);
+  if (model === "")
+    throw new UsageError(`--model ${REMOTE_PREFIX} lacks the model's name, as its server lists it.`);
+  if (values.baseUrl === undefined) {
+    throw new UsageError(
+      `--model ${name} needs its server: give --base-url, such as http://localhost:8000/v1.`,
+    );
+  }
+  const { api, concurrency, stream, maxRequests, maxTokensTotal } = values;
+  return { model, baseUrls: baseUrls(values.baseUrl), api, concurrency, stream, maxRequests, maxTokensTotal };
+}
+
+/** Connects, and says what the probe found. The key is the environment's. */
+export async function connectRemote(model: RemoteModel, context: Context): Promise<RemotePolicy> {
+  // The client library is not loaded for models on this machine.
+  const { RemotePolicy: Remote } = await import("../policy/remote/remote-policy.js");
+  const policy = await Remote.connect({
+    ...model,
+    key: keyFromEnvironment(process.env),
+    signal: context.signal,
+  });
+  context.note(factsLine(policy));
+  return policy;
+}
+
+/** What the probe found out, for the manifest: a run that is resumed must find the same. */
+export function serverSettings({ api, facts }: RemotePolicy): Settings {
+  const { kind, logProbs, greedyRaw, seeds, n, echo, tokenIds } = facts;
+  return { api, kind: kind.name, logProbs, greedyRaw, seeds, n, echo, tokenIds };
+}
+
+function factsLine({ name, api, facts }: RemotePolicy): string {
+  const { kind, logProbs, seeds, n, echo, tokenIds } = facts;
+  const scoring = {
+    matches: "can be scored",
+    wrong: "cannot be scored (its echo is wrong)",
+    none: "cannot be scored",
+  };
+  return (
+    `${name}: ${kind.name === "unknown" ? "a server of unknown kind" : kind.name}, ${api}; log-probabilities ${logProbs}, ` +
+    `seeds ${seeds}, n ${n}, token ids ${tokenIds ? "told" : "not told"}, given text ${scoring[echo]}.`
+  );
+}
+
+/** What was asked of the servers, in a sentence. */
+export function usageLine({ name, usage }: RemotePolicy): string {
+  const faults = Object.entries(usage.faults).map(([fault, times]) => `${fault} ${times}×`);
+  const trouble =
+    faults.length === 0 ? "" : `, ${count(usage.retries)} of them again after faults (${faults.join(", ")})`;
+  return `${name}: ${count(usage.requests)} requests${trouble}, ${count(usage.tokens)} tokens.`;
+}
+
+/** Whether a policy draws from servers. */
+export function isRemote(policy: Policy): policy is RemotePolicy {
+  return policy.name.startsWith(REMOTE_PREFIX) && "checkDrawing" in policy;
+}

@@ -1,0 +1,259 @@
+import { UsageError } from "../../core/errors.js";
+import { sha256 } from "../../core/files.js";
+import type {
+  FirstToken,
+  GreedyOptions,
+  Policy,
+  Prompt,
+  Response,
+  SampleRequest,
+  SamplingOptions,
+  ScoreRequest,
+} from "../policy.js";
+import { REMOTE_PREFIX } from "./base-urls.js";
+import { connectServers, type Server, type Servers, type ServersOptions } from "./connect.js";
+import type { Connection } from "./connection.js";
+import type { ServerUsage } from "./fault.js";
+import { inParallel } from "./in-parallel.js";
+import type { ServerFacts } from "./probe.js";
+import { readReply, tokensUsed, type Reply } from "./reply.js";
+import { requestBody, sampleSeed, type Ask } from "./request.js";
+import { Scorer } from "./scorer.js";
+import type { Api } from "./server-kinds.js";
+
+/** The most that servers tell of one position. */
+const FIRST_TOKENS = 20;
+/** Draws of a first token, until one is not the end. */
+const EMPTY_TRIES = 8;
+const END_TOKEN = /^<.*>$/s;
+/** Below what twenty log-probabilities' rounding leaves. */
+const LEAST_LEFT = 1e-6;
+
+/**
+ * A model behind one or several OpenAI-compatible servers. One request a sample, each with a seed of its own: what is
+ * drawn is drawn once, whatever fails or is interrupted in between.
+ *
+ * A response has token ids where every server tells them, else none; never certainties, since no server shows the whole
+ * distribution. Whether a sample is a function of its seed is the server's affair: `facts.seeds` tells.
+ */
+export class RemotePolicy implements Policy {
+  readonly name: string;
+  readonly digest: string;
+  readonly lacks = ["certainties"] as const;
+  /** What the probe found out about the servers; where they differ, the weaker. */
+  readonly facts: ServerFacts;
+  readonly api: Api;
+  readonly #options: ServersOptions;
+  readonly #servers: Servers;
+  readonly #scorer = new Scorer((what, ask, read, signal) => this.#send(what, ask, read, signal));
+  #disposed = false;
+
+  private constructor(options: ServersOptions, servers: Servers) {
+    this.name = REMOTE_PREFIX + options.model;
+    this.api = options.api ?? "completions";
+    this.digest = sha256(JSON.stringify([this.name, this.api]));
+    this.facts = servers.facts;
+    this.#options = options;
+    this.#servers = servers;
+  }
+
+  /**
+   * Connects and probes. Servers that are down are left for later as long as one is up.
+   * @throws ServerError where none is up, one does not have the model or lacks log-probabilities, or two differ in weights.
+   */
+  static async connect(options: ServersOptions): Promise<RemotePolicy> {
+    return new RemotePolicy(options, await connectServers(options));
+  }
+
+  /** What has been asked of the servers so far. */
+  get usage(): ServerUsage {
+    return this.#servers.tally;
+  }
+
+  /**
+   * Refuses settings of drawing under which log-probabilities at temperature 1 cannot be had.
+   * @throws UsageError
+   */
+  checkDrawing(temperature: number): void {
+    const { logProbs, greedyRaw, kind } = this.facts;
+    if (temperature !== 1 && logProbs !== "raw") {
+      throw new UsageError(
+        `The servers of ${this.name} give log-probabilities after the temperature, not at temperature 1: ${kind.rawHint}.`,
+      );
+    }
+    if (!greedyRaw && !this.#canScore) {
+      throw new UsageError(
+        `The servers of ${this.name} give greedy responses no log-probabilities at temperature 1, and do not score given text: ` +
+          `${kind.rawHint.replace(/, or draw at temperature 1$/, "")}.`,
+      );
+    }
+  }
+
+  async *sample(requests: Iterable<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
+    this.#check();
+    if (options.temperature !== 1 && this.facts.logProbs !== "raw") this.checkDrawing(options.temperature);
+    const { maxTokens, temperature, abandon } = options;
+    const draw = async (
+      { prompt, index, prefix }: SampleRequest,
+      signal: AbortSignal,
+    ): Promise<Response | undefined> => {
+      if (prefix !== undefined && prefix.length > 0) {
+        throw new UsageError(`${this.name} cannot go on after given tokens; draw whole responses.`);
+      }
+      const promptId = prompt.id;
+      const seed = sampleSeed(options.seed, promptId, index);
+      const dropped =
+        abandon && ((length: number, logProb: number) => abandon({ promptId, index, length, logProb }));
+      const reply = await this.#reply(
+        `the prompt "${promptId}"`,
+        { prompt: prompt.text, maxTokens, temperature, seed },
+        signal,
+        dropped,
+      );
+      return reply && toResponse(promptId, index, await this.#withEnd(prompt, reply, signal));
+    };
+    yield* inParallel(requests, this.#servers.pool.width, draw, options.signal);
+  }
+
+  async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
+    this.#check();
+    if (!this.facts.greedyRaw) this.checkDrawing(1);
+    const draw = async (prompt: Prompt, inner: AbortSignal): Promise<Response> => {
+      const ask = { prompt: prompt.text, maxTokens, temperature: 0, seed: 0 };
+      const reply = (await this.#reply(`the prompt "${prompt.id}"`, ask, inner))!;
+      const response = toResponse(prompt.id, -1, await this.#withEnd(prompt, reply, inner));
+      if (this.facts.greedyRaw) return response;
+      return {
+        ...response,
+        logProbs: Array.from(await this.#scorer.score({ prompt, tokens: response.tokens }, inner)),
+      };
+    };
+    yield* inParallel(prompts, this.#servers.pool.width, draw, signal);
+  }
+
+  /** Where every server echoes prompts with the right log-probabilities and tells token ids; @throws UsageError elsewhere. */
+  async logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]> {
+    this.#check();
+    if (!this.#canScore) {
+      const { echo, tokenIds } = this.facts;
+      const reason =
+        echo === "wrong"
+          ? "the log-probabilities that they echo are not those of generation"
+          : echo === "none"
+            ? "they do not give prompts back with log-probabilities"
+            : `they ${tokenIds ? "do not take" : "tell no"} token ids`;
+      throw new UsageError(`The servers of ${this.name} cannot score a given response: ${reason}.`);
+    }
+    const scored: Float64Array[] = [];
+    const work = async (
+      [at, example]: [number, ScoreRequest],
+      signal: AbortSignal,
+    ): Promise<[number, Float64Array]> => [at, await this.#scorer.score(example, signal)];
+    for await (const [at, logProbs] of inParallel(
+      examples.entries(),
+      this.#servers.pool.width,
+      work,
+      undefined,
+    ))
+      scored[at] = logProbs;
+    return scored;
+  }
+
+  async firstTokens(prompt: Prompt): Promise<readonly FirstToken[]> {
+    this.#check();
+    const ask = { prompt: prompt.text, maxTokens: 1, temperature: 1, seed: 0, top: FIRST_TOKENS };
+    const reply = await this.#reply(`the prompt "${prompt.id}"`, ask, this.#options.signal);
+    return reply?.top[0] ?? [];
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+  }
+
+  get #canScore(): boolean {
+    return this.facts.echo === "matches" && this.facts.tokenIds && this.api === "completions";
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new UsageError(`policy ${this.name} is used after dispose(); make a new one`);
+  }
+
+  /** A whole response, or undefined if it was dropped. */
+  #reply(
+    what: string,
+    ask: Ask,
+    signal: AbortSignal | undefined,
+    dropped?: (length: number, logProb: number) => boolean,
+  ): Promise<Reply | undefined> {
+    const { stream = false } = this.#options;
+    const expected = { maxTokens: ask.maxTokens, ids: this.facts.tokenIds ? "required" : "none" } as const;
+    const rule = (): ((logProbs: readonly number[]) => boolean) =>
+      dropped ? droppedAt(dropped) : () => false;
+    const read = (body: unknown, model: string): Reply | undefined => {
+      const reply = readReply(body, { ...expected, model });
+      // A stream has been asked about already, piece by piece.
+      return !stream && rule()(reply.logProbs) ? undefined : reply;
+    };
+    return this.#send(what, ask, read, signal, stream ? rule : undefined);
+  }
+
+  /**
+   * An empty response of a server that does not report end tokens gets the most that its end token's probability can be: what the
+   * likeliest first tokens leave. Without it, log-likelihood would hold it for certain.
+   */
+  async #withEnd(prompt: Prompt, reply: Reply, signal: AbortSignal): Promise<Reply> {
+    if (reply.logProbs.length > 0) return reply;
+    for (let seed = 0; seed < EMPTY_TRIES; seed++) {
+      const ask = { prompt: prompt.text, maxTokens: 1, temperature: 1, seed, top: FIRST_TOKENS };
+      const first = await this.#reply(`the prompt "${prompt.id}"`, ask, signal);
+      const shown = first?.top[0]?.filter(({ text }) => text !== "" && !END_TOKEN.test(text)) ?? [];
+      if (shown.length === 0) continue;
+      const left = 1 - shown.reduce((sum, { logProb }) => sum + Math.exp(logProb), 0);
+      return { ...reply, logProbs: [Math.log(Math.max(left, LEAST_LEFT))] };
+    }
+    return { ...reply, logProbs: [0] };
+  }
+
+  async #send<R>(
+    what: string,
+    ask: Ask,
+    read: (body: unknown, served: string) => R | undefined,
+    signal: AbortSignal | undefined,
+    stop?: () => (logProbs: readonly number[]) => boolean,
+  ): Promise<R | undefined> {
+    const { pool, budget, tally, factsOf } = this.#servers;
+    const work = async (connection: Connection, server: Server): Promise<R | undefined> => {
+      const { kind, served } = await factsOf(connection, server, signal);
+      const body = requestBody(this.api, this.#options.model, kind, ask);
+      const release = budget.spend(ask.maxTokens);
+      try {
+        const reply = await connection.draw({ api: this.api, body, stop: stop?.(), signal });
+        if (reply === undefined) return undefined;
+        tally.tokens += tokensUsed(reply);
+        return read(reply, served);
+      } finally {
+        release();
+      }
+    };
+    return pool.run(what, work, signal);
+  }
+}
+
+function toResponse(promptId: string, index: number, { text, tokens, logProbs, finish }: Reply): Response {
+  return { promptId, index, text, tokens, logProbs, finish };
+}
+
+/** Asks a rule after each token of an unfinished response, once; the last token of what is there may be the end. */
+function droppedAt(
+  dropped: (length: number, logProb: number) => boolean,
+): (logProbs: readonly number[]) => boolean {
+  let asked = 0;
+  let sum = 0;
+  return (logProbs) => {
+    while (asked < logProbs.length - 1) {
+      sum += logProbs[asked++]!;
+      if (dropped(asked, sum)) return true;
+    }
+    return false;
+  };
+}
