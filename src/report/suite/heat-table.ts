@@ -18,11 +18,14 @@ export interface HeatMap {
   readonly scale: "change" | "share";
 }
 
+/** The strongest colour is of the largest change, but of no smaller one than this, in percent: a change of 1 % is to look like one. */
+const FAINT = 25;
+
 /** Where there is no result it says so, and is not coloured: no result is not zero. */
 export function heatTable({ id, caption, models, tasks, unit, value, scale }: HeatMap): Html {
   const values = tasks.flatMap((task) => models.map((model) => value(model, task)));
   const largest = Math.max(...values.map((v) => (typeof v === "object" ? Math.abs(v.value) : 0)));
-  const top = scale === "share" ? 1 : largest || 1;
+  const top = scale === "share" ? 1 : Math.max(largest, FAINT);
   const cell = (model: string, task: string): Html => {
     const found = value(model, task);
     if (found === undefined || typeof found === "string")
