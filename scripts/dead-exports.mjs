@@ -20,7 +20,6 @@ const TEST_ONLY = [
   { file: "src/theory/instance.ts", name: "hardOther", reason: "hand-worked values" },
   { file: "src/theory/linear-xpo.ts", name: "ballQuadratic", reason: "compared with a grid" },
   { file: "src/theory/linear-xpo.ts", name: "symmetricEigen", reason: "compared with closed forms" },
-  { file: "src/core/random.ts", name: "philox4x32", reason: "checked against the published known answers" },
   { file: "src/run/records.ts", name: "storedResponse", reason: "its rounding is a promise of its own" },
   { file: "src/reward/judge.ts", name: "EncodingPolicy", reason: "tests build a policy of this type" },
   {

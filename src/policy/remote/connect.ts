@@ -48,7 +48,11 @@ export interface Servers {
   /** What holds for all; where they differ, the weaker. */
   readonly facts: ServerFacts;
   /** What holds for one; probes it if it was down before. @throws ServerFault while it is, or if it gives less than the others. */
-  factsOf(connection: Connection, server: Server, signal: AbortSignal | undefined): Promise<ServerFacts>;
+  readonly factsOf: (
+    connection: Connection,
+    server: Server,
+    signal: AbortSignal | undefined,
+  ) => Promise<ServerFacts>;
 }
 
 const CONCURRENCY = 8;
@@ -81,7 +85,7 @@ export async function connectServers(options: ServersOptions): Promise<Servers> 
   };
   const servers = baseUrls.map((url) => ({
     connection: new Connection(url, key, options.timeoutMs ?? TIMEOUT_MS),
-    server: { facts: undefined } as Server,
+    server: { facts: undefined },
   }));
   // With others at hand there is no need to wait for one that is down.
   const patience = servers.length > 1 ? Math.min(2, tries) : tries;

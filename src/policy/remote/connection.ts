@@ -122,7 +122,7 @@ export class Connection {
   }
 
   #faultOf(error: unknown): ServerFault {
-    if (error instanceof APIError && error.status !== undefined) return this.#statusFault(error);
+    if (error instanceof APIError && error.status !== undefined) return this.#statusFault(error as APIError);
     const message = this.#shown(error instanceof Error ? error.message : String(error));
     if (error instanceof APIConnectionError) {
       const reason = this.#shown(connectionReason(error));
@@ -135,9 +135,9 @@ export class Connection {
     return new ServerFault("cut stream", `a reply that broke off (${message})`);
   }
 
-  #statusFault(error: InstanceType<typeof APIError>): ServerFault {
+  #statusFault(error: APIError): ServerFault {
     const status = error.status as number;
-    const headers = error.headers as Headers | undefined;
+    const headers = error.headers;
     const message = this.#shown(
       error.message.startsWith(String(status)) ? error.message : `${status} ${error.message}`,
     );

@@ -53,7 +53,7 @@ type LogProbs = z.infer<typeof logProbsSchema>;
 type Choice = z.infer<typeof choiceSchema>;
 
 /** What a server said when it should have answered; undefined if it says nothing of an error. */
-export function errorText(body: unknown): string | undefined {
+function errorText(body: unknown): string | undefined {
   const parsed = z.object({ error: z.unknown() }).safeParse(body);
   if (!parsed.success || parsed.data.error === undefined || parsed.data.error === null) return undefined;
   const { error } = parsed.data;
