@@ -83,7 +83,7 @@ export async function connectServers(options: ServersOptions): Promise<Servers> 
     jitter: randomStream(0, "backoff"),
     tally,
   };
-  const servers = baseUrls.map((url) => ({
+  const servers = baseUrls.map((url): { readonly connection: Connection; readonly server: Server } => ({
     connection: new Connection(url, key, options.timeoutMs ?? TIMEOUT_MS),
     server: { facts: undefined },
   }));
