@@ -42,7 +42,7 @@ export interface DrawOptions<T> {
   readonly greedy?: boolean;
   /** Rows decoded at once. Default 64. */
   readonly rows?: number;
-  /** At most this many rows share one copy of a prompt's keys and values. Default 16. */
+  /** At most this many rows share one copy of a prompt's keys and values. Default 16; with `abandon` 8, for short prompts 2. */
   readonly rowsPerGroup?: number;
   /** Asked after each token of an unfinished response, given ones not counted; true drops it. */
   readonly abandon?: (tag: T, length: number, logProb: number) => boolean;
@@ -114,16 +114,21 @@ function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
+/** Up to this length the keys and values of a prompt are cheap to hold once more. */
+const SHORT_PROMPT = 64;
+
 /**
  * Groups as wide as the first prompt's run of requests, up to the limit; a run that does not divide evenly is spread, so that
- * none is left nearly empty. Where responses can be dropped, narrow groups: the earlier ones decide over the later.
+ * none is left nearly empty. Where responses can be dropped, narrow groups: the earlier ones decide over the later, and
+ * few rows wait for the last of a prompt; narrower still where prompts are short, since each group holds its prompt's keys.
  */
 function chooseLayout<T>(
   schedule: Schedule<DrawRequest<T>>,
-  { rows = 64, abandon, rowsPerGroup = abandon ? 8 : 16 }: DrawOptions<T>,
+  { rows = 64, abandon, rowsPerGroup: widest }: DrawOptions<T>,
 ): CacheLayout | undefined {
-  const { run, total } = schedule.look(rows);
+  const { run, total, length } = schedule.look(rows);
   if (total === 0) return undefined;
+  const rowsPerGroup = widest ?? (abandon ? (length <= SHORT_PROMPT ? 2 : 8) : 16);
   const perGroup = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
   const groups = Math.ceil(Math.min(rows, total) / perGroup);
   if (groups === 1) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };

@@ -25,15 +25,18 @@ export class Schedule<R extends Scheduled> {
     this.iterator = requests[Symbol.iterator]();
   }
 
-  /** The first request's run of equal prompts and the number of requests, both counted up to `limit`. */
-  look(limit: number): { readonly run: number; readonly total: number } {
+  /**
+   * The first request's run of equal prompts and the number of requests, both counted up to `limit`, and its prompt's
+   * length in tokens (0 where there is no request).
+   */
+  look(limit: number): { readonly run: number; readonly total: number; readonly length: number } {
     let total = 0;
     let run = 0;
     for (let next = this.peek(0); next && total < limit; next = this.peek(total)) {
       if (total === run && samePrompt(next.prompt, this.ahead[0]!.prompt)) run++;
       total++;
     }
-    return { run, total };
+    return { run, total, length: this.peek(0)?.prompt.length ?? 0 };
   }
 
   /** Sets the number of groups, all idle. */
