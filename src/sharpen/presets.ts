@@ -34,7 +34,7 @@ export const presets: readonly Preset[] = [
     task: "game24",
     source: "docs/log.md",
     methods: ["sft", "dpo", "xpo"],
-    orders: 3,
+    orders: 2,
     sft: { epochs: 3, batchSize: 32, learningRate: 3e-4, clipNorm: 0.1, weightDecay: 0, rank: 16 },
     dpo: {
       trainN: 8,
