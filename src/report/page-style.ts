@@ -33,8 +33,8 @@ code{font-size:.9em}
 .lead{font-size:1.1875rem;line-height:1.55;margin:22px 0 0;max-width:62ch}
 .findings{margin:44px 0 0;padding:26px 30px 14px;background:var(--panel);border-left:4px solid var(--orange);border-radius:0 6px 6px 0}
 .findings h2{font-size:1.1875rem;letter-spacing:-.008em}
-.findings ul{margin:0;padding-left:1.15em}
-.findings li{margin-bottom:.65em;max-width:72ch;padding-left:.2em}
+.findings ul{margin:0;padding-left:1.15em;columns:40ch auto;column-gap:3em}
+.findings li{margin-bottom:.65em;max-width:72ch;padding-left:.2em;break-inside:avoid}
 .findings li::marker{color:var(--orange)}
 section{padding:68px 0 0;scroll-margin-top:0}
 .kpis{display:grid;grid-template-columns:repeat(auto-fit,minmax(152px,1fr));gap:30px 24px;margin:52px 0 0}
