@@ -26,6 +26,18 @@ describe("runTheory", () => {
     await expect(runTheory({ ...quick, seed: -1 })).rejects.toThrow(/--seed/);
     await expect(runTheory({ ...quick, threads: 0 })).rejects.toThrow(/--threads/);
   });
+
+  it("ends when it is told to, and keeps nothing", async () => {
+    const stop = new AbortController();
+    let done = 0;
+    const onProgress = (): void => {
+      done++;
+      stop.abort();
+    };
+    const run = runTheory({ ...quick, only: ["lemma-4.1", "prop-e.2"], signal: stop.signal, onProgress });
+    await expect(run).rejects.toMatchObject({ code: "interrupted" });
+    expect(done).toBe(1);
+  });
 });
 
 describe("what people see", () => {

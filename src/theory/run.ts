@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { UsageError, WhetstoneError } from "../core/errors.js";
+import { InterruptedError, UsageError, WhetstoneError } from "../core/errors.js";
 import type { Effort, Mutation, Row, RowOptions, RowResult } from "./row.js";
 import { rows } from "./rows/index.js";
 
@@ -43,8 +43,10 @@ export interface TheoryOptions {
   readonly effort?: Effort;
   /** A non-negative safe integer; the same seed gives the same report, whatever the number of threads. */
   readonly seed: number;
-  /** Worker threads; 1 runs everything on this thread, as does running from source. */
+  /** Worker threads. Run from source, everything happens on this thread. */
   readonly threads: number;
+  /** Ends the run, in the middle of a row too; nothing of it is kept. */
+  readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TheoryProgress) => void;
 }
 
@@ -56,7 +58,8 @@ export interface RowJob {
 
 /**
  * Runs the theory lab.
- * @throws UsageError for an unknown row, a bad seed or fewer than one thread; WhetstoneError when a worker dies.
+ * @throws UsageError for an unknown row, a bad seed or fewer than one thread; WhetstoneError when a worker dies; InterruptedError once
+ * the signal has fired.
  */
 export async function runTheory(options: TheoryOptions): Promise<TheoryReport> {
   const { seed, threads, only } = options;
@@ -81,8 +84,13 @@ export async function runTheory(options: TheoryOptions): Promise<TheoryReport> {
   };
   // The slowest first, so that no thread is left alone with one at the end.
   const queue = [...chosen].sort((a, b) => weight(b) - weight(a));
-  const runner = threads > 1 && chosen.length > 1 && compiled ? runInWorkers : runHere;
-  await runner(queue, { effort, seed }, finish, Math.min(threads, chosen.length));
+  const runner = compiled ? runInWorkers : runHere;
+  try {
+    await runner(queue, { effort, seed }, finish, Math.min(threads, chosen.length), options.signal);
+  } catch (error) {
+    if (!options.signal?.aborted) throw error;
+    throw new InterruptedError("The lab was stopped; nothing of this run is kept.", { cause: error });
+  }
   const reports = chosen.map((row) => ({ ...describe(row), ...(results.get(row.id) as RowResult) }));
   return { seed, effort, rows: reports, holds: reports.every(({ holds }) => holds) };
 }
@@ -111,25 +119,31 @@ type Runner = (
   options: RowOptions,
   finish: (row: Row, result: RowResult) => void,
   threads: number,
+  signal: AbortSignal | undefined,
 ) => Promise<void>;
 
-const runHere: Runner = async (queue, options, finish) => {
+const runHere: Runner = async (queue, options, finish, _threads, signal) => {
   for (const row of queue) {
+    signal?.throwIfAborted();
     finish(row, row.run(options));
     // Lets a progress bar draw between rows.
     await new Promise((resolve) => setImmediate(resolve));
   }
 };
 
-const runInWorkers: Runner = async (queue, options, finish, threads) => {
+const runInWorkers: Runner = async (queue, options, finish, threads, signal) => {
   const waiting = [...queue];
   const serve = async (): Promise<void> => {
+    signal?.throwIfAborted();
     const worker = new Worker(new URL("./worker.js", import.meta.url));
+    const stop = (): void => void worker.terminate();
+    signal?.addEventListener("abort", stop, { once: true });
     try {
       for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
         finish(row, await ask(worker, { id: row.id, options }));
       }
     } finally {
+      signal?.removeEventListener("abort", stop);
       await worker.terminate();
     }
   };
@@ -142,7 +156,7 @@ function ask(worker: Worker, job: RowJob): Promise<RowResult> {
       reject(
         new WhetstoneError(
           "run",
-          `the worker that checked ${job.id} stopped; run it again with --threads 1`,
+          `the worker that checked ${job.id} stopped; run that row alone with --only ${job.id}`,
           { cause },
         ),
       );

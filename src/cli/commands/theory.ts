@@ -48,6 +48,7 @@ export const theoryCommand = defineCommand({
       seed,
       threads,
       thorough,
+      signal: context.signal,
       ...(only && { only }),
       onProgress: ({ done, total }) => context.progress.update({ stage: "statements", done, total }),
     });
@@ -57,10 +58,7 @@ export const theoryCommand = defineCommand({
     await writeAtomically(page, theoryPage(report));
     if (markdown !== undefined) {
       makeFolder(dirname(markdown));
-      await writeAtomically(
-        markdown,
-        theoryMarkdown(report, shellLine(context.args)),
-      );
+      await writeAtomically(markdown, theoryMarkdown(report, shellLine(context.args)));
     }
     context.say(`\n${theoryTable(report)}\n\nPage: ${page}`);
     context.result({ ...report, page });
