@@ -20,7 +20,8 @@ export function powerSettings(values: PowerValues): PowerSettings | undefined {
     refuse(["alpha", "moves", "blocks", "particles"], "it belongs to --method power or smc");
     return undefined;
   }
-  if (values.temperature !== 1) refuse(["temperature"], `--method ${method} proposes at temperature 1, and --alpha sharpens`);
+  if (values.temperature !== 1)
+    refuse(["temperature"], `--method ${method} proposes at temperature 1, and --alpha sharpens`);
   refuse(
     method === "power" ? ["particles"] : ["moves", "blocks"],
     `it belongs to --method ${method === "power" ? "smc" : "power"}`,

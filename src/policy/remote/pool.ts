@@ -119,7 +119,11 @@ export class Pool<T> {
       ({ resting, failures, outstanding }) => !resting && outstanding < (failures > 0 ? 1 : concurrency),
     );
     const others = free.filter((member) => member !== avoided);
-    const candidates = others.length > 0 ? others : free;
+    // A retry waits for a healthy server that is busy rather than spend its tries on the one that has just failed it.
+    const healthy = this.#members.some(
+      (member) => member !== avoided && !member.resting && member.failures === 0,
+    );
+    const candidates = others.length > 0 || (avoided !== undefined && healthy) ? others : free;
     return candidates.reduce<Member<T> | undefined>(
       (best, member) => (best === undefined || member.outstanding < best.outstanding ? member : best),
       undefined,

@@ -2,10 +2,10 @@ import { expect, it } from "vitest";
 import { collapseSigns, collapses } from "../evaluate/collapse.js";
 import type { Estimate } from "../evaluate/metrics.js";
 import { repetition } from "../evaluate/repetition.js";
-import { terminalTable } from "../report/terminal-table.js";
+import { terminalTable } from "./terminal-table.js";
 import { rewardNamed } from "../reward/registry.js";
-import { newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
-import { tinyPolicy } from "./tiny-policies.test-helper.js";
+import { newFolder, runJob, tinyFit, tinyJob, tinyTask } from "../sharpen/tiny-job.test-helper.js";
+import { tinyPolicy } from "../sharpen/tiny-policies.test-helper.js";
 
 it("names a collapse that training on one's own likelihood provokes: the likeliest of 300 is a short one", async () => {
   const policy = await tinyPolicy("tiny-gqa");
