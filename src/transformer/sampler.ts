@@ -126,10 +126,13 @@ function chooseLayout<T>(
   schedule: Schedule<DrawRequest<T>>,
   { rows = 64, abandon, rowsPerGroup: widest }: DrawOptions<T>,
 ): CacheLayout | undefined {
-  const { run, total, length } = schedule.look(rows);
+  const { run, total, length, several } = schedule.look(rows);
   if (total === 0) return undefined;
   const rowsPerGroup = widest ?? (abandon ? (length <= SHORT_PROMPT ? 2 : 8) : 16);
-  const perGroup = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
+  const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
+  // A product of one row has a kernel of its own, which rounds otherwise: where a prompt has several responses, the last
+  // one that a resumed run has to draw must not meet it.
+  const perGroup = several ? Math.max(even, 2) : even;
   const groups = Math.ceil(Math.min(rows, total) / perGroup);
   if (groups === 1) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };
   const missing = [1, 2, 4].find((factor) => (perGroup * factor) % EXACT_ROWS === 0)!;

@@ -1,6 +1,8 @@
 /** What a schedule needs to know of a request. */
 export interface Scheduled {
   readonly prompt: readonly number[];
+  /** Among the responses to its prompt. Default 0. */
+  readonly index?: number;
 }
 
 /** Work of one group: rows that share a prompt take its requests one after the other. */
@@ -27,16 +29,22 @@ export class Schedule<R extends Scheduled> {
 
   /**
    * The first request's run of equal prompts and the number of requests, both counted up to `limit`, and its prompt's
-   * length in tokens (0 where there is no request).
+   * length in tokens (0 where there is no request); `several` says whether any of them is not its prompt's first response.
    */
-  look(limit: number): { readonly run: number; readonly total: number; readonly length: number } {
+  look(limit: number): {
+    readonly run: number;
+    readonly total: number;
+    readonly length: number;
+    readonly several: boolean;
+  } {
     let total = 0;
     let run = 0;
     for (let next = this.peek(0); next && total < limit; next = this.peek(total)) {
       if (total === run && samePrompt(next.prompt, this.ahead[0]!.prompt)) run++;
       total++;
     }
-    return { run, total, length: this.peek(0)?.prompt.length ?? 0 };
+    const several = this.ahead.slice(0, total).some(({ index = 0 }) => index > 0);
+    return { run, total, length: this.peek(0)?.prompt.length ?? 0, several };
   }
 
   /** Sets the number of groups, all idle. */
