@@ -1,6 +1,7 @@
 import { RunError, UsageError } from "../core/errors.js";
 import { readRun, type RunReader } from "../run/read-run.js";
 import { openRun, type Run } from "../run/run.js";
+import { recordedSampler } from "./power.js";
 
 /** The settings of drawing that a run was made with. */
 export interface RecordedDrawing {
@@ -8,6 +9,8 @@ export interface RecordedDrawing {
   readonly temperature: number;
   readonly maxTokens: number;
   readonly seed: number;
+  /** How its responses were drawn where not independently from π, as `Metrics.sampler`. */
+  readonly sampler: string | undefined;
   readonly prompts: number | undefined;
   /** The self-rewards that it was asked to compare; undefined for a run that was only sampled. */
   readonly rewards: readonly string[] | undefined;
@@ -30,6 +33,7 @@ export function recordedDrawing({ dir, manifest }: RunReader): RecordedDrawing {
     temperature: number("temperature", options["temperature"]),
     maxTokens: number("maxTokens", options["maxTokens"]),
     seed: number("seed", seeds["run"]),
+    sampler: recordedSampler(options),
     prompts: typeof prompts === "number" ? prompts : undefined,
     rewards: Array.isArray(reward) ? reward.map(String) : undefined,
     amortize: typeof amortize === "string" ? amortize : undefined,

@@ -35,6 +35,14 @@ export function recordedPower({ method, alpha, moves, blocks, particles }: Power
   return { method, powerAlpha: alpha, ...(method === "power" ? { moves, blocks } : { particles }) };
 }
 
+/** How a run's responses were drawn, by its manifest: as `Metrics.sampler`; undefined where independently from π. */
+export function recordedSampler(options: Settings): string | undefined {
+  const { method, powerAlpha, particles } = options;
+  if (method !== "power" && method !== "smc") return undefined;
+  const how = method === "power" ? "Metropolis–Hastings" : `${String(particles)} particles`;
+  return `π^${String(powerAlpha)} by ${how}`;
+}
+
 const percent = (value: number): string => `${Math.round(100 * value)} %`;
 
 /** How the draws went, in a sentence. */

@@ -31,6 +31,11 @@ export async function trainOnRun(
 ): Promise<void> {
   const reader = namedRun(dir);
   const drawing = recordedDrawing(reader);
+  if (drawing.sampler !== undefined) {
+    throw new UsageError(
+      `${reader.dir} holds draws from ${drawing.sampler}; training needs independent draws from the base: sample a run without --method ${String(reader.manifest.options["method"])}.`,
+    );
+  }
   const task = await taskOfRun(reader, values.task);
   if (splitPrompts(task, drawing).train.length === 0) {
     throw new UsageError(

@@ -11,7 +11,10 @@ import {
 import type { BestOfNMetrics, Estimate, Metrics } from "./metrics.js";
 
 /** What the findings are read from. */
-export type FindingsInputs = Omit<Metrics, "model" | "temperature" | "histograms" | "findings" | "seconds">;
+export type FindingsInputs = Omit<
+  Metrics,
+  "model" | "temperature" | "sampler" | "histograms" | "findings" | "seconds"
+>;
 
 type Curve = readonly (readonly [n: number, metrics: BestOfNMetrics])[];
 

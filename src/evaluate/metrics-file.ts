@@ -27,6 +27,7 @@ const schema = z.looseObject({
   prompts: z.int().min(1),
   n: z.int().min(1),
   temperature: z.number(),
+  sampler: z.string().exactOptional(),
   labelled: z.boolean(),
   greedy: answers,
   base: answers,

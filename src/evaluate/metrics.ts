@@ -106,6 +106,8 @@ export interface Metrics {
   /** Responses drawn per test prompt. */
   readonly n: number;
   readonly temperature: number;
+  /** How responses were drawn where not independently from π, in words: `π^4 by power sampling`. */
+  readonly sampler?: string;
   /** Whether any test prompt has a label. */
   readonly labelled: boolean;
   /** Test prompts with a label: accuracy, coverage and AUC are measured on these. */

@@ -1,4 +1,4 @@
-import type { Estimate } from "../evaluate/metrics.js";
+import type { Estimate, Metrics } from "../evaluate/metrics.js";
 
 const MINUS = "\u2212";
 const NBSP = "\u00a0";
@@ -95,4 +95,9 @@ export function sampleSizes(byN: Readonly<Record<string, unknown>>): number[] {
     .map(Number)
     .filter((n) => Number.isInteger(n) && n > 0)
     .sort((a, b) => a - b);
+}
+
+/** How a run's responses were drawn: `temperature 1`, or what `Metrics.sampler` says. */
+export function samplerInWords({ temperature, sampler }: Pick<Metrics, "temperature" | "sampler">): string {
+  return sampler ?? `temperature ${temperature}`;
 }

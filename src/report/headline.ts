@@ -11,6 +11,7 @@ import {
   PERCENT,
   plural,
   POINTS,
+  samplerInWords,
   sampleSizes,
   type Unit,
 } from "./format.js";
@@ -149,7 +150,7 @@ export function largestN(metrics: Metrics): { reward: string; n: number; answer:
 }
 
 function lead(metrics: Metrics): string {
-  const drawn = `${metrics.model} answered ${plural(metrics.prompts, "prompt")} of ${metrics.task}, ${plural(metrics.n, "response")} each at temperature ${metrics.temperature}, and chose among its own answers without being told which are right.`;
+  const drawn = `${metrics.model} answered ${plural(metrics.prompts, "prompt")} of ${metrics.task}, ${plural(metrics.n, "response")} each ${metrics.sampler === undefined ? "at" : "from"} ${samplerInWords(metrics)}, and chose among its own answers without being told which are right.`;
   return metrics.labelled
     ? drawn
     : `${drawn} This task has no labels, so the page shows how far the answers moved towards what the model itself prefers, not whether they got better.`;

@@ -18,6 +18,16 @@ function cells(name: string, from = lines): string[] {
 }
 
 describe("terminalTable", () => {
+  it("says how the responses were drawn", () => {
+    const drawn = (over: Partial<Metrics>): string => terminalTable({ ...metrics, ...over });
+    expect(drawn({ temperature: 0.7 })).toMatch(
+      /N = \d+, temperature 0\.7\n[^]*\none sample, temperature 0\.7 /,
+    );
+    const power = drawn({ sampler: "π^4 by 32 particles" });
+    expect(power).toContain("one sample, π^4 by 32 particles");
+    expect(power).not.toContain("temperature");
+  });
+
   it("shows greedy, one sample and every adapter with intervals", () => {
     const accuracy = metrics.greedy.accuracy as Estimate;
     expect(cells("greedy")).toEqual([share(accuracy), share(accuracy), nats(metrics.greedy.logLikelihood)]);

@@ -9,6 +9,7 @@ import {
   NATS_GAIN,
   PERCENT,
   POINTS,
+  samplerInWords,
   sampleSizes,
   type Unit,
 } from "./format.js";
@@ -27,7 +28,7 @@ type Cells = readonly string[];
  * best-of-N shows log-likelihoods. Beside an adapter stand the responses drawn to train it, and below them any collapse.
  */
 export function terminalTable(metrics: Metrics): string {
-  const heading = `${plain(metrics.task)}, ${metrics.prompts} prompts, model ${plain(metrics.model)}, N = ${metrics.n}, temperature ${metrics.temperature}`;
+  const heading = `${plain(metrics.task)}, ${metrics.prompts} prompts, model ${plain(metrics.model)}, N = ${metrics.n}, ${samplerInWords(metrics)}`;
   const units = metrics.labelled
     ? "Accuracy in %, log-likelihood under the base in nats; in brackets 95 % intervals."
     : "Log-likelihood under the base in nats; in brackets 95 % intervals. No labels, so no accuracies.";
@@ -76,7 +77,7 @@ function answersBlock(metrics: Metrics): string[] {
   ];
   const rows = [
     row("greedy", greedy.accuracy, greedy.accuracy, greedy.logLikelihood),
-    row("one sample, temperature 1", base.accuracy, undefined, base.logLikelihood),
+    row(`one sample, ${samplerInWords(metrics)}`, base.accuracy, undefined, base.logLikelihood),
     ...(adaptive
       ? [
           row(

@@ -19,6 +19,8 @@ export interface EvaluateRunOptions {
   readonly rewards: readonly SelfReward[];
   readonly seed: number;
   readonly temperature: number;
+  /** As `Metrics.sampler`. */
+  readonly sampler?: string;
   /** Responses per prompt that the run was made with. */
   readonly n: number;
   /** For rewards that ask the model. */
@@ -60,7 +62,7 @@ export async function drawnPrompts(run: RunReader, n: number): Promise<DrawnProm
  * @throws RunError for a run that is not finished; as `measure`.
  */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics> {
-  const { run, task, rewards, seed, n, temperature, policy } = options;
+  const { run, task, rewards, seed, n, temperature, sampler, policy } = options;
   const before = readMetrics(run);
   const drawn = await drawnPrompts(run, n);
   const pools = poolsOf(
@@ -74,6 +76,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
     ...(await measure({ task, pools, greedy: drawn.map(({ greedy }) => greedy), rewards: recorded, seed })),
     model: run.manifest.model.name,
     temperature,
+    ...(sampler !== undefined && { sampler }),
     ...(before?.adaptive && { adaptive: before.adaptive }),
     adapters: before?.adapters ?? {},
     findings: [],

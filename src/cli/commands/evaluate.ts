@@ -32,7 +32,7 @@ export const evaluateCommand = defineCommand({
     try {
       await withExistingRun(reader, async (run) => {
         const seed = values.seed ?? recorded.seed;
-        const { n, temperature } = recorded;
+        const { n, temperature, sampler } = recorded;
         const metrics = await evaluateRun({
           run,
           task,
@@ -40,6 +40,7 @@ export const evaluateCommand = defineCommand({
           seed,
           n,
           temperature,
+          ...(sampler !== undefined && { sampler }),
           ...(policy && { policy }),
         });
         tellMetrics(context, metrics, { runDir: run.dir, report: await report(run, task, metrics) });
