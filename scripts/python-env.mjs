@@ -37,7 +37,7 @@ export async function pythonInterpreter(folder = environmentFolder()) {
   const python = join(folder, "bin", "python");
   if (hasModules(python)) return python;
   mkdirSync(join(folder, ".."), { recursive: true });
-  const release = await acquire(`${folder}.lock`);
+  const release = await acquire(`${folder}.lock`, FILL_MINUTES);
   try {
     if (!hasModules(python)) fill(folder, python);
   } finally {
@@ -83,9 +83,10 @@ const lastLine = (text) => text?.trim().split("\n").at(-1) ?? "it did not start"
 /**
  * Takes a lock file that holds its owner's process id, and waits while that process lives.
  * @param {string} path
+ * @param {number} minutes to wait at most
  * @returns {Promise<() => void>} releases it
  */
-async function acquire(path) {
+export async function acquire(path, minutes) {
   for (let waited = 0; ; waited += 1) {
     try {
       writeFileSync(path, String(process.pid), { flag: "wx" });
@@ -94,7 +95,7 @@ async function acquire(path) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST") throw error;
     }
     if (!isAlive(path)) rmSync(path, { force: true });
-    else if (waited > FILL_MINUTES * 60)
+    else if (waited > minutes * 60)
       throw new Error(`Another process fills the environment; ${path} is its lock.`);
     else await sleep(1000);
   }

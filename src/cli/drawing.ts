@@ -9,7 +9,7 @@ import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
 import type { DRAWING, Values } from "./options.js";
-import { isRemote, serverSettings, usageLine } from "./remote.js";
+import { isRemote, recordUsage, serverSettings, usageLine } from "./remote.js";
 import { runFolder } from "./run-folder.js";
 import { writtenOut, type Settings } from "./settings.js";
 import { policySource, openPolicy, openTask, type ModelSource, type OpenedTask } from "./sources.js";
@@ -102,7 +102,11 @@ export async function withRun<T>(
       context.note(`Run folder: ${dir}`);
       return await work({ run, policy });
     } finally {
-      await run.close();
+      try {
+        if (remote) await recordUsage(run, remote);
+      } finally {
+        await run.close();
+      }
     }
   } finally {
     if (remote) context.note(usageLine(remote));

@@ -17,12 +17,16 @@ export async function report(run: RunReader, task: Task, metrics: Metrics): Prom
   return path;
 }
 
-/** Ends a command that has measured: the table, signs of collapse, the paths, and with `--json` the one object. */
+/**
+ * Ends a command that has measured: the table, signs of collapse, the paths, and with `--json` the one object.
+ * @param more for that object alone.
+ */
 export function tellMetrics(
   context: Context,
   metrics: Metrics,
   paths: { readonly runDir: string; readonly report: string },
   adapterDirs: Readonly<Partial<Record<Method, string>>> = {},
+  more: object = {},
 ): void {
   const { adapters } = metrics;
   context.say(`\n${terminalTable(metrics)}\n`);
@@ -35,6 +39,7 @@ export function tellMetrics(
     ...paths,
     ...(dirs.length > 0 && { adapterDirs }),
     ...(dirs.length === 1 && { adapterDir: dirs[0] }),
+    ...more,
   });
 }
 

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { UsageError } from "../core/errors.js";
 import type { Policy } from "../policy/policy.js";
 import { count } from "../report/format.js";
@@ -5,6 +6,9 @@ import { keyFromEnvironment } from "../policy/remote/api-key.js";
 import { baseUrls, REMOTE_PREFIX } from "../policy/remote/base-urls.js";
 import type { ServersOptions } from "../policy/remote/connect.js";
 import type { RemotePolicy } from "../policy/remote/remote-policy.js";
+import type { ServerUsage } from "../policy/remote/usage.js";
+import type { RecordKind } from "../run/record-log.js";
+import type { Run } from "../run/run.js";
 import type { Context } from "./context.js";
 import type { REMOTE, Values } from "./options.js";
 import type { Settings } from "./settings.js";
@@ -34,7 +38,15 @@ export function remoteModel(name: string, values: RemoteValues): RemoteModel | u
     );
   }
   const { api, concurrency, stream, maxRequests, maxTokensTotal } = values;
-  return { model, baseUrls: baseUrls(values.baseUrl), api, concurrency, stream, maxRequests, maxTokensTotal };
+  return {
+    model,
+    baseUrls: baseUrls(values.baseUrl, model),
+    api,
+    concurrency,
+    stream,
+    maxRequests,
+    maxTokensTotal,
+  };
 }
 
 /** Connects, and says what the probe found. The key is the environment's. */
@@ -74,7 +86,43 @@ export function usageLine({ name, usage }: RemotePolicy): string {
   const faults = Object.entries(usage.faults).map(([fault, times]) => `${fault} ${times}×`);
   const trouble =
     faults.length === 0 ? "" : `, ${count(usage.retries)} of them again after faults (${faults.join(", ")})`;
-  return `${name}: ${count(usage.requests)} requests${trouble}, ${count(usage.tokens)} tokens.`;
+  const shares = Object.values(usage.byServer).map(count);
+  const shared = shares.length > 1 ? ` (${shares.join(" + ")})` : "";
+  return (
+    `${name}: ${count(usage.requests)} requests${shared}${trouble}, ` +
+    `${count(usage.promptTokens)} prompt and ${count(usage.completionTokens)} response tokens.`
+  );
+}
+
+/** The same for programs, by what it is called in the result of `--json`; nothing for a model on this machine. */
+export function usageResult(policy: Policy): { readonly server?: ServerUsage } {
+  return isRemote(policy) ? { server: recordedUsage(policy.usage) } : {};
+}
+
+/** Appends what this command has asked of servers to the run's `servers.jsonl`. */
+export async function recordUsage(run: Run, { usage }: RemotePolicy): Promise<void> {
+  const log = await run.log("servers.jsonl", usageRecords);
+  log.append({ command: log.size, ...recordedUsage(usage) });
+}
+
+const wholeCount = z.int().min(0);
+const usageRecords: RecordKind<ServerUsage & { readonly command: number }> = {
+  schema: z.object({
+    command: wholeCount,
+    requests: wholeCount,
+    retries: wholeCount,
+    promptTokens: wholeCount,
+    completionTokens: wholeCount,
+    tokens: wholeCount,
+    faults: z.record(z.string(), wholeCount),
+    byServer: z.record(z.string(), wholeCount),
+  }),
+  key: ({ command }) => String(command),
+};
+
+function recordedUsage(usage: ServerUsage): ServerUsage {
+  const { requests, retries, promptTokens, completionTokens, tokens, faults, byServer } = usage;
+  return { requests, retries, promptTokens, completionTokens, tokens, faults, byServer };
 }
 
 /** Whether a policy draws from servers. */

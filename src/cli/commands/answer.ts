@@ -13,7 +13,7 @@ import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "../defaults.js";
 import { interruptible } from "../outcome.js";
 import { POWER, REMOTE } from "../options.js";
 import { powerNote, powerSettings } from "../power.js";
-import { isRemote } from "../remote.js";
+import { isRemote, usageResult } from "../remote.js";
 import { openPolicy, policySource, openTask, type ModelSource } from "../sources.js";
 
 /** What an answer is printed from. */
@@ -112,7 +112,10 @@ export const answerCommand = defineCommand({
           for await (const best of draws) {
             if (all) context.say(scoreLines(best));
             context.say(best.chosen.text);
-            context.result(answerResult(best, { n, reward: reward.name, all }));
+            context.result({
+              ...answerResult(best, { n, reward: reward.name, all }),
+              ...usageResult(policy),
+            });
           }
         } finally {
           await policy.dispose();

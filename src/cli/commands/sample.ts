@@ -12,6 +12,7 @@ import { resolveDrawing, splitNote, withRun, type Drawing, type OpenedRun } from
 import { DRAWING, POWER } from "../options.js";
 import { interruptible } from "../outcome.js";
 import { powerNote, powerSettings, recordedPower, type PowerSettings } from "../power.js";
+import { usageResult } from "../remote.js";
 
 /** `whetstone sample [task]`: draws into a run folder, and nothing else. */
 export const sampleCommand = defineCommand({
@@ -63,6 +64,7 @@ export const sampleCommand = defineCommand({
             responses: responses.length,
             tokens,
             seconds: { total: Math.round((performance.now() - started) / 10) / 100 },
+            ...usageResult(policy),
           });
         }),
     );

@@ -10,6 +10,7 @@ import { DEFAULT_METHODS, DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js
 import { resolveDrawing, splitNote, withRun } from "../drawing.js";
 import { DRAWING, PAIRS, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
+import { usageResult } from "../remote.js";
 import { commonOptions, trainingOptions, trainingSettings } from "../settings.js";
 
 const NAMES = [
@@ -112,7 +113,7 @@ async function sharpen(
           if (handed) context.note(handOverNote(handed));
         }
         const paths = { runDir: run.dir, report: await report(run, task, metrics) };
-        tellMetrics(context, metrics, paths, adapterDirs);
+        tellMetrics(context, metrics, paths, adapterDirs, usageResult(policy));
       }),
   );
 }

@@ -7,18 +7,24 @@ const EXAMPLE = "http://localhost:8000/v1";
 
 /**
  * The base URLs of a list with commas, each as it will be used: http or https, no trailing slash, each once. Such as
- * `http://localhost:8000/v1`.
+ * `http://localhost:8000/v1`; `phi=http://localhost:8000/v1` is for the model phi alone.
+ * @param model whose servers they are to be; absent: URLs of every model.
  * @throws UsageError for what is no such URL, or holds a password, a query or a fragment, where keys like to hide; the
- * message then does not repeat it.
+ * message then does not repeat it. Where none is left.
  */
-export function baseUrls(list: string): string[] {
-  const urls = list
+export function baseUrls(list: string, model?: string): string[] {
+  const servers = list
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "")
-    .map(baseUrl);
-  if (urls.length === 0) throw new UsageError(`--base-url needs at least one URL, such as ${EXAMPLE}.`);
-  return [...new Set(urls)];
+    .map((part, at) => {
+      const [, owner, url = part] = /^([^=]+)=(https?:.*)$/i.exec(part) ?? [];
+      return { owner, url: baseUrl(url, at) };
+    });
+  const own = servers.filter(({ owner }) => model === undefined || owner === undefined || owner === model);
+  if (own.length > 0) return [...new Set(own.map(({ url }) => url))];
+  const whose = servers.length === 0 ? "" : ` of the model ${model}: without a name before "="`;
+  throw new UsageError(`--base-url needs at least one URL${whose}, such as ${EXAMPLE}.`);
 }
 
 function baseUrl(text: string, at: number): string {

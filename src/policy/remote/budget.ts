@@ -1,5 +1,5 @@
 import { ServerError } from "../../core/errors.js";
-import type { Tally } from "./fault.js";
+import type { Tally } from "./usage.js";
 
 /** What may be asked of servers at most, by one command. */
 export interface BudgetLimits {
@@ -24,10 +24,10 @@ export class Budget {
   }
 
   /**
-   * Counts a request that may draw so many tokens. @returns gives back what it did not draw; call it once.
+   * Counts a request to a server that may draw so many tokens. @returns gives back what it did not draw; call it once.
    * @throws BudgetError instead of exceeding the budget.
    */
-  spend(maxTokens: number): () => void {
+  spend(url: string, maxTokens: number): () => void {
     const { maxRequests, maxTokensTotal } = this.#limits;
     if (maxRequests !== undefined && this.#tally.requests >= maxRequests) {
       throw new BudgetError(
@@ -40,7 +40,7 @@ export class Budget {
           `(${this.#tally.tokens} are used); raise --max-tokens-total to go on.`,
       );
     }
-    this.#tally.requests++;
+    this.#tally.request(url);
     this.#reserved += maxTokens;
     return () => {
       this.#reserved -= maxTokens;

@@ -5,12 +5,13 @@ import type { ApiKey } from "./api-key.js";
 import { REMOTE_PREFIX } from "./base-urls.js";
 import { Budget, type BudgetLimits } from "./budget.js";
 import { Connection } from "./connection.js";
-import { ServerFault, Tally } from "./fault.js";
+import { ServerFault } from "./fault.js";
 import { Pool, type PoolOptions } from "./pool.js";
 import { probe, type ServerFacts } from "./probe.js";
 import { tokensUsed } from "./reply.js";
 import { requestBody } from "./request.js";
 import type { Api } from "./server-kinds.js";
+import { Tally } from "./usage.js";
 
 /** Which servers, and how to treat them. */
 export interface ServersOptions extends BudgetLimits {
@@ -135,10 +136,10 @@ async function probeThrough(
     one.run(
       what,
       async () => {
-        const release = budget.spend(ask.maxTokens);
+        const release = budget.spend(connection.url, ask.maxTokens);
         try {
           const body = await connection.draw({ api, body: requestBody(api, model, kind, ask), signal });
-          tally.tokens += tokensUsed(body);
+          tally.reply(tokensUsed(body));
           return read(body);
         } finally {
           release();

@@ -129,10 +129,11 @@ export class Connection {
       return new ServerFault("unreachable", `no connection (${reason})`, { rest: true });
     }
     // Without a status the library raises APIError for an error in the middle of a stream alone.
-    if (error instanceof APIError) return new ServerFault("cut stream", `an error in a stream: ${message}`);
+    if (error instanceof APIError)
+      return new ServerFault("error in a stream", `an error in a stream: ${message}`);
     if (error instanceof SyntaxError)
       return new ServerFault("not JSON", "a reply that is not JSON, or is cut off");
-    return new ServerFault("cut stream", `a reply that broke off (${message})`);
+    return new ServerFault("cut reply", `a reply that broke off (${message})`);
   }
 
   #statusFault(error: APIError): ServerFault {

@@ -10,7 +10,8 @@ export type FaultName =
   | "redirect"
   | "not JSON"
   | "error in a 200"
-  | "cut stream"
+  | "error in a stream"
+  | "cut reply"
   | "wrong model"
   | "no choice"
   | "no text"
@@ -50,29 +51,5 @@ export class ServerFault extends Error {
     this.retry = options.retry ?? true;
     this.rest = options.rest ?? false;
     this.retryAfterMs = options.retryAfterMs;
-  }
-}
-
-/** What a policy has asked of its servers so far: plain numbers, for the record. */
-export interface ServerUsage {
-  /** Requests sent, those of the probe and those that failed included. */
-  readonly requests: number;
-  /** Requests sent again after a fault. */
-  readonly retries: number;
-  /** Prompt and response tokens, as the servers count them. */
-  readonly tokens: number;
-  /** By name; absent for those that did not occur. */
-  readonly faults: Readonly<Partial<Record<FaultName, number>>>;
-}
-
-/** Counts what is asked of servers. */
-export class Tally implements ServerUsage {
-  requests = 0;
-  retries = 0;
-  tokens = 0;
-  readonly faults: Partial<Record<FaultName, number>> = {};
-
-  count(fault: FaultName): void {
-    this.faults[fault] = (this.faults[fault] ?? 0) + 1;
   }
 }

@@ -1,7 +1,8 @@
 import { InterruptedError, ServerError } from "../../core/errors.js";
 import type { RandomStream } from "../../core/random.js";
 import type { Connection } from "./connection.js";
-import { ServerFault, type Tally } from "./fault.js";
+import { ServerFault } from "./fault.js";
+import type { Tally } from "./usage.js";
 
 export interface PoolOptions {
   /** Requests at once to one server. */
@@ -73,7 +74,7 @@ export class Pool<T> {
         return result;
       } catch (error) {
         if (!(error instanceof ServerFault)) throw error;
-        tally.count(error.fault);
+        tally.fault(error.fault);
         const { url } = member.connection;
         if (!error.retry)
           throw new ServerError(`The server ${url} did not accept ${what}: ${error.message}.`);

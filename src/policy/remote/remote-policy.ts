@@ -13,13 +13,13 @@ import type {
 import { REMOTE_PREFIX } from "./base-urls.js";
 import { connectServers, type Server, type Servers, type ServersOptions } from "./connect.js";
 import type { Connection } from "./connection.js";
-import type { ServerUsage } from "./fault.js";
 import { inParallel } from "./in-parallel.js";
 import type { ServerFacts } from "./probe.js";
 import { readReply, tokensUsed, type Reply } from "./reply.js";
 import { requestBody, sampleSeed, type Ask } from "./request.js";
 import { Scorer } from "./scorer.js";
 import type { Api } from "./server-kinds.js";
+import type { ServerUsage } from "./usage.js";
 
 /** The most that servers tell of one position. */
 const FIRST_TOKENS = 20;
@@ -225,11 +225,11 @@ export class RemotePolicy implements Policy {
     const work = async (connection: Connection, server: Server): Promise<R | undefined> => {
       const { kind, served } = await factsOf(connection, server, signal);
       const body = requestBody(this.api, this.#options.model, kind, ask);
-      const release = budget.spend(ask.maxTokens);
+      const release = budget.spend(connection.url, ask.maxTokens);
       try {
         const reply = await connection.draw({ api: this.api, body, stop: stop?.(), signal });
         if (reply === undefined) return undefined;
-        tally.tokens += tokensUsed(reply);
+        tally.reply(tokensUsed(reply));
         return read(reply, served);
       } finally {
         release();

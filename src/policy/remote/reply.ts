@@ -62,11 +62,12 @@ function errorText(body: unknown): string | undefined {
 }
 
 /** Prompt and response tokens by the server's own count; 0 where it counts none. */
-export function tokensUsed(body: unknown): number {
+export function tokensUsed(body: unknown): { readonly prompt: number; readonly completion: number } {
   const parsed = z.object({ usage: usageSchema }).safeParse(body);
-  if (!parsed.success) return 0;
+  if (!parsed.success) return { prompt: 0, completion: 0 };
   const { prompt_tokens, completion_tokens, total_tokens } = parsed.data.usage;
-  return total_tokens ?? (prompt_tokens ?? 0) + (completion_tokens ?? 0);
+  const completion = completion_tokens ?? 0;
+  return { prompt: prompt_tokens ?? Math.max(0, (total_tokens ?? 0) - completion), completion };
 }
 
 /** How many choices a reply holds. */

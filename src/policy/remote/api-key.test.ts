@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../../core/errors.js";
+import { ApiKey, keyFromEnvironment } from "./api-key.js";
+import { baseUrls } from "./base-urls.js";
+import { CANARY, connect, serve } from "./remote.test-helper.js";
+
+describe("the key", () => {
+  it("comes from the environment, ours before OpenAI's, and shows itself to nobody", () => {
+    const key = keyFromEnvironment({ OPENAI_API_KEY: "theirs", WHETSTONE_API_KEY: CANARY })!;
+    expect(key.reveal()).toBe(CANARY);
+    expect(JSON.stringify({ key })).not.toContain("canary");
+    expect(keyFromEnvironment({ OPENAI_API_KEY: "theirs" })!.reveal()).toBe("theirs");
+    expect(keyFromEnvironment({})).toBeUndefined();
+    const forms = [CANARY, Buffer.from(CANARY).toString("base64"), encodeURIComponent(CANARY)];
+    for (const form of forms) {
+      expect(key.isIn(`a ${form} b`)).toBe(true);
+      expect(key.redact(`a ${form} b`)).toBe("a [key] b");
+    }
+    expect(() => new ApiKey("with space")).toThrow(UsageError);
+  });
+
+  it("goes to the server as a bearer token, and without one nothing does", async () => {
+    const server = await serve();
+    await connect([server], { key: new ApiKey(CANARY) });
+    expect([...server.authorizations]).toEqual([`Bearer ${CANARY}`]);
+    const open = await serve();
+    await connect([open]);
+    expect([...open.authorizations]).toEqual([undefined]);
+  });
+
+  it("may not hide in a URL", () => {
+    expect(baseUrls("http://a:1/v1/, https://b/v1,http://a:1/v1")).toEqual(["http://a:1/v1", "https://b/v1"]);
+    for (const [text, said] of [
+      [`http://user:${encodeURIComponent(CANARY)}@a/v1`, /user name or password/],
+      [`http://a/v1?key=${CANARY}`, /has a "\?" or "#" part/],
+      ["localhost:8000", /is not a URL of http or https/],
+      [" , ", /needs at least one URL/],
+    ] as const) {
+      expect(() => baseUrls(text)).toThrow(said);
+      expect(() => baseUrls(text)).not.toThrow(/canary/);
+    }
+  });
+});
