@@ -8,7 +8,11 @@ import { entryFiles, isCode, isTest, projectFiles } from "./lib/files.mjs";
 import { isMain, report } from "./lib/report.mjs";
 
 /** Files that are started, not imported. */
-const STARTED = ["src/graph/session-worker.mjs", "src/task/parquet-reader.mjs"];
+const STARTED = [
+  "src/graph/session-worker.mjs",
+  "src/task/parquet-reader.mjs",
+  "src/transformer/template-renderer.mjs",
+];
 
 /**
  * Exports that only tests use, each with the reason why it is exported all the same.

@@ -20,7 +20,7 @@ export interface JsonlOptions {
   /** The longest response worth drawing, in tokens; default 512, as in the paper's experiments. */
   readonly maxTokens?: number;
   /** The model's chat template, for lines with `messages`: the text that the model continues. */
-  readonly applyChatTemplate?: (messages: readonly Message[]) => string;
+  readonly applyChatTemplate?: (messages: readonly Message[]) => string | Promise<string>;
 }
 
 const LONGEST_ID = 200;
@@ -90,7 +90,7 @@ async function readItems(path: string, grader: Grader, options: JsonlOptions): P
   const lineOf = new Map<string, number>();
   for await (const raw of readJsonLines(path)) {
     const { number, where } = raw;
-    const item = toItem(checkRow(raw, row, 'a "prompt" or "messages"'), number, where, grader, options);
+    const item = await toItem(checkRow(raw, row, 'a "prompt" or "messages"'), number, where, grader, options);
     const earlier = lineOf.get(item.id);
     if (earlier !== undefined) {
       throw new DataError(`${where} has the id "${item.id}" of line ${earlier}; ids must be unique.`);
@@ -103,14 +103,20 @@ async function readItems(path: string, grader: Grader, options: JsonlOptions): P
   return items;
 }
 
-function toItem(row: Row, number: number, where: string, grader: Grader, options: JsonlOptions): Item {
+async function toItem(
+  row: Row,
+  number: number,
+  where: string,
+  grader: Grader,
+  options: JsonlOptions,
+): Promise<Item> {
   const id = String(row.id ?? `line-${number}`);
   if (id === "" || id.length > LONGEST_ID || /\p{Cc}/u.test(id)) {
     throw new DataError(
       `${where} has an id that is empty, longer than ${LONGEST_ID} characters or not printable.`,
     );
   }
-  const text = promptText(row, where, options);
+  const text = await promptText(row, where, options);
   if (text === "") throw new DataError(`${where} has an empty prompt.`);
   checkText(where, "id", id);
   checkText(where, "prompt", text);
@@ -126,7 +132,7 @@ function toItem(row: Row, number: number, where: string, grader: Grader, options
   return { ...item, answer };
 }
 
-function promptText(row: Row, where: string, { applyChatTemplate }: JsonlOptions): string {
+async function promptText(row: Row, where: string, { applyChatTemplate }: JsonlOptions): Promise<string> {
   if (row.prompt !== undefined && row.messages !== undefined) {
     throw new DataError(`${where} has both "prompt" and "messages"; keep one.`);
   }

@@ -38,7 +38,7 @@ export interface LabelledOptions {
   /** The longest response worth drawing, in tokens; default 512, as in the paper's experiments. */
   readonly maxTokens?: number;
   /** The model's chat template; absent for a model without one, which gets plain text. */
-  readonly applyChatTemplate?: (messages: readonly Message[]) => string;
+  readonly applyChatTemplate?: (messages: readonly Message[]) => string | Promise<string>;
 }
 
 const ownSplit = z.object({ split: z.enum(["train", "validation", "test"]).exactOptional() });
@@ -106,7 +106,7 @@ async function readItems<Row>(
       const example = spec.example(row, raw.where);
       if (example === undefined) continue;
       taken[split] += 1;
-      const text = promptText(spec, example.question, options);
+      const text = await promptText(spec, example.question, options);
       checkText(raw.where, "question", text);
       items.push({ ...example, id: `${split}-${seen[split]}`, text, split });
     }
@@ -119,11 +119,11 @@ async function readItems<Row>(
  * The one example and the question. With a chat template the example is a turn that came before, so that the model sees
  * where a response ends; as plain text both are `Question: … Answer: …`.
  */
-function promptText<Row>(
+async function promptText<Row>(
   { instruction, shot }: LabelledSpec<Row>,
   question: string,
   { applyChatTemplate }: LabelledOptions,
-): string {
+): Promise<string> {
   if (applyChatTemplate === undefined) {
     return (
       `${instruction}\n\nQuestion: ${shot.question}\nAnswer: ${shot.response}\n\n` +

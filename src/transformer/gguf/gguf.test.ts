@@ -50,7 +50,7 @@ it("rebuilds a byte-level tokenizer and finds its chat template", async () => {
   }
   expect(ours.vocabSize).toBe(theirs.vocabSize);
   const render = await loadChatTemplate(path);
-  expect(render!([{ role: "user", content: "a + b" }])).toBe("a + b");
+  expect(await render!([{ role: "user", content: "a + b" }])).toBe("a + b");
 });
 
 it("rebuilds a SentencePiece tokenizer: merges from the scores, bytes for what has no piece", async () => {
