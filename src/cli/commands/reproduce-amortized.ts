@@ -7,7 +7,7 @@ import { DEFAULT_CURVE_SAMPLES } from "../defaults.js";
 import { TRAINING, type Values } from "../options.js";
 import { interruptible } from "../outcome.js";
 import { trainingSettings } from "../settings.js";
-import { resumeSuite, SUITE, suiteSettings, tellSuite } from "./reproduce.js";
+import { localModels, resumeSuite, SUITE, suiteSettings, tellSuite } from "./reproduce.js";
 
 /** As in the paper (App. A.3, figure 9). */
 const PAPER_SEEDS = 3;
@@ -32,7 +32,7 @@ export const reproduceAmortizedCommand = defineCommand({
   ],
   run: async (_words, values, context) => {
     const out = values.out ?? "runs/reproduce-amortized";
-    const settings = suiteSettings(values, context);
+    const settings = suiteSettings(values, localModels(values), context);
     const result = await interruptible(
       context,
       () => resumeSuite(context.args),

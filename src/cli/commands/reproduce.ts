@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { WhetstoneError } from "../../core/errors.js";
+import { UsageError, WhetstoneError } from "../../core/errors.js";
 import { writeAtomically } from "../../core/files.js";
+import { REMOTE_PREFIX } from "../../policy/remote/base-urls.js";
 import { presetFor } from "../../sharpen/presets.js";
 import type { SuiteHost } from "../../sharpen/suite/cells.js";
 import type { SuiteResult } from "../../sharpen/suite/result.js";
@@ -8,7 +9,7 @@ import { shellLine } from "../command-line.js";
 import type { Context } from "../context.js";
 import { DEFAULT_MODEL, DEFAULT_TASK } from "../defaults.js";
 import type { OptionName, Values } from "../options.js";
-import { loadPolicy, modelSource, openTask } from "../sources.js";
+import { loadPolicy, modelSource, openTask, type ModelSource } from "../sources.js";
 
 /** Options that both suites take. */
 export const SUITE = [
@@ -29,12 +30,30 @@ export type SuiteValues = Values<(typeof SUITE)[number]>;
 /** The paper's number of prompts per task (App. A.1). */
 const PAPER_PROMPTS = 256;
 
-/** What both suites are told, defaults filled in. */
-export function suiteSettings(values: SuiteValues, context: Context) {
-  const { models = [DEFAULT_MODEL], tasks = [DEFAULT_TASK], prompts = PAPER_PROMPTS } = values;
+/** What both suites are told, defaults filled in. @throws UsageError as `policySource`, before anything is drawn. */
+export function suiteSettings(values: SuiteValues, { openModel, sources }: SuiteModels, context: Context) {
+  const { tasks = [DEFAULT_TASK], prompts = PAPER_PROMPTS, data = [] } = values;
+  const paths = new Map(
+    data.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)] as const),
+  );
+  const openTaskOf: SuiteHost["openTask"] = async (name, model) => {
+    const source = sources.get(model)!;
+    const orders = presetFor(source.name, name)?.orders;
+    const rows = paths.get(name);
+    const options = {
+      ...(orders !== undefined && { orders }),
+      ...(rows !== undefined && { data: rows }),
+      ...(rows !== undefined && prompts > PAPER_PROMPTS && { rows: prompts }),
+    };
+    return openTask(name, options, source.folder);
+  };
   return {
-    ...suiteHost(values, prompts, context),
-    models,
+    openModel,
+    openTask: openTaskOf,
+    createdAt: new Date().toISOString(),
+    signal: context.signal,
+    onProgress: context.progress.update,
+    models: [...sources.keys()],
     tasks,
     prompts,
     n: values.n ?? 50,
@@ -45,41 +64,37 @@ export function suiteSettings(values: SuiteValues, context: Context) {
   };
 }
 
-function suiteHost({ data = [], threads }: SuiteValues, prompts: number, context: Context): SuiteHost {
-  const paths = new Map(
-    data.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)] as const),
-  );
-  return {
-    openModel: async (name) => {
-      const source = modelSource(name);
-      return { policy: await loadPolicy(source, threads), path: source.path };
-    },
-    openTask: async (name, model) => {
-      const source = modelSource(model);
-      const orders = presetFor(source.name, name)?.orders;
-      const rows = paths.get(name);
-      const options = {
-        ...(orders !== undefined && { orders }),
-        ...(rows !== undefined && { data: rows }),
-        ...(rows !== undefined && prompts > PAPER_PROMPTS && { rows: prompts }),
-      };
-      return openTask(name, options, source.folder);
-    },
-    createdAt: new Date().toISOString(),
-    signal: context.signal,
-    onProgress: context.progress.update,
+/** The models of a suite, by the names that they were asked for. */
+export interface SuiteModels {
+  readonly sources: ReadonlyMap<string, ModelSource>;
+  readonly openModel: SuiteHost["openModel"];
+}
+
+/** Models on this machine. @throws UsageError for one behind a server: nothing of it can be trained. */
+export function localModels({ models = [DEFAULT_MODEL], threads }: SuiteValues): SuiteModels {
+  const served = models.find((name) => name.startsWith(REMOTE_PREFIX));
+  if (served !== undefined) {
+    throw new UsageError(
+      `Training needs the model's weights, which the server of ${served} does not hand out: name models on this machine, or use \`whetstone reproduce inference\`.`,
+    );
+  }
+  const sources = new Map(models.map((name) => [name, modelSource(name)] as const));
+  const openModel: SuiteHost["openModel"] = async (name) => {
+    const source = sources.get(name)!;
+    return { policy: await loadPolicy(source, threads), path: source.path };
   };
+  return { sources, openModel };
 }
 
 /** The words that change what a suite's figures are; where they go and how fast is left out. */
 function suiteCommand(args: readonly string[]): string {
-  const flags = new Set(["--resume", "--json", "--verbose"]);
-  const withValue = new Set(["--out", "--threads"]);
+  const flags = new Set(["--resume", "--json", "--verbose", "--stream"]);
+  const withValue = new Set(["--out", "--threads", "--concurrency", "--max-requests", "--max-tokens-total"]);
   const words: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const word = args[i]!;
     if (withValue.has(word)) i++;
-    else if (!flags.has(word) && !/^--(out|threads)=/.test(word)) words.push(word);
+    else if (!flags.has(word) && !withValue.has(word.replace(/=.*$/s, ""))) words.push(word);
   }
   return shellLine(words);
 }
@@ -91,9 +106,15 @@ export function resumeSuite(args: readonly string[]): string {
 
 /**
  * Writes the page and its figures, tells where they are, and what has no result.
+ * @param more for the result of `--json` alone.
  * @throws WhetstoneError if a cell has no result, once everything is written.
  */
-export async function tellSuite(context: Context, out: string, result: SuiteResult): Promise<void> {
+export async function tellSuite(
+  context: Context,
+  out: string,
+  result: SuiteResult,
+  more: object = {},
+): Promise<void> {
   const [page, figures] = [join(out, "report.html"), join(out, "result.json")];
   // Drawing charts needs half of what there is to load; most commands end without.
   const { suitePage } = await import("../../report/suite/page.js");
@@ -105,7 +126,7 @@ export async function tellSuite(context: Context, out: string, result: SuiteResu
     return `${name}: ${verdict?.sentence ?? (cell.metrics ? "no labels." : "no result.")}`;
   });
   context.say(`\n${cells.join("\n")}\n\nPage: ${page}`);
-  context.result({ ...result, page, figures });
+  context.result({ ...result, page, figures, ...more });
   const failures = result.cells.flatMap(({ model, task, failures: own }) =>
     own.map(({ seed, trainN, sentence }) => {
       const n = trainN === undefined ? "" : `, N = ${trainN}`;

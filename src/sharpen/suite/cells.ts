@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { InterruptedError, RunError, UsageError, WhetstoneError } from "../../core/errors.js";
 import { readError, TEMPORARY_PREFIX, writeAtomically, writeError } from "../../core/files.js";
 import type { Policy } from "../../policy/policy.js";
+import { REMOTE_PREFIX } from "../../policy/remote/base-urls.js";
 import { firstDifference, runVersions, type Json, type Manifest } from "../../run/manifest.js";
 import { readRun } from "../../run/read-run.js";
 import { openRun, type Run } from "../../run/run.js";
@@ -11,12 +12,18 @@ import type { Progress } from "../draw.js";
 import { throwIfStopped } from "../interrupt.js";
 import type { CellFailure } from "./result.js";
 
+/** A model as a suite gets it. */
+export interface OpenedModel {
+  readonly policy: Policy;
+  readonly path?: string | undefined;
+  /** What its servers were found to do, for the manifests: a cell that is resumed must find the same. */
+  readonly server?: { readonly [name: string]: Json } | undefined;
+}
+
 /** What a suite is given to open models and tasks with: the library knows no command line and no clock. */
 export interface SuiteHost {
   /** @param name as it was asked for. The suite disposes of it. */
-  readonly openModel: (
-    name: string,
-  ) => Promise<{ readonly policy: Policy; readonly path?: string | undefined }>;
+  readonly openModel: (name: string) => Promise<OpenedModel>;
   readonly openTask: (
     name: string,
     model: string,
@@ -68,8 +75,10 @@ export interface OpenedCell extends Cell {
 
 /**
  * The short name of a model or a task: the last part of its path, without `.gguf` or `.jsonl`; letters, digits, `.`, `_`, `-`.
+ * A model behind servers is told from a local one of the same name.
  */
 export function labelOf(name: string): string {
+  if (name.startsWith(REMOTE_PREFIX)) return `openai-${labelOf(name.slice(REMOTE_PREFIX.length))}`;
   const last =
     name
       .split(/[\\/]+/)
@@ -217,18 +226,19 @@ async function runCell(
 ): Promise<void> {
   const { task, path: taskPath } = await options.openTask(cell.task, cell.model);
   const opened: OpenedCell = { ...cell, opened: task, taskPath };
-  const manifest = (model: Manifest["model"]): Manifest => ({
+  const manifest = (model: Manifest["model"], server: Json | undefined): Manifest => ({
     ...runVersions(),
     model,
     task: withPath(task.name, task.digest, taskPath),
-    options: work.settings(opened),
+    options: { ...work.settings(opened), ...(server !== undefined && { server }) },
     seeds: work.seeds(opened),
     command: options.command,
     createdAt: options.createdAt,
   });
   if (isRunOf(cell.dir, manifest) && (await work.finished(opened))) return;
-  const { policy, path } = await load.model();
-  const run = await openRun(cell.dir, manifest(withPath(policy.name, policy.digest, path)), { resume: true });
+  const { policy, path, server } = await load.model();
+  const asked = manifest(withPath(policy.name, policy.digest, path), server);
+  const run = await openRun(cell.dir, asked, { resume: true });
   try {
     await work.run(opened, run, policy, progress);
   } finally {
@@ -236,11 +246,18 @@ async function runCell(
   }
 }
 
-/** Whether a folder holds a run of this configuration, whatever the model's digest: to know that, it would have to be loaded. */
-function isRunOf(dir: string, manifest: (model: Manifest["model"]) => Manifest): boolean {
+/**
+ * Whether a folder holds a run of this configuration, whatever the model's digest and what its servers do: to know that, it
+ * would have to be loaded.
+ */
+function isRunOf(
+  dir: string,
+  manifest: (model: Manifest["model"], server: Json | undefined) => Manifest,
+): boolean {
   if (!existsSync(join(dir, "manifest.json"))) return false;
   const recorded = readRun(dir).manifest;
-  return firstDifference(recorded, manifest(recorded.model)) === undefined;
+  const { model, options } = recorded;
+  return firstDifference(recorded, manifest(model, options["server"])) === undefined;
 }
 
 function withPath(name: string, digest: string, path: string | undefined): Manifest["model"] {
@@ -248,13 +265,13 @@ function withPath(name: string, digest: string, path: string | undefined): Manif
 }
 
 interface Loader {
-  model(): ReturnType<SuiteHost["openModel"]>;
+  model(): Promise<OpenedModel>;
   dispose(): Promise<void>;
 }
 
 /** Loads a model once, when it is first needed; a model that cannot be loaded is not tried again. */
 function loader(name: string, { openModel }: SuiteHost): Loader {
-  let loaded: ReturnType<SuiteHost["openModel"]> | undefined;
+  let loaded: Promise<OpenedModel> | undefined;
   return {
     model: () => (loaded ??= openModel(name)),
     dispose: async () => {
