@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { commandLine, type CommandLine } from "./support/cli.js";
+import { commandLine, type CommandLine, type Ended } from "./support/cli.js";
 import { writeTinyModel } from "./support/tiny-model.js";
 
 let cli: CommandLine;
@@ -150,12 +150,17 @@ const CASES: readonly Case[] = [
 ];
 
 describe("one clear sentence on stderr, and nothing on stdout, for", () => {
-  it.concurrent.each(CASES)("%s", async (_name, args, status, sentence) => {
-    const ended = await cli.run([...args, "--json"]);
-    expect(ended.stderr).toMatch(sentence);
-    expectOneSentence(ended.stderr);
-    expect(ended).toMatchObject({ status, stdout: "" });
-  });
+  let results: Promise<Ended[]> | undefined;
+  it.each(CASES.map((row, place) => [...row, place] as const))(
+    "%s",
+    async (...[, , status, sentence, place]) => {
+      results ??= cli.runInTurn(CASES.map(([, args]) => [...args, "--json"]));
+      const ended = (await results)[place]!;
+      expect(ended.stderr).toMatch(sentence);
+      expectOneSentence(ended.stderr);
+      expect(ended).toMatchObject({ status, stdout: "" });
+    },
+  );
 
   it.skipIf(process.platform !== "linux")("a disk that is full", async () => {
     const preload = join(cli.folder, "full-disk.mjs");

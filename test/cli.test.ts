@@ -1,5 +1,5 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-call -- the JSON of a command: what matters of it is asserted by value */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Estimate } from "../src/evaluate/metrics.js";
@@ -182,20 +182,33 @@ describe("the parts of the job", () => {
     expect(other.stderr).toMatch(/parts\/adapters\/sft was trained with epochs = 2, but now it is 5/);
   });
 
-  it("train dpo and train xpo give the same fields as train sft, beside its own, and the model calls of each", async () => {
-    const train = ["--train-prompts", "16", "--epochs", "1", "--batch-size", "8", "--rank", "4"];
-    const more = [...train, "--curve-samples", "1", "--train-n", "2", ...THREADS];
-    const dpo: Record<string, any> = await cli.json(["train", "dpo", "parts", "--beta", "1", ...more]);
-    const xpo: Record<string, any> = await cli.json(["train", "xpo", "parts", "--rounds", "2", ...more]);
-    expect(xpo).toMatchObject({ sft: result.sft, dpo: dpo.dpo, adapterDir: "parts/adapters/xpo" });
-    for (const name of Object.keys(result.sft)) {
-      expect(xpo.dpo).toHaveProperty(name);
-      expect(xpo.xpo).toHaveProperty(name);
+  it("sharpen by SFT and XPO, then train dpo: the same fields for each, beside its own, and its model calls", async () => {
+    // Few prompts of each split: pairs of the whole task's validation prompts would cost most of this file's time.
+    const lines = { train: 16, validation: 4, test: 6 };
+    const rows = (["train", "validation", "test"] as const).flatMap((split) =>
+      task
+        .prompts(split)
+        .slice(0, lines[split])
+        .map(({ text }) => ({ prompt: text, answer: "24", split })),
+    );
+    writeFileSync(join(cli.folder, "pairs.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const more = "--epochs 1 --batch-size 8 --rank 4 --curve-samples 1 --train-n 2".split(" ");
+    const both: Record<string, any> = await cli.json([
+      ..."sharpen pairs.jsonl --model game24 --methods sft,xpo --n 4 --max-tokens 48 --seed 3".split(" "),
+      ...["--rounds", "2", "--run", "pairs", ...more, ...THREADS],
+    ]);
+    const dpo: Record<string, any> = await cli.json([
+      ...["train", "dpo", "pairs", "--beta", "1", ...more, ...THREADS],
+    ]);
+    expect(dpo).toMatchObject({ sft: both.sft, xpo: both.xpo, adapterDir: "pairs/adapters/dpo" });
+    for (const name of Object.keys(both.sft)) {
+      expect(dpo.dpo).toHaveProperty(name);
+      expect(both.xpo).toHaveProperty(name);
     }
-    expect([xpo.sft.modelCalls, xpo.dpo.modelCalls, xpo.xpo.modelCalls]).toEqual([24 * 4, 32, 32]);
-    expect([xpo.dpo.epochs.length, xpo.xpo.epochs.length]).toEqual([2, 3]);
-    const other = await cli.run(["train", "dpo", "parts", "--beta", "2", ...THREADS]);
-    expect(other.stderr).toMatch(/parts\/adapters\/dpo was trained with beta = 1, but now it is 2/);
+    expect([both.sft.modelCalls, dpo.dpo.modelCalls, both.xpo.modelCalls]).toEqual([32, 32, 32]);
+    expect([dpo.dpo.epochs.length, both.xpo.epochs.length]).toEqual([2, 3]);
+    const other = await cli.run(["train", "dpo", "pairs", "--beta", "2", ...THREADS]);
+    expect(other.stderr).toMatch(/pairs\/adapters\/dpo was trained with beta = 1, but now it is 2/);
   }, 120_000);
 
   it("evaluate measures anew without the model, under the rewards asked for, and keeps the adapter's figures", async () => {
@@ -234,7 +247,7 @@ describe("the parts of the job", () => {
 });
 
 describe("--help", () => {
-  it.concurrent.each([
+  const commands: readonly (readonly [string, RegExp])[] = [
     ["sharpen", /--n <count> .*N: responses drawn per prompt/],
     ["answer", /--all/],
     ["sample", /--resume/],
@@ -245,10 +258,14 @@ describe("--help", () => {
     ["report", /--json/],
     ["models", /--json/],
     ["theory", /--only/],
-  ])("of %s has its options and an example", async (command, option) => {
-    const { stdout, status } = await cli.run([...command.split(" "), "--help"]);
-    expect(status).toBe(0);
-    expect(stdout.replace(/\s+/g, " ")).toMatch(option);
-    expect(stdout).toMatch(new RegExp(`Examples:\n {2}whetstone ${command}`));
+  ];
+  it("of each command has its options and an example", async () => {
+    const ended = await cli.runInTurn(commands.map(([command]) => [...command.split(" "), "--help"]));
+    for (const [place, [command, option]] of commands.entries()) {
+      const { stdout, status } = ended[place]!;
+      expect(status).toBe(0);
+      expect(stdout.replace(/\s+/g, " ")).toMatch(option);
+      expect(stdout).toMatch(new RegExp(`Examples:\n {2}whetstone ${command}`));
+    }
   });
 });

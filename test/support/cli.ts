@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { compileSource } from "./compiled.js";
 
 /** How a command ended. */
@@ -24,6 +26,8 @@ export interface CommandLine {
   readonly folder: string;
   start(args: readonly string[], options?: { readonly preload?: string }): Running;
   run(args: readonly string[], options?: { readonly preload?: string }): Promise<Ended>;
+  /** Runs commands one after the other in one process, which spares each the start of Node. @returns how each ended. */
+  runInTurn(commands: readonly (readonly string[])[]): Promise<Ended[]>;
   /** Runs a command that has to succeed with `--json`. @returns the object on the last line of stdout. */
   json(args: readonly string[]): Promise<Record<string, unknown>>;
   remove(): void;
@@ -31,7 +35,8 @@ export interface CommandLine {
 
 /** Compiles the source and makes a folder to work in. */
 export function commandLine(): CommandLine {
-  const main = join(compileSource(), "cli", "main.js");
+  const dist = compileSource();
+  const main = join(dist, "cli", "main.js");
   const folder = mkdtempSync(join(tmpdir(), "whetstone-cli-"));
   const start: CommandLine["start"] = (args, { preload } = {}) => {
     const node = preload === undefined ? [main] : ["--import", preload, main];
@@ -41,8 +46,8 @@ export function commandLine(): CommandLine {
     });
     let stdout = "";
     let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.stdout.setEncoding("utf8").on("data", (part: string) => (stdout += part));
+    child.stderr.setEncoding("utf8").on("data", (part: string) => (stderr += part));
     const ended = new Promise<Ended>((resolve) => {
       child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
     });
@@ -55,7 +60,23 @@ export function commandLine(): CommandLine {
     const lines = stdout.trimEnd().split("\n");
     return JSON.parse(lines.at(-1) ?? "") as Record<string, unknown>;
   };
-  return { folder, start, run, json, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  const runInTurn: CommandLine["runInTurn"] = async (commands) => {
+    const script = fileURLToPath(new URL("in-turn.mjs", import.meta.url));
+    const child = spawn(process.execPath, [script, join(dist, "cli", "program.js")], {
+      cwd: folder,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    child.stdin.end(JSON.stringify(commands));
+    return JSON.parse(await text(child.stdout)) as Ended[];
+  };
+  return {
+    folder,
+    start,
+    run,
+    runInTurn,
+    json,
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }
 
 /** Waits until a file has so many lines, or the command has ended. */
