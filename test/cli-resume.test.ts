@@ -6,7 +6,7 @@ import { commandLine, untilLines, type CommandLine } from "./support/cli.js";
 import { writeTinyModel } from "./support/tiny-model.js";
 
 const PROMPTS = 256;
-const N = 20;
+const N = 10;
 const SAMPLE = [
   "sample",
   "game24",
@@ -36,7 +36,7 @@ function expectTheSame(run: string): void {
 }
 
 describe("a run that was stopped goes on to the same files", () => {
-  it.each([1, 700, 3000])("killed after %i responses", async (responses) => {
+  it.each([1, 700, 1500])("killed after %i responses", async (responses) => {
     const run = `killed-${responses}`;
     const running = cli.start([...SAMPLE, "--run", run]);
     await untilLines(join(cli.folder, run, "responses.jsonl"), responses, running);
