@@ -11,12 +11,42 @@ describe("the key", () => {
     expect(JSON.stringify({ key })).not.toContain("canary");
     expect(keyFromEnvironment({ OPENAI_API_KEY: "theirs" })!.reveal()).toBe("theirs");
     expect(keyFromEnvironment({})).toBeUndefined();
-    const forms = [CANARY, Buffer.from(CANARY).toString("base64"), encodeURIComponent(CANARY)];
-    for (const form of forms) {
-      expect(key.isIn(`a ${form} b`)).toBe(true);
-      expect(key.redact(`a ${form} b`)).toBe("a [key] b");
-    }
+    const quoted = new ApiKey(`${CANARY}"\\`);
+    expect(quoted.isIn(JSON.stringify({ text: quoted.reveal() }))).toBe(true);
     expect(() => new ApiKey("with space")).toThrow(UsageError);
+  });
+
+  it("is found and replaced in every form, whatever stands around it", () => {
+    const key = new ApiKey(CANARY);
+    const inBase64 = ["", "a", "ab", "user:", ":", "Bearer "].flatMap((before) =>
+      ["", "x", "xy"].flatMap((after) =>
+        (["base64", "base64url"] as const).map((form) => Buffer.from(before + CANARY + after).toString(form)),
+      ),
+    );
+    const encoded = encodeURIComponent(CANARY);
+    for (const form of [
+      CANARY,
+      encoded,
+      encoded
+        .replaceAll("%2B", "%2b")
+        .replaceAll("%2F", "%2f")
+        .replaceAll("%3D", "%3d")
+        .replaceAll("%3F", "%3f"),
+      ...inBase64,
+    ]) {
+      expect(key.isIn(`a ${form} b`), form).toBe(true);
+      expect(key.redact(`a ${form} b`)).toContain("[key]");
+      for (const whole of [CANARY, encoded, Buffer.from(CANARY).toString("base64").replace(/=+$/, "")])
+        expect(key.redact(form)).not.toContain(whole);
+    }
+    expect(key.redact(`a ${CANARY} b ${encoded}`)).toBe("a [key] b [key]");
+    expect(key.isIn("sk-canary 0123456789")).toBe(false);
+  });
+
+  it("that is a placeholder is no secret: a reply may hold it", () => {
+    const key = new ApiKey("EMPTY");
+    expect(key.isIn("The room was EMPTY.")).toBe(false);
+    expect(key.redact("Incorrect key EMPTY")).toBe("Incorrect key [key]");
   });
 
   it("goes to the server as a bearer token, and without one nothing does", async () => {

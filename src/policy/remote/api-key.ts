@@ -1,7 +1,9 @@
 import { UsageError } from "../../core/errors.js";
 
 /** Where the key comes from: the first of these variables that is set. */
-const KEY_VARIABLES = ["WHETSTONE_API_KEY", "OPENAI_API_KEY"] as const;
+export const KEY_VARIABLES = ["WHETSTONE_API_KEY", "OPENAI_API_KEY"] as const;
+
+const SHORTEST_SECRET = 12;
 
 /**
  * A server's key. The text is private to this object, so that printing, logging or serializing whatever holds it shows
@@ -19,9 +21,7 @@ export class ApiKey {
       );
     }
     this.#text = text;
-    const bytes = Buffer.from(text, "utf8");
-    const forms = [text, bytes.toString("base64"), bytes.toString("base64url"), encodeURIComponent(text)];
-    this.#forms = [...new Set(forms)].sort((a, b) => b.length - a.length);
+    this.#forms = [...new Set(formsOf(text))].sort((a, b) => b.length - a.length);
   }
 
   /** The key itself, for the connection alone. */
@@ -29,15 +29,34 @@ export class ApiKey {
     return this.#text;
   }
 
-  /** Whether a text holds the key: as it is, in Base64, or URL-encoded. */
+  /**
+   * Whether a text holds the key: as it is, URL-encoded, in JSON, or in Base64, also with something before it, as in Basic
+   * authorization. Never for a key so short that a text may hold its letters by chance: it is a placeholder, such as `EMPTY`.
+   */
   isIn(text: string): boolean {
-    return this.#forms.some((form) => text.includes(form));
+    return this.#text.length >= SHORTEST_SECRET && this.#forms.some((form) => text.includes(form));
   }
 
-  /** The text with the key, in any of these forms, replaced. */
+  /** The text with the key, in any of these forms and however short, replaced. */
   redact(text: string): string {
     return this.#forms.reduce((result, form) => result.replaceAll(form, "[key]"), text);
   }
+}
+
+function formsOf(text: string): string[] {
+  const encoded = encodeURIComponent(text);
+  const lowered = encoded.replace(/%../g, (code) => code.toLowerCase());
+  const plain = [text, JSON.stringify(text).slice(1, -1), encoded, lowered];
+  return text.length < SHORTEST_SECRET ? plain : [...plain, ...base64Forms(text)];
+}
+
+/** What of Base64's characters the key alone decides, whatever stands before and after it. */
+function base64Forms(text: string): string[] {
+  return [0, 1, 2].flatMap((before) => {
+    const bytes = Buffer.from(`${" ".repeat(before)}${text}`, "utf8");
+    const [first, end] = [Math.ceil((before * 8) / 6), Math.floor((bytes.length * 8) / 6)];
+    return (["base64", "base64url"] as const).map((alphabet) => bytes.toString(alphabet).slice(first, end));
+  });
 }
 
 /** The key that the environment gives; undefined if none does: local servers often need none. */

@@ -1,7 +1,7 @@
 import { OpenAI, APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
 import { z } from "zod";
 import { InterruptedError } from "../../core/errors.js";
-import type { ApiKey } from "./api-key.js";
+import { KEY_VARIABLES, type ApiKey } from "./api-key.js";
 import { ServerFault } from "./fault.js";
 import type { Api } from "./server-kinds.js";
 import { StreamedReply } from "./streamed-reply.js";
@@ -28,6 +28,7 @@ const PATHS: Readonly<Record<Api, string>> = { completions: "/completions", chat
 /** Longer waits that a server asks for are cut to this. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 const SHOWN_CHARACTERS = 300;
+const KEY_HINT = `the key comes from ${KEY_VARIABLES.join(" or ")}`;
 
 /**
  * One server. The client library sends, reads and parses; retries are the pool's, so that another server can take over.
@@ -152,7 +153,8 @@ export class Connection {
         retry: false,
       });
     }
-    return new ServerFault("refused", message, { retry: false });
+    const hint = status === 401 || status === 403 ? `${message.replace(/\.$/, "")}; ${KEY_HINT}` : message;
+    return new ServerFault("refused", hint, { retry: false });
   }
 
   #shown(message: string): string {

@@ -132,7 +132,7 @@ export class FaultServer {
     if (misdeed === "502 in HTML") {
       response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad gateway</h1>");
     } else if (status !== undefined) {
-      const message = misdeed.includes("key") ? `Incorrect key: ${authorization}` : "try again";
+      const message = misdeed.includes("key") ? repeating(authorization) : "try again";
       send(response, Number(status), { error: { message } }, misdeed === "429" ? { "retry-after": "7" } : {});
     } else if (misdeed === "reset") request.socket.destroy();
     else if (misdeed === "stall in a body") response.writeHead(200, json).write(whole().slice(0, 40));
@@ -251,6 +251,15 @@ export class FaultServer {
     event({ model, choices: [], usage });
     response.end("data: [DONE]\n\n");
   }
+}
+
+/** Says the key in every way that a server's log might. */
+function repeating(authorization: string | undefined): string {
+  const key = `${authorization?.replace("Bearer ", "")}`;
+  const forms = [key, `user:${key}`].flatMap((text) =>
+    (["base64", "base64url"] as const).map((form) => Buffer.from(text).toString(form)),
+  );
+  return `Incorrect key: ${authorization}, ${encodeURIComponent(key)}, ${forms.join(", ")}`;
 }
 
 function finishOf(misdeed: Misdeed | undefined, finish: string | null): string | null {
