@@ -12,6 +12,7 @@ const STARTED = [
   "src/graph/session-worker.mjs",
   "src/task/parquet-reader.mjs",
   "src/transformer/template-renderer.mjs",
+  "src/transformer/tokenizer-worker.mjs",
 ];
 
 /**

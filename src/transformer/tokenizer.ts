@@ -1,26 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import * as tokenizers from "@huggingface/tokenizers";
 import { z } from "zod";
 import { ModelError } from "../core/errors.js";
 import { isGguf, readGgufHeader, type GgufHeader } from "./gguf/header.js";
 import { tokenizerFiles } from "./gguf/tokenizer.js";
+import { GuardedEncoder } from "./guarded-encoder.js";
 import { readJsonFile, readTextFile, reasonOf } from "./json-file.js";
-
-/** What is used of the library: its own declarations do not resolve under Node's rules for modules. */
-interface LibraryTokenizer {
-  encode(text: string, options: { readonly add_special_tokens: boolean }): { readonly ids: number[] };
-  decode(
-    ids: readonly number[],
-    options: { readonly skip_special_tokens: boolean; readonly clean_up_tokenization_spaces: boolean },
-  ): string;
-  token_to_id(token: string): number | undefined;
-  id_to_token(id: number): string | undefined;
-}
-const LibraryTokenizer = tokenizers.Tokenizer as unknown as new (
-  json: object,
-  config: object,
-) => LibraryTokenizer;
+import { openEncoder, type Encoder } from "./tokenizer-library.mjs";
+import { checkSteps } from "./tokenizer-steps.js";
 
 /** Text to token ids and back, as Python's transformers does with the same folder. */
 export interface Tokenizer {
@@ -73,7 +60,8 @@ const configSchema = z.looseObject({
 
 /**
  * Loads the tokenizer of a model: of a folder, tokenizer.json, with tokenizer_config.json and chat_template.jinja where
- * they are; of a .gguf file, what its metadata say.
+ * they are; of a .gguf file, what its metadata say. A tokenizer with patterns that are not known runs in a thread of its own,
+ * where a text that takes longer than two seconds is given up (a ModelError).
  * @throws ModelError when tokenizer.json is missing, larger than 64 MB, malformed or of an unsupported kind.
  */
 export async function loadTokenizer(path: string): Promise<Tokenizer> {
@@ -96,7 +84,7 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
   const config = await loadTokenizerConfig(path);
   const chatTemplate = await loadChatTemplate(path, config);
   return {
-    ...wrap(makeLibrary(withAllParts(json), config, file), highestId(json) + 1, file),
+    ...wrap(encoderOf(withAllParts(json), config, file), highestId(json) + 1, file),
     ...(chatTemplate === undefined ? {} : { chatTemplate }),
     bosToken: textOf(config.bos_token),
     eosToken: textOf(config.eos_token),
@@ -106,12 +94,14 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
 /** The tokenizer of a GGUF file whose header was read. @throws ModelError as `tokenizerFiles`. */
 export function ggufTokenizer(header: GgufHeader): Tokenizer {
   const { json, tokens, ...rest } = tokenizerFiles(header);
-  return { ...wrap(makeLibrary(json, {}, header.path), tokens, header.path), ...rest };
+  return { ...wrap(encoderOf(json, {}, header.path), tokens, header.path), ...rest };
 }
 
-function makeLibrary(json: object, config: object, file: string): LibraryTokenizer {
+/** The library, in this thread if it is known to come to an end with every text. */
+function encoderOf(json: Readonly<Record<string, unknown>>, config: object, file: string): Encoder {
+  if (!checkSteps(json, file)) return new GuardedEncoder(json, config, file);
   try {
-    return new LibraryTokenizer(json, config);
+    return openEncoder(json, config);
   } catch (cause) {
     throw new ModelError(`${file} cannot be used as a tokenizer: ${reasonOf(cause)}`, { cause });
   }
@@ -125,7 +115,7 @@ type TokenizerJson = z.infer<typeof tokenizerSchema>;
 type TokenizerConfig = z.infer<typeof configSchema>;
 
 /** The library insists on the keys of every part, with null for those that are absent. */
-function withAllParts(json: TokenizerJson): object {
+function withAllParts(json: TokenizerJson): Record<string, unknown> {
   return { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...json };
 }
 
@@ -156,25 +146,18 @@ async function loadChatTemplate(folder: string, config: TokenizerConfig): Promis
   return template.find(({ name }) => name === "default")?.template;
 }
 
-function wrap(library: LibraryTokenizer, vocabSize: number, file: string): Tokenizer {
+function wrap(encoder: Encoder, vocabSize: number, file: string): Tokenizer {
   return {
     vocabSize,
     encode: (text, { addSpecialTokens }) => {
-      const { ids } = library.encode(text, { add_special_tokens: addSpecialTokens });
-      if (!ids.every((token) => Number.isInteger(token))) {
-        throw new ModelError(
-          `${file} has no token for a part of ${JSON.stringify(shorten(text))}, and none for unknown text`,
-        );
-      }
-      return ids;
+      const ids = encoder.encode(text, addSpecialTokens);
+      if (ids.every((token) => Number.isInteger(token))) return ids as number[];
+      throw new ModelError(
+        `${file} has no token for a part of ${JSON.stringify(shorten(text))}, and none for unknown text`,
+      );
     },
-    decode: (tokens) => {
-      const known = tokens.filter((token) => library.id_to_token(token) !== undefined);
-      // The library throws on an empty list, and cleans spaces up by default.
-      if (known.length === 0) return "";
-      return library.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
-    },
-    tokenId: (text) => library.token_to_id(text),
+    decode: (tokens) => encoder.decode(tokens),
+    tokenId: (text) => encoder.tokenId(text),
   };
 }
 
