@@ -7,6 +7,8 @@ import { bestOfN, type Best } from "../../sharpen/best-of-n.js";
 import { drawPower } from "../../sharpen/power/draw-power.js";
 import { checkRewards } from "../../sharpen/sharpen-task.js";
 import { loadChatTemplate } from "../../transformer/chat-template.js";
+import { graderNamed } from "../../task/graders.js";
+import { graderForQuestion } from "../../task/question.js";
 import { taskEntry } from "../../task/registry.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "../defaults.js";
@@ -66,7 +68,16 @@ export const answerCommand = defineCommand({
       taskName === undefined || entry?.data !== undefined
         ? undefined
         : (await openTask(taskName, grader === undefined ? {} : { grader }, source.folder)).task;
-    const extractor = task ?? entry;
+    const guessed = task || entry || grader ? undefined : graderForQuestion(words);
+    const comparing = task ?? entry ?? graderNamed(grader ?? guessed ?? "exact");
+    let noted = guessed === undefined;
+    const extract = (text: string): string | undefined => {
+      if (!noted) {
+        context.note(`Answers are compared as by --grader ${String(guessed)}, going by the question.`);
+        noted = true;
+      }
+      return comparing.extract(text);
+    };
     const { signal } = context;
     await interruptible(
       context,
@@ -82,8 +93,6 @@ export const answerCommand = defineCommand({
               : Infinity;
           if (isRemote(policy)) policy.checkDrawing(temperature);
           const maxTokens = values.maxTokens ?? task?.maxTokens ?? Math.min(MAX_TOKENS, room);
-          const extract = (text: string): string | undefined =>
-            extractor ? extractor.extract(text) : text.trim();
           if (power) {
             const drawing = { ...power, n, maxTokens, seed, signal };
             const [draw] = await drawPower(policy, [prompt], drawing);
@@ -107,7 +116,7 @@ export const answerCommand = defineCommand({
             seed,
             keepAll: all,
             signal,
-            ...(extractor && { extract: (text: string) => extractor.extract(text) }),
+            extract,
           });
           for await (const best of draws) {
             if (all) context.say(scoreLines(best));
