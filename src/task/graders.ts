@@ -23,7 +23,7 @@ const GRADERS = {
   exact: {
     name: "exact",
     description: "the response's last line equals the answer's, white space aside",
-    version: 1,
+    version: 2,
     extract: exactAnswer,
     label: exactAnswer,
     expects: "text",
@@ -50,7 +50,7 @@ const GRADERS = {
   none: {
     name: "none",
     description: "no grading, also where the file has answers; last lines are compared for agreement",
-    version: 1,
+    version: 2,
     extract: exactAnswer,
     label: exactAnswer,
     expects: "text",
