@@ -50,12 +50,13 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     },
     source.folder,
   );
-  const { n = DEFAULT_N, temperature = 1, seed = 0, prompts } = values;
+  const { n = DEFAULT_N, temperature = 1, seed = 0, prompts, quantize } = values;
   const maxTokens = values.maxTokens ?? opened.task.maxTokens;
   const settings: Settings = {
     grader: grader ?? null,
     orders: orders ?? null,
     ...(rows !== undefined && { rows }),
+    ...(quantize !== undefined && { quantize }),
     prompts: prompts ?? null,
     n,
     temperature,

@@ -8,6 +8,7 @@ import { graderNames } from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
 import { ALL_LINEARS } from "../transformer/lora.js";
+import { QUANTIZE_OPTION } from "./quantize.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
 import { atLeastZero, oneOf, positive, someOf, text, wholeNumber, type Parse } from "./values.js";
 
@@ -249,6 +250,7 @@ export const OPTIONS = {
   list: flag("--list", "list the statements and run nothing"),
   thorough: flag("--thorough", "more and larger instances: up to an hour"),
   page: option("--page <file.html>", "where the page goes", text, "runs/theory.html"),
+  ...QUANTIZE_OPTION,
   ...SUITE_OPTIONS,
   markdown: option(
     "--markdown <file.md>",
@@ -317,6 +319,7 @@ export const REMOTE = [
 /** What is drawn, and from which model. */
 export const DRAWING = [
   "model",
+  "quantize",
   ...REMOTE,
   "task",
   "data",

@@ -3,10 +3,11 @@ import { InterruptedError } from "../core/errors.js";
 import type { Metrics } from "../evaluate/metrics.js";
 import { reportOfRun } from "../report/report-of-run.js";
 import { terminalTable } from "../report/terminal-table.js";
-import type { RunReader } from "../run/read-run.js";
+import { readRun, type RunReader } from "../run/read-run.js";
 import type { Method } from "../sharpen/methods/method.js";
 import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
+import { quantizationResult } from "./quantize.js";
 
 /** Writes the report of a run from its files. @returns its path. */
 export async function report(run: RunReader, task: Task, metrics: Metrics): Promise<string> {
@@ -30,12 +31,14 @@ export function tellMetrics(
 ): void {
   const { adapters } = metrics;
   context.say(`\n${terminalTable(metrics)}\n`);
+  const quantization = quantizationResult(readRun(paths.runDir), context);
   const dirs = Object.values(adapterDirs);
   for (const dir of dirs) context.say(`Adapter: ${dir}`);
   context.say(`Report:  ${paths.report}`);
   context.result({
     ...metrics,
     ...adapters,
+    ...quantization,
     ...paths,
     ...(dirs.length > 0 && { adapterDirs }),
     ...(dirs.length === 1 && { adapterDir: dirs[0] }),

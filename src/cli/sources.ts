@@ -11,7 +11,9 @@ import { isGraderName } from "../task/graders.js";
 import { taskEntry, taskNamed, taskPath, type TaskOptions } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import { loadChatTemplate } from "../transformer/chat-template.js";
+import type { Quantization } from "../transformer/quantize.js";
 import type { Context } from "./context.js";
+import { recordedQuantization } from "./quantize.js";
 import { connectRemote, remoteModel, type RemoteModel, type RemoteValues } from "./remote.js";
 
 /** A task, and where its prompts were found, an absolute path; absent for what comes with the package. */
@@ -46,6 +48,8 @@ export interface ModelSource {
   /** Absolute, or the servers' URLs; absent for an embedded model. */
   readonly path?: string;
   readonly remote?: RemoteModel;
+  /** How it is held; absent: in float32. */
+  readonly quantize?: Quantization;
 }
 
 /** A model on this machine. */
@@ -58,24 +62,37 @@ export function modelSource(name: string): LocalSource {
   return { folder, name: modelName(name), path: folder };
 }
 
-/** A model on this machine, or behind servers. @throws UsageError as `modelSource` and `remoteModel`. */
-export function policySource(name: string, servers: RemoteValues): ModelSource {
+/**
+ * A model on this machine, or behind servers.
+ * @throws UsageError as `modelSource` and `remoteModel`, and for a model of servers that is to be quantized.
+ */
+export function policySource(
+  name: string,
+  { quantize, ...servers }: RemoteValues & { readonly quantize?: Quantization | undefined },
+): ModelSource {
   const remote = remoteModel(name, servers);
-  return remote ? { name, remote, path: remote.baseUrls.join(",") } : modelSource(name);
+  if (remote === undefined) return { ...modelSource(name), ...(quantize && { quantize }) };
+  if (quantize === undefined) return { name, remote, path: remote.baseUrls.join(",") };
+  throw new UsageError(
+    `--quantize is for a model on this machine: how ${name} is held is its server's business.`,
+  );
 }
 
 /** Loads a model. @throws as `LocalPolicy.load`. */
-export function loadPolicy({ folder, name }: LocalSource, threads: number | undefined): Promise<LocalPolicy> {
-  return LocalPolicy.load(folder, { name, ...(threads !== undefined && { threads }) });
+export function loadPolicy(
+  { folder, name, quantize }: LocalSource,
+  threads: number | undefined,
+): Promise<LocalPolicy> {
+  return LocalPolicy.load(folder, { name, quantize, ...(threads !== undefined && { threads }) });
 }
 
 /** Loads a model, or connects to its servers. @throws as `loadPolicy` and `connectRemote`. */
 export function openPolicy(
-  { folder, name, remote }: ModelSource,
+  { folder, remote, ...source }: ModelSource,
   threads: number | undefined,
   context: Context,
 ): Promise<Policy> {
-  return remote ? connectRemote(remote, context) : loadPolicy({ folder: folder!, name }, threads);
+  return remote ? connectRemote(remote, context) : loadPolicy({ ...source, folder: folder! }, threads);
 }
 
 /**
@@ -95,7 +112,8 @@ export async function policyOfRun(
     );
   }
   const source = modelSource(moved ?? model.path ?? model.name);
-  const policy = await loadPolicy(source, threads);
+  const quantize = recordedQuantization(run.manifest.options);
+  const policy = await loadPolicy({ ...source, ...(quantize && { quantize }) }, threads);
   if (policy.digest === model.digest) return policy;
   await policy.dispose();
   throw new RunError(

@@ -10,6 +10,7 @@ import type { Context } from "./context.js";
 import { DEFAULT_REWARDS } from "./defaults.js";
 import { namedRun, recordedDrawing, withExistingRun } from "./existing-run.js";
 import { TRAINING, type PAIRS, type Values } from "./options.js";
+import { recordedQuantization, refuseTraining } from "./quantize.js";
 import { interruptible, report, tellMetrics } from "./outcome.js";
 import { trainingOptions, trainingSettings, writtenOut } from "./settings.js";
 import { policyOfRun, taskOfRun } from "./sources.js";
@@ -30,6 +31,10 @@ export async function trainOnRun(
   context: Context,
 ): Promise<void> {
   const reader = namedRun(dir);
+  refuseTraining(
+    recordedQuantization(reader.manifest.options),
+    "Or draw a run without it, and train on that.",
+  );
   const drawing = recordedDrawing(reader);
   if (drawing.sampler !== undefined) {
     throw new UsageError(

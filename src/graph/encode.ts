@@ -12,6 +12,7 @@ const ELEMENT_TYPE: Readonly<Record<DataType, TensorProto_DataType>> = {
   int32: TensorProto_DataType.INT32,
   int64: TensorProto_DataType.INT64,
   bool: TensorProto_DataType.BOOL,
+  uint8: TensorProto_DataType.UINT8,
 };
 
 /** Initializers from this size on stay outside the protobuf, which could not hold 2 GB. */
@@ -38,7 +39,8 @@ export function encode(graph: Graph, externalUpTo: number): EncodedModel {
   const nodes = neededNodes(graph);
   const used = new Set(nodes.flatMap((node) => node.inputs.map((input) => input.name)));
   const initializers = graph.initializers.filter(({ value }) => used.has(value.name));
-  const isFed = (each: Initializer): boolean => isLarge(each) && each.data.byteLength > externalUpTo;
+  const isFed = (each: Initializer): boolean =>
+    isLarge(each) && each.data.byteLength > (each.fixed ? EXTERNAL_LIMIT : externalUpTo);
   const fed = initializers.filter(isFed);
   const held = initializers.filter((each) => !isFed(each));
   const message = create(ModelProtoSchema, {

@@ -90,6 +90,7 @@ const ARRAYS: Readonly<Record<DataType, (data: readonly number[]) => Initializer
   int32: (data) => Int32Array.from(data),
   int64: (data) => BigInt64Array.from(data, BigInt),
   bool: (data) => Uint8Array.from(data),
+  uint8: (data) => Uint8Array.from(data),
 };
 const tensorOf = ({ type, dims, data }: Stored): Tensor => ({ type, dims, data: ARRAYS[type](data) });
 

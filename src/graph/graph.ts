@@ -1,7 +1,7 @@
 import { GraphError } from "../core/errors.js";
 import { addDims, formatShape, isCanonical, polynomialOf, type Dim, type Shape } from "./dim.js";
 
-export type DataType = "float32" | "int32" | "int64" | "bool";
+export type DataType = "float32" | "int32" | "int64" | "bool" | "uint8";
 
 /** A tensor in a graph: an input, an initializer, or an output of a node. */
 export interface Value {
@@ -31,6 +31,8 @@ export type InitializerData = Float32Array | Int32Array | BigInt64Array | Uint8A
 export interface Initializer {
   readonly value: Value;
   readonly data: InitializerData;
+  /** Never fed as an input, however constants are shared: it is for an operator that lays it out for itself. */
+  readonly fixed: boolean;
 }
 
 /** How a gradient replaces the rules of the nodes between `inputs` and `output` (see `withGradient`). */
@@ -90,8 +92,18 @@ export class Graph {
     return value;
   }
 
-  /** A constant tensor with its data (row-major, not copied). @throws GraphError if the sizes differ. */
-  initializer(name: string, type: DataType, shape: readonly number[], data: InitializerData): Value {
+  /**
+   * A constant tensor with its data (row-major, not copied).
+   * @param fixed as in `Initializer`.
+   * @throws GraphError if the sizes differ.
+   */
+  initializer(
+    name: string,
+    type: DataType,
+    shape: readonly number[],
+    data: InitializerData,
+    { fixed = false }: { readonly fixed?: boolean } = {},
+  ): Value {
     const size = shape.reduce((product, dim) => product * dim, 1);
     if (data.length !== size) {
       throw new GraphError(
@@ -99,7 +111,7 @@ export class Graph {
       );
     }
     const value = this.register(name, type, shape);
-    this.initializers.push({ value, data });
+    this.initializers.push({ value, data, fixed });
     return value;
   }
 

@@ -33,6 +33,7 @@ export {
 } from "./operators/elementwise.js";
 export { gather, gatherElements, gatherND, scatterElementsAdd, scatterNDAdd } from "./operators/gather.js";
 export { matMul, type MatMulOptions } from "./operators/linear.js";
+export { quantizedProduct } from "./operators/quantized.js";
 export { layerNorm, rmsNorm, rotaryEmbedding } from "./operators/normalize.js";
 export {
   argMax,
@@ -45,6 +46,7 @@ export {
   type ReduceOptions,
 } from "./operators/reduce.js";
 export { concat, expand, full, reshape, slice, split, transpose } from "./operators/shape.js";
+export { QUANTIZED_BLOCK, blocksOf, quantizeMatrix, type QuantizedMatrix } from "./quantized-matrix.js";
 export { gradients, withGradient } from "./differentiate.js";
 export {
   adamWState,

@@ -15,6 +15,7 @@ export const ARRAYS = {
   int32: Int32Array,
   int64: BigInt64Array,
   bool: Uint8Array,
+  uint8: Uint8Array,
 } satisfies Record<DataType, unknown>;
 
 /** A view as an array of its own: posting a view to the worker would copy all of the buffer behind it. */

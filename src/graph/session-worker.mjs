@@ -7,7 +7,7 @@ import { parentPort } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
 
 /**
- * @typedef {"float32" | "int32" | "int64" | "bool"} DataType
+ * @typedef {"float32" | "int32" | "int64" | "bool" | "uint8"} DataType
  * @typedef {Float32Array | Int32Array | BigInt64Array | Uint8Array} Data
  * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly data: Data }} Tensor
  * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly buffer: number, readonly length: number }} BufferFeed
@@ -50,6 +50,7 @@ const allocate = {
   int32: (length) => new Int32Array(length),
   int64: (length) => new BigInt64Array(length),
   bool: (length) => new Uint8Array(length),
+  uint8: (length) => new Uint8Array(length),
 };
 
 /** @param {Data} data */

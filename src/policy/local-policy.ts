@@ -3,7 +3,7 @@ import { UsageError } from "../core/errors.js";
 import { hash32, randomStream } from "../core/random.js";
 import type { EngineOptions } from "../graph/index.js";
 import type { AdapterFeeds } from "../transformer/adapter-feeds.js";
-import { loadModel, type Model } from "../transformer/model.js";
+import { loadModel, type LoadOptions, type Model } from "../transformer/model.js";
 import type { LoraAdapter } from "../transformer/peft.js";
 import { Runtime, type ScoredTokens } from "../transformer/runtime.js";
 import type { Draw, DrawRequest } from "../transformer/sampler.js";
@@ -20,6 +20,11 @@ import type {
   SamplingOptions,
   ScoreRequest,
 } from "./policy.js";
+
+/** Why a model is not trained as it is. */
+export const QUANTIZED_TRAINING =
+  "A quantized model is for sampling and scoring: an adapter is trained on the float weights, from responses that these have drawn; " +
+  "leave out --quantize to train.";
 
 export interface LocalPolicyOptions extends EngineOptions {
   /** What the model is called. Default: its folder's or file's name. */
@@ -44,8 +49,8 @@ export class LocalPolicy implements TrainablePolicy {
   ) {}
 
   /** Loads a model folder of Hugging Face layout, or a .gguf file. @throws ModelError when it is missing or malformed. */
-  static async load(folder: string, options: LocalPolicyOptions = {}): Promise<LocalPolicy> {
-    return LocalPolicy.of(await loadModel(folder), options);
+  static async load(folder: string, options: LocalPolicyOptions & LoadOptions = {}): Promise<LocalPolicy> {
+    return LocalPolicy.of(await loadModel(folder, options), options);
   }
 
   /** The policy of a model that is in memory. */
@@ -138,8 +143,10 @@ export class LocalPolicy implements TrainablePolicy {
     return { prompt: this.promptTokens(prompt, tokens.length), response: tokens };
   }
 
+  /** @throws UsageError for a quantized model, which has no gradients. */
   async train({ lora, clipNorm, seed, ...optimizer }: TrainingOptions): Promise<Training> {
     this.check();
+    if (this.runtime.model.quantization !== undefined) throw new UsageError(QUANTIZED_TRAINING);
     const { model, engine, maxLength } = this.runtime;
     const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"));
     const trainer = await Trainer.lora(engine, model.config, model.weights, adapter, {

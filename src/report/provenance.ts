@@ -1,4 +1,5 @@
 import { html, type Html } from "./html.js";
+import { quantizationInWords } from "./quantization.js";
 import type { ReportManifest } from "./report-input.js";
 import { table } from "./table.js";
 
@@ -7,6 +8,7 @@ export function configuration(manifest: ReportManifest): Html {
   const facts: readonly (readonly [string, string])[] = [
     ["Model", manifest.model],
     ["Model digest", manifest.modelDigest],
+    ...(manifest.quantization ? [["Quantized", quantizationInWords(manifest.quantization)] as const] : []),
     ["Task", manifest.task],
     ["Task digest", manifest.taskDigest],
     ["Seed", String(manifest.seed)],

@@ -1,4 +1,5 @@
 import type { Metrics } from "../evaluate/metrics.js";
+import type { QuantizationError } from "../evaluate/quantization.js";
 
 /** What fixes a run, as the page prints it; everything that a reader needs to run it again. */
 export interface ReportManifest {
@@ -18,6 +19,8 @@ export interface ReportManifest {
   readonly createdAt: string;
   /** Versions of what computed it, by name (Node, onnxruntime-node, …). */
   readonly versions: Readonly<Record<string, string>>;
+  /** What quantizing the base has done to log π; absent where it is held in float32. */
+  readonly quantization?: QuantizationError;
 }
 
 /** One response of a prompt, with its scores. Fields that need labels or the whole distribution may be absent. */

@@ -3,6 +3,7 @@ import type { Metrics } from "../evaluate/metrics.js";
 import { sequenceLogProb, type Response } from "../policy/policy.js";
 import type { RunReader } from "../run/read-run.js";
 import { drawnPrompts, type DrawnPrompt } from "../sharpen/evaluate-run.js";
+import { readQuantization } from "../sharpen/measure-quantization.js";
 import { readTraining, trainedMethods } from "../sharpen/training-record.js";
 import type { Task } from "../task/task.js";
 import type { PromptRow, ReportInput, ReportManifest, ResponseRow } from "./report-input.js";
@@ -33,6 +34,7 @@ function reportManifest(run: RunReader): ReportManifest {
   const { manifest } = run;
   const trainings = trainedMethods(run).map((method) => [method, readTraining(run, method)!] as const);
   const commands = new Set([manifest.command, ...trainings.map(([, { command }]) => command)]);
+  const quantization = readQuantization(run);
   const settings = trainings.map(([method, { command: _, ...its }]) => [method, its] as const);
   return {
     name: basename(run.dir),
@@ -46,6 +48,7 @@ function reportManifest(run: RunReader): ReportManifest {
     seed: manifest.seeds["run"] ?? 0,
     createdAt: manifest.createdAt,
     versions: { node: manifest.node, "onnxruntime-node": manifest.onnxruntime },
+    ...(quantization && { quantization }),
   };
 }
 

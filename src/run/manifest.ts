@@ -83,7 +83,8 @@ export function firstDifference(recorded: Manifest, asked: Manifest): Difference
 
 function configuration({ format, whetstone, onnxruntime, model, task, options, seeds }: Manifest): Json {
   const digests = { model: { digest: model.digest }, task: { digest: task.digest } };
-  return { ...digests, options, seeds, format, whetstone, onnxruntime };
+  // Options first: some, how the model is quantized above all, change a digest, and say more than it does.
+  return { options, ...digests, seeds, format, whetstone, onnxruntime };
 }
 
 function differenceAt(

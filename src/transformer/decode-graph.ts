@@ -8,8 +8,9 @@ import {
   type LayerCache,
 } from "./attention.js";
 import type { ModelConfig } from "./config.js";
-import { decoder, head, plainLinear } from "./decoder.js";
+import { decoder, head, plainLinear, weightProduct } from "./decoder.js";
 import { loraLinear } from "./lora.js";
+import type { QuantizedWeights } from "./quantize.js";
 import { rotaryTables } from "./rotary.js";
 import { samplingHead } from "./sampling-head.js";
 import { frozenParameters, sequencePass, type Weights } from "./sequence-pass.js";
@@ -17,6 +18,8 @@ import { frozenParameters, sequencePass, type Weights } from "./sequence-pass.js
 export interface PolicyGraphOptions {
   /** Target modules of the adapters that will be fed; absent: none. */
   readonly loraModules?: readonly string[] | undefined;
+  /** Weights that are held quantized, and need not be among the others. */
+  readonly quantized?: QuantizedWeights | undefined;
   /** The longest sequence in tokens. */
   readonly maxLength: number;
 }
@@ -32,7 +35,7 @@ export interface PolicyGraphOptions {
 export function decodeGraph(
   config: ModelConfig,
   weights: Weights,
-  { loraModules, maxLength }: PolicyGraphOptions,
+  { loraModules, quantized, maxLength }: PolicyGraphOptions,
   plain: boolean,
 ): Graph {
   const graph = new Graph();
@@ -58,18 +61,18 @@ export function decodeGraph(
     suffixValue: graph.input(`suffix.value.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
   }));
   const parameter = frozenParameters(graph, weights);
+  const product = weightProduct(parameter, quantized);
+  const base = plainLinear(config, parameter, product);
   const fresh: [Value, Value][] = [];
   const hidden = decoder(config, {
     ids,
     positions: cast(positions, "int64"),
     rotary: rotaryTables(graph, config, maxLength),
     parameter,
-    linear: loraModules
-      ? loraLinear(graph, config, parameter, loraModules).linear
-      : plainLinear(config, parameter),
+    linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
     attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value])),
   });
-  const logits = head(config, reshape(hidden, [-1, config.hiddenSize]), parameter);
+  const logits = head(config, reshape(hidden, [-1, config.hiddenSize]), product);
   const drawn = samplingHead(logits, reshape(uniforms, [-1, 1]), temperature);
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);
@@ -85,12 +88,13 @@ export function decodeGraph(
 export function prefixGraph(
   config: ModelConfig,
   weights: Weights,
-  { loraModules, maxLength }: PolicyGraphOptions,
+  { loraModules, quantized, maxLength }: PolicyGraphOptions,
 ): Graph {
   const graph = new Graph();
   const ids = graph.input("ids", "int32", ["b", "t"]);
   const positions = graph.input("positions", "int64", [1, "t"]);
   const parameter = frozenParameters(graph, weights);
+  const base = plainLinear(config, parameter, weightProduct(parameter, quantized));
   const fresh: [Value, Value][] = [];
   const causal = causalAttention(config, causalMasks(graph, config, positions, maxLength));
   decoder(config, {
@@ -98,9 +102,7 @@ export function prefixGraph(
     positions: expand(positions, ["b", "t"]),
     rotary: rotaryTables(graph, config, maxLength),
     parameter,
-    linear: loraModules
-      ? loraLinear(graph, config, parameter, loraModules).linear
-      : plainLinear(config, parameter),
+    linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
     attention: (layer, query, key, value) => {
       fresh.push([key, value]);
       return causal(layer, query, key, value);
@@ -114,12 +116,13 @@ export function prefixGraph(
 export function scoreGraph(
   config: ModelConfig,
   weights: Weights,
-  { loraModules, maxLength }: PolicyGraphOptions,
+  { loraModules, quantized, maxLength }: PolicyGraphOptions,
 ): Graph {
   const graph = new Graph();
   const pass = sequencePass(graph, config, {
     parameter: frozenParameters(graph, weights),
     loraModules,
+    quantized,
     maxLength,
   });
   graph.output("logProbs", pass.logProbs);

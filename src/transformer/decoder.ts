@@ -4,6 +4,7 @@ import {
   geluTanh,
   matMul,
   mul,
+  quantizedProduct,
   reshape,
   rmsNorm,
   rotaryEmbedding,
@@ -13,11 +14,23 @@ import {
 } from "../graph/index.js";
 import type { Attention } from "./attention.js";
 import type { ModelConfig } from "./config.js";
-import { lastPart } from "./modules.js";
+import { EMBEDDINGS, headName, lastPart } from "./modules.js";
+import type { QuantizedWeights } from "./quantize.js";
 import type { RotaryTables } from "./rotary.js";
 
 /** A weight by its Hugging Face name, as a value of the graph: a constant, or an input that is trained. */
 export type Parameter = (name: string) => Value;
+
+/** x Wᵀ with the weight of a name, from [·, …, in] to [·, …, out]. */
+export type Product = (x: Value, weight: string) => Value;
+
+/** Products with weights as they are, or with their quantized form where there is one. */
+export function weightProduct(parameter: Parameter, quantized?: QuantizedWeights): Product {
+  return (x, name) => {
+    const matrix = quantized?.get(name);
+    return matrix ? quantizedProduct(x, name, matrix) : matMul(x, parameter(name), { transB: true });
+  };
+}
 
 /**
  * y = x Wᵀ (plus a bias, in some families, and an adapter, where there is one) for each of the modules, such as
@@ -26,11 +39,15 @@ export type Parameter = (name: string) => Value;
 export type Linear = (x: Value, modules: readonly string[]) => Value[];
 
 /** Linears without an adapter. */
-export function plainLinear({ biases = [] }: ModelConfig, parameter: Parameter): Linear {
+export function plainLinear(
+  { biases = [] }: ModelConfig,
+  parameter: Parameter,
+  product: Product = weightProduct(parameter),
+): Linear {
   return (x, modules) =>
     modules.map((module) => {
-      const product = matMul(x, parameter(`${module}.weight`), { transB: true });
-      return biases.includes(lastPart(module)) ? add(product, parameter(`${module}.bias`)) : product;
+      const y = product(x, `${module}.weight`);
+      return biases.includes(lastPart(module)) ? add(y, parameter(`${module}.bias`)) : y;
     });
 }
 
@@ -53,7 +70,7 @@ export interface DecoderParts {
 export function decoder(config: ModelConfig, parts: DecoderParts): Value {
   const { ids, parameter } = parts;
   const norm = normalizer(config, parameter);
-  const embedded = gather(parameter("model.embed_tokens.weight"), ids);
+  const embedded = gather(parameter(EMBEDDINGS), ids);
   let x = config.embeddingScale === undefined ? embedded : mul(embedded, config.embeddingScale);
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `model.layers.${layer}`;
@@ -113,12 +130,7 @@ function feedForward(config: ModelConfig, { linear }: DecoderParts, layer: numbe
   return linear(mul(opened, up), [`${name}.down_proj`])[0]!;
 }
 
-/** The matrix [vocabSize, hiddenSize] that turns hidden states into logits. */
-export function headWeight(config: ModelConfig, parameter: Parameter): Value {
-  return parameter(config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight");
-}
-
 /** Logits over the vocabulary for hidden states [n, hiddenSize]: [n, vocabSize]. */
-export function head(config: ModelConfig, hidden: Value, parameter: Parameter): Value {
-  return matMul(hidden, headWeight(config, parameter), { transB: true });
+export function head(config: ModelConfig, hidden: Value, product: Product): Value {
+  return product(hidden, headName(config));
 }

@@ -1,8 +1,7 @@
 import type { RandomStream } from "../core/random.js";
 import { add, concat, matMul, mul, split, type Graph, type Value } from "../graph/index.js";
 import type { ModelConfig } from "./config.js";
-import type { Linear, Parameter } from "./decoder.js";
-import { plainLinear } from "./decoder.js";
+import type { Linear } from "./decoder.js";
 import { ALL_LINEARS, adapterTargets, lastPart, linearModules } from "./modules.js";
 import type { LoraAdapter } from "./peft.js";
 
@@ -29,12 +28,13 @@ export interface LoraInputs {
  * Linears y = x Wᵀ that add scaling · (x Aᵀ) Bᵀ on the target modules, with A, B and the scaling fed at each run: one
  * session serves the base (B = 0) and every adapter of any rank. The A of modules that read the same x form one matrix:
  * one product in place of several that would each be a pass over x, here and in the gradient.
+ * @param plain the linears of the base.
  * @returns the linears, and the inputs that they have made once the graph is built.
  */
 export function loraLinear(
   graph: Graph,
   config: ModelConfig,
-  parameter: Parameter,
+  plain: Linear,
   targetModules: readonly string[],
 ): { readonly linear: Linear; readonly inputs: LoraInputs[] } {
   const inputs: LoraInputs[] = [];
@@ -42,7 +42,6 @@ export function loraLinear(
   const sizes = new Map(
     linearModules(config).map(({ module, inFeatures, outFeatures }) => [module, { inFeatures, outFeatures }]),
   );
-  const plain = plainLinear(config, parameter);
   const linear: Linear = (x, modules) => {
     const own = modules
       .filter((module) => targetModules.includes(lastPart(module)))

@@ -6,8 +6,8 @@ import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./confi
 import { architectureOf, huggingFaceConfig } from "./gguf/config.js";
 import { isGguf, readGgufHeader } from "./gguf/header.js";
 import { openGgufWeights } from "./gguf/weights.js";
-import { checkWeights, openWeights, type WeightSource } from "./weights.js";
-import type { FloatTensor } from "./safetensors.js";
+import { readWeights, type Quantization, type QuantizedWeights } from "./quantize.js";
+import { checkWeights, openWeights } from "./weights.js";
 import type { Weights } from "./sequence-pass.js";
 import { ggufTokenizer, loadTokenizer, type Tokenizer } from "./tokenizer.js";
 
@@ -18,7 +18,11 @@ export interface Model {
   /** The folder, or the .gguf file, that it was read from. */
   readonly folder: string;
   readonly config: ModelConfig;
+  /** In float32; of a quantized model without those that it holds quantized alone. */
   readonly weights: Weights;
+  readonly quantized?: QuantizedWeights;
+  /** How `quantized` was made. */
+  readonly quantization?: Quantization;
   readonly tokenizer: Tokenizer;
   /** SHA-256 (hex) of everything that fixes its probabilities: configuration, every weight by name, tokenizer. */
   readonly digest: string;
@@ -27,35 +31,41 @@ export interface Model {
 /** What turns text to token ids; a chat template acts on the text before, and is the task's business. */
 const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"];
 
+export interface LoadOptions {
+  /** Default: all weights in float32. */
+  readonly quantize?: Quantization | undefined;
+}
+
 /**
  * Loads a folder of Hugging Face layout (config.json, model.safetensors or shards, tokenizer.json, and
  * generation_config.json where there is one), or a .gguf file.
  * @throws ModelError when a file is missing, malformed or of an unsupported kind.
  */
-export function loadModel(path: string): Promise<Model> {
-  return isGguf(path) ? loadGguf(path) : loadFolder(path);
+export function loadModel(path: string, { quantize }: LoadOptions = {}): Promise<Model> {
+  return isGguf(path) ? loadGguf(path, quantize) : loadFolder(path, quantize);
 }
 
-async function loadFolder(folder: string): Promise<Model> {
+async function loadFolder(folder: string, quantize: Quantization | undefined): Promise<Model> {
   const config = await loadConfig(folder);
   const source = await openWeights(folder);
   try {
     const shapes = tensorShapes(config);
     checkWeights(source, shapes, folder);
     const tokenizer = await loadTokenizer(folder);
-    const weights = await readAll(source, shapes.keys());
-    const hash = createHash("sha256").update(digestOf(config, weights));
+    const read = await readWeights(source, config, shapes.keys(), quantize, folder);
+    const hash = createHash("sha256").update(digestOf(config, read.weights, read.quantized));
     for (const file of TOKENIZER_FILES) {
       const path = join(folder, file);
       if (existsSync(path)) hash.update(file).update(await sha256File(path));
     }
-    return { name: basename(folder), folder, config, weights, tokenizer, digest: hash.digest("hex") };
+    const digest = hash.digest("hex");
+    return { name: basename(folder), folder, config, ...read, ...madeBy(quantize), tokenizer, digest };
   } finally {
     await source.close();
   }
 }
 
-async function loadGguf(path: string): Promise<Model> {
+async function loadGguf(path: string, quantize: Quantization | undefined): Promise<Model> {
   const header = await readGgufHeader(path);
   const config = parseConfig(await huggingFaceConfig(header), path);
   const source = await openGgufWeights(header, architectureOf(header), config);
@@ -64,29 +74,39 @@ async function loadGguf(path: string): Promise<Model> {
     checkWeights(source, shapes, path);
     const tokenizer = ggufTokenizer(header);
     // One file is everything; hashing it while the weights are read costs no time of its own.
-    const [weights, file] = await Promise.all([readAll(source, shapes.keys()), sha256File(path)]);
+    const reading = readWeights(source, config, shapes.keys(), quantize, path);
+    const [read, file] = await Promise.all([reading, sha256File(path)]);
     const digest = createHash("sha256")
       .update(JSON.stringify(Object.entries(config).sort()))
       .update(file)
+      .update(quantize ?? "")
       .digest("hex");
-    return { name: basename(path).replace(/\.gguf$/i, ""), folder: path, config, weights, tokenizer, digest };
+    const name = basename(path).replace(/\.gguf$/i, "");
+    return { name, folder: path, config, ...read, ...madeBy(quantize), tokenizer, digest };
   } finally {
     await source.close();
   }
 }
 
-async function readAll(source: WeightSource, names: Iterable<string>): Promise<Weights> {
-  const weights = new Map<string, FloatTensor>();
-  for (const name of names) weights.set(name, await source.read(name));
-  return weights;
+function madeBy(quantization: Quantization | undefined): Pick<Model, "quantization"> {
+  return quantization === undefined ? {} : { quantization };
 }
 
 /** SHA-256 of a configuration and weights; the same for the same numbers, whatever file they came from. */
-export function digestOf(config: ModelConfig, weights: Weights): string {
+export function digestOf(
+  config: ModelConfig,
+  weights: Weights,
+  quantized: QuantizedWeights = new Map(),
+): string {
   const hash = createHash("sha256").update(JSON.stringify(Object.entries(config).sort()));
-  for (const name of [...weights.keys()].sort()) {
-    const { data } = weights.get(name)!;
+  const add = (name: string, data: Float32Array | Uint8Array): void => {
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  };
+  for (const name of [...weights.keys()].sort()) add(name, weights.get(name)!.data);
+  for (const name of [...quantized.keys()].sort()) {
+    const { bits, packed, scales, zeroPoints, offsets } = quantized.get(name)!;
+    add(`${name}, ${bits} bits`, packed);
+    for (const part of [scales, zeroPoints, offsets]) if (part) add("", part);
   }
   return hash.digest("hex");
 }

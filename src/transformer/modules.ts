@@ -99,10 +99,17 @@ export function adapterTargets(config: ModelConfig, names: readonly string[]): s
   return [...new Set(targets)];
 }
 
+export const EMBEDDINGS = "model.embed_tokens.weight";
+
+/** The weight [vocabSize, hiddenSize] that turns hidden states into logits. */
+export function headName({ tieWordEmbeddings }: ModelConfig): string {
+  return tieWordEmbeddings ? EMBEDDINGS : "lm_head.weight";
+}
+
 /** Every weight that a model of this configuration has: Hugging Face name and shape ([out, in] for a linear). */
 export function tensorShapes(config: ModelConfig): ReadonlyMap<string, readonly number[]> {
   const { hiddenSize, vocabSize, headDim, biases = [] } = config;
-  const shapes = new Map<string, readonly number[]>([["model.embed_tokens.weight", [vocabSize, hiddenSize]]]);
+  const shapes = new Map<string, readonly number[]>([[EMBEDDINGS, [vocabSize, hiddenSize]]]);
   for (let layer = 0; layer < config.layers; layer++) {
     const prefix = `model.layers.${layer}`;
     const addNorms = (...norms: readonly string[]): void => {
@@ -122,6 +129,6 @@ export function tensorShapes(config: ModelConfig): ReadonlyMap<string, readonly 
     }
   }
   shapes.set("model.norm.weight", [hiddenSize]);
-  if (!config.tieWordEmbeddings) shapes.set("lm_head.weight", [vocabSize, hiddenSize]);
+  if (!config.tieWordEmbeddings) shapes.set(headName(config), [vocabSize, hiddenSize]);
   return shapes;
 }

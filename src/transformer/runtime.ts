@@ -1,6 +1,6 @@
 import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
 import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./adapter-feeds.js";
-import { decodeGraph, prefixGraph, scoreGraph } from "./decode-graph.js";
+import { decodeGraph, prefixGraph, scoreGraph, type PolicyGraphOptions } from "./decode-graph.js";
 import { KeyValueCache } from "./key-value-cache.js";
 import type { Model } from "./model.js";
 import type { LoraAdapter } from "./peft.js";
@@ -83,7 +83,7 @@ export class Runtime {
     adapter?: AdapterFeeds,
   ): AsyncGenerator<Draw<T>> {
     const { config, weights } = this.model;
-    const graphOptions = { loraModules: adapter?.targetModules, maxLength: this.maxLength };
+    const graphOptions = this.graphOptions(adapter);
     return draw(
       {
         decode: (plain) =>
@@ -101,11 +101,16 @@ export class Runtime {
     );
   }
 
+  private graphOptions(adapter: AdapterFeeds | undefined): PolicyGraphOptions {
+    const { quantized } = this.model;
+    return { loraModules: adapter?.targetModules, quantized, maxLength: this.maxLength };
+  }
+
   /** Scores given responses, in the order given. */
   async score(pairs: readonly TokenPair[], adapter?: AdapterFeeds): Promise<ScoredTokens[]> {
     const { config, weights } = this.model;
     const session = await this.session("score", adapter?.targetModules, () =>
-      scoreGraph(config, weights, { loraModules: adapter?.targetModules, maxLength: this.maxLength }),
+      scoreGraph(config, weights, this.graphOptions(adapter)),
     );
     const results: ScoredTokens[] = pairs.map(() => ({
       logProbs: new Float32Array(),

@@ -19,8 +19,10 @@ import {
 } from "../graph/index.js";
 import { causalAttention, causalMasks } from "./attention.js";
 import type { ModelConfig } from "./config.js";
-import { decoder, headWeight, plainLinear, type Linear, type Parameter } from "./decoder.js";
+import { decoder, head, plainLinear, weightProduct, type Linear, type Parameter } from "./decoder.js";
 import { loraLinear, type LoraInputs } from "./lora.js";
+import { headName } from "./modules.js";
+import type { QuantizedWeights } from "./quantize.js";
 import { rotaryTables } from "./rotary.js";
 import type { FloatTensor } from "./safetensors.js";
 
@@ -77,6 +79,8 @@ export interface SequencePassOptions {
   readonly parameter: Parameter;
   /** Target modules of an adapter whose weights are fed; absent: no adapter. */
   readonly loraModules?: readonly string[] | undefined;
+  /** Weights that are held quantized; the pass then has no gradient. Absent: none. */
+  readonly quantized?: QuantizedWeights | undefined;
   /** The longest sequence, prompt and response, in tokens. */
   readonly maxLength: number;
 }
@@ -90,40 +94,53 @@ export function sequencePass(graph: Graph, config: ModelConfig, options: Sequenc
   const positions = graph.input("positions", "int64", [1, "t"]);
   const picks = graph.input("picks", "int32", ["k"]);
   const targets = graph.input("targets", "int32", ["k"]);
-  const lora = options.loraModules && loraLinear(graph, config, options.parameter, options.loraModules);
-  const linear: Linear = lora?.linear ?? plainLinear(config, options.parameter);
+  const { parameter, quantized, loraModules } = options;
+  const product = weightProduct(parameter, quantized);
+  const base = plainLinear(config, parameter, product);
+  const lora = loraModules && loraLinear(graph, config, base, loraModules);
+  const linear: Linear = lora?.linear ?? base;
   const hidden = decoder(config, {
     ids,
     positions: expand(positions, ["b", "t"]),
     rotary: rotaryTables(graph, config, options.maxLength),
-    parameter: options.parameter,
+    parameter,
     linear,
     attention: causalAttention(config, causalMasks(graph, config, positions, options.maxLength)),
   });
   const picked = gather(reshape(hidden, [-1, config.hiddenSize]), picks);
-  const table = headWeight(config, options.parameter);
-  const all = logSoftmax(matMul(picked, table, { transB: true }));
+  const all = logSoftmax(head(config, picked, product));
+  const chosen = chosenLogProbs(all, targets);
+  const table = headName(config);
   return {
-    logProbs: targetLogProbs(picked, table, all, targets),
+    logProbs: quantized?.has(table)
+      ? chosen
+      : withClosedGradient(chosen, picked, parameter(table), all, targets),
     spread: neg(reduceMean(all, [-1])),
     loraInputs: lora?.inputs ?? [],
   };
+}
+
+/** log p of each row's target, [k]. */
+function chosenLogProbs(all: Value, targets: Value): Value {
+  return reshape(gatherElements(all, reshape(cast(targets, "int64"), ["k", 1]), 1), ["k"]);
 }
 
 /**
  * log softmax(h Wᵀ)[target] for each row, with the gradient's closed form: g·(W[target] − p W) for h, and for W the rows
  * g·h added at the targets less pᵀ(g·h). Beside p itself it makes nothing as large as the logits.
  */
-function targetLogProbs(hidden: Value, table: Value, all: Value, targets: Value): Value {
-  const column = reshape(cast(targets, "int64"), ["k", 1]);
-  const chosen = reshape(gatherElements(all, column, 1), ["k"]);
+function withClosedGradient(chosen: Value, hidden: Value, table: Value, all: Value, targets: Value): Value {
   return withGradient(chosen, [hidden, table], (gradient) => {
     const rows = reshape(gradient, ["k", 1]);
     const p = exp(all);
     const weighted = mul(hidden, rows);
     return [
       mul(sub(gather(table, targets), matMul(p, table)), rows),
-      scatterNDAdd(matMul(p, weighted, { transA: true, alpha: -1 }), column, weighted),
+      scatterNDAdd(
+        matMul(p, weighted, { transA: true, alpha: -1 }),
+        reshape(cast(targets, "int64"), ["k", 1]),
+        weighted,
+      ),
     ];
   });
 }

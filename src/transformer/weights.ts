@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { ModelError } from "../core/errors.js";
+import type { QuantizedMatrix } from "../graph/index.js";
 import { readJsonFile, reasonOf } from "./json-file.js";
 import { openSafetensors, type FloatTensor, type ReadOptions, type SafetensorsFile } from "./safetensors.js";
 
@@ -19,6 +20,8 @@ export interface WeightSource {
   stored(name: string): { readonly format: string; readonly bytes: number };
   /** @throws ModelError as `SafetensorsFile.read`. */
   read(name: string, options?: ReadOptions): Promise<FloatTensor>;
+  /** A matrix as it is quantized in the file; undefined where it is not, or not in blocks that a product can use. */
+  blocks?(name: string): Promise<QuantizedMatrix | undefined>;
   close(): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ import { graderForQuestion } from "../../task/question.js";
 import { taskEntry } from "../../task/registry.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "../defaults.js";
+import { quantizedAnswer } from "../measure-quantized.js";
 import { interruptible } from "../outcome.js";
 import { POWER, REMOTE } from "../options.js";
 import { powerNote, powerSettings } from "../power.js";
@@ -34,6 +35,7 @@ export const answerCommand = defineCommand({
     "responses are of π^α, and one is drawn unless -n says otherwise.",
   options: [
     "model",
+    "quantize",
     ...REMOTE,
     "n",
     "oneReward",
@@ -104,7 +106,10 @@ export const answerCommand = defineCommand({
             context.note(powerNote(power, found));
             if (all) context.say(scoreLines(best));
             context.say(chosen.text);
-            const answer = answerResult(best, { n, reward: reward.name, all });
+            const answer = {
+              ...answerResult(best, { n, reward: reward.name, all }),
+              ...(await quantizedAnswer(source, prompt, responses, values, context)),
+            };
             context.result({ ...answer, method: power.method, alpha: power.alpha, ...found });
             return;
           }
@@ -123,6 +128,7 @@ export const answerCommand = defineCommand({
             context.say(best.chosen.text);
             context.result({
               ...answerResult(best, { n, reward: reward.name, all }),
+              ...(await quantizedAnswer(source, prompt, best.finished, values, context)),
               ...usageResult(policy),
             });
           }

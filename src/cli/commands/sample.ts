@@ -11,6 +11,8 @@ import type { Context } from "../context.js";
 import { resolveDrawing, splitNote, withRun, type Drawing, type OpenedRun } from "../drawing.js";
 import { DRAWING, POWER } from "../options.js";
 import { interruptible } from "../outcome.js";
+import { measureIfQuantized } from "../measure-quantized.js";
+import { quantizationResult } from "../quantize.js";
 import { powerNote, powerSettings, recordedPower, type PowerSettings } from "../power.js";
 import { usageResult } from "../remote.js";
 
@@ -52,6 +54,7 @@ export const sampleCommand = defineCommand({
             signal,
             onProgress: context.progress.update,
           });
+          await measureIfQuantized(run, drawing.source, values.threads);
           const responses = drawn.flat();
           const tokens = responses.reduce((sum, response) => sum + response.logProbs.length, 0);
           context.say(
@@ -63,6 +66,7 @@ export const sampleCommand = defineCommand({
             n: drawing.n,
             responses: responses.length,
             tokens,
+            ...quantizationResult(run, context),
             seconds: { total: Math.round((performance.now() - started) / 10) / 100 },
             ...usageResult(policy),
           });
@@ -74,7 +78,7 @@ export const sampleCommand = defineCommand({
 /** N responses to each test prompt from π^α, and the greedy one. */
 async function samplePower(
   power: PowerSettings,
-  { opened: { task }, n, maxTokens, seed, prompts }: Drawing,
+  { source, opened: { task }, n, maxTokens, seed, prompts }: Drawing,
   { run, policy }: OpenedRun,
   context: Context,
 ): Promise<void> {
@@ -89,6 +93,7 @@ async function samplePower(
   await drawGreedy(await run.greedyLog(), policy, test, settings, "greedy");
   const drawing = { ...power, n, maxTokens, seed, signal };
   const summary = powerSummary(await drawPowerTask(run, policy, test, drawing, progress.update));
+  await measureIfQuantized(run, source, undefined);
   context.note(powerNote(power, summary));
   context.say(
     `${count(n * test.length)} responses to ${count(test.length)} prompts, ${count(summary.tokens)} tokens: ${run.dir}`,
@@ -101,6 +106,7 @@ async function samplePower(
     method: power.method,
     alpha: power.alpha,
     ...summary,
+    ...quantizationResult(run, context),
     seconds: { total: Math.round((performance.now() - started) / 10) / 100 },
   });
 }

@@ -8,6 +8,8 @@ import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
 import { DEFAULT_METHODS, DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js";
 import { resolveDrawing, splitNote, withRun } from "../drawing.js";
+import { measureIfQuantized } from "../measure-quantized.js";
+import { refuseTraining } from "../quantize.js";
 import { DRAWING, PAIRS, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
 import { usageResult } from "../remote.js";
@@ -60,6 +62,7 @@ async function sharpen(
   const { remote } = drawing.source;
   const rewards = (values.reward ?? (remote ? REMOTE_REWARDS : DEFAULT_REWARDS)).map(rewardNamed);
   const amortized = values.amortize ?? "log-likelihood";
+  if (amortized !== false) refuseTraining(values.quantize, "Or add --no-amortize, to choose only.");
   const methods = amortized === false ? [] : (values.methods ?? drawing.preset?.methods ?? DEFAULT_METHODS);
   const training = methods.map((method) => [method, trainingSettings(method, values, drawing)] as const);
   const options = training.map(([method, its]) => [method, trainingOptions(its)] as const);
@@ -112,15 +115,18 @@ async function sharpen(
           const handed = await handOver({ policy, task, run, reward: rewardNamed(amortized), ...asked });
           if (handed) context.note(handOverNote(handed));
         }
+        await measureIfQuantized(run, drawing.source, values.threads);
         const paths = { runDir: run.dir, report: await report(run, task, metrics) };
         tellMetrics(context, metrics, paths, adapterDirs, usageResult(policy));
       }),
   );
 }
 
-function handOverNote({ dir, examples, pairs, files }: HandOver): string {
+function handOverNote({ dir, examples, pairs, empty, files }: HandOver): string {
+  const left =
+    empty === 0 ? "" : ` ${empty} of them are empty, and left out of OpenAI's files, which take none.`;
   return (
     `Training needs the model's weights, which a server does not hand out. What was chosen for ${examples} training prompts ` +
-    `(${pairs} with a rejected response beside it) is in ${dir}, as TRL and OpenAI's fine-tuning read it: ${files.join(", ")}.`
+    `(${pairs} with a rejected response beside it) is in ${dir}, as TRL and OpenAI's fine-tuning read it: ${files.join(", ")}.${left}`
   );
 }

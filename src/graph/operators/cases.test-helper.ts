@@ -1,4 +1,5 @@
 import {
+  QUANTIZED_BLOCK,
   add,
   argMax,
   cast,
@@ -23,6 +24,8 @@ import {
   mul,
   neg,
   pow,
+  quantizeMatrix,
+  quantizedProduct,
   reduceMax,
   reduceMean,
   reduceSum,
@@ -117,6 +120,18 @@ export const VALUE_CASES: Readonly<Record<string, Case>> = {
     const axes = draw.axes(0, 3);
     const [a, b] = [draw.indices(axes, 100), draw.indices(draw.broadcastable(axes), 100)];
     return [add(a, b), sub(a, b), mul(a, 3), neg(b), reduceSum(a)];
+  },
+  quantizedProduct: (draw) => {
+    const axes = [...draw.axes(1, 2), draw.axis()];
+    return ([8, 4] as const).flatMap((bits) =>
+      [32, 64, 40].map((columns) => {
+        const rows = draw.integer(1, 9);
+        const values = Float32Array.from({ length: rows * columns }, () => draw.integer(-99, 99) / 64);
+        // In each block the largest is 127, so that rounding to eight bits changes nothing.
+        const x = draw.rounded([...axes, { dim: columns, size: columns }], QUANTIZED_BLOCK);
+        return quantizedProduct(x, `w${bits}.${columns}`, quantizeMatrix(values, rows, columns, bits));
+      }),
+    );
   },
   full: (draw) => {
     const axes = draw.axes(0, 3);

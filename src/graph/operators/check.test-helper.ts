@@ -99,6 +99,15 @@ export class Draw {
     return value;
   }
 
+  /** Integers of −127 … 127 whose last axis has 127 at the start of each `block`. */
+  rounded(axes: readonly Axis[], block: number): Value {
+    const width = axes.at(-1)!.size;
+    const values = Float32Array.from({ length: sizeOf(axes) }, (_, i) =>
+      (i % width) % block === 0 ? 127 : this.random.integer(255) - 127,
+    );
+    return this.input("float32", axes, values);
+  }
+
   /** Random indices into [0, bound), or from the end where `negative`; they repeat. */
   indices(
     axes: readonly Axis[],

@@ -23,7 +23,13 @@ function binary(apply: (a: number, b: number) => number, type?: DataType): Kerne
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** ONNX's numbers of element types. */
-const TYPES: Readonly<Record<number, DataType>> = { 1: "float32", 6: "int32", 7: "int64", 9: "bool" };
+const TYPES: Readonly<Record<number, DataType>> = {
+  1: "float32",
+  2: "uint8",
+  6: "int32",
+  7: "int64",
+  9: "bool",
+};
 
 export const ELEMENTWISE: KernelTable = {
   Add: binary((a, b) => a + b),

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Graph, expand, reshape } from "../../graph/index.js";
 import { adapterFeeds } from "../adapter-feeds.js";
 import { causalAttention, causalMasks } from "../attention.js";
-import { decoder, head, plainLinear } from "../decoder.js";
+import { decoder, head, plainLinear, weightProduct } from "../decoder.js";
 import { loraLinear } from "../lora.js";
 import type { Model } from "../model.js";
 import { loadAdapter, type LoraAdapter } from "../peft.js";
@@ -57,11 +57,11 @@ async function logitsBy(
     rotary: rotaryTables(graph, config, maxLength),
     parameter,
     linear: adapter
-      ? loraLinear(graph, config, parameter, adapter.targetModules).linear
+      ? loraLinear(graph, config, plainLinear(config, parameter), adapter.targetModules).linear
       : plainLinear(config, parameter),
     attention: causalAttention(config, causalMasks(graph, config, positions, maxLength)),
   });
-  graph.output("logits", head(config, reshape(hidden, [-1, config.hiddenSize]), parameter));
+  graph.output("logits", head(config, reshape(hidden, [-1, config.hiddenSize]), weightProduct(parameter)));
   const session = await engine.session(graph);
   const fixed = adapter && (await adapterFeeds(engine, adapter)).feeds;
   return async (tokens) => {

@@ -3,9 +3,10 @@ import { halfToFloat } from "../half-precision.js";
 
 const half = new Float32Array(2);
 const scaleWords = new Uint16Array(2);
-/** The scales and the minima of eight sub-blocks, multiplied out. */
 const scales = new Float32Array(8);
 const minima = new Float32Array(8);
+/** The scales and the minima of eight sub-blocks, multiplied out; one object, filled anew for each super-block. */
+const subBlocks = { scales, minima } as const;
 
 function readHalves(bytes: Uint8Array, at: number): void {
   scaleWords[0] = bytes[at]! | (bytes[at + 1]! << 8);
@@ -16,8 +17,9 @@ function readHalves(bytes: Uint8Array, at: number): void {
 /**
  * d, dmin, and 12 bytes that hold eight pairs of six bits: the first four pairs in the low bits of bytes 0 … 3 and
  * 4 … 7, the others in the nibbles of bytes 8 … 11 with their two high bits on top of the first four's.
+ * @returns what the next call overwrites.
  */
-function readScales(bytes: Uint8Array, at: number): void {
+export function readScales(bytes: Uint8Array, at: number): typeof subBlocks {
   readHalves(bytes, at);
   const d = half[0]!;
   const dmin = half[1]!;
@@ -31,6 +33,7 @@ function readScales(bytes: Uint8Array, at: number): void {
     scales[j + 4] = d * ((c & 15) | ((a >>> 6) << 4));
     minima[j + 4] = dmin * ((c >>> 4) | ((b >>> 6) << 4));
   }
+  return subBlocks;
 }
 
 /** Scales, then 128 bytes of nibbles: the low ones of 32 bytes are a sub-block, the high ones the next. */

@@ -6,6 +6,7 @@ import { loadModel } from "../model.js";
 import { testdata, tinyModel } from "../tiny-models.test-helper.js";
 import { ggufTokenizer, loadTokenizer } from "../tokenizer.js";
 import { readGgufHeader } from "./header.js";
+import { emptyMatrix, keepRows, keptFormats } from "./keep.js";
 import { readGgufTensor } from "./weights.js";
 
 const folder = join(testdata, "gguf");
@@ -21,6 +22,32 @@ it("gives every format the values of ggml's reference, to the last bit", async (
     const bytes = Buffer.from(values, "base64");
     expect(tensor!.shape).toEqual([3, 256]);
     expect(Buffer.compare(Buffer.from(tensor!.data.buffer), bytes), name).toBe(0);
+  }
+});
+
+it("keeps blocks of four bits with the values of ggml's reference", async () => {
+  const golden = json("formats.json") as Readonly<Record<string, string>>;
+  const path = join(folder, "formats.gguf");
+  const { tensors } = await readGgufHeader(path);
+  const file = readFileSync(path);
+  for (const [name, { format, start, bytes, shape }] of tensors) {
+    const matrix = emptyMatrix(format, shape[0]!, shape[1]!);
+    expect(matrix !== undefined, name).toBe(keptFormats.includes(name));
+    if (matrix === undefined) continue;
+    const rowBytes = bytes / 3;
+    // The last row alone, then the two before it.
+    keepRows(format, file.subarray(start + 2 * rowBytes, start + bytes), matrix, 2);
+    keepRows(format, file.subarray(start, start + 2 * rowBytes), matrix, 0);
+    const expected = new Float32Array(Uint8Array.from(Buffer.from(golden[name]!, "base64")).buffer);
+    const { scales, offsets, packed } = matrix;
+    expected.forEach((value, i) => {
+      const q = (packed[i >> 1]! >> (i % 2 === 0 ? 0 : 4)) & 15;
+      const block = Math.floor(i / 32);
+      const found = scales[block]! * (q - 8) + (offsets?.[block] ?? 0);
+      expect(Math.abs(found - value)).toBeLessThanOrEqual(
+        2e-7 * Math.abs(8 * scales[block]!) + 1e-7 * Math.abs(value),
+      );
+    });
   }
 });
 

@@ -1,9 +1,11 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { ModelError } from "../../core/errors.js";
+import type { QuantizedMatrix } from "../../graph/index.js";
 import { reasonOf } from "../json-file.js";
 import type { FloatTensor, ReadOptions } from "../safetensors.js";
 import type { WeightSource } from "../weights.js";
 import type { GgufHeader, GgufTensor } from "./header.js";
+import { emptyMatrix, keepRows } from "./keep.js";
 import { changeOf, ggufName, type Change } from "./names.js";
 
 /** Packed bytes that are held at once; whole rows, at least one. */
@@ -36,6 +38,7 @@ export async function openGgufWeights(
     stored: (name) => ({ format: tensorOf(name).format.name, bytes: tensorOf(name).bytes }),
     read: (name, options) =>
       readTensor(handle, tensorOf(name), changeOf(architecture, name, heads), name, path, options),
+    blocks: (name) => readBlocks(handle, tensorOf(name), changeOf(architecture, name, heads), name, path),
     close: () => handle.close(),
   };
 }
@@ -68,12 +71,52 @@ async function readTensor(
   path: string,
   { requireFinite = true }: ReadOptions = {},
 ): Promise<FloatTensor> {
-  const { shape, format, start, bytes } = tensor;
-  // The bias of a paired linear has its rows paired too.
-  const width = shape.length === 1 && change.pairedHeads !== undefined ? 1 : shape.at(-1)!;
-  const rowBytes = (width / format.elements) * format.bytes;
+  const { shape, format, bytes } = tensor;
+  const width = rowWidth(tensor, change);
+  const data = new Float32Array((bytes / format.bytes) * format.elements);
+  await readRows(handle, tensor, change, name, path, (part, row) =>
+    format.dequantize(part, data, row * width),
+  );
+  if (change.minus !== undefined) for (let i = 0; i < data.length; i++) data[i] = data[i]! - change.minus;
+  if (requireFinite) checkFinite(data, name, path);
+  return { shape, data };
+}
+
+/** A matrix with its blocks as they are; undefined where they cannot be used so. */
+async function readBlocks(
+  handle: FileHandle,
+  tensor: GgufTensor,
+  change: Change,
+  name: string,
+  path: string,
+): Promise<QuantizedMatrix | undefined> {
+  const { shape, format } = tensor;
+  if (shape.length !== 2 || change.minus !== undefined) return undefined;
+  const matrix = emptyMatrix(format, shape[0]!, shape[1]!);
+  if (matrix === undefined) return undefined;
+  await readRows(handle, tensor, change, name, path, (part, row) => keepRows(format, part, matrix, row));
+  checkFinite(matrix.scales, name, path);
+  if (matrix.offsets) checkFinite(matrix.offsets, name, path);
+  return matrix;
+}
+
+/** The values of a row; of the bias of a paired linear one, since its rows are paired too. */
+function rowWidth({ shape }: GgufTensor, change: Change): number {
+  return shape.length === 1 && change.pairedHeads !== undefined ? 1 : shape.at(-1)!;
+}
+
+/** Reads all rows; `take` is given several that follow each other, and the place of the first. */
+async function readRows(
+  handle: FileHandle,
+  tensor: GgufTensor,
+  change: Change,
+  name: string,
+  path: string,
+  take: (bytes: Uint8Array, row: number) => void,
+): Promise<void> {
+  const { format, start, bytes } = tensor;
+  const rowBytes = (rowWidth(tensor, change) / format.elements) * format.bytes;
   const rows = bytes / rowBytes;
-  const data = new Float32Array(rows * width);
   const rowsAtOnce = Math.max(1, Math.min(rows, Math.floor(CHUNK_BYTES / rowBytes)));
   const packed = new Uint8Array(rowsAtOnce * rowBytes);
   const place = rowPlaces(rows, change.pairedHeads, name, path);
@@ -81,15 +124,11 @@ async function readTensor(
     const count = Math.min(rowsAtOnce, rows - row);
     const part = packed.subarray(0, count * rowBytes);
     await readFully(handle, part, start + row * rowBytes, path);
-    if (place === undefined) format.dequantize(part, data, row * width);
+    if (place === undefined) take(part, row);
     else {
-      for (let i = 0; i < count; i++)
-        format.dequantize(part.subarray(i * rowBytes, (i + 1) * rowBytes), data, place(row + i) * width);
+      for (let i = 0; i < count; i++) take(part.subarray(i * rowBytes, (i + 1) * rowBytes), place(row + i));
     }
   }
-  if (change.minus !== undefined) for (let i = 0; i < data.length; i++) data[i] = data[i]! - change.minus;
-  if (requireFinite) checkFinite(data, name, path);
-  return { shape, data };
 }
 
 /** Where a row of the file goes: of each head's d rows, 2j + h is row j of half h. */

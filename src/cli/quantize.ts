@@ -1,0 +1,42 @@
+import { UsageError } from "../core/errors.js";
+import type { QuantizationError } from "../evaluate/quantization.js";
+import { QUANTIZED_TRAINING } from "../policy/local-policy.js";
+import { quantizationInWords } from "../report/quantization.js";
+import type { Json } from "../run/manifest.js";
+import type { RunReader } from "../run/read-run.js";
+import { readQuantization } from "../sharpen/measure-quantization.js";
+import { QUANTIZATIONS, type Quantization } from "../transformer/quantize.js";
+import type { Context } from "./context.js";
+import { oneOf } from "./values.js";
+
+/** How the base is held for sampling. */
+export const QUANTIZE_OPTION = {
+  quantize: {
+    flags: "--quantize <how>",
+    description:
+      "hold the model's linears in fewer bits, for sampling: int8, int4, or keep (a GGUF file's blocks of 4 bits as they are)",
+    parse: oneOf(QUANTIZATIONS),
+    otherwise: "float32",
+  },
+} as const;
+
+/** How the base of a run is quantized, by its manifest. */
+export function recordedQuantization(options: { readonly [name: string]: Json }): Quantization | undefined {
+  return QUANTIZATIONS.find((each) => each === options["quantize"]);
+}
+
+/** @throws UsageError if there is training to do, and the base is quantized. */
+export function refuseTraining(quantize: Quantization | undefined, remedy: string): void {
+  if (quantize !== undefined) throw new UsageError(`${QUANTIZED_TRAINING} ${remedy}`);
+}
+
+/** Tells what quantizing a run's base has done. @returns the same for the JSON object; nothing where it is not quantized. */
+export function quantizationResult(
+  run: RunReader,
+  context: Context,
+): { readonly quantization?: QuantizationError } {
+  const quantization = readQuantization(run);
+  if (quantization === undefined) return {};
+  context.say(`${quantizationInWords(quantization)}\n`);
+  return { quantization };
+}

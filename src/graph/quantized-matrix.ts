@@ -1,0 +1,84 @@
+/** Values of a row that share a scale. */
+export const QUANTIZED_BLOCK = 32;
+
+/**
+ * A matrix W [rows, columns] as small integers: w = scale · (q − zeroPoint) + offset, with one scale, zero point and offset
+ * for each block of 32 values of a row. Where the columns are no whole number of blocks, a row's last one is filled up.
+ */
+export interface QuantizedMatrix {
+  readonly bits: 4 | 8;
+  readonly rows: number;
+  readonly columns: number;
+  /** q, block by block, row by row; of 4 bits two a byte, the first in the lower half. */
+  readonly packed: Uint8Array;
+  /** [rows · blocks] */
+  readonly scales: Float32Array;
+  /** Integers; packed as q is, each row from a whole byte on. Absent: 2^(bits − 1). */
+  readonly zeroPoints?: Uint8Array;
+  /** [rows · blocks]; only where the columns are whole blocks. Absent: 0. */
+  readonly offsets?: Float32Array;
+}
+
+/** Blocks of a row. */
+export function blocksOf(columns: number): number {
+  return Math.ceil(columns / QUANTIZED_BLOCK);
+}
+
+/**
+ * Quantizes a row-major matrix of finite values. Eight bits: each block's range, 0 included, becomes the integers', with a zero
+ * point among them. Four bits: the range from the least value to the largest, with an offset, which wastes no level (with a
+ * zero point where the columns are no whole blocks).
+ */
+export function quantizeMatrix(
+  data: Float32Array,
+  rows: number,
+  columns: number,
+  bits: 4 | 8,
+): QuantizedMatrix {
+  const blocks = blocksOf(columns);
+  const blockBytes = (QUANTIZED_BLOCK * bits) / 8;
+  const zeroBytes = Math.ceil((blocks * bits) / 8);
+  const packed = new Uint8Array(rows * blocks * blockBytes);
+  const scales = new Float32Array(rows * blocks);
+  const withOffsets = bits === 4 && columns % QUANTIZED_BLOCK === 0;
+  const offsets = new Float32Array(withOffsets ? rows * blocks : 0);
+  const zeroPoints = new Uint8Array(withOffsets ? 0 : rows * zeroBytes);
+  const levels = 2 ** bits - 1;
+  const integers = new Uint8Array(QUANTIZED_BLOCK);
+  for (let row = 0; row < rows; row++) {
+    for (let block = 0; block < blocks; block++) {
+      const from = row * columns + block * QUANTIZED_BLOCK;
+      const values = data.subarray(from, Math.min(from + QUANTIZED_BLOCK, (row + 1) * columns));
+      let low = withOffsets ? Infinity : 0;
+      let high = withOffsets ? -Infinity : 0;
+      for (let i = 0; i < values.length; i++) {
+        const value = values[i]!;
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+      // Rounded to float32 first: the integers are meant for the scale that is stored.
+      const scale = Math.fround((high - low) / levels);
+      const inverse = scale === 0 ? 0 : 1 / scale;
+      const zero = withOffsets ? -low * inverse : Math.round(-low * inverse);
+      integers.fill(withOffsets ? 0 : zero);
+      for (let i = 0; i < values.length; i++)
+        integers[i] = Math.min(levels, Math.max(0, Math.round(values[i]! * inverse + zero)));
+      const at = row * blocks + block;
+      scales[at] = scale;
+      pack(integers, packed, at * blockBytes, bits);
+      if (withOffsets) offsets[at] = low + 2 ** (bits - 1) * scale;
+      else if (bits === 8) zeroPoints[row * zeroBytes + block] = zero;
+      else zeroPoints[row * zeroBytes + (block >>> 1)]! |= zero << (4 * (block & 1));
+    }
+  }
+  return { bits, rows, columns, packed, scales, ...(withOffsets ? { offsets } : { zeroPoints }) };
+}
+
+/** Writes a block's integers as `QuantizedMatrix.packed` has them. */
+function pack(integers: Uint8Array, packed: Uint8Array, offset: number, bits: 4 | 8): void {
+  if (bits === 8) packed.set(integers, offset);
+  else {
+    for (let i = 0; i < QUANTIZED_BLOCK; i += 2)
+      packed[offset + (i >>> 1)] = integers[i]! | (integers[i + 1]! << 4);
+  }
+}

@@ -1,0 +1,32 @@
+import { numberAttribute, tabulate, type Kernel, type KernelTable } from "./array.js";
+
+/** Element i of a row of integers of so many bits, each row from a whole byte on, the lower half of a byte first. */
+function integerAt(data: Float64Array, row: number, rowBytes: number, i: number, bits: number): number {
+  if (bits === 8) return data[row * rowBytes + i]!;
+  return (data[row * rowBytes + Math.floor(i / 2)]! >> (4 * (i % 2))) & 15;
+}
+
+/** x · Wᵀ, W back in floats; the activations are not rounded, whatever `accuracy_level` allows. */
+const matMulNBits: Kernel = (node, [x, packed, scales, zeros]) => {
+  const number = (name: string): number => numberAttribute(node, name);
+  const [columns, rows, bits, size] = [number("K"), number("N"), number("bits"), number("block_size")];
+  const blocks = Math.ceil(columns / size);
+  const weight = (row: number, column: number): number => {
+    const block = Math.floor(column / size);
+    const q = integerAt(packed!.data, row, (blocks * size * bits) / 8, column, bits);
+    const zero = zeros
+      ? integerAt(zeros.data, row, Math.ceil((blocks * bits) / 8), block, bits)
+      : 2 ** (bits - 1);
+    return scales!.data[row * blocks + block]! * (q - zero);
+  };
+  return [
+    tabulate("float32", [...x!.dims.slice(0, -1), rows], (at, i) => {
+      const start = Math.floor(i / rows) * columns;
+      let sum = 0;
+      for (let k = 0; k < columns; k++) sum += x!.data[start + k]! * weight(at.at(-1)!, k);
+      return sum;
+    }),
+  ];
+};
+
+export const QUANTIZED: KernelTable = { MatMulNBits: matMulNBits };

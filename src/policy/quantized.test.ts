@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { modelFolder } from "./model-folder.js";
+import { LocalPolicy } from "./local-policy.js";
+import { sequenceLogProb, type Prompt, type Response } from "./policy.js";
+
+const folder = modelFolder("game24");
+const prompts: readonly Prompt[] = ["4 9 10 13 = 24 :", "1 2 3 4 = 24 :", "3 3 8 8 = 24 :"].map(
+  (text, i) => ({
+    id: `p${i}`,
+    text,
+  }),
+);
+const requests = prompts.flatMap((prompt) => Array.from({ length: 8 }, (_, index) => ({ prompt, index })));
+const SAMPLING = { temperature: 1, maxTokens: 18, seed: 3 };
+
+/** Responses in the order of the requests. */
+async function draw(policy: LocalPolicy, some = requests): Promise<Response[]> {
+  const drawn = new Map<string, Response>();
+  for await (const response of policy.sample(some, SAMPLING))
+    drawn.set(`${response.promptId} ${response.index}`, response);
+  return some.map(({ prompt, index }) => drawn.get(`${prompt.id} ${index}`)!);
+}
+
+const examplesOf = (responses: readonly Response[]) =>
+  responses.map(({ tokens }, i) => ({ prompt: requests[i]!.prompt, tokens }));
+
+let float: LocalPolicy;
+beforeAll(async () => {
+  float = await LocalPolicy.load(folder);
+});
+afterAll(() => float.dispose());
+
+describe.each([
+  { quantize: "int8" as const, atMost: 0.5 },
+  { quantize: "int4" as const, atMost: 2 },
+])("a model quantized to $quantize", ({ quantize, atMost }) => {
+  let policy: LocalPolicy;
+  let drawn: Response[];
+  beforeAll(async () => {
+    policy = await LocalPolicy.load(folder, { quantize });
+    drawn = await draw(policy);
+  });
+  afterAll(() => policy.dispose());
+
+  it("holds its linears as integers, and says so in its digest", () => {
+    const { quantized, weights, quantization } = policy.runtime.model;
+    expect(quantization).toBe(quantize);
+    expect([...weights.keys()].filter((name) => name.includes("_proj"))).toEqual([]);
+    const bits = new Map([...quantized!].map(([name, matrix]) => [name, matrix.bits]));
+    expect(bits.get("model.layers.0.self_attn.q_proj.weight")).toBe(quantize === "int8" ? 8 : 4);
+    expect(bits.get("model.embed_tokens.weight")).toBe(8);
+    expect(policy.digest).not.toBe(float.digest);
+  });
+
+  it("draws the same to the bit in every batch", async () => {
+    for (const rows of [1, 4, 7]) {
+      const other = LocalPolicy.of(policy.runtime.model, { rows, threads: 2 });
+      const some = requests.slice(0, 9);
+      expect(await draw(other, some), `${rows} rows`).toEqual(drawn.slice(0, 9));
+      await other.dispose();
+    }
+  });
+
+  it("says nearly the log π of the float model, and scores what it draws", async () => {
+    const [own, theirs] = [await policy.logProb(examplesOf(drawn)), await float.logProb(examplesOf(drawn))];
+    const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
+    const differences = drawn.map((response, i) => Math.abs(sequenceLogProb(response) - sum(theirs[i]!)));
+    expect(Math.max(...differences)).toBeLessThan(atMost);
+    expect(Math.max(...differences)).toBeGreaterThan(1e-4);
+    // Whole sequences are added up in another order, and what lies between two of eight bits may be rounded the other way.
+    drawn.forEach((response, i) =>
+      expect(Math.abs(sequenceLogProb(response) - sum(own[i]!))).toBeLessThan(0.3),
+    );
+  });
+
+  it("is not trained", async () => {
+    await expect(policy.train({ lora: {}, seed: 0 })).rejects.toThrow(
+      /an adapter is trained on the float weights/,
+    );
+  });
+});
+
+it("keeps the blocks of GGUF files alone", async () => {
+  await expect(LocalPolicy.load(folder, { quantize: "keep" })).rejects.toThrow(
+    /has no linear in blocks that can be kept \(Q4_0, Q4_1, Q4_K of a GGUF file\); quantize it to int8 or int4/,
+  );
+});

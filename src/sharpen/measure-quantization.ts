@@ -1,0 +1,47 @@
+import {
+  handfulOf,
+  quantizationError,
+  quantizationErrorSchema,
+  type QuantizationError,
+} from "../evaluate/quantization.js";
+import type { Policy } from "../policy/policy.js";
+import type { RunReader } from "../run/read-run.js";
+import type { Run } from "../run/run.js";
+
+const FILE = "quantization.json";
+
+/** What was measured of a run's quantized base; undefined where nothing was. */
+export function readQuantization(run: RunReader): QuantizationError | undefined {
+  const result = quantizationErrorSchema.safeParse(run.json(FILE));
+  return result.success ? result.data : undefined;
+}
+
+/**
+ * Measures, once a run, what quantizing the base has done to log π, on a handful of its responses, and writes it to
+ * quantization.json.
+ * @param loadFloat the same model in float32; disposed of here.
+ */
+export async function measureQuantization(
+  run: Run,
+  quantization: string,
+  loadFloat: () => Promise<Policy>,
+): Promise<void> {
+  if (readQuantization(run) !== undefined) return;
+  const prompts = await run.prompts();
+  const order = new Map(prompts.map(({ id }, i) => [id, i]));
+  const responses = (await run.responses()).filter(
+    ({ promptId, tokens }) => order.has(promptId) && tokens.length > 0,
+  );
+  responses.sort((a, b) => order.get(a.promptId)! - order.get(b.promptId)! || a.index - b.index);
+  if (responses.length === 0) return;
+  const drawn = handfulOf(responses).map((response) => ({
+    prompt: prompts[order.get(response.promptId)!]!,
+    response,
+  }));
+  const float = await loadFloat();
+  try {
+    await run.writeJson(FILE, await quantizationError(quantization, float, drawn));
+  } finally {
+    await float.dispose();
+  }
+}

@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commandLine, type CommandLine, type Ended } from "./support/cli.js";
+
+const SMALL = ["--prompts", "4", "--n", "5", "--quantize", "int8", "--run", "choosing"];
+const COMMANDS = {
+  sharpen: ["sharpen", "game24", "--no-amortize", ...SMALL, "--json"],
+  again: ["sharpen", "game24", "--no-amortize", ...SMALL, "--resume", "--json"],
+  otherwise: ["sharpen", "game24", "--no-amortize", ...SMALL.with(5, "int4"), "--resume"],
+  amortize: ["sharpen", "game24", "--quantize", "int8"],
+  train: ["train", "sft", "choosing"],
+  evaluate: ["evaluate", "choosing", "--json"],
+  answer: ["answer", "4 9 10 13 = 24 :", "--n", "6", "--all", "--quantize", "int4", "--json"],
+  served: ["answer", "x", "--model", "openai:m", "--base-url", "http://localhost:9/v1", "--quantize", "int8"],
+  unknown: ["answer", "x", "--quantize", "int3"],
+};
+
+let cli: CommandLine;
+let ended: Record<keyof typeof COMMANDS, Ended>;
+beforeAll(async () => {
+  cli = commandLine();
+  const all = await cli.runInTurn(Object.values(COMMANDS));
+  ended = Object.fromEntries(Object.keys(COMMANDS).map((name, i) => [name, all[i]!])) as typeof ended;
+});
+afterAll(() => cli.remove());
+
+interface Measured {
+  readonly quantization: string;
+  readonly responses: number;
+  readonly tokens: number;
+  readonly perResponse: { readonly mean: number; readonly max: number };
+  readonly perToken: { readonly mean: number; readonly max: number };
+}
+
+const resultOf = ({ stdout }: Ended): Record<string, unknown> =>
+  JSON.parse(stdout.trimEnd().split("\n").at(-1)!) as Record<string, unknown>;
+const inFolder = (name: string): string => readFileSync(join(cli.folder, "choosing", name), "utf8");
+
+describe("a run of a quantized base", () => {
+  it("measures what that does to log π, on tokens of its own, and says so in all three places", () => {
+    expect(ended.sharpen.stderr).not.toMatch(/error/i);
+    expect(ended.sharpen.status).toBe(0);
+    const measured = resultOf(ended.sharpen)["quantization"] as Measured;
+    expect(measured).toMatchObject({ quantization: "int8", responses: 16, tokens: 16 * 18 });
+    const { perResponse, perToken } = measured;
+    for (const { mean, max } of [perResponse, perToken]) {
+      expect(mean).toBeGreaterThan(0);
+      expect(max).toBeGreaterThan(mean);
+    }
+    expect(perResponse.max).toBeLessThan(0.5);
+    expect(perToken.mean).toBeLessThan(perResponse.mean);
+    expect(JSON.parse(inFolder("quantization.json"))).toEqual(measured);
+    const sentence = new RegExp(
+      `The base is held quantized to int8\\. Its log π\\(y\\|x\\) differs from that of the float model by ${perResponse.mean.toFixed(3)} nats`,
+    );
+    expect(ended.sharpen.stderr).toMatch(sentence);
+    expect(inFolder("report.html")).toMatch(sentence);
+  });
+
+  it("is the same when it goes on, and is refused with another quantization", () => {
+    expect(resultOf(ended.again)["quantization"]).toEqual(resultOf(ended.sharpen)["quantization"]);
+    expect(JSON.parse(inFolder("manifest.json"))).toMatchObject({
+      options: { quantize: "int8" },
+      command: expect.stringContaining("--quantize int8") as string,
+    });
+    expect(ended.otherwise.status).not.toBe(0);
+    expect(ended.otherwise.stderr).toMatch(/options\.quantize = "int8", but now it is "int4"/);
+  });
+
+  it("is evaluated anew with what was measured, and is nothing to train on", () => {
+    expect(resultOf(ended.evaluate)["quantization"]).toEqual(resultOf(ended.sharpen)["quantization"]);
+    expect(ended.train.status).not.toBe(0);
+    expect(ended.train.stderr).toMatch(
+      /A quantized model is for sampling and scoring.*draw a run without it/s,
+    );
+    expect(ended.amortize.status).not.toBe(0);
+    expect(ended.amortize.stderr).toMatch(
+      /A quantized model is for sampling and scoring.*add --no-amortize/s,
+    );
+  });
+});
+
+it("answers of a quantized model come with the difference where all responses are asked for", () => {
+  const answer = resultOf(ended.answer);
+  expect(answer).toMatchObject({ quantize: "int4", quantization: { quantization: "int4", responses: 6 } });
+  expect((answer["quantization"] as Measured).perToken.mean).toBeGreaterThan(1e-4);
+});
+
+it("a model of servers, and a quantization that there is not, are refused", () => {
+  expect(ended.served.stderr).toMatch(/--quantize is for a model on this machine/);
+  expect(ended.unknown.stderr).toMatch(/--quantize.*int8, int4, keep/s);
+});
