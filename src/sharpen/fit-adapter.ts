@@ -10,7 +10,7 @@ import {
   withWarmup,
   type Schedule,
 } from "../graph/index.js";
-import { ALL_LINEARS } from "../transformer/lora.js";
+import { ALL_LINEARS, LINEAR_NAMES } from "../transformer/lora.js";
 import type { LoraAdapter } from "../transformer/peft.js";
 import { throwIfStopped } from "./interrupt.js";
 import type { Objective } from "./objectives/index.js";
@@ -186,7 +186,7 @@ export function checkFit(options: FitOptions): FitSettings {
 function checkNames({ schedule, targetModules = ALL_LINEARS }: FitSettings): void {
   if (!Object.hasOwn(SCHEDULES, schedule))
     throw new UsageError(`There is no schedule "${schedule}"; use ${Object.keys(SCHEDULES).join(", ")}.`);
-  const known: readonly string[] = ALL_LINEARS;
+  const known = LINEAR_NAMES;
   const unknown = targetModules.find((name) => !known.includes(name));
   if (unknown !== undefined || targetModules.length === 0)
     throw new UsageError(

@@ -5,7 +5,7 @@ import type { Linear } from "./decoder.js";
 import { ALL_LINEARS, adapterTargets, lastPart, linearModules } from "./modules.js";
 import type { LoraAdapter } from "./peft.js";
 
-export { ALL_LINEARS } from "./modules.js";
+export { ALL_LINEARS, LINEAR_NAMES } from "./modules.js";
 
 /** Which linears get an adapter, and how large it is (Hu et al. 2021). */
 export interface LoraOptions {

@@ -38,6 +38,9 @@ const FUSED: Readonly<Record<string, readonly string[]>> = {
   gate_up_proj: ["gate_proj", "up_proj"],
 };
 
+/** Every name of a linear that some family has: the separate ones, and the fused. */
+export const LINEAR_NAMES: readonly string[] = [...ALL_LINEARS, ...Object.keys(FUSED)];
+
 /** The linears of one layer, in the order of their use. */
 function linearKinds(config: ModelConfig): readonly LinearKind[] {
   const { hiddenSize, intermediateSize } = config;
