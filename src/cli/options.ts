@@ -1,4 +1,4 @@
-import { DEFAULT_REWARDS } from "./defaults.js";
+import { DEFAULT_PATIENCE, DEFAULT_REWARDS } from "./defaults.js";
 import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
 import { PAPER_SFT } from "../sharpen/fit-adapter.js";
@@ -238,6 +238,12 @@ export const OPTIONS = {
     oneOf(["linear", "cosine", "constant"] as const),
     "linear to 0, paper App. A.3",
   ),
+  patience: option(
+    "--patience <count>",
+    "training ends after so many epochs without a lower validation loss; 0: never",
+    wholeNumber(0),
+    `${DEFAULT_PATIENCE}; xpo 0`,
+  ),
   only: option(
     "--only <rows>",
     "statements by their ids, as --list names them, repeated or with commas",
@@ -346,6 +352,7 @@ export const TRAINING = [
   "trainPrompts",
   "trainN",
   "epochs",
+  "patience",
   "batchSize",
   "learningRate",
   "schedule",

@@ -39,8 +39,8 @@ export function recordedPower({ method, alpha, moves, blocks, particles }: Power
 export function recordedSampler(options: Settings): string | undefined {
   const { method, powerAlpha, particles } = options;
   if (method !== "power" && method !== "smc") return undefined;
-  const how = method === "power" ? "Metropolis–Hastings" : `${String(particles)} particles`;
-  return `π^${String(powerAlpha)} by ${how}`;
+  const how = method === "power" ? "Metropolis–Hastings" : `${Number(particles)} particles`;
+  return `π^${Number(powerAlpha)} by ${how}`;
 }
 
 const percent = (value: number): string => `${Math.round(100 * value)} %`;

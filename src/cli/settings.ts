@@ -7,7 +7,7 @@ import type { Preset } from "../sharpen/presets.js";
 import type { MethodTraining } from "../sharpen/sharpen-task.js";
 import type { TrainingRecord } from "../sharpen/training-record.js";
 import { ALL_LINEARS } from "../transformer/lora.js";
-import { DEFAULT_CURVE_SAMPLES, FEWEST_TO_PAIR } from "./defaults.js";
+import { DEFAULT_CURVE_SAMPLES, DEFAULT_PATIENCE, FEWEST_TO_PAIR } from "./defaults.js";
 import type { PAIRS, TRAINING, Values } from "./options.js";
 import { OPTIONS } from "./options.js";
 import { shellLine } from "./command-line.js";
@@ -50,7 +50,14 @@ export function trainingSettings(
       optimism,
       rounds: values.rounds ?? recorded?.rounds ?? preset?.rounds ?? DEFAULT_ROUNDS,
     }),
-    fit: fitSettings(values, { ...preset, ...recorded?.fit }, seed),
+    fit: {
+      ...fitSettings(values, { ...preset, ...recorded?.fit }, seed),
+      patience:
+        values.patience ??
+        recorded?.fit.patience ??
+        preset?.patience ??
+        (method === "xpo" ? 0 : DEFAULT_PATIENCE),
+    },
   };
 }
 

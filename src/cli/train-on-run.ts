@@ -38,7 +38,7 @@ export async function trainOnRun(
   const drawing = recordedDrawing(reader);
   if (drawing.sampler !== undefined) {
     throw new UsageError(
-      `${reader.dir} holds draws from ${drawing.sampler}; training needs independent draws from the base: sample a run without --method ${String(reader.manifest.options["method"])}.`,
+      `${reader.dir} holds draws from ${drawing.sampler}; training needs independent draws from the base: sample a run without --method.`,
     );
   }
   const task = await taskOfRun(reader, values.task);

@@ -12,7 +12,7 @@ import type { Task } from "../task/task.js";
 import { loadAdapter, saveAdapter } from "../transformer/peft.js";
 import { openSafetensors } from "../transformer/safetensors.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
-import { fitAdapter, keptEpoch, type Iterate } from "./fit-adapter.js";
+import { fitAdapter, hasEnded, keptEpoch, type Iterate } from "./fit-adapter.js";
 import { throwIfStopped } from "./interrupt.js";
 import { plans } from "./methods/index.js";
 import type { Method, MethodPlan, MethodSettings } from "./methods/method.js";
@@ -92,7 +92,8 @@ async function trainAdapter(
   const { method, policy, run, signal, onProgress } = options;
   const log = await run.log(join("adapters", method, "epochs.jsonl"), epochRecords);
   const checkpoint = join(adapterDir, "checkpoint.safetensors");
-  if (log.size < plan.iterates + 1 || existsSync(checkpoint)) {
+  const { patience = 0 } = options.settings.fit;
+  if (!hasEnded(await log.records(), plan.iterates, patience) || existsSync(checkpoint)) {
     const hooks = {
       onStep: (done: number, total: number) => onProgress?.({ stage: `training, ${method}`, done, total }),
       onEpoch: (epoch: Iterate, training: Training, kept: boolean) =>
@@ -107,6 +108,12 @@ async function trainAdapter(
     const fit = { ...options.settings.fit, signal };
     await plan.fitTo((problem) => fitAdapter(policy, problem, fit, hooks));
     rmSync(checkpoint, { force: true });
+    const done = (await log.records()).length - 1;
+    if (done < plan.iterates) {
+      options.note?.(
+        `${method}: ended after ${done} of ${plan.iterates} epochs, ${patience} of them without a lower validation loss.`,
+      );
+    }
   }
   return log.records();
 }

@@ -40,6 +40,11 @@ export interface FitOptions {
   readonly alpha?: number;
   /** Linears that get an adapter. Default: all seven of a layer. */
   readonly targetModules?: readonly string[];
+  /**
+   * Training ends after so many iterates in a row without a new lowest validation loss; 0: never. Default 0 (paper). The learning
+   * rate falls as if it went on, so that what is kept is the same either way.
+   */
+  readonly patience?: number;
   /** Fixes the adapter's initial values and the order of the examples. */
   readonly seed: number;
   readonly signal?: AbortSignal | undefined;
@@ -100,6 +105,7 @@ export const PAPER_SFT = {
   clipNorm: 0.1,
   weightDecay: 0,
   rank: 16,
+  patience: 0,
 } as const satisfies Partial<FitOptions>;
 
 const SCHEDULES: Readonly<Record<NonNullable<FitOptions["schedule"]>, Schedule>> = {
@@ -142,7 +148,8 @@ export async function fitAdapter<E>(
       await hooks.checkpoint?.(training, epoch);
     };
     if (epochs.length === 0) await finish({ epoch: 0, ...(await problem.judge(training)) });
-    for (let epoch = epochs.length; epoch <= problem.iterates; epoch++) {
+    while (!hasEnded(epochs, problem.iterates, settings.patience)) {
+      const epoch = epochs.length;
       const trainLoss = await nextIterate(training, problem, epoch, settings, hooks);
       await finish({ epoch, trainLoss, ...(await problem.judge(training)) });
     }
@@ -155,6 +162,19 @@ export async function fitAdapter<E>(
 /** The iterate with the lowest validation loss; the first of equals. */
 export function keptEpoch(epochs: readonly Pick<Iterate, "epoch" | "validationLoss">[]): number {
   return epochs.reduce((best, epoch) => (epoch.validationLoss < best.validationLoss ? epoch : best)).epoch;
+}
+
+/**
+ * Whether a training is over: all its iterates are there, or its patience is at an end.
+ * @param iterates besides the base.
+ */
+export function hasEnded(
+  epochs: readonly Pick<Iterate, "epoch" | "validationLoss">[],
+  iterates: number,
+  patience = 0,
+): boolean {
+  if (epochs.length > iterates) return true;
+  return patience > 0 && epochs.length > 0 && epochs.length - 1 - keptEpoch(epochs) >= patience;
 }
 
 /**
@@ -177,8 +197,10 @@ export function checkFit(options: FitOptions): FitSettings {
   }
   if (!(settings.weightDecay >= 0 && settings.weightDecay < Infinity))
     throw new UsageError(`weightDecay must be at least 0, not ${settings.weightDecay}.`);
-  if (!Number.isInteger(settings.warmup) || settings.warmup < 0)
-    throw new UsageError(`warmup must be a whole number of at least 0, not ${settings.warmup}.`);
+  for (const name of ["warmup", "patience"] as const) {
+    if (!Number.isInteger(settings[name]) || settings[name] < 0)
+      throw new UsageError(`${name} must be a whole number of at least 0, not ${settings[name]}.`);
+  }
   checkNames(settings);
   return settings;
 }

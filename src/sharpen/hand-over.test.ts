@@ -13,13 +13,16 @@ import { manifestOf, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
 
 const WORDS = ["10", "23", "33", "7"];
 
-/** Draws one of four numbers. */
-const policy: Policy = sequentialPolicy({
-  name: "numbers",
-  fingerprint: "numbers",
-  word: (token) => WORDS[token]!,
-  next: (_, prefix) => (prefix.length === 0 ? Float64Array.from([0.4, 0.3, 0.2, 0.1], Math.log) : undefined),
-});
+/** Draws one of four words. */
+const policyOf = (words: readonly string[]): Policy =>
+  sequentialPolicy({
+    name: "numbers",
+    fingerprint: "numbers",
+    word: (token) => words[token]!,
+    next: (_, prefix) =>
+      prefix.length === 0 ? Float64Array.from([0.4, 0.3, 0.2, 0.1], Math.log) : undefined,
+  });
+const policy = policyOf(WORDS);
 
 const lines = (path: string): Record<string, unknown>[] =>
   readFileSync(path, "utf8")
@@ -93,4 +96,26 @@ it("writes the choice for every training prompt in the shapes of TRL and OpenAI,
   expect((await verifyRun(dir)).problems).toEqual([]);
   const measured = new Set(split.test.map(({ text }) => text));
   expect(expected.some(({ prompt }) => measured.has(prompt))).toBe(false);
+});
+
+it("leaves empty responses out of the files for OpenAI, which takes no message without content", async () => {
+  const dir = join(mkdtempSync(join(tmpdir(), "whetstone-hand-over-")), "run");
+  const task = await tinyTask(true);
+  const silent = policyOf(["", "23", "33", "7"]);
+  const run = await openRun(dir, manifestOf({ ...tinyJob({} as never, task), policy: silent }), {
+    resume: false,
+  });
+  const options = { policy: silent, task, n: 3, temperature: 1, maxTokens: 3, seed: 3 };
+  const handed = (await handOver({ ...options, run, reward: rewardNamed("log-likelihood") }))!;
+  await run.close();
+  const file = (name: string): Record<string, unknown>[] => lines(join(handed.dir, name));
+  const chosen = file("trl-sft.jsonl").map(({ completion }) => completion);
+  const empty = chosen.filter((text) => text === "").length;
+  expect(empty).toBeGreaterThan(0);
+  expect(empty).toBeLessThan(chosen.length);
+  expect(handed).toMatchObject({ examples: chosen.length, empty });
+  expect(file("openai-sft.jsonl")).toHaveLength(chosen.length - empty);
+  const said = file("trl-dpo.jsonl").filter((line) => line["chosen"] !== "" && line["rejected"] !== "");
+  expect(file("openai-dpo.jsonl")).toHaveLength(said.length);
+  expect(JSON.stringify([file("openai-sft.jsonl"), file("openai-dpo.jsonl")])).not.toContain('"content":""');
 });

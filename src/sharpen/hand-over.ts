@@ -30,6 +30,8 @@ export interface HandOver {
   readonly examples: number;
   /** Those with another response to reject. */
   readonly pairs: number;
+  /** Those whose chosen response is empty: OpenAI's fine-tuning refuses them, and its files leave them out. */
+  readonly empty: number;
   /** In `dir`. */
   readonly files: readonly string[];
 }
@@ -68,12 +70,13 @@ export async function handOver(options: HandOverOptions): Promise<HandOver | und
   }
   const files: string[] = [];
   for (const [name, shape] of Object.entries(SHAPES)) {
-    const lines = preferences.flatMap((preference) => shape(preference) ?? []);
+    const lines = preferences.flatMap((preference) => shape(preference) || []);
     await run.writeText(join(FOLDER, name), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
     files.push(name);
   }
   const pairs = preferences.filter(({ rejected }) => rejected !== undefined).length;
-  return { dir: join(run.dir, FOLDER), examples: preferences.length, pairs, files };
+  const empty = preferences.filter(({ chosen }) => chosen.text === "").length;
+  return { dir: join(run.dir, FOLDER), examples: preferences.length, pairs, empty, files };
 }
 
 async function recordPrompts(
@@ -103,8 +106,11 @@ function preferenceOf(
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });
 
+/** OpenAI takes no message without content. */
+const isSaid = (...responses: readonly Scored[]): boolean => responses.every(({ text }) => text !== "");
+
 /** File names, and a line of each; undefined for a prompt that has none there. */
-const SHAPES: Readonly<Record<string, (preference: Preference) => object | undefined>> = {
+const SHAPES: Readonly<Record<string, (preference: Preference) => object | false | undefined>> = {
   "trl-sft.jsonl": ({ prompt, chosen }) => ({ prompt: prompt.text, completion: chosen.text }),
   "trl-dpo.jsonl": ({ prompt, chosen, rejected }) =>
     rejected && {
@@ -114,9 +120,11 @@ const SHAPES: Readonly<Record<string, (preference: Preference) => object | undef
       chosen_reward: chosen.score,
       rejected_reward: rejected.score,
     },
-  "openai-sft.jsonl": ({ prompt, chosen }) => ({ messages: [user(prompt.text), assistant(chosen.text)] }),
+  "openai-sft.jsonl": ({ prompt, chosen }) =>
+    isSaid(chosen) ? { messages: [user(prompt.text), assistant(chosen.text)] } : undefined,
   "openai-dpo.jsonl": ({ prompt, chosen, rejected }) =>
-    rejected && {
+    rejected &&
+    isSaid(chosen, rejected) && {
       input: { messages: [user(prompt.text)] },
       preferred_output: [assistant(chosen.text)],
       non_preferred_output: [assistant(rejected.text)],

@@ -8,7 +8,14 @@ import type { LocalPolicy } from "../policy/local-policy.js";
 import type { ScoreRequest } from "../policy/policy.js";
 import type { TrainablePolicy, Training, TrainingOptions } from "../policy/trainable.js";
 import type { LoraAdapter } from "../transformer/peft.js";
-import { PAPER_SFT, keptEpoch, type FitHooks, type FitOptions, type Iterate } from "./fit-adapter.js";
+import {
+  PAPER_SFT,
+  hasEnded,
+  keptEpoch,
+  type FitHooks,
+  type FitOptions,
+  type Iterate,
+} from "./fit-adapter.js";
 import { sftSharpen } from "./sft.js";
 import { promptsOf, tinyPolicy } from "./tiny-policies.test-helper.js";
 
@@ -121,6 +128,26 @@ describe("sftSharpen", () => {
     for (const [i, { kept }] of seen.entries())
       expect(kept).toBe(losses.slice(0, i).every((loss) => losses[i]! < loss));
     expect(await lossOf(result.adapter!, validation)).toBeCloseTo(Math.min(...losses), 4);
+    // With patience it ends earlier, along the same way, with the same iterate.
+    const patient = { ...overshooting, patience: 5 - result.keptEpoch - 1 || 1 };
+    const short = await sftSharpen(policy, examples, validation, patient);
+    expect(short.epochs).toEqual(result.epochs.slice(0, result.keptEpoch + patient.patience + 1));
+    expect(short.epochs.length).toBeLessThanOrEqual(result.epochs.length);
+    expect(bytesOf(short.adapter!)).toEqual(bytesOf(result.adapter!));
+  });
+
+  it("is over when all iterates are there, or none was better for as long as it has patience", () => {
+    const of = (...losses: number[]): { epoch: number; validationLoss: number }[] =>
+      losses.map((validationLoss, epoch) => ({ epoch, validationLoss }));
+    expect(hasEnded([], 2)).toBe(false);
+    expect(hasEnded(of(3, 2), 2)).toBe(false);
+    expect(hasEnded(of(3, 2, 1), 2)).toBe(true);
+    expect(hasEnded(of(3, 4, 5, 6), 30, 0)).toBe(false);
+    expect(hasEnded(of(3, 4, 5), 30, 3)).toBe(false);
+    expect(hasEnded(of(3, 4, 5, 6), 30, 3)).toBe(true);
+    // A tie is not better; a new lowest begins the count anew.
+    expect(hasEnded(of(3, 2, 2, 2), 30, 2)).toBe(true);
+    expect(hasEnded(of(3, 4, 2, 5), 30, 2)).toBe(false);
   });
 
   it.each([

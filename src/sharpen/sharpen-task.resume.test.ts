@@ -44,6 +44,24 @@ describe("a run that is killed and continued ends with the same files", { timeou
     expect(filesOf(whole)).toEqual(files);
   });
 
+  it("trains no further where its patience was at an end", async () => {
+    const dir = newFolder();
+    const notes: string[] = [];
+    // A rate at which no epoch is better than the base.
+    const fit = { ...tinyFit, epochs: 6, learningRate: 3, schedule: "constant" as const, patience: 2 };
+    const amortized = { ...job.amortize!, methods: { sft: { trainN: 5, fit } }, curveSamples: 0 };
+    const hasty = { ...job, amortize: amortized, note: (text: string) => notes.push(text) };
+    const { metrics } = await runJob(dir, hasty);
+    expect(metrics.adapters["sft"]).toMatchObject({ keptEpoch: 0 });
+    expect(metrics.adapters["sft"]!.epochs.map(({ epoch }) => epoch)).toEqual([0, 1, 2]);
+    expect(notes).toContain("sft: ended after 2 of 6 epochs, 2 of them without a lower validation loss.");
+    const before = filesOf(dir);
+    const stages: string[] = [];
+    await runJob(dir, { ...hasty, onProgress: ({ stage }) => stages.push(stage) });
+    expect(stages).not.toContain("training, sft");
+    expect(filesOf(dir)).toEqual(before);
+  });
+
   it("stopped by a signal in the middle of any stage", async () => {
     const stages = [...new Set(told.map(({ stage }) => stage))];
     expect(stages).toEqual([

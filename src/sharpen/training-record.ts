@@ -45,6 +45,7 @@ const schema: z.ZodType<TrainingRecord> = z.object({
     clipNorm: z.number().exactOptional(),
     weightDecay: z.number().exactOptional(),
     rank: z.int().exactOptional(),
+    patience: z.int().exactOptional(),
     alpha: z.number().exactOptional(),
     targetModules: z.array(z.string()).exactOptional(),
     seed: z.int().min(0),

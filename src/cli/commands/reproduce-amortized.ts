@@ -13,8 +13,9 @@ import { localModels, resumeSuite, SUITE, suiteSettings, tellSuite } from "./rep
 const PAPER_SEEDS = 3;
 const PAPER_TRAIN_NS = [10, 25, 50];
 
-type TrainingName = Exclude<(typeof TRAINING)[number], "trainN">;
-const OWN = TRAINING.filter((name): name is TrainingName => name !== "trainN");
+/** The paper trains to the end. */
+type TrainingName = Exclude<(typeof TRAINING)[number], "trainN" | "patience">;
+const OWN = TRAINING.filter((name): name is TrainingName => name !== "trainN" && name !== "patience");
 const NAMES = [...SUITE, ...OWN, "trainNs", "trainingSeeds"] as const;
 
 /** `whetstone reproduce amortized`: the paper's figures 7 to 9 and Table 1. */
@@ -59,7 +60,11 @@ function trainingOf(
 ): ReturnType<AmortizedOptions["training"]> {
   const [name, on] = [labelOf(model), labelOf(task)];
   const preset = paperPreset(name, on) ?? presetFor(name, on);
-  const { seed: __, ...sft } = trainingSettings("sft", values, { n: 1, seed: 0, preset }).fit;
+  const { seed: __, ...sft } = trainingSettings(
+    "sft",
+    { ...values, patience: 0 },
+    { n: 1, seed: 0, preset },
+  ).fit;
   const given = OWN.filter((option) => option !== "trainPrompts" && option !== "curveSamples").filter(
     (option) => values[option] !== undefined,
   );
