@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { DataError } from "../core/errors.js";
+import { MAX_JSON_DEPTH, isTooDeep } from "../core/json-depth.js";
 import { readLines } from "../core/lines.js";
 
 /** One row of a file of prompts, as it was written. */
@@ -27,10 +28,13 @@ export async function* readJsonLines(path: string): AsyncGenerator<RawRow> {
 }
 
 function parseJson(text: string, where: string): unknown {
+  if (isTooDeep(text)) {
+    throw new DataError(`${where} is nested more than ${MAX_JSON_DEPTH} deep; write one JSON object a line.`);
+  }
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : "";
+    const reason = (cause instanceof Error ? cause.message : "").replace(/[\s\p{Cc}]+/gu, " ");
     throw new DataError(`${where} is not valid JSON (${shorten(reason)}); write one JSON object a line.`, {
       cause,
     });

@@ -147,10 +147,10 @@ describe("a malformed JSONL file is refused by line", () => {
     [`${ok}\0\0\0\n`, /^Line 2 of FILE holds a NUL byte/],
     [`${ok}{"prompt":"b\\u0000"}`, /^Line 2 of FILE has a NUL or half of a surrogate pair in its prompt/],
     [`${ok}{"prompt":"\\ud800"}`, /^Line 2 of FILE has a NUL or half of a surrogate pair in its prompt/],
-    [`${ok}${"[".repeat(100_000)}`, /^Line 2 of FILE is not valid JSON/],
+    [`${ok}${"[".repeat(100_000)}`, /^Line 2 of FILE is nested more than 1000 deep/],
     [
       `${ok}{"prompt":"b","x":${"[".repeat(100_000)}${"]".repeat(100_000)}}x`,
-      /^Line 2 of FILE is not valid JSON/,
+      /^Line 2 of FILE is nested more than 1000 deep/,
     ],
     [new Uint8Array([0x7b, 0xff, 0x7d]), /^Line 1 of FILE is not valid UTF-8/],
   ])("case %#", async (content, message) => {

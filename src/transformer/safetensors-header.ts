@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ModelError } from "../core/errors.js";
+import { MAX_JSON_DEPTH, isTooDeep } from "../core/json-depth.js";
 import { duplicateKey } from "./duplicate-key.js";
 
 /** The largest header that is read, in bytes. */
@@ -89,8 +90,7 @@ export function parseHeader(bytes: Uint8Array, fileBytes: number, file: string):
       continue;
     }
     const nameProblem = tensorNameProblem(name);
-    if (nameProblem !== undefined)
-      throw broken(file, `the tensor name ${JSON.stringify(name)} ${nameProblem}`);
+    if (nameProblem !== undefined) throw broken(file, `the tensor name ${quoted(name)} ${nameProblem}`);
     tensors.set(name, parseEntry(name, value, dataStart, file));
   }
   checkCover(tensors, dataStart, fileBytes, file);
@@ -154,6 +154,11 @@ export function truncated(file: string, promised: number, actual: number): Model
   );
 }
 
+/** A text of the file's, for an error message. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length <= 100 ? text : `${text.slice(0, 99)}…`);
+}
+
 function broken(file: string, what: string): ModelError {
   return new ModelError(`${file} is not a valid safetensors file: ${what}; download it again`);
 }
@@ -163,16 +168,18 @@ function parseObject(bytes: Uint8Array, file: string): object {
   let json: unknown;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    if (isTooDeep(text)) throw new Error(`it is nested more than ${MAX_JSON_DEPTH} deep`);
     json = JSON.parse(text);
   } catch (cause) {
-    throw broken(file, `its header is not JSON (${cause instanceof Error ? cause.message : String(cause)})`);
+    // V8 quotes a piece of the text, which may hold anything.
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/[\s\p{Cc}]+/gu, " ");
+    throw broken(file, `its header is not JSON (${reason})`);
   }
   if (!text.startsWith("{") || typeof json !== "object" || json === null) {
     throw broken(file, "its header is not a JSON object");
   }
   const duplicate = duplicateKey(text);
-  if (duplicate !== undefined)
-    throw broken(file, `its header has the key ${JSON.stringify(duplicate)} twice`);
+  if (duplicate !== undefined) throw broken(file, `its header has the key ${quoted(duplicate)} twice`);
   return json;
 }
 
@@ -188,8 +195,7 @@ function parseEntry(name: string, value: unknown, dataStart: number, file: strin
   const { dtype, shape, data_offsets: offsets } = result.data;
   const [begin, end] = offsets;
   const elementBytes = Object.hasOwn(ELEMENT_BYTES, dtype) ? ELEMENT_BYTES[dtype] : undefined;
-  if (elementBytes === undefined)
-    throw broken(file, `tensor ${name} has the unknown dtype ${JSON.stringify(dtype)}`);
+  if (elementBytes === undefined) throw broken(file, `tensor ${name} has the unknown dtype ${quoted(dtype)}`);
   const count = elementCount(shape);
   const bytes = count === undefined ? NaN : count * elementBytes;
   if (!Number.isSafeInteger(bytes))

@@ -125,7 +125,7 @@ describe("malformed files are refused, each by what is wrong", () => {
     [
       "deep nesting",
       fileOf(`{"w":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, 0),
-      "tensor w: its entry is malformed",
+      "its header is not JSON (it is nested more than 1000 deep)",
     ],
     [
       "duplicate tensor",

@@ -3,11 +3,11 @@
  * Read and written here because the format is small and checking it is the point: a file is untrusted input.
  * Little-endian machines only, as onnxruntime itself.
  */
-import { open, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { ModelError } from "../core/errors.js";
 import { writeAtomically } from "../core/files.js";
 import { bfloatToFloat, halfToFloat } from "./half-precision.js";
-import { reasonOf } from "./json-file.js";
+import { openFile, reasonOf } from "./json-file.js";
 import {
   elementCount,
   encodeHeader,
@@ -54,15 +54,9 @@ const CHUNK_BYTES = 8 << 20;
  * @throws ModelError when the file is missing, truncated or malformed.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, "r");
-  } catch (cause) {
-    throw new ModelError(`cannot open ${path}: ${reasonOf(cause)}`, { cause });
-  }
+  const handle = await openFile(path);
   try {
     const status = await handle.stat();
-    if (!status.isFile()) throw new ModelError(`${path} is not a file`);
     const first = new Uint8Array(Math.min(16, status.size));
     await readFully(handle, first, 0, path);
     const header = new Uint8Array(headerLength(first, status.size, path));
@@ -137,7 +131,7 @@ async function readFloats(
   if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16" && dtype !== "I64") {
     throw new ModelError(`${file}: tensor ${name} is ${dtype}; whetstone reads F32, F16, BF16 and I64`);
   }
-  const data = new Float32Array(elementCount(shape) ?? 0);
+  const data = allocate(elementCount(shape) ?? 0, name, file);
   if (dtype === "F32") {
     await readFully(handle, new Uint8Array(data.buffer), start, file);
     return data;
@@ -154,6 +148,16 @@ async function readFloats(
     else bfloatToFloat(new Uint16Array(part.buffer, 0, part.length / 2), data, offset);
   }
   return data;
+}
+
+function allocate(count: number, name: string, file: string): Float32Array {
+  try {
+    return new Float32Array(count);
+  } catch (cause) {
+    throw new ModelError(`${file}: tensor ${name} needs ${count * 4} bytes of memory, more than there is`, {
+      cause,
+    });
+  }
 }
 
 function integersToFloat(

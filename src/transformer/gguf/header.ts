@@ -1,8 +1,7 @@
-import { open } from "node:fs/promises";
 import { gguf } from "@huggingface/gguf";
 import { ModelError } from "../../core/errors.js";
-import { reasonOf } from "../json-file.js";
-import { elementCount, tensorNameProblem } from "../safetensors-header.js";
+import { openFile, reasonOf } from "../json-file.js";
+import { elementCount, quoted, tensorNameProblem } from "../safetensors-header.js";
 import { blockFormats, type BlockFormat } from "./dequantize.js";
 
 /** Where a tensor of a GGUF file lies, and how. */
@@ -33,6 +32,8 @@ const MAGIC = 0x46554747;
 const MAX_HEADER_BYTES = 50_000_000;
 /** The least that an entry takes in the file: two lengths and a type, a tensor's kind and place. */
 const LEAST_ENTRY_BYTES = 13;
+const DEFAULT_ALIGNMENT = 32;
+const ALIGNMENTS = Array.from({ length: 17 }, (_, power) => 2 ** power);
 const LEAST_TENSOR_BYTES = 24;
 
 /**
@@ -54,30 +55,27 @@ export async function readGgufHeader(path: string): Promise<GgufHeader> {
   // The library takes what lies behind a file's end as zeros.
   if (parsed.tensorInfoByteRange[1] > fileBytes)
     throw truncated(path, parsed.tensorInfoByteRange[1], fileBytes);
+  const metadata = new Map(Object.entries(parsed.metadata as object as Record<string, unknown>));
+  const alignment = checkEntries(metadata, path);
   const start = Number(parsed.tensorDataOffset);
   const tensors = new Map<string, GgufTensor>();
   for (const info of parsed.tensorInfos) {
     const problem = tensorNameProblem(info.name);
-    if (problem !== undefined) throw broken(path, `the tensor name ${JSON.stringify(info.name)} ${problem}`);
+    if (problem !== undefined) throw broken(path, `the tensor name ${quoted(info.name)} ${problem}`);
     if (tensors.has(info.name)) throw broken(path, `it has the tensor ${info.name} twice`);
+    if (info.offset % BigInt(alignment) !== 0n)
+      throw broken(path, `tensor ${info.name} begins at ${info.offset}, not a multiple of its alignment`);
     tensors.set(info.name, tensorOf(info, start, fileBytes, path));
   }
   checkOverlap(tensors, path);
-  const metadata = new Map(Object.entries(parsed.metadata as object as Record<string, unknown>));
   return { path, metadata, tensors };
 }
 
 /** The file's length, once its first bytes can be those of a GGUF file of that length. */
 async function checkStart(path: string): Promise<number> {
-  let handle;
-  try {
-    handle = await open(path, "r");
-  } catch (cause) {
-    throw new ModelError(`cannot open ${path}: ${reasonOf(cause)}`, { cause });
-  }
+  const handle = await openFile(path);
   try {
     const status = await handle.stat();
-    if (!status.isFile()) throw new ModelError(`${path} is not a file`);
     const first = new DataView(new ArrayBuffer(24));
     const { bytesRead } = await handle.read(first, 0, 24, 0);
     if (bytesRead < 24) throw truncated(path, 24, status.size);
@@ -102,6 +100,16 @@ async function checkStart(path: string): Promise<number> {
   } finally {
     await handle.close();
   }
+}
+
+/** The library keeps the last of two entries with one key, and takes any alignment. @returns the alignment. */
+function checkEntries(metadata: ReadonlyMap<string, unknown>, path: string): number {
+  // It adds version, tensor_count and kv_count, which a file may not have for its own.
+  if (metadata.size !== Number(metadata.get("kv_count")) + 3) throw broken(path, "it has the same key twice");
+  const alignment = metadata.get("general.alignment") ?? DEFAULT_ALIGNMENT;
+  if (typeof alignment !== "number" || !ALIGNMENTS.includes(alignment))
+    throw broken(path, `its alignment is not a power of two up to ${ALIGNMENTS.at(-1)}`);
+  return alignment;
 }
 
 function tensorOf(
