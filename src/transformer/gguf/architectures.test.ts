@@ -22,8 +22,8 @@ test("every architecture that is read has a file", () => {
   expect(["llama", ...Object.keys(golden)].sort()).toEqual(Object.keys(architectures).sort());
 });
 
-/** llama.cpp looks Gemma's GELU up in a table of half-precision values. */
-const TABLE = 1e-3;
+/** llama.cpp looks Gemma's GELU up in a table of half-precision values, in each of six layers. */
+const TABLE = 5e-3;
 
 describe.each(Object.entries(golden))("%s", (architecture, { rows, logits }) => {
   const tolerance = architecture === "gemma3" ? TABLE : 1e-4;
