@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { GraphError } from "../core/errors.js";
 import { EXTERNAL_LIMIT, encode } from "./encode.js";
 import type { DataType, Graph, Initializer, InitializerData } from "./graph.js";
-import { ResidentBuffer, compact, type Requests } from "./resident-buffer.js";
+import { ResidentBuffer, type Requests } from "./resident-buffer.js";
 import { Session } from "./session.js";
 
 export interface EngineOptions {
@@ -149,7 +149,9 @@ export class Engine implements Requests {
   /** A buffer with the given content. */
   private async adopt(type: DataType, data: InitializerData): Promise<ResidentBuffer> {
     const id = this.freshId();
-    await this.request("adopt", { buffer: id, data: compact(data) });
+    // A copy that is handed over: posted, the array would be copied twice, into the message and out of it.
+    const copy = data.slice();
+    await this.request("adopt", { buffer: id, data: copy }, [copy.buffer as ArrayBuffer]);
     return new ResidentBuffer(this, id, type, data.length);
   }
 

@@ -44,41 +44,60 @@ export function quantizeMatrix(
   const offsets = new Float32Array(withOffsets ? rows * blocks : 0);
   const zeroPoints = new Uint8Array(withOffsets ? 0 : rows * zeroBytes);
   const levels = 2 ** bits - 1;
-  const integers = new Uint8Array(QUANTIZED_BLOCK);
-  for (let row = 0; row < rows; row++) {
-    for (let block = 0; block < blocks; block++) {
-      const from = row * columns + block * QUANTIZED_BLOCK;
-      const values = data.subarray(from, Math.min(from + QUANTIZED_BLOCK, (row + 1) * columns));
-      let low = withOffsets ? Infinity : 0;
-      let high = withOffsets ? -Infinity : 0;
-      for (let i = 0; i < values.length; i++) {
-        const value = values[i]!;
-        if (value < low) low = value;
-        if (value > high) high = value;
-      }
-      // Rounded to float32 first: the integers are meant for the scale that is stored.
-      const scale = Math.fround((high - low) / levels);
-      const inverse = scale === 0 ? 0 : 1 / scale;
-      const zero = withOffsets ? -low * inverse : Math.round(-low * inverse);
-      integers.fill(withOffsets ? 0 : zero);
-      for (let i = 0; i < values.length; i++)
-        integers[i] = Math.min(levels, Math.max(0, Math.round(values[i]! * inverse + zero)));
-      const at = row * blocks + block;
-      scales[at] = scale;
-      pack(integers, packed, at * blockBytes, bits);
-      if (withOffsets) offsets[at] = low + 2 ** (bits - 1) * scale;
-      else if (bits === 8) zeroPoints[row * zeroBytes + block] = zero;
-      else zeroPoints[row * zeroBytes + (block >>> 1)]! |= zero << (4 * (block & 1));
+  const padded = new Float32Array(QUANTIZED_BLOCK);
+  for (let at = 0; at < rows * blocks; at++) {
+    const row = Math.floor(at / blocks);
+    const block = at % blocks;
+    const place = row * columns + block * QUANTIZED_BLOCK;
+    const isWhole = (block + 1) * QUANTIZED_BLOCK <= columns;
+    // What fills up a last block is 0, which a zero point stands for exactly.
+    if (!isWhole) padded.fill(0).set(data.subarray(place, (row + 1) * columns));
+    const values = isWhole ? data : padded;
+    const from = isWhole ? place : 0;
+    let low = withOffsets ? values[from]! : 0;
+    let high = low;
+    for (let i = from; i < from + QUANTIZED_BLOCK; i++) {
+      const value = values[i]!;
+      if (value < low) low = value;
+      if (value > high) high = value;
     }
+    // Rounded to float32 first: the integers are meant for the scale that is stored.
+    const scale = Math.fround((high - low) / levels);
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    const zero = withOffsets ? -low * inverse : Math.round(-low * inverse);
+    scales[at] = scale;
+    if (bits === 8) packEight(values, from, inverse, zero, packed, at * blockBytes);
+    else packFour(values, from, inverse, zero, packed, at * blockBytes);
+    if (withOffsets) offsets[at] = low + 2 ** (bits - 1) * scale;
+    else if (bits === 8) zeroPoints[row * zeroBytes + block] = zero;
+    else zeroPoints[row * zeroBytes + (block >>> 1)]! |= zero << (4 * (block & 1));
   }
   return { bits, rows, columns, packed, scales, ...(withOffsets ? { offsets } : { zeroPoints }) };
 }
 
-/** Writes a block's integers as `QuantizedMatrix.packed` has them. */
-function pack(integers: Uint8Array, packed: Uint8Array, offset: number, bits: 4 | 8): void {
-  if (bits === 8) packed.set(integers, offset);
-  else {
-    for (let i = 0; i < QUANTIZED_BLOCK; i += 2)
-      packed[offset + (i >>> 1)] = integers[i]! | (integers[i + 1]! << 4);
+// Both add one half and cut off the rest: nothing is below −1/2, so that this rounds.
+
+type Pack = (
+  values: Float32Array,
+  from: number,
+  inverse: number,
+  zero: number,
+  packed: Uint8Array,
+  to: number,
+) => void;
+
+const packEight: Pack = (values, from, inverse, zero, packed, to) => {
+  for (let i = 0; i < QUANTIZED_BLOCK; i++) {
+    const level = (values[from + i]! * inverse + zero + 0.5) | 0;
+    packed[to + i] = level > 255 ? 255 : level;
   }
-}
+};
+
+/** The first of two in the lower half of their byte. */
+const packFour: Pack = (values, from, inverse, zero, packed, to) => {
+  for (let i = 0; i < QUANTIZED_BLOCK; i += 2) {
+    const first = (values[from + i]! * inverse + zero + 0.5) | 0;
+    const second = (values[from + i + 1]! * inverse + zero + 0.5) | 0;
+    packed[to + (i >>> 1)] = (first > 15 ? 15 : first) | ((second > 15 ? 15 : second) << 4);
+  }
+};

@@ -16,6 +16,11 @@ function halves(): Float32Array {
   return table;
 }
 
+/** The value of an IEEE 754 half-precision number in two little-endian bytes; exact. */
+export function halfAt(bytes: Uint8Array, at: number): number {
+  return halves()[bytes[at]! | (bytes[at + 1]! << 8)]!;
+}
+
 /** Writes the values of IEEE 754 half-precision words to `target` from `offset` on; exact. */
 export function halfToFloat(words: Uint16Array, target: Float32Array, offset: number): void {
   const table = halves();

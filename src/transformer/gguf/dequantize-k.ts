@@ -1,18 +1,10 @@
 /** ggml's "K" formats: super-blocks of 256 elements whose sub-blocks have scales of their own, in six or eight bits. */
-import { halfToFloat } from "../half-precision.js";
+import { halfAt } from "../half-precision.js";
 
-const half = new Float32Array(2);
-const scaleWords = new Uint16Array(2);
 const scales = new Float32Array(8);
 const minima = new Float32Array(8);
 /** The scales and the minima of eight sub-blocks, multiplied out; one object, filled anew for each super-block. */
 const subBlocks = { scales, minima } as const;
-
-function readHalves(bytes: Uint8Array, at: number): void {
-  scaleWords[0] = bytes[at]! | (bytes[at + 1]! << 8);
-  scaleWords[1] = bytes[at + 2]! | (bytes[at + 3]! << 8);
-  halfToFloat(scaleWords, half, 0);
-}
 
 /**
  * d, dmin, and 12 bytes that hold eight pairs of six bits: the first four pairs in the low bits of bytes 0 … 3 and
@@ -20,9 +12,8 @@ function readHalves(bytes: Uint8Array, at: number): void {
  * @returns what the next call overwrites.
  */
 export function readScales(bytes: Uint8Array, at: number): typeof subBlocks {
-  readHalves(bytes, at);
-  const d = half[0]!;
-  const dmin = half[1]!;
+  const d = halfAt(bytes, at);
+  const dmin = halfAt(bytes, at + 2);
   const first = at + 4;
   for (let j = 0; j < 4; j++) {
     const a = bytes[first + j]!;
@@ -78,9 +69,7 @@ export function dequantizeQ5K(bytes: Uint8Array, target: Float32Array, offset: n
 export function dequantizeQ6K(bytes: Uint8Array, target: Float32Array, offset: number): void {
   const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 0; at < bytes.length; at += 210, offset += 256) {
-    scaleWords[0] = bytes[at + 208]! | (bytes[at + 209]! << 8);
-    halfToFloat(scaleWords, half, 0);
-    const d = half[0]!;
+    const d = halfAt(bytes, at + 208);
     for (let part = 0; part < 2; part++) {
       const low = at + part * 64;
       const high = at + 128 + part * 32;

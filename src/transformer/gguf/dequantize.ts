@@ -4,7 +4,7 @@
  * exact in float32, so the values are those of ggml's own reference, and of Python's `gguf`, to the last bit.
  * Little-endian, as the files that are read.
  */
-import { bfloatToFloat, halfToFloat } from "../half-precision.js";
+import { bfloatToFloat, halfAt, halfToFloat } from "../half-precision.js";
 import { dequantizeQ4K, dequantizeQ5K, dequantizeQ6K } from "./dequantize-k.js";
 
 /** Turns whole blocks into float32. @param target receives them from `offset` on. */
@@ -20,8 +20,6 @@ export interface BlockFormat {
   readonly dequantize: Dequantize;
 }
 
-const half = new Float32Array(2);
-
 function plain(name: string, bytes: number, dequantize: Dequantize): BlockFormat {
   return { name, elements: 1, bytes, dequantize };
 }
@@ -32,9 +30,9 @@ function words(bytes: Uint8Array): Uint16Array {
   return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2);
 }
 
-/** One scale, or two, at the start of a block. */
-function scalesAt(all: Uint16Array, word: number): void {
-  halfToFloat(all.subarray(word, word + 2), half, 0);
+/** 32 bits, the lowest first. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
 function dequantizeF32(bytes: Uint8Array, target: Float32Array, offset: number): void {
@@ -43,10 +41,8 @@ function dequantizeF32(bytes: Uint8Array, target: Float32Array, offset: number):
 
 /** d, 16 bytes of two nibbles: d · (q − 8). */
 function dequantizeQ40(bytes: Uint8Array, target: Float32Array, offset: number): void {
-  const all = words(bytes);
   for (let at = 0; at < bytes.length; at += 18, offset += 32) {
-    scalesAt(all, at / 2);
-    const d = half[0]!;
+    const d = halfAt(bytes, at);
     for (let i = 0; i < 16; i++) {
       const pair = bytes[at + 2 + i]!;
       target[offset + i] = d * ((pair & 15) - 8);
@@ -57,11 +53,9 @@ function dequantizeQ40(bytes: Uint8Array, target: Float32Array, offset: number):
 
 /** d, m, 16 bytes of two nibbles: d · q + m. */
 function dequantizeQ41(bytes: Uint8Array, target: Float32Array, offset: number): void {
-  const all = words(bytes);
   for (let at = 0; at < bytes.length; at += 20, offset += 32) {
-    scalesAt(all, at / 2);
-    const d = half[0]!;
-    const m = half[1]!;
+    const d = halfAt(bytes, at);
+    const m = halfAt(bytes, at + 2);
     for (let i = 0; i < 16; i++) {
       const pair = bytes[at + 4 + i]!;
       target[offset + i] = d * (pair & 15) + m;
@@ -72,11 +66,9 @@ function dequantizeQ41(bytes: Uint8Array, target: Float32Array, offset: number):
 
 /** d, 32 fifth bits, 16 bytes of two nibbles: d · (q − 16). */
 function dequantizeQ50(bytes: Uint8Array, target: Float32Array, offset: number): void {
-  const all = words(bytes);
   for (let at = 0; at < bytes.length; at += 22, offset += 32) {
-    scalesAt(all, at / 2);
-    const d = half[0]!;
-    const high = all[at / 2 + 1]! | (all[at / 2 + 2]! << 16);
+    const d = halfAt(bytes, at);
+    const high = wordAt(bytes, at + 2);
     for (let i = 0; i < 16; i++) {
       const pair = bytes[at + 6 + i]!;
       target[offset + i] = d * (((pair & 15) | (((high >>> i) & 1) << 4)) - 16);
@@ -87,12 +79,10 @@ function dequantizeQ50(bytes: Uint8Array, target: Float32Array, offset: number):
 
 /** d, m, 32 fifth bits, 16 bytes of two nibbles: d · q + m. */
 function dequantizeQ51(bytes: Uint8Array, target: Float32Array, offset: number): void {
-  const all = words(bytes);
   for (let at = 0; at < bytes.length; at += 24, offset += 32) {
-    scalesAt(all, at / 2);
-    const d = half[0]!;
-    const m = half[1]!;
-    const high = all[at / 2 + 2]! | (all[at / 2 + 3]! << 16);
+    const d = halfAt(bytes, at);
+    const m = halfAt(bytes, at + 2);
+    const high = wordAt(bytes, at + 4);
     for (let i = 0; i < 16; i++) {
       const pair = bytes[at + 8 + i]!;
       target[offset + i] = d * ((pair & 15) | (((high >>> i) & 1) << 4)) + m;
@@ -103,11 +93,9 @@ function dequantizeQ51(bytes: Uint8Array, target: Float32Array, offset: number):
 
 /** d, 32 signed bytes: d · q. */
 function dequantizeQ80(bytes: Uint8Array, target: Float32Array, offset: number): void {
-  const all = words(bytes);
   const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 0; at < bytes.length; at += 34, offset += 32) {
-    scalesAt(all, at / 2);
-    const d = half[0]!;
+    const d = halfAt(bytes, at);
     for (let i = 0; i < 32; i++) target[offset + i] = d * signed[at + 2 + i]!;
   }
 }

@@ -5,7 +5,7 @@
  * (docs/log.md); in other formats a scale is shared by another number of values than the product knows.
  */
 import { QUANTIZED_BLOCK, type QuantizedMatrix } from "../../graph/index.js";
-import { halfToFloat } from "../half-precision.js";
+import { halfAt } from "../half-precision.js";
 import type { BlockFormat } from "./dequantize.js";
 import { readScales } from "./dequantize-k.js";
 
@@ -13,16 +13,6 @@ import { readScales } from "./dequantize-k.js";
 const MIDDLE = 8;
 /** Bytes of a block of 32 integers. */
 const PACKED = QUANTIZED_BLOCK / 2;
-
-const words = new Uint16Array(2);
-const halves = new Float32Array(2);
-
-function readHalves(bytes: Uint8Array, at: number): Float32Array {
-  words[0] = bytes[at]! | (bytes[at + 1]! << 8);
-  words[1] = bytes[at + 2]! | (bytes[at + 3]! << 8);
-  halfToFloat(words, halves, 0);
-  return halves;
-}
 
 /** 16 bytes whose lower halves are integers 0 … 15 and whose upper ones are 16 … 31. */
 function packHalves(bytes: Uint8Array, from: number, packed: Uint8Array, to: number): void {
@@ -37,14 +27,14 @@ function packHalves(bytes: Uint8Array, from: number, packed: Uint8Array, to: num
 type Keep = (bytes: Uint8Array, at: number, matrix: QuantizedMatrix, block: number) => void;
 
 const keepQ40: Keep = (bytes, at, { scales, packed }, block) => {
-  scales[block] = readHalves(bytes, at)[0]!;
+  scales[block] = halfAt(bytes, at);
   packHalves(bytes, at + 2, packed, block * PACKED);
 };
 
 const keepQ41: Keep = (bytes, at, { scales, offsets, packed }, block) => {
-  const [d, m] = readHalves(bytes, at);
-  scales[block] = d!;
-  offsets![block] = m! + MIDDLE * d!;
+  const d = halfAt(bytes, at);
+  scales[block] = d;
+  offsets![block] = halfAt(bytes, at + 2) + MIDDLE * d;
   packHalves(bytes, at + 4, packed, block * PACKED);
 };
 
