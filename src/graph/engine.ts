@@ -151,7 +151,7 @@ export class Engine implements Requests {
     const id = this.freshId();
     // A copy that is handed over: posted, the array would be copied twice, into the message and out of it.
     const copy = data.slice();
-    await this.request("adopt", { buffer: id, data: copy }, [copy.buffer as ArrayBuffer]);
+    await this.request("adopt", { buffer: id, data: copy }, [copy.buffer]);
     return new ResidentBuffer(this, id, type, data.length);
   }
 
