@@ -1,19 +1,24 @@
 /**
- * `npm run test:models`: the long tests, test/models. Those that compare with Python find its interpreter in the
- * variable WHETSTONE_PYTHON and skip themselves where it is not set; everything after the script's name goes to vitest.
+ * `npm run test:models`: the long tests, test/models. Those that compare with Python find its interpreter in the variable
+ * WHETSTONE_PYTHON, those against llama-cpp-python (its server, and its library) in WHETSTONE_LLAMA_PYTHON, and skip
+ * themselves where it is not set; everything after the script's name goes to vitest.
  */
 import { spawnSync } from "node:child_process";
+import { llamaInterpreter } from "./llama-env.mjs";
 import { pythonInterpreter } from "./python-env.mjs";
 
 /** @type {NodeJS.ProcessEnv} */
 const env = { ...process.env };
-if (!env["WHETSTONE_PYTHON"]) {
+for (const [variable, interpreter, what] of /** @type {const} */ ([
+  ["WHETSTONE_PYTHON", pythonInterpreter, "Python"],
+  ["WHETSTONE_LLAMA_PYTHON", llamaInterpreter, "llama-cpp-python"],
+])) {
+  if (env[variable]) continue;
   try {
-    env["WHETSTONE_PYTHON"] = await pythonInterpreter();
+    env[variable] = await interpreter();
   } catch (error) {
-    console.warn(
-      `Notice: tests against Python are skipped. ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const reason = error instanceof Error ? error.message : String(error);
+    console.warn(`Notice: tests against ${what} are skipped. ${reason}`);
   }
 }
 const args = ["vitest", "run", "--config", "vitest.models.config.ts", ...process.argv.slice(2)];

@@ -138,7 +138,7 @@ async function probeThrough(
       async () => {
         const release = budget.spend(connection.url, ask.maxTokens);
         try {
-          const body = await connection.draw({ api, body: requestBody(api, model, kind, ask), signal });
+          const { body } = await connection.draw({ api, body: requestBody(api, model, kind, ask), signal });
           tally.reply(tokensUsed(body));
           return read(body);
         } finally {

@@ -18,6 +18,14 @@ export interface WireRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What came back. */
+export interface WireReply {
+  /** A stream is put together as if it had come whole. */
+  readonly body: unknown;
+  /** Whether `stop` ended it: it is no response then. */
+  readonly stopped: boolean;
+}
+
 /** A model that a server says it has. */
 export interface ServedModel {
   readonly id: string;
@@ -82,14 +90,12 @@ export class Connection {
     }
   }
 
-  /**
-   * The body of the reply; a stream is put together as if it had come whole. Undefined if `stop` ended it.
-   * @throws ServerFault; InterruptedError when the signal fires.
-   */
-  async draw({ api, body, stop, signal }: WireRequest): Promise<unknown> {
+  /** @throws ServerFault; InterruptedError when the signal fires. */
+  async draw({ api, body, stop, signal }: WireRequest): Promise<WireReply> {
     const path = PATHS[api];
-    const reply = await this.#exchange(signal, async (inner) => {
-      if (stop === undefined) return this.#client.post<unknown>(path, { body, signal: inner });
+    const reply = await this.#exchange(signal, async (inner): Promise<WireReply> => {
+      if (stop === undefined)
+        return { body: await this.#client.post<unknown>(path, { body, signal: inner }), stopped: false };
       const streaming = { ...body, stream: true, stream_options: { include_usage: true } };
       const events = (await this.#client.post<unknown>(path, {
         body: streaming,
@@ -98,7 +104,7 @@ export class Connection {
       })) as AsyncIterable<unknown>;
       return collect(events, stop);
     });
-    if (reply !== undefined && this.#key?.isIn(JSON.stringify(reply))) {
+    if (reply.body !== undefined && this.#key?.isIn(JSON.stringify(reply.body))) {
       throw new ServerFault("key in the reply", "a reply that holds the key", { retry: false });
     }
     return reply;
@@ -166,14 +172,15 @@ export class Connection {
 async function collect(
   events: AsyncIterable<unknown>,
   stop: (logProbs: readonly number[]) => boolean,
-): Promise<unknown> {
+): Promise<WireReply> {
   const reply = new StreamedReply();
   for await (const event of events) {
     reply.add(event);
     // A response that has ended is whole: it is not asked about.
-    if (!reply.finished && reply.logProbs.length > 0 && stop(reply.logProbs)) return undefined;
+    if (!reply.finished && reply.logProbs.length > 0 && stop(reply.logProbs))
+      return { body: reply.body(), stopped: true };
   }
-  return reply.body();
+  return { body: reply.body(), stopped: false };
 }
 
 /** Milliseconds from `retry-after-ms` or `retry-after` in seconds; a date is left to our own back-off: the library reads no clock. */

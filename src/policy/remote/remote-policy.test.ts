@@ -94,17 +94,52 @@ describe("a budget", () => {
   });
 });
 
-it("stops at once when the signal fires, and yields nothing after", async () => {
-  const server = await serve({ delayMs: 5 });
+describe("when the signal fires", () => {
+  it("nothing more is asked, what is under way is kept, and each reply was a response", async () => {
+    const server = await serve({ delayMs: 5 });
+    const { policy } = await connect([server], { concurrency: 3 });
+    const whole = await collect(policy.sample(requests(10), options));
+    const asked = server.asked.length;
+    const stop = new AbortController();
+    const drawn: Response[] = [];
+    const draw = async (): Promise<void> => {
+      for await (const response of policy.sample(requests(10), { ...options, signal: stop.signal })) {
+        drawn.push(response);
+        if (drawn.length === 4) stop.abort();
+      }
+    };
+    await expect(draw()).rejects.toThrow(InterruptedError);
+    expect(drawn.length).toBeGreaterThanOrEqual(4);
+    expect(drawn.length).toBeLessThanOrEqual(4 + 3);
+    expect(server.asked.length - asked).toBe(drawn.length);
+    for (const response of drawn) expect(whole).toContainEqual(response);
+  });
+
+  it("a request that failed is not tried again, and one that waits does not begin", async () => {
+    const server = await serve();
+    const stop = new AbortController();
+    const sleep = (_: number, signal?: AbortSignal): Promise<void> =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(new Error("aborted")));
+        stop.abort();
+      });
+    const { policy } = await connect([server], { sleep });
+    const asked = server.asked.length;
+    server.misdeeds.push("error in a 200");
+    const drawing = collect(policy.sample(requests(1).slice(0, 1), { ...options, signal: stop.signal }));
+    await expect(drawing).rejects.toThrow(InterruptedError);
+    expect(server.asked.length - asked).toBe(1);
+  });
+});
+
+it("when the consumer goes away, what is under way is broken off", async () => {
+  const server = await serve({ delayMs: 50 });
   const { policy } = await connect([server], { concurrency: 2 });
-  const stop = new AbortController();
-  const drawn: Response[] = [];
-  const draw = async (): Promise<void> => {
-    for await (const response of policy.sample(requests(10), { ...options, signal: stop.signal })) {
-      drawn.push(response);
-      stop.abort();
-    }
-  };
-  await expect(draw()).rejects.toThrow(InterruptedError);
-  expect(drawn).toHaveLength(1);
+  const [before, started] = [server.asked.length, performance.now()];
+  for await (const response of policy.sample(requests(10), options)) {
+    expect(response.promptId).toBe("first");
+    break;
+  }
+  expect(server.asked.length - before).toBeLessThanOrEqual(3);
+  expect(performance.now() - started).toBeLessThan(5000);
 });

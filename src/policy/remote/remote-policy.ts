@@ -13,7 +13,7 @@ import type {
 import { REMOTE_PREFIX } from "./base-urls.js";
 import { connectServers, type Server, type Servers, type ServersOptions } from "./connect.js";
 import type { Connection } from "./connection.js";
-import { inParallel } from "./in-parallel.js";
+import { atOnce, inParallel, type Signals } from "./in-parallel.js";
 import type { ServerFacts } from "./probe.js";
 import { readReply, tokensUsed, type Reply } from "./reply.js";
 import { requestBody, sampleSeed, type Ask } from "./request.js";
@@ -45,7 +45,9 @@ export class RemotePolicy implements Policy {
   readonly api: Api;
   readonly #options: ServersOptions;
   readonly #servers: Servers;
-  readonly #scorer = new Scorer((what, ask, read, signal) => this.#send(what, ask, read, signal));
+  readonly #scorer = new Scorer((what, ask, read, signals) => this.#send(what, ask, read, signals));
+  /** log π of an empty response, by the prompt's text: asked for once. */
+  readonly #ends = new Map<string, number>();
   #disposed = false;
 
   private constructor(options: ServersOptions, servers: Servers) {
@@ -95,7 +97,7 @@ export class RemotePolicy implements Policy {
     const { maxTokens, temperature, abandon } = options;
     const draw = async (
       { prompt, index, prefix }: SampleRequest,
-      signal: AbortSignal,
+      signals: Signals,
     ): Promise<Response | undefined> => {
       if (prefix !== undefined && prefix.length > 0) {
         throw new UsageError(`${this.name} cannot go on after given tokens; draw whole responses.`);
@@ -107,10 +109,10 @@ export class RemotePolicy implements Policy {
       const reply = await this.#reply(
         `the prompt "${promptId}"`,
         { prompt: prompt.text, maxTokens, temperature, seed },
-        signal,
+        signals,
         dropped,
       );
-      return reply && toResponse(promptId, index, await this.#withEnd(prompt, reply, signal));
+      return reply && toResponse(promptId, index, await this.#withEnd(prompt, reply, signals));
     };
     yield* inParallel(requests, this.#servers.pool.width, draw, options.signal);
   }
@@ -118,14 +120,16 @@ export class RemotePolicy implements Policy {
   async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
     this.#check();
     if (!this.facts.greedyRaw) this.checkDrawing(1);
-    const draw = async (prompt: Prompt, inner: AbortSignal): Promise<Response> => {
+    const draw = async (prompt: Prompt, inner: Signals): Promise<Response> => {
       const ask = { prompt: prompt.text, maxTokens, temperature: 0, seed: 0 };
       const reply = (await this.#reply(`the prompt "${prompt.id}"`, ask, inner))!;
       const response = toResponse(prompt.id, -1, await this.#withEnd(prompt, reply, inner));
       if (this.facts.greedyRaw) return response;
       return {
         ...response,
-        logProbs: Array.from(await this.#scorer.score({ prompt, tokens: response.tokens }, inner)),
+        logProbs: Array.from(
+          await this.#scorer.score({ prompt, tokens: response.tokens }, atOnce(inner.abort)),
+        ),
       };
     };
     yield* inParallel(prompts, this.#servers.pool.width, draw, signal);
@@ -147,8 +151,8 @@ export class RemotePolicy implements Policy {
     const scored: Float64Array[] = [];
     const work = async (
       [at, example]: [number, ScoreRequest],
-      signal: AbortSignal,
-    ): Promise<[number, Float64Array]> => [at, await this.#scorer.score(example, signal)];
+      signals: Signals,
+    ): Promise<[number, Float64Array]> => [at, await this.#scorer.score(example, signals)];
     for await (const [at, logProbs] of inParallel(
       examples.entries(),
       this.#servers.pool.width,
@@ -162,7 +166,8 @@ export class RemotePolicy implements Policy {
   async firstTokens(prompt: Prompt): Promise<readonly FirstToken[]> {
     this.#check();
     const ask = { prompt: prompt.text, maxTokens: 1, temperature: 1, seed: 0, top: FIRST_TOKENS };
-    const reply = await this.#reply(`the prompt "${prompt.id}"`, ask, this.#options.signal);
+    const { signal } = this.#options;
+    const reply = await this.#reply(`the prompt "${prompt.id}"`, ask, signal && atOnce(signal));
     return reply?.top[0] ?? [];
   }
 
@@ -182,7 +187,7 @@ export class RemotePolicy implements Policy {
   #reply(
     what: string,
     ask: Ask,
-    signal: AbortSignal | undefined,
+    signals: Signals | undefined,
     dropped?: (length: number, logProb: number) => boolean,
   ): Promise<Reply | undefined> {
     const { stream = false } = this.#options;
@@ -194,48 +199,53 @@ export class RemotePolicy implements Policy {
       // A stream has been asked about already, piece by piece.
       return !stream && rule()(reply.logProbs) ? undefined : reply;
     };
-    return this.#send(what, ask, read, signal, stream ? rule : undefined);
+    return this.#send(what, ask, read, signals, stream ? rule : undefined);
   }
 
   /**
    * An empty response of a server that does not report end tokens gets the most that its end token's probability can be: what the
    * likeliest first tokens leave. Without it, log-likelihood would hold it for certain.
    */
-  async #withEnd(prompt: Prompt, reply: Reply, signal: AbortSignal): Promise<Reply> {
+  async #withEnd(prompt: Prompt, reply: Reply, { abort }: Signals): Promise<Reply> {
     if (reply.logProbs.length > 0) return reply;
+    const logProb = this.#ends.get(prompt.text) ?? (await this.#endOf(prompt, abort));
+    this.#ends.set(prompt.text, logProb);
+    return { ...reply, logProbs: [logProb] };
+  }
+
+  async #endOf(prompt: Prompt, signal: AbortSignal): Promise<number> {
     for (let seed = 0; seed < EMPTY_TRIES; seed++) {
       const ask = { prompt: prompt.text, maxTokens: 1, temperature: 1, seed, top: FIRST_TOKENS };
-      const first = await this.#reply(`the prompt "${prompt.id}"`, ask, signal);
+      const first = await this.#reply(`the prompt "${prompt.id}"`, ask, atOnce(signal));
       const shown = first?.top[0]?.filter(({ text }) => text !== "" && !END_TOKEN.test(text)) ?? [];
       if (shown.length === 0) continue;
       const left = 1 - shown.reduce((sum, { logProb }) => sum + Math.exp(logProb), 0);
-      return { ...reply, logProbs: [Math.log(Math.max(left, LEAST_LEFT))] };
+      return Math.log(Math.max(left, LEAST_LEFT));
     }
-    return { ...reply, logProbs: [0] };
+    return 0;
   }
 
   async #send<R>(
     what: string,
     ask: Ask,
     read: (body: unknown, served: string) => R | undefined,
-    signal: AbortSignal | undefined,
+    signals: Signals | undefined,
     stop?: () => (logProbs: readonly number[]) => boolean,
   ): Promise<R | undefined> {
     const { pool, budget, tally, factsOf } = this.#servers;
     const work = async (connection: Connection, server: Server): Promise<R | undefined> => {
-      const { kind, served } = await factsOf(connection, server, signal);
+      const { kind, served } = await factsOf(connection, server, signals?.stop);
       const body = requestBody(this.api, this.#options.model, kind, ask);
       const release = budget.spend(connection.url, ask.maxTokens);
       try {
-        const reply = await connection.draw({ api: this.api, body, stop: stop?.(), signal });
-        if (reply === undefined) return undefined;
-        tally.reply(tokensUsed(reply));
-        return read(reply, served);
+        const reply = await connection.draw({ api: this.api, body, stop: stop?.(), signal: signals?.abort });
+        tally.reply(tokensUsed(reply.body));
+        return reply.stopped ? undefined : read(reply.body, served);
       } finally {
         release();
       }
     };
-    return pool.run(what, work, signal);
+    return pool.run(what, work, signals?.stop);
   }
 }
 

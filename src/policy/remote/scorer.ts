@@ -1,6 +1,7 @@
 import type { ScoreRequest } from "../policy.js";
 import { ServerFault } from "./fault.js";
 import { promptTokensIn, readReply } from "./reply.js";
+import type { Signals } from "./in-parallel.js";
 import type { Ask } from "./request.js";
 
 /** Sends an ask and reads its reply. */
@@ -8,7 +9,7 @@ type Send = <R>(
   what: string,
   ask: Ask,
   read: (body: unknown, served: string) => R,
-  signal: AbortSignal | undefined,
+  signals: Signals | undefined,
 ) => Promise<R | undefined>;
 
 const NOTHING_DRAWN = { maxTokens: 1, temperature: 0, seed: 0 } as const;
@@ -24,10 +25,10 @@ export class Scorer {
   }
 
   /** log π(y_t | x, y_<t) in nats, at temperature 1: servers scale those of prompts by nothing. */
-  async score({ prompt, tokens }: ScoreRequest, signal?: AbortSignal): Promise<Float64Array> {
+  async score({ prompt, tokens }: ScoreRequest, signals?: Signals): Promise<Float64Array> {
     if (tokens.length === 0) return new Float64Array();
     const what = `the prompt "${prompt.id}"`;
-    const ids = await this.#promptIds(what, prompt.text, signal);
+    const ids = await this.#promptIds(what, prompt.text, signals);
     const whole = [...ids, ...tokens];
     const read = (body: unknown, served: string): Float64Array => {
       const { logProbs } = readReply(body, { maxTokens: Infinity, model: served, ids: "none", echo: true });
@@ -39,12 +40,12 @@ export class Scorer {
       }
       return Float64Array.from(logProbs.slice(ids.length, whole.length));
     };
-    return (await this.#send(what, { prompt: whole, echo: true, ...NOTHING_DRAWN }, read, signal))!;
+    return (await this.#send(what, { prompt: whole, echo: true, ...NOTHING_DRAWN }, read, signals))!;
   }
 
-  #promptIds(what: string, text: string, signal: AbortSignal | undefined): Promise<readonly number[]> {
+  #promptIds(what: string, text: string, signals: Signals | undefined): Promise<readonly number[]> {
     if (this.#last?.text === text) return this.#last.ids;
-    const ids = this.#send(what, { prompt: text, ...NOTHING_DRAWN }, promptIds, signal).then(
+    const ids = this.#send(what, { prompt: text, ...NOTHING_DRAWN }, promptIds, signals).then(
       (found) => found!,
     );
     this.#last = { text, ids };

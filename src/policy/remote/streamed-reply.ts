@@ -71,7 +71,8 @@ export class StreamedReply {
     };
     return {
       model: this.#model,
-      usage: this.#usage,
+      // Not every server counts a stream, and one that was ended early has no count: what was seen of it is known.
+      usage: this.#usage ?? { completion_tokens: this.logProbs.length },
       choices: Array.from({ length: this.#choices }, () => choice),
     };
   }
