@@ -5,7 +5,7 @@
  * Exits with 1 and one sentence where there is no Python, no compiler or no package.
  */
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isMain } from "./lib/report.mjs";
 import { acquire, cacheFolder } from "./python-env.mjs";
@@ -25,9 +25,11 @@ const BUILD_MINUTES = 40;
  */
 export async function llamaInterpreter(folder = join(cacheFolder(), "llama")) {
   const python = join(folder, "bin", "python");
-  if (hasServer(python)) return python;
+  const lock = `${folder}.lock`;
+  // While another process builds it, what is there already may not be all of it.
+  if (!existsSync(lock) && hasServer(python)) return python;
   mkdirSync(join(folder, ".."), { recursive: true });
-  const release = await acquire(`${folder}.lock`, BUILD_MINUTES);
+  const release = await acquire(lock, BUILD_MINUTES);
   try {
     if (!hasServer(python)) build(folder, python);
   } finally {

@@ -4,7 +4,7 @@
  * Exits with 1 and one sentence where there is no Python or no way to fill the environment.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -35,9 +35,11 @@ function environmentFolder() {
  */
 export async function pythonInterpreter(folder = environmentFolder()) {
   const python = join(folder, "bin", "python");
-  if (hasModules(python)) return python;
+  const lock = `${folder}.lock`;
+  // While another process fills it, what is there already may not be all of it.
+  if (!existsSync(lock) && hasModules(python)) return python;
   mkdirSync(join(folder, ".."), { recursive: true });
-  const release = await acquire(`${folder}.lock`, FILL_MINUTES);
+  const release = await acquire(lock, FILL_MINUTES);
   try {
     if (!hasModules(python)) fill(folder, python);
   } finally {
