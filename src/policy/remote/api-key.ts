@@ -45,7 +45,7 @@ export class ApiKey {
 
 function formsOf(text: string): string[] {
   const encoded = encodeURIComponent(text);
-  const lowered = encoded.replace(/%../g, (code) => code.toLowerCase());
+  const lowered = encoded.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
   const plain = [text, JSON.stringify(text).slice(1, -1), encoded, lowered];
   return text.length < SHORTEST_SECRET ? plain : [...plain, ...base64Forms(text)];
 }
