@@ -157,6 +157,17 @@ describe("what is refused", () => {
     await expect(loadTokenizer(own)).rejects.toThrow("tokenizer_config.json: chat_template is malformed");
   });
 
+  test("a step whose fields are missing, once a text comes to it", async () => {
+    const own = await mkdtemp(join(folder, "step-"));
+    const model = { type: "BPE", vocab: { a: 0 }, merges: [] };
+    const more = { post_processor: { type: "TemplateProcessing", pair: [], special_tokens: {} } };
+    await writeFile(join(own, "tokenizer.json"), tokenizerJson(model, more));
+    const tokenizer = await loadTokenizer(own);
+    const encode = () => tokenizer.encode("a", { addSpecialTokens: true });
+    expect(encode).toThrow(ModelError);
+    expect(encode).toThrow(`${join(own, "tokenizer.json")} cannot be used as a tokenizer: `);
+  });
+
   test("text without a token, where the vocabulary has none for the unknown", async () => {
     const own = await mkdtemp(join(folder, "unknown-"));
     const model = { type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##", vocab: { a: 0 } };

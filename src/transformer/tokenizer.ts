@@ -22,7 +22,8 @@ export interface Tokenizer {
   /**
    * The tokens of a text.
    * @param options.addSpecialTokens whether the model's own frame is put around it (a start token, mostly).
-   * @throws ModelError when a part of the text has no token and the vocabulary has none for unknown text.
+   * @throws ModelError when a part of the text has no token and the vocabulary has none for unknown text, or a step of the
+   * tokenizer is malformed.
    */
   encode(text: string, options: { readonly addSpecialTokens: boolean }): number[];
   /**
@@ -147,17 +148,26 @@ async function loadChatTemplate(folder: string, config: TokenizerConfig): Promis
 }
 
 function wrap(encoder: Encoder, vocabSize: number, file: string): Tokenizer {
+  // The library reads a malformed step's fields only when a text comes to it.
+  const used = <T>(call: () => T): T => {
+    try {
+      return call();
+    } catch (cause) {
+      if (cause instanceof ModelError) throw cause;
+      throw new ModelError(`${file} cannot be used as a tokenizer: ${reasonOf(cause)}`, { cause });
+    }
+  };
   return {
     vocabSize,
     encode: (text, { addSpecialTokens }) => {
-      const ids = encoder.encode(text, addSpecialTokens);
+      const ids = used(() => encoder.encode(text, addSpecialTokens));
       if (ids.every((token) => Number.isInteger(token))) return ids as number[];
       throw new ModelError(
         `${file} has no token for a part of ${JSON.stringify(shorten(text))}, and none for unknown text`,
       );
     },
-    decode: (tokens) => encoder.decode(tokens),
-    tokenId: (text) => encoder.tokenId(text),
+    decode: (tokens) => used(() => encoder.decode(tokens)),
+    tokenId: (text) => used(() => encoder.tokenId(text)),
   };
 }
 
