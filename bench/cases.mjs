@@ -16,10 +16,17 @@
  */
 
 /**
+ * A model's file is read, and the first token of a response drawn, in a new process.
+ * @typedef {object} FirstTokenWork
+ * @property {"first-token"} kind
+ * @property {string} prompt
+ */
+
+/**
  * @typedef {object} Case
  * @property {string} name @property {string} title
  * @property {"embedded" | "smollm2"} model
- * @property {SamplerWork | TrainerWork} work
+ * @property {SamplerWork | TrainerWork | FirstTokenWork} work
  * @property {boolean} peer whether Python's libraries are measured on the same work
  */
 
@@ -41,21 +48,31 @@ export const CASES = [
   },
   {
     name: "sampler-smollm2",
-    title: "sampler, SmolLM2-135M shape: 50 responses of 64 tokens, prompt of 100",
+    title: "sampler, SmolLM2-135M: 50 responses of 64 tokens, prompt of 100",
     model: "smollm2",
     work: { kind: "sampler", prompts: 1, promptTokens: 100, responses: 50, newTokens: 64 },
     peer: true,
   },
   {
+    name: "first-token-smollm2",
+    title: "first token, SmolLM2-135M: from the file (4-bit blocks) to the first token of a response",
+    model: "smollm2",
+    work: {
+      kind: "first-token",
+      prompt: "A farmer has 3 pens with 4 hens each. How many hens does he have?",
+    },
+    peer: true,
+  },
+  {
     name: "trainer-smollm2",
-    title: "trainer, SmolLM2-135M shape: LoRA r16, B = 4, T = 128, all positions",
+    title: "trainer, SmolLM2-135M: LoRA r16, B = 4, T = 128, all positions",
     model: "smollm2",
     work: { kind: "trainer", batch: 4, length: 128, targets: 128, rank: 16 },
     peer: true,
   },
   {
     name: "trainer-smollm2-responses",
-    title: "trainer, SmolLM2-135M shape: LoRA r16, B = 4, T = 128, responses of 64",
+    title: "trainer, SmolLM2-135M: LoRA r16, B = 4, T = 128, responses of 64",
     model: "smollm2",
     work: { kind: "trainer", batch: 4, length: 128, targets: 64, rank: 16 },
     peer: true,

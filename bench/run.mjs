@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { fetchSmollm2 } from "../scripts/fetch-smollm2.mjs";
 import { pythonInterpreter } from "../scripts/python-env.mjs";
 import { CASES } from "./cases.mjs";
 import { SMOLLM2 } from "./shapes.mjs";
@@ -53,6 +54,20 @@ function measure(program, args) {
 }
 
 /**
+ * As `measure`; what is measured once a process, in as many processes as repeats.
+ * @param {import("./cases.mjs").Case["work"]["kind"]} kind
+ * @param {number} repeats
+ * @param {string} program
+ * @param {readonly string[]} args
+ */
+async function measureRepeats(kind, repeats, program, args) {
+  const first = await measure(program, args);
+  if (kind === "first-token")
+    for (let i = 1; i < repeats; i++) first.seconds.push(...(await measure(program, args)).seconds);
+  return first;
+}
+
+/**
  * @param {{ tokens: number, seconds: number[], peakBytes: number }} timing
  * @param {string} note
  * @returns {Figure}
@@ -63,23 +78,30 @@ function figure({ tokens, seconds, peakBytes }, note) {
   return { tokensPerSecond: tokens / median, tokens, seconds, peakBytes, note };
 }
 
+const PEERS = { sampler: "generate.py", trainer: "lora.py", "first-token": "first_token.py" };
+
 /**
  * @param {import("./cases.mjs").Case} chosen
  * @param {string | undefined} python
+ * @param {string | undefined} gguf SmolLM2's file, if it can be had
  * @param {boolean} quick
  * @returns {Promise<Result>}
  */
-async function runCase({ name, title, work, peer }, python, quick) {
-  const repeats = quick ? 1 : work.kind === "sampler" ? 3 : 5;
-  const own = await measure(process.execPath, [join(import.meta.dirname, "measure.mjs"), name, `${repeats}`]);
+async function runCase({ name, title, work, peer }, python, gguf, quick) {
+  const { kind } = work;
+  const repeats = quick ? 1 : kind === "trainer" ? 5 : 3;
+  const script = join(import.meta.dirname, "measure.mjs");
+  const own = await measureRepeats(kind, repeats, process.execPath, [script, name, `${repeats}`]);
   const ours = figure(own, own.source ?? "");
   /** @type {Result["peers"]} */
   const peers = [];
   if (peer && python) {
-    const script = join(import.meta.dirname, "peers", work.kind === "sampler" ? "generate.py" : "lora.py");
+    const peerScript = join(import.meta.dirname, "peers", PEERS[kind]);
     for (const dtype of quick ? ["float32"] : ["float32", "bfloat16"]) {
-      const settings = { model: SMOLLM2, work, dtype, repeats, threads: availableParallelism() };
-      const theirs = figure(await measure(python, [script, JSON.stringify(settings)]), dtype);
+      const model = gguf === undefined ? SMOLLM2 : { gguf };
+      const settings = { model, work, dtype, repeats, threads: availableParallelism() };
+      const timing = await measureRepeats(kind, repeats, python, [peerScript, JSON.stringify(settings)]);
+      const theirs = figure(timing, dtype);
       peers.push({ ...theirs, ratio: ours.tokensPerSecond / theirs.tokensPerSecond });
     }
   }
@@ -91,20 +113,33 @@ async function runCase({ name, title, work, peer }, python, quick) {
  * @returns {string}
  */
 function describe({ title, ours, peers }) {
-  const row = (/** @type {string} */ who, /** @type {Figure} */ { tokensPerSecond, peakBytes, note }) =>
-    `  ${who.padEnd(10)} ${tokensPerSecond.toFixed(0).padStart(8)} tokens/s ${(peakBytes / 1e9).toFixed(2).padStart(6)} GB  ${note}`;
+  const row = (
+    /** @type {string} */ who,
+    /** @type {Figure} */ { tokens, tokensPerSecond, peakBytes, note },
+  ) => {
+    const speed =
+      tokens === 1
+        ? `${(1 / tokensPerSecond).toFixed(2).padStart(8)} s       `
+        : `${tokensPerSecond.toFixed(0).padStart(8)} tokens/s`;
+    return `  ${who.padEnd(10)} ${speed} ${(peakBytes / 1e9).toFixed(2).padStart(6)} GB  ${note}`;
+  };
   const ratios = peers.map((peer) => `${row("peer", peer)}: ours is ${peer.ratio.toFixed(2)} ×`);
   return [title, row("whetstone", ours), ...ratios].join("\n");
 }
 
-/** The interpreter for the peers; undefined, with a notice, where there is none. */
-async function findPython() {
-  const given = process.env["WHETSTONE_PYTHON"];
-  if (given) return given;
+/** The interpreter for the peers. */
+const findPython = async () => process.env["WHETSTONE_PYTHON"] ?? (await pythonInterpreter());
+
+/**
+ * What is there or can be had; undefined, with a notice, otherwise.
+ * @param {() => Promise<string>} find
+ * @param {string} otherwise
+ */
+async function ifHad(find, otherwise) {
   try {
-    return await pythonInterpreter();
+    return await find();
   } catch (error) {
-    console.error(`Notice: no peers. ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`Notice: ${otherwise}. ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
 }
@@ -123,12 +158,18 @@ async function main() {
   });
   if (values.help) return console.log(HELP);
   const parts = values.only.split(",");
-  const chosen = CASES.filter(({ name }) => parts.some((part) => name.includes(part)));
-  if (chosen.length === 0) throw new Error(`No case is named like "${values.only}".\n${HELP}`);
-  const python = values.peers && chosen.some(({ peer }) => peer) ? await findPython() : undefined;
+  const named = CASES.filter(({ name }) => parts.some((part) => name.includes(part)));
+  if (named.length === 0) throw new Error(`No case is named like "${values.only}".\n${HELP}`);
+  const wantsSmolLM2 = named.some(({ model }) => model === "smollm2");
+  const gguf = wantsSmolLM2
+    ? await ifHad(fetchSmollm2, "random weights in SmolLM2's place, and no time to a first token")
+    : undefined;
+  const chosen = named.filter(({ work }) => gguf !== undefined || work.kind !== "first-token");
+  const wantsPeers = values.peers && chosen.some(({ peer }) => peer);
+  const python = wantsPeers ? await ifHad(findPython, "no peers") : undefined;
   const results = [];
   for (const each of chosen) {
-    const result = await runCase(each, python, values.quick);
+    const result = await runCase(each, python, gguf, values.quick);
     console.log(describe(result));
     results.push(result);
   }

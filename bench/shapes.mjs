@@ -1,9 +1,13 @@
-/** The two shapes that are measured, and random weights of a shape: made from a seed, never written to disk. */
+/**
+ * The two models that are measured, and random weights of their shapes for where they cannot be had: made from a seed, never
+ * written to disk.
+ */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { randomStream } from "../dist/core/random.js";
 import { tensorShapes } from "../dist/transformer/config.js";
 import { loadModel } from "../dist/transformer/model.js";
+import { smollm2Path } from "../scripts/fetch-smollm2.mjs";
 
 /** @typedef {import("../dist/transformer/config.js").ModelConfig} ModelConfig */
 /** @typedef {import("../dist/transformer/sequence-pass.js").Weights} Weights */
@@ -43,9 +47,16 @@ const GAME24 = {
   eosTokenIds: [],
 };
 
-/** @returns {BenchModel} */
-export function randomSmolLM2() {
-  return { config: SMOLLM2, weights: randomWeights(SMOLLM2), source: "random weights" };
+/**
+ * SmolLM2-135M-Instruct, or random weights of its shape where it was not fetched. Without an end token, as `embeddedModel`.
+ * @returns {Promise<BenchModel>}
+ */
+export async function smolLM2() {
+  const path = smollm2Path();
+  if (!existsSync(path))
+    return { config: SMOLLM2, weights: randomWeights(SMOLLM2), source: "random weights" };
+  const { name, config, weights } = await loadModel(path);
+  return { config: { ...config, eosTokenIds: [] }, weights, source: name };
 }
 
 /**

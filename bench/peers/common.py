@@ -1,19 +1,38 @@
-"""What the peers share: a random Llama of a given shape, peak memory, and the line of JSON that they print."""
+"""What the peers share: the model, peak memory, and the line of JSON that they print."""
 
 import json
+import os
 import resource
 import sys
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging
+
+logging.disable_progress_bar()
 
 
 def settings() -> dict:
-    """The one argument: {"model": shape, "work": case, "dtype": "float32" | "bfloat16", "repeats": n, "threads": n}."""
+    """
+    The one argument: {"model": shape or {"gguf": path}, "work": case, "dtype": "float32" | "bfloat16", "repeats": n,
+    "threads": n}.
+    """
     read = json.loads(sys.argv[1])
     torch.set_num_threads(read["threads"])
     torch.manual_seed(0)
     return read
+
+
+def model_of(read: dict) -> LlamaForCausalLM:
+    """The model of a GGUF file, without an end token, so that every response has its full length; or a random one of a shape."""
+    path = read["model"].get("gguf")
+    if path is None:
+        return random_model(read)
+    folder, name = os.path.split(path)
+    dtype = getattr(torch, read["dtype"])
+    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=dtype)
+    model.generation_config.eos_token_id = None
+    return model
 
 
 def random_model(read: dict) -> LlamaForCausalLM:

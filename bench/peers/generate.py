@@ -4,12 +4,12 @@ import time
 
 import torch
 
-from common import answer, random_model, settings
+from common import answer, model_of, settings
 
 read = settings()
 work = read["work"]
-model = random_model(read).eval()
-prompts = torch.randint(1, read["model"]["vocabSize"], (work["prompts"], work["promptTokens"]))
+model = model_of(read).eval()
+prompts = torch.randint(1, model.config.vocab_size, (work["prompts"], work["promptTokens"]))
 
 
 def generate(new_tokens: int) -> int:

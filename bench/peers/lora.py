@@ -5,7 +5,7 @@ import time
 import torch
 from peft import LoraConfig, get_peft_model
 
-from common import answer, random_model, settings
+from common import answer, model_of, settings
 
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -14,10 +14,11 @@ work = read["work"]
 lora = LoraConfig(
     r=work["rank"], lora_alpha=2 * work["rank"], lora_dropout=0.0, target_modules=LINEARS, task_type="CAUSAL_LM"
 )
-model = get_peft_model(random_model(read), lora).train()
+base = model_of(read)
+model = get_peft_model(base, lora).train()
 trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
 optimizer = torch.optim.AdamW(trained, lr=1e-4, weight_decay=0.0)
-ids = torch.randint(1, read["model"]["vocabSize"], (work["batch"], work["length"]))
+ids = torch.randint(1, base.config.vocab_size, (work["batch"], work["length"]))
 labels = ids.clone()
 labels[:, : work["length"] - work["targets"]] = -100
 
