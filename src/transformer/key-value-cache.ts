@@ -1,13 +1,8 @@
 import type { BufferFeed, Engine, ResidentBuffer, Session, Store, Tensor } from "../graph/index.js";
 import type { AdapterFeeds } from "./adapter-feeds.js";
 import { HIDDEN } from "./attention.js";
+import { roundUp, type CacheLayout, type Remainder } from "./batch-layout.js";
 import type { ModelConfig } from "./config.js";
-
-/** Groups of rows that decode together; the rows of a group share a prompt. */
-export interface CacheLayout {
-  readonly groups: number;
-  readonly rows: number;
-}
 
 /** Tokens that the suffix part grows by. */
 const BLOCK = 16;
@@ -29,7 +24,7 @@ export class KeyValueCache {
   constructor(
     private readonly engine: Engine,
     private readonly config: ModelConfig,
-    private readonly layout: CacheLayout,
+    private layout: CacheLayout,
   ) {
     const kinds: readonly Kind[] = ["key", "value"];
     this.names = Array.from({ length: config.layers }, (_, layer) =>
@@ -102,6 +97,48 @@ export class KeyValueCache {
     }
   }
 
+  /** Keeps what some rows have behind them, and lets go of the rest. @param steps tokens behind the longest of them. */
+  async keep({ layout, groups, rows }: Remainder, steps: number): Promise<void> {
+    const { kvHeads, headDim } = this.config;
+    const old = this.layout;
+    const prompt = kvHeads * this.prefixLength * headDim;
+    const prompts = { from: groups.map((g) => g * prompt), to: groups.map((_, g) => g * prompt) };
+    const length = Math.min(this.suffixLength, roundUp(steps + 1, BLOCK));
+    const [wide, narrow] = [this.suffixLength * headDim, length * headDim];
+    const own: { from: number[]; to: number[] } = { from: [], to: [] };
+    rows.forEach((places, g) =>
+      places.forEach((place, r) => {
+        for (let h = 0; h < kvHeads; h++) {
+          own.from.push(((groups[g]! * old.rows + place) * kvHeads + h) * wide);
+          own.to.push(((g * layout.rows + r) * kvHeads + h) * narrow);
+        }
+      }),
+    );
+    await this.move(this.prefix, layout.groups * prompt, prompts, prompt);
+    await this.move(this.suffix, layout.groups * layout.rows * kvHeads * narrow, own, narrow);
+    this.layout = layout;
+    this.suffixLength = length;
+  }
+
+  /** Replaces buffers by others of `size` elements, with rows of `length` elements copied to their places there. */
+  private async move(
+    buffers: Map<string, ResidentBuffer>,
+    size: number,
+    { from, to }: { readonly from: readonly number[]; readonly to: readonly number[] },
+    length: number,
+  ): Promise<void> {
+    const [sources, targets] = [Int32Array.from(from), Int32Array.from(to)];
+    for (const name of this.names) {
+      const other = await this.engine.buffer("float32", size);
+      const old = buffers.get(name);
+      if (old) {
+        await old.copyTo(other, sources, targets, length);
+        await old.free();
+      }
+      buffers.set(name, other);
+    }
+  }
+
   /** Puts each layer's rows of `from` tokens into a larger buffer of rows of `to` tokens. */
   private async grow(
     buffers: Map<string, ResidentBuffer>,
@@ -110,17 +147,9 @@ export class KeyValueCache {
     to: number,
     width: number,
   ): Promise<void> {
-    const sources = Int32Array.from({ length: from === 0 ? 0 : count }, (_, i) => i * from * width);
-    const targets = Int32Array.from({ length: from === 0 ? 0 : count }, (_, i) => i * to * width);
-    for (const name of this.names) {
-      const larger = await this.engine.buffer("float32", count * to * width);
-      const old = buffers.get(name);
-      if (old) {
-        await old.copyTo(larger, sources, targets, from * width);
-        await old.free();
-      }
-      buffers.set(name, larger);
-    }
+    const places = Array.from({ length: from === 0 ? 0 : count }, (_, i) => i * width);
+    const rows = { from: places.map((place) => place * from), to: places.map((place) => place * to) };
+    await this.move(buffers, count * to * width, rows, from * width);
   }
 
   /**
@@ -209,8 +238,4 @@ export class KeyValueCache {
     this.suffix.clear();
     await Promise.all(buffers.map((buffer) => buffer.free()));
   }
-}
-
-function roundUp(value: number, block: number): number {
-  return Math.ceil(value / block) * block;
 }

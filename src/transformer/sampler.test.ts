@@ -99,6 +99,31 @@ describe("what is drawn", () => {
     expectSame(drawn, expected);
   });
 
+  test("is the same while the batch shrinks with the rows that are left", async () => {
+    const { engine } = runtime;
+    const sizes: number[] = [];
+    const request = engine.request.bind(engine);
+    engine.request = (kind, message, ...rest) => {
+      const { feeds } = message as { feeds?: Record<string, { dims: readonly number[] }> };
+      if (feeds?.["uniforms"]) sizes.push(feeds["uniforms"].dims.reduce((a, b) => a * b, 1));
+      return request(kind, message, ...rest);
+    };
+    try {
+      // The first response to each prompt goes on alone.
+      const abandon = (tag: Tag, length: number): boolean => !tag.endsWith("/0") && length >= 3;
+      const drawn = await collect(
+        runtime.draw(samples(6), { ...SAMPLING, rows: 30, rowsPerGroup: 6, abandon }),
+      );
+      expect(drawn.filter(({ tag }) => tag.endsWith("/0")).length).toBe(PROMPTS.length);
+      expectSame(drawn, expected);
+    } finally {
+      engine.request = request;
+    }
+    // Five groups of six rows, and one more for whole fours; then five of two, and one more.
+    expect([...new Set(sizes)].slice(0, 2)).toEqual([36, 12]);
+    expect(sizes.filter((size) => size > 12).length).toBeLessThan(5);
+  });
+
   test("does not depend on the order of requests, nor on which are asked for", async () => {
     const shuffled = samples(6).sort((a, b) => hash32(a.tag) - hash32(b.tag));
     const drawn = await collect(runtime.draw(shuffled, { ...SAMPLING, rows: 5 }));

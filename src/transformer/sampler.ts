@@ -2,9 +2,10 @@ import { InterruptedError } from "../core/errors.js";
 import { tokenUniform } from "../core/random.js";
 import type { Session, Tensor } from "../graph/index.js";
 import type { ModelConfig } from "./config.js";
-import type { CacheLayout, KeyValueCache } from "./key-value-cache.js";
-import { Schedule } from "./schedule.js";
 import type { AdapterFeeds } from "./adapter-feeds.js";
+import { chooseLayout, remainder, type CacheLayout } from "./batch-layout.js";
+import type { KeyValueCache } from "./key-value-cache.js";
+import { Schedule } from "./schedule.js";
 
 /** One response to draw. */
 export interface DrawRequest<T> {
@@ -65,8 +66,8 @@ interface Group<T> {
 
 /**
  * Continuous batching over prompts: g groups of r rows; a group's rows share its prompt's keys and values. A row that
- * has finished takes the next request of the same prompt, a group whose rows have all finished takes the next prompt.
- * What is drawn depends on (seed, prompt key, index) alone, to the bit, never on what else is in the batch.
+ * has finished takes the next request of the same prompt, a group whose rows have all finished takes the next prompt; when
+ * there is none, the batch shrinks with the rows that are left. What is drawn depends on (seed, prompt key, index) alone, to the bit, never on what else is in the batch.
  */
 export async function* draw<T>(
   sessions: SamplerSessions,
@@ -77,12 +78,14 @@ export async function* draw<T>(
   const schedule = new Schedule(requests);
   let batch: Batch<T> | undefined;
   try {
-    const layout = chooseLayout(schedule, options);
+    const { rows = 64, rowsPerGroup: widest, abandon } = options;
+    const layout = chooseLayout(schedule, { rows, widest, canDrop: abandon !== undefined });
     if (!layout) return;
     schedule.open(layout.groups);
     batch = new Batch<T>(sessions, config, layout, options);
     while (await batch.admit(schedule)) {
       options.signal?.throwIfAborted();
+      if (schedule.isExhausted) await batch.shrink();
       yield* await batch.step();
     }
   } catch (error) {
@@ -103,51 +106,15 @@ export interface SamplerSessions {
   readonly cacheFactory: (layout: CacheLayout) => KeyValueCache;
 }
 
-/**
- * A batch has a multiple of this many rows, idle ones included. ONNX Runtime's kernels treat what is left over from
- * whole vectors and tiles otherwise, and round otherwise; without left-overs a row's results are the same to the bit
- * in every batch (where the vocabulary is a multiple of 4 too, as nearly all are).
- */
-const EXACT_ROWS = 4;
-
-function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
-}
-
-/** Up to this length the keys and values of a prompt are cheap to hold once more. */
-const SHORT_PROMPT = 64;
-
-/**
- * Groups as wide as the first prompt's run of requests, up to the limit; a run that does not divide evenly is spread, so that
- * none is left nearly empty. Where responses can be dropped, narrow groups: the earlier ones decide over the later, and
- * few rows wait for the last of a prompt; narrower still where prompts are short, since each group holds its prompt's keys.
- */
-function chooseLayout<T>(
-  schedule: Schedule<DrawRequest<T>>,
-  { rows = 64, abandon, rowsPerGroup: widest }: DrawOptions<T>,
-): CacheLayout | undefined {
-  const { run, total, length, several } = schedule.look(rows);
-  if (total === 0) return undefined;
-  const rowsPerGroup = widest ?? (abandon ? (length <= SHORT_PROMPT ? 2 : 8) : 16);
-  const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
-  // A product of one row has a kernel of its own, which rounds otherwise: where a prompt has several responses, the last
-  // one that a resumed run has to draw must not meet it.
-  const perGroup = several ? Math.max(even, 2) : even;
-  const groups = Math.ceil(Math.min(rows, total) / perGroup);
-  if (groups === 1) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };
-  const missing = [1, 2, 4].find((factor) => (perGroup * factor) % EXACT_ROWS === 0)!;
-  return { groups: roundUp(groups, missing), rows: perGroup };
-}
-
 /** The rows at work, their cache, and the step that extends each by one token. */
 class Batch<T> {
-  private readonly groups: Group<T>[];
+  private groups: Group<T>[];
   private readonly cache: KeyValueCache;
 
   constructor(
     private readonly sessions: SamplerSessions,
     private readonly config: ModelConfig,
-    private readonly layout: CacheLayout,
+    private layout: CacheLayout,
     private readonly options: DrawOptions<T>,
   ) {
     this.groups = Array.from({ length: layout.groups }, () => ({
@@ -196,13 +163,34 @@ class Batch<T> {
     await this.cache.fillPrefixes(prefixes, await this.sessions.prefix(), this.sessions.adapter);
   }
 
+  /** Lays the rows that are at work together, where that makes the batch half as large or smaller. */
+  async shrink(): Promise<void> {
+    const left = remainder(
+      this.layout,
+      this.groups.map(({ rows }) => rows.map((row) => row !== undefined)),
+    );
+    if (left === undefined) return;
+    await this.cache.keep(left, this.longest());
+    this.layout = left.layout;
+    this.groups = Array.from({ length: left.layout.groups }, (_, g) => ({
+      prompt: this.groups[left.groups[g] ?? -1]?.prompt ?? [],
+      rows: Array.from(
+        { length: left.layout.rows },
+        (_, r) => this.groups[left.groups[g] ?? -1]?.rows[left.rows[g]?.[r] ?? -1],
+      ),
+    }));
+  }
+
+  /** Tokens behind the longest row. */
+  private longest(): number {
+    return Math.max(...this.groups.flatMap(({ rows }) => rows.map((row) => row?.tokens.length ?? 0)));
+  }
+
   /** Extends every row by one token. @returns the responses that are finished with it. */
   async step(): Promise<Draw<T>[]> {
     const { temperature, greedy = false } = this.options;
     const plain = greedy || temperature === 1;
-    await this.cache.reserve(
-      Math.max(...this.groups.flatMap(({ rows }) => rows.map((row) => row?.tokens.length ?? 0))),
-    );
+    await this.cache.reserve(this.longest());
     const steps = this.groups.map(({ rows }) => rows.map((row) => row?.tokens.length));
     const session = await this.sessions.decode(plain);
     const output = await session.run(

@@ -93,6 +93,11 @@ export class Schedule<R extends Scheduled> {
     return lane.prompt;
   }
 
+  /** Whether every request is in some row. */
+  get isExhausted(): boolean {
+    return this.waiting === 0 && this.peek(0) === undefined;
+  }
+
   private peek(offset: number): R | undefined {
     while (this.ahead.length <= offset) {
       const next = this.iterator.next();

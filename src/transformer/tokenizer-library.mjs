@@ -5,17 +5,6 @@
 import * as tokenizers from "@huggingface/tokenizers";
 
 /**
- * What is used of the library: its own declarations do not resolve under Node's rules for modules.
- * @typedef {{
- *   encode(text: string, options: { readonly add_special_tokens: boolean }): { readonly ids: number[] },
- *   decode(
- *     ids: readonly number[],
- *     options: { readonly skip_special_tokens: boolean, readonly clean_up_tokenization_spaces: boolean },
- *   ): string,
- *   token_to_id(token: string): number | undefined,
- *   id_to_token(id: number): string | undefined,
- * }} LibraryTokenizer
- *
  * An id is undefined where a part of the text has no token.
  * @typedef {{
  *   encode(text: string, addSpecialTokens: boolean): readonly (number | undefined)[],
@@ -24,9 +13,19 @@ import * as tokenizers from "@huggingface/tokenizers";
  * }} Encoder
  */
 
-/** @param {unknown} constructor */
-const asUsed = (constructor) =>
-  /** @type {new (json: object, config: object) => LibraryTokenizer} */ (constructor);
+/** What is used of the library: its own declarations do not resolve under Node's rules for modules. */
+const asUsed = (/** @type {unknown} */ constructor) =>
+  /**
+   * @type {new (json: object, config: object) => {
+   *   encode(text: string, options: { readonly add_special_tokens: boolean }): { readonly ids: number[] },
+   *   decode(
+   *     ids: readonly number[],
+   *     options: { readonly skip_special_tokens: boolean, readonly clean_up_tokenization_spaces: boolean },
+   *   ): string,
+   *   token_to_id(token: string): number | undefined,
+   *   id_to_token(id: number): string | undefined,
+   * }}
+   */ (constructor);
 const LibraryTokenizer = asUsed(tokenizers.Tokenizer);
 
 /**

@@ -1,0 +1,80 @@
+import type { Schedule, Scheduled } from "./schedule.js";
+
+/** Groups of rows that decode together; the rows of a group share a prompt. */
+export interface CacheLayout {
+  readonly groups: number;
+  readonly rows: number;
+}
+
+/**
+ * A batch has a multiple of this many rows, idle ones included. ONNX Runtime's kernels treat what is left over from
+ * whole vectors and tiles otherwise, and round otherwise; without left-overs a row's results are the same to the bit
+ * in every batch (where the vocabulary is a multiple of 4 too, as nearly all are).
+ */
+const EXACT_ROWS = 4;
+
+/** The smallest multiple that is not less than a value. */
+export function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+/** Up to this length the keys and values of a prompt are cheap to hold once more. */
+const SHORT_PROMPT = 64;
+
+/**
+ * The layout for what a schedule holds, of at most `rows` rows or few more; undefined where it is empty.
+ * Groups as wide as the first prompt's run of requests, up to the limit; a run that does not divide evenly is spread, so that
+ * none is left nearly empty. Where responses can be dropped, narrow groups: the earlier ones decide over the later, and
+ * few rows wait for the last of a prompt; narrower still where prompts are short, since each group holds its prompt's keys.
+ */
+export function chooseLayout(
+  schedule: Schedule<Scheduled>,
+  {
+    rows,
+    widest,
+    canDrop,
+  }: { readonly rows: number; readonly widest?: number | undefined; readonly canDrop: boolean },
+): CacheLayout | undefined {
+  const { run, total, length, several } = schedule.look(rows);
+  if (total === 0) return undefined;
+  const rowsPerGroup = widest ?? (canDrop ? (length <= SHORT_PROMPT ? 2 : 8) : 16);
+  const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
+  // A product of one row has a kernel of its own, which rounds otherwise: where a prompt has several responses, the last
+  // one that a resumed run has to draw must not meet it.
+  const perGroup = several ? Math.max(even, 2) : even;
+  return exactLayout(Math.ceil(Math.min(rows, total) / perGroup), perGroup);
+}
+
+/** So many groups of so many rows at least, a multiple of `EXACT_ROWS` in all. */
+function exactLayout(groups: number, perGroup: number): CacheLayout {
+  if (groups === 1) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };
+  const missing = [1, 2, 4].find((factor) => (perGroup * factor) % EXACT_ROWS === 0)!;
+  return { groups: roundUp(groups, missing), rows: perGroup };
+}
+
+/** What is left of a batch: the new layout, and by group and row of it where each comes from; the rest is idle. */
+export interface Remainder {
+  readonly layout: CacheLayout;
+  readonly groups: readonly number[];
+  /** Places in the old group. */
+  readonly rows: readonly (readonly number[])[];
+}
+
+/**
+ * A layout for the rows at work alone; undefined where it would have more than half as many rows, since moving costs as much
+ * as a step or two.
+ * @param busy by group and row.
+ */
+export function remainder(
+  { groups, rows }: CacheLayout,
+  busy: readonly (readonly boolean[])[],
+): Remainder | undefined {
+  const places = busy.map((group) => group.flatMap((works, r) => (works ? [r] : [])));
+  const kept = places.flatMap((group, g) => (group.length > 0 ? [g] : []));
+  if (kept.length === 0) return undefined;
+  const widest = Math.max(...places.map(({ length }) => length));
+  // As in `chooseLayout`: rows that were several stay so.
+  const layout = exactLayout(kept.length, Math.max(widest, Math.min(rows, 2)));
+  if (layout.groups * layout.rows * 2 > groups * rows) return undefined;
+  return { layout, groups: kept, rows: kept.map((g) => places[g]!) };
+}
