@@ -28,6 +28,7 @@ import { SMOLLM2 } from "./shapes.mjs";
 const HELP = `Usage: npm run bench -- [options]
   --only <names>  cases to run, by parts of their names, separated by commas: ${CASES.map(({ name }) => name).join(", ")}
   --no-peers      without Python's libraries
+  --dtypes <list> the peers' data types (default: float32,bfloat16)
   --quick         one repeat instead of three (five for a trainer), and peers in float32 only
   --json          also print everything as one JSON object, as the last line
   --out <file>    also write that object to a file`;
@@ -84,10 +85,11 @@ const PEERS = { sampler: "generate.py", trainer: "lora.py", "first-token": "firs
  * @param {import("./cases.mjs").Case} chosen
  * @param {string | undefined} python
  * @param {string | undefined} gguf SmolLM2's file, if it can be had
+ * @param {readonly string[]} dtypes
  * @param {boolean} quick
  * @returns {Promise<Result>}
  */
-async function runCase({ name, title, work, peer }, python, gguf, quick) {
+async function runCase({ name, title, work, peer }, python, gguf, dtypes, quick) {
   const { kind } = work;
   const repeats = quick ? 1 : kind === "trainer" ? 5 : 3;
   const script = join(import.meta.dirname, "measure.mjs");
@@ -97,7 +99,7 @@ async function runCase({ name, title, work, peer }, python, gguf, quick) {
   const peers = [];
   if (peer && python) {
     const peerScript = join(import.meta.dirname, "peers", PEERS[kind]);
-    for (const dtype of quick ? ["float32"] : ["float32", "bfloat16"]) {
+    for (const dtype of dtypes) {
       const model = gguf === undefined ? SMOLLM2 : { gguf };
       const settings = { model, work, dtype, repeats, threads: availableParallelism() };
       const timing = await measureRepeats(kind, repeats, python, [peerScript, JSON.stringify(settings)]);
@@ -150,6 +152,7 @@ async function main() {
     options: {
       only: { type: "string", default: "" },
       peers: { type: "boolean", default: true },
+      dtypes: { type: "string" },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       out: { type: "string" },
@@ -167,9 +170,12 @@ async function main() {
   const chosen = named.filter(({ work }) => gguf !== undefined || work.kind !== "first-token");
   const wantsPeers = values.peers && chosen.some(({ peer }) => peer);
   const python = wantsPeers ? await ifHad(findPython, "no peers") : undefined;
+  const dtypes = (values.dtypes ?? (values.quick ? "float32" : "float32,bfloat16")).split(",");
+  const unknown = dtypes.find((dtype) => dtype !== "float32" && dtype !== "bfloat16");
+  if (unknown !== undefined) throw new Error(`--dtypes takes float32 and bfloat16, not "${unknown}".`);
   const results = [];
   for (const each of chosen) {
-    const result = await runCase(each, python, gguf, values.quick);
+    const result = await runCase(each, python, gguf, dtypes, values.quick);
     console.log(describe(result));
     results.push(result);
   }
