@@ -172,13 +172,12 @@ class Batch<T> {
     if (left === undefined) return;
     await this.cache.keep(left, this.longest());
     this.layout = left.layout;
-    this.groups = Array.from({ length: left.layout.groups }, (_, g) => ({
-      prompt: this.groups[left.groups[g] ?? -1]?.prompt ?? [],
-      rows: Array.from(
-        { length: left.layout.rows },
-        (_, r) => this.groups[left.groups[g] ?? -1]?.rows[left.rows[g]?.[r] ?? -1],
-      ),
-    }));
+    this.groups = Array.from({ length: left.layout.groups }, (_, g) => {
+      const from = this.groups[left.groups[g] ?? -1];
+      const places = left.rows[g] ?? [];
+      const rows = Array.from({ length: left.layout.rows }, (__, r) => from?.rows[places[r] ?? -1]);
+      return { prompt: from?.prompt ?? [], rows };
+    });
   }
 
   /** Tokens behind the longest row. */
