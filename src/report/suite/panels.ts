@@ -90,7 +90,8 @@ export function histogramPanel(correct: Histogram, incorrect: Histogram): Html {
       label: "log π(y | x), nats",
       labelAnchor: "center",
       labelArrow: "none",
-      ticks: 5,
+      // Numbers of six characters, as long responses have, need the room.
+      ticks: 3,
     },
     y: { domain: [0, highest * 1.08], grid: true, label: null, ticks: 4 },
     marks: [
