@@ -11,7 +11,9 @@ import { histogramPanel, instead, linePanel, panel } from "./panels.js";
 import type { PaperFigure } from "./figure-frame.js";
 
 const FIRST = "log-likelihood";
-const NO_RATIO = "greedy never right";
+/** Why there is no ratio to greedy's accuracy, in a cell of a table. */
+const NEVER = "greedy never right";
+const SELDOM = "greedy too seldom right";
 
 type Figure = (answer: AnswerMetrics) => Estimate | undefined;
 
@@ -48,7 +50,9 @@ function largest(metrics: Metrics | undefined, reward: string): HeatValue {
   const at = String(metrics.n);
   const lift = reward === "coverage" ? metrics.coverageLift?.[at] : metrics.bestOfN[reward]?.[at]?.lift;
   if (lift !== undefined) return lift;
-  return metrics.greedy.accuracy?.value === 0 ? NO_RATIO : "not measured";
+  if (metrics.greedy.accuracy?.value === 0) return NEVER;
+  const measured = reward === "coverage" ? metrics.coverage?.[at] : metrics.bestOfN[reward]?.[at]?.accuracy;
+  return measured === undefined ? "not measured" : SELDOM;
 }
 
 function liftHeat(result: InferenceResult): PaperFigure {
@@ -173,10 +177,11 @@ function lineBody(metrics: Metrics | undefined, pick: Figure, isLift: boolean): 
   if (metrics === undefined) return instead("No result.");
   const lines = seriesOf(metrics, pick);
   if (lines.length === 0) {
+    if (!metrics.labelled) return instead("No labels, so accuracy is unknown.");
     return instead(
-      metrics.labelled
+      metrics.greedy.accuracy?.value === 0
         ? "Greedy is never right, so there is no ratio to it."
-        : "No labels, so accuracy is unknown.",
+        : "Greedy is right too seldom for a ratio to it: its interval would have no end. The difference in points stands above.",
     );
   }
   const reference = isLift ? 0 : metrics.greedy.logLikelihood.value;

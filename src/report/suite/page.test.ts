@@ -50,7 +50,7 @@ describe("the page of an inference suite", () => {
     expect(row).toContain(fixed(value, 2));
   });
 
-  it("says so where greedy is never right or nothing is labelled", () => {
+  it("says so where greedy is never or too seldom right, or nothing is labelled", () => {
     const [first, second] = inference.cells;
     const zero = { value: 0, low: 0, high: 0 };
     const metrics = first!.metrics!;
@@ -68,6 +68,11 @@ describe("the page of an inference suite", () => {
     const other = parsePage(suitePage({ ...inference, models: ["a"], cells }));
     const shown = [...other.querySelectorAll("#figure-1a-heat tbody td")].map((td) => td.textContent.trim());
     expect(shown).toEqual(["greedy never right", "no labels"]);
+    const seldom = [{ ...first!, metrics: { ...metrics, bestOfN: noLift } }];
+    const third = parsePage(suitePage({ ...inference, models: ["a"], cells: seldom }));
+    const cell = third.querySelector("#figure-1a-heat tbody td");
+    expect(cell?.textContent.trim()).toBe("greedy too seldom right");
+    expect(third.querySelector("#figure-1b")?.textContent).toContain("right too seldom for a ratio");
   });
 });
 
