@@ -6,7 +6,8 @@ import { commandLine, untilLines, type CommandLine } from "./support/cli.js";
 import { writeTinyModel } from "./support/tiny-model.js";
 
 const PROMPTS = 256;
-const N = 10;
+// Enough that a command which is stopped on the way still has most of its work to do, on a busy machine too.
+const N = 20;
 const SAMPLE = [
   "sample",
   "game24",
@@ -71,6 +72,8 @@ describe("a run that was stopped goes on to the same files", () => {
   it("while another process has the folder, it is refused", async () => {
     const running = cli.start([...SAMPLE, "--run", "shared"]);
     await untilLines(join(cli.folder, "shared", "responses.jsonl"), 1, running);
+    // Held where it is: however long the second takes to start, the first cannot end before.
+    running.child.kill("SIGSTOP");
     const second = await cli.run([...SAMPLE, "--run", "shared", "--resume"]);
     expect(second.stderr).toMatch(
       /shared is in use by process \d+; wait for it to end or choose another folder/,
