@@ -71,7 +71,7 @@ describe("training settings", () => {
   it("written out and read again are the same", () => {
     const settings = trainingSettings("sft", { weightDecay: 0.1 }, { n: 5, seed: 0, preset });
     expect(writtenOut([], trainingOptions(settings))).toContain(
-      "--train-n 5 --curve-samples 4 --epochs 4 --batch-size 4 --learning-rate 0.0003 --schedule linear --clip-norm 0.1 --weight-decay 0.1 --rank 8 --alpha 20 --patience 3 --target-modules q_proj,",
+      "--train-n 5 --curve-samples 4 --epochs 4 --batch-size 4 --learning-rate 0.0003 --schedule linear --clip-norm 0.1 --weight-decay 0.1 --rank 8 --alpha 20 --patience 3 --keep best --target-modules q_proj,",
     );
   });
 });

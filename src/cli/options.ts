@@ -1,7 +1,7 @@
 import { DEFAULT_PATIENCE, DEFAULT_REWARDS } from "./defaults.js";
 import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
-import { PAPER_SFT } from "../sharpen/fit-adapter.js";
+import { KEEPS, PAPER_SFT } from "../sharpen/fit-adapter.js";
 import { METHODS, type Method } from "../sharpen/methods/method.js";
 import { POWER_METHODS } from "../sharpen/power/draw-power.js";
 import { graderNames } from "../task/graders.js";
@@ -244,6 +244,12 @@ export const OPTIONS = {
     wholeNumber(0),
     `${DEFAULT_PATIENCE}; xpo 0`,
   ),
+  keep: option(
+    "--keep <which>",
+    "the iterate that becomes the adapter: best (lowest validation loss; the base is one of them) or last",
+    oneOf(KEEPS),
+    "best",
+  ),
   only: option(
     "--only <rows>",
     "statements by their ids, as --list names them, repeated or with commas",
@@ -353,6 +359,7 @@ export const TRAINING = [
   "trainN",
   "epochs",
   "patience",
+  "keep",
   "batchSize",
   "learningRate",
   "schedule",

@@ -57,6 +57,7 @@ export function trainingSettings(
         recorded?.fit.patience ??
         preset?.patience ??
         (method === "xpo" ? 0 : DEFAULT_PATIENCE),
+      keep: values.keep ?? recorded?.fit.keep ?? preset?.keep ?? PAPER_SFT.keep,
     },
   };
 }

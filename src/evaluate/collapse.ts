@@ -74,8 +74,10 @@ export function collapses(method: string, adapter: AdapterMetrics, base: AnswerM
   const first = of.find((iterate) => iterate.signs.length > 0);
   if (!first) return [];
   return [
-    `Training ${method} collapsed in ${unit} ${first.epoch}: ${first.signs.join("; ")}. The adapter is that of ${unit} ${keptEpoch}, ` +
-      `which shows no sign of it.`,
+    `Training ${method} collapsed in ${unit} ${first.epoch}: ${first.signs.join("; ")}. ` +
+      (keptEpoch === 0
+        ? `The adapter is the untouched base.`
+        : `The adapter is that of ${unit} ${keptEpoch}, which shows no sign of it.`),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { collapses, driftFinding } from "./collapse.js";
-import { change, directionOf, percent, sentence } from "./findings-words.js";
+import { change, decimal, directionOf, percent, sentence } from "./findings-words.js";
 import type { AdapterMetrics, AnswerMetrics } from "./metrics.js";
 
 /** Whether the adapter's single sample became more often right. */
@@ -61,6 +61,27 @@ function coverageFinding(name: string, adapter: AdapterMetrics, prompts: number)
   }
 }
 
+/** Says that no iterate was better than the base, and what can be done; nothing where one was, or none was trained. */
+export function baseKept(method: string, { epochs, keptEpoch }: AdapterMetrics): string[] {
+  const [base, ...trained] = epochs;
+  if (base === undefined || trained.length === 0 || keptEpoch !== 0) return [];
+  const best = trained.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
+  const [unit, judged] = base.objective
+    ? [
+        "round",
+        `J_β ${decimal(best.objective?.value ?? NaN, 3)} at best, the base ${decimal(base.objective.value, 3)}`,
+      ]
+    : [
+        "epoch",
+        `a loss of ${decimal(best.validationLoss, 3)} at best, the base ${decimal(base.validationLoss, 3)}`,
+      ];
+  return [
+    `No ${unit} of ${method} was better than the base on the validation prompts (${judged}), so the adapter is the base, ` +
+      `unchanged. More training prompts, more responses to each or a lower learning rate may do better; with --keep last the ` +
+      `adapter is the last ${unit}, whatever its loss.`,
+  ];
+}
+
 /**
  * What to take from one adapter: helped, hurt or unclear; whether it sharpened; what it cost in coverage; signs of collapse.
  * @param method `sft`, say.
@@ -75,6 +96,8 @@ export function adapterFindings(
   labelledPrompts: number,
 ): string[] {
   const name = `the ${method} adapter`;
+  const unchanged = baseKept(method, adapter);
+  if (unchanged.length > 0) return [...unchanged, ...collapses(method, adapter, base)].map(sentence);
   const drift = driftFinding(method, adapter);
   const found = [
     ...accuracyFinding(name, adapter, base, labelledPrompts),

@@ -45,7 +45,7 @@ export interface EpochMetrics {
   /** Mean loss over the iterate's training examples: SFT per token, in nats; DPO and XPO per pair. */
   readonly trainLoss?: number;
   /**
-   * On validation prompts, without labels; the lowest is kept. SFT: mean loss per token of their own chosen responses, in nats;
+   * On validation prompts, without labels; the lowest is kept if nothing else was asked for. SFT: mean loss per token of their own chosen responses, in nats;
    * DPO: mean squared error per pair; XPO: −J_β.
    */
   readonly validationLoss: number;
@@ -80,6 +80,8 @@ export interface AdapterMetrics extends AnswerMetrics {
   readonly coverageChange?: Readonly<Record<string, Estimate>>;
   readonly epochs: readonly EpochMetrics[];
   readonly keptEpoch: number;
+  /** Present where the last iterate was kept because that was asked for, and not the one with the lowest validation loss. */
+  readonly keep?: "last";
   /** Prompts and responses per prompt that the training examples were made from; m = n·N (paper Def. 3.2). */
   readonly trainingPrompts: number;
   readonly trainingSamples: number;

@@ -42,7 +42,8 @@ export function wordingOf(method: string): Wording {
 export function trainingFigure(method: string, adapter: AdapterMetrics): Html | undefined {
   const { epochs, keptEpoch } = adapter;
   if (epochs.length === 0) return undefined;
-  const { unit, losses, kept } = wordingOf(method);
+  const { unit, losses, kept: reason } = wordingOf(method);
+  const kept = adapter.keep === "last" ? "is the last, as was asked" : `has ${reason}, which needs no labels`;
   const samples = epochs.find((e) => e.samples !== undefined)?.samples;
   const of = (title: string, series: readonly ChartSeries[]): Html | undefined =>
     panel(title, series, epochs, keptEpoch, unit);
@@ -76,7 +77,7 @@ export function trainingFigure(method: string, adapter: AdapterMetrics): Html | 
       id: `figure-training-${method}`,
       title: `${methodName(method)}: training, ${unit} by ${unit}`,
       message: trainingMessage(epochs, keptEpoch, unit),
-      note: `${unit === "round" ? "Round" : "Epoch"} 0 is the untouched base. The kept ${unit} (vertical line) has ${kept}, which needs no labels. What is sampled is sampled from the iterate on held-out prompts after each ${unit}; a step would cost less than its sampling. Bands are 95\u00a0% intervals.`,
+      note: `${unit === "round" ? "Round" : "Epoch"} 0 is the untouched base. The kept ${unit} (vertical line) ${kept}. What is sampled is sampled from the iterate on held-out prompts after each ${unit}; a step would cost less than its sampling. Bands are 95\u00a0% intervals.`,
     },
     html`<div class="panels">${panels}</div>`,
   );

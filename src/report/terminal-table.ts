@@ -1,4 +1,5 @@
 import { collapses } from "../evaluate/collapse.js";
+import { baseKept } from "../evaluate/findings-adapter.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import {
   count,
@@ -38,18 +39,19 @@ export function terminalTable(metrics: Metrics): string {
       units,
       "",
       ...answersBlock(metrics),
-      ...collapseBlock(metrics),
+      ...warningsBlock(metrics),
       "",
       ...bestOfNBlock(metrics),
     ].join("\n") + "\n"
   );
 }
 
-/** Every collapse by its name; nothing where there is none. */
-function collapseBlock({ adapters, base }: Metrics): string[] {
-  const found = Object.entries(adapters).flatMap(([method, adapter]) =>
-    collapses(plain(method), adapter, base),
-  );
+/** Adapters that are the base, and every collapse by its name; nothing where there is neither. */
+function warningsBlock({ adapters, base }: Metrics): string[] {
+  const found = Object.entries(adapters).flatMap(([method, adapter]) => [
+    ...baseKept(plain(method), adapter),
+    ...collapses(plain(method), adapter, base),
+  ]);
   return found.flatMap((text) => ["", ...wrap(`! ${text}`)]);
 }
 

@@ -76,7 +76,8 @@ export async function amortize(
     metrics: {
       ...measured,
       epochs,
-      keptEpoch: keptEpoch(epochs),
+      keptEpoch: keptEpoch(epochs, settings.fit.keep),
+      ...(settings.fit.keep === "last" && { keep: "last" as const }),
       trainingPrompts: split.train.length,
       trainingSamples: settings.trainN,
       ...plan.facts,

@@ -45,17 +45,23 @@ export interface FitOptions {
    * rate falls as if it went on, so that what is kept is the same either way.
    */
   readonly patience?: number;
+  /** Which iterate becomes the adapter: `best`, that with the lowest validation loss (default), or the `last`. */
+  readonly keep?: Keep;
   /** Fixes the adapter's initial values and the order of the examples. */
   readonly seed: number;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The ways to choose among iterates. */
+export const KEEPS = ["best", "last"] as const;
+export type Keep = (typeof KEEPS)[number];
 
 /** One iterate: after an epoch (SFT, DPO), or after a round (XPO). */
 export type Iterate = Pick<EpochMetrics, "epoch" | "trainLoss" | "validationLoss" | "objective">;
 
 /** What training tells while it goes, and where it continues from. */
 export interface FitHooks {
-  /** After each iterate, the base included: measure, store; `kept` says whether it has the lowest validation loss so far. */
+  /** After each iterate, the base included: measure, store; `kept` says whether it is the one to keep so far. */
   readonly onEpoch?: (epoch: Iterate, training: Training, kept: boolean) => Promise<void>;
   readonly onStep?: (step: number, steps: number, loss: number) => void;
   /** Called after each iterate's `onEpoch`, to save a checkpoint. */
@@ -95,7 +101,7 @@ export interface FitProblem<E> {
   judge(training: Training): Promise<Pick<Iterate, "validationLoss" | "objective">>;
 }
 
-/** The paper's settings (App. A.3), which hold wherever none are given; warm-up and weight decay are 0. */
+/** The paper's settings (App. A.3), which hold wherever none are given; warm-up and weight decay are 0, and the best is kept. */
 export const PAPER_SFT = {
   epochs: 30,
   batchSize: 4,
@@ -106,6 +112,7 @@ export const PAPER_SFT = {
   weightDecay: 0,
   rank: 16,
   patience: 0,
+  keep: "best",
 } as const satisfies Partial<FitOptions>;
 
 const SCHEDULES: Readonly<Record<NonNullable<FitOptions["schedule"]>, Schedule>> = {
@@ -119,7 +126,7 @@ export type FitSettings = Required<Omit<FitOptions, "targetModules" | "signal">>
   Pick<FitOptions, "targetModules" | "signal">;
 
 /**
- * Fits a LoRA adapter to a problem with AdamW and keeps the iterate with the lowest validation loss. A step needs the
+ * Fits a LoRA adapter to a problem with AdamW and keeps the iterate with the lowest validation loss, or the last. A step needs the
  * objective's derivative by each sequence's log-probability: where that is not constant, a scoring pass finds it first.
  * @throws UsageError for settings out of range; ModelError when training diverges; InterruptedError once `signal` has fired.
  */
@@ -130,7 +137,7 @@ export async function fitAdapter<E>(
   hooks: FitHooks = {},
 ): Promise<FitResult> {
   const settings = checkFit(options);
-  const { rank, alpha, targetModules, clipNorm, weightDecay, seed } = settings;
+  const { rank, alpha, targetModules, clipNorm, weightDecay, keep, seed } = settings;
   const training = await policy.train({
     lora: { rank, alpha, ...(targetModules && { targetModules }) },
     clipNorm,
@@ -141,10 +148,10 @@ export async function fitAdapter<E>(
     const epochs: Iterate[] = [...((await hooks.restore?.(training)) ?? [])];
     let kept: LoraAdapter | undefined;
     const finish = async (epoch: Iterate): Promise<void> => {
-      const best = epochs.every(({ validationLoss }) => epoch.validationLoss < validationLoss);
       epochs.push(epoch);
-      if (best) kept = copyOf(training.adapter);
-      await hooks.onEpoch?.(epoch, training, best);
+      const keeps = keptEpoch(epochs, keep) === epoch.epoch;
+      if (keeps) kept = copyOf(training.adapter);
+      await hooks.onEpoch?.(epoch, training, keeps);
       await hooks.checkpoint?.(training, epoch);
     };
     if (epochs.length === 0) await finish({ epoch: 0, ...(await problem.judge(training)) });
@@ -153,14 +160,18 @@ export async function fitAdapter<E>(
       const trainLoss = await nextIterate(training, problem, epoch, settings, hooks);
       await finish({ epoch, trainLoss, ...(await problem.judge(training)) });
     }
-    return { adapter: kept, epochs, keptEpoch: keptEpoch(epochs) };
+    return { adapter: kept, epochs, keptEpoch: keptEpoch(epochs, keep) };
   } finally {
     await training.dispose();
   }
 }
 
-/** The iterate with the lowest validation loss; the first of equals. */
-export function keptEpoch(epochs: readonly Pick<Iterate, "epoch" | "validationLoss">[]): number {
+/** The iterate that is kept of these: the one with the lowest validation loss, the first of equals; or the last. */
+export function keptEpoch(
+  epochs: readonly Pick<Iterate, "epoch" | "validationLoss">[],
+  keep: Keep = "best",
+): number {
+  if (keep === "last") return epochs.at(-1)!.epoch;
   return epochs.reduce((best, epoch) => (epoch.validationLoss < best.validationLoss ? epoch : best)).epoch;
 }
 
@@ -205,7 +216,9 @@ export function checkFit(options: FitOptions): FitSettings {
   return settings;
 }
 
-function checkNames({ schedule, targetModules = ALL_LINEARS }: FitSettings): void {
+function checkNames({ schedule, keep, targetModules = ALL_LINEARS }: FitSettings): void {
+  if (!KEEPS.includes(keep))
+    throw new UsageError(`There is no way to keep "${keep as string}"; use ${KEEPS.join(", ")}.`);
   if (!Object.hasOwn(SCHEDULES, schedule))
     throw new UsageError(`There is no schedule "${schedule}"; use ${Object.keys(SCHEDULES).join(", ")}.`);
   const known = LINEAR_NAMES;

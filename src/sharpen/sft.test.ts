@@ -128,6 +128,24 @@ describe("sftSharpen", () => {
     for (const [i, { kept }] of seen.entries())
       expect(kept).toBe(losses.slice(0, i).every((loss) => losses[i]! < loss));
     expect(await lossOf(result.adapter!, validation)).toBeCloseTo(Math.min(...losses), 4);
+    // If asked, the last is kept, along the same way.
+    const last: boolean[] = [];
+    const toTheEnd = await sftSharpen(
+      policy,
+      examples,
+      validation,
+      { ...overshooting, keep: "last" },
+      {
+        onEpoch: (_, __, kept) => {
+          last.push(kept);
+          return Promise.resolve();
+        },
+      },
+    );
+    expect(toTheEnd.epochs).toEqual(result.epochs);
+    expect(toTheEnd.keptEpoch).toBe(5);
+    expect(bytesOf(toTheEnd.adapter!)).toEqual(seen[5]!.bytes);
+    expect(last).toEqual([true, true, true, true, true, true]);
     // With patience it ends earlier, along the same way, with the same iterate.
     const patient = { ...overshooting, patience: 5 - result.keptEpoch - 1 || 1 };
     const short = await sftSharpen(policy, examples, validation, patient);
@@ -242,6 +260,8 @@ describe("sftSharpen", () => {
     ["warmup", { warmup: -1 }],
     ["warmup", { warmup: 0.5 }],
     ["schedule", { schedule: "toString" as "linear" }],
+    ["patience", { patience: -1 }],
+    ["keep", { keep: "first" as "last" }],
     ["target modules", { targetModules: ["q_proj", "lm_head"] }],
     ["target modules", { targetModules: [] }],
   ])("refuses a wrong %s: %o", async (name, wrong) => {

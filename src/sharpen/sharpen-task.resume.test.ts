@@ -60,6 +60,16 @@ describe("a run that is killed and continued ends with the same files", { timeou
     await runJob(dir, { ...hasty, onProgress: ({ stage }) => stages.push(stage) });
     expect(stages).not.toContain("training, sft");
     expect(filesOf(dir)).toEqual(before);
+    // The adapter is the base, and the page says so; if asked, it is the last epoch's.
+    expect(metrics.findings.filter((text) => text.startsWith("No epoch of sft was better"))).toHaveLength(1);
+    expect(metrics.adapters["sft"]!.logLikelihoodGain.value).toBeCloseTo(0, 5);
+    const last = { sft: { trainN: 5, fit: { ...fit, keep: "last" as const } } };
+    const kept = newFolder();
+    const { sft } = (await runJob(kept, { ...job, amortize: { ...amortized, methods: last } })).metrics
+      .adapters;
+    expect(sft).toMatchObject({ keptEpoch: 2, keep: "last", epochs: metrics.adapters["sft"]!.epochs });
+    expect(Math.abs(sft!.logLikelihoodGain.value)).toBeGreaterThan(0.01);
+    expect(filesOf(kept)[ADAPTER[0]!]).not.toEqual(before[ADAPTER[0]!]);
   });
 
   it("stopped by a signal in the middle of any stage", async () => {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { DataError, RunError } from "../core/errors.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
-import type { FitOptions } from "./fit-adapter.js";
+import { KEEPS, type FitOptions } from "./fit-adapter.js";
 import { METHODS, type Method } from "./methods/method.js";
 
 /** How an adapter of a run was trained: adapters/<method>/training.json. Everything that changes the result is in it. */
@@ -46,6 +46,7 @@ const schema: z.ZodType<TrainingRecord> = z.object({
     weightDecay: z.number().exactOptional(),
     rank: z.int().exactOptional(),
     patience: z.int().exactOptional(),
+    keep: z.enum(KEEPS).exactOptional(),
     alpha: z.number().exactOptional(),
     targetModules: z.array(z.string()).exactOptional(),
     seed: z.int().min(0),

@@ -247,7 +247,9 @@ async function measureSeeds(
   const adapter = measureAdapter({ task, pools, greedy, seed: RUN_SEED, runs: samples });
   const first = each[0]!;
   const labelledPrompts = first.labelledPrompts ?? (first.labelled ? first.prompts : 0);
-  const merged = { ...adapters[0]!, ...adapter };
+  // What is said of training is of the first seed of which something was kept.
+  const trained = adapters.find(({ keptEpoch }) => keptEpoch > 0) ?? adapters[0]!;
+  const merged = { ...trained, ...adapter };
   const metrics = {
     prompts: first.prompts,
     labelledPrompts,
