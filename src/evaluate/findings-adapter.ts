@@ -34,7 +34,7 @@ function accuracyFinding(
 /** Whether it sharpened: moved its mass to what the base finds likely. */
 function sharpeningFinding(name: string, adapter: AdapterMetrics, prompts: number): string {
   const gain = change(adapter.logLikelihoodGain, "nats");
-  switch (directionOf(adapter.logLikelihoodGain, prompts)) {
+  switch (directionOf(adapter.logLikelihoodGain, prompts, "nats")) {
     case "up":
       return `${name} answers with what the base finds likelier (${gain} in log-likelihood under the base).`;
     case "down":
@@ -61,10 +61,14 @@ function coverageFinding(name: string, adapter: AdapterMetrics, prompts: number)
   }
 }
 
+/** Whether no iterate was better than the base, so that the adapter changes nothing. */
+export const isBase = ({ epochs, keptEpoch }: AdapterMetrics): boolean =>
+  epochs.length > 1 && keptEpoch === 0;
+
 /** Says that no iterate was better than the base, and what can be done; nothing where one was, or none was trained. */
-export function baseKept(method: string, { epochs, keptEpoch }: AdapterMetrics): string[] {
-  const [base, ...trained] = epochs;
-  if (base === undefined || trained.length === 0 || keptEpoch !== 0) return [];
+export function baseKept(method: string, adapter: AdapterMetrics): string[] {
+  const [base, ...trained] = adapter.epochs;
+  if (base === undefined || !isBase(adapter)) return [];
   const best = trained.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
   const [unit, judged] = base.objective
     ? [

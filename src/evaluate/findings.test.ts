@@ -185,6 +185,15 @@ describe("which reward to use, by AUC", () => {
     );
   });
 
+  it("nothing, where few prompts have both right and wrong responses", () => {
+    const auc = { a: about(0.36, 0), b: about(0.9, 0.05) };
+    expect(findings(metrics({ auc, mixedPrompts: 2 }))).toEqual([
+      "Only 2 prompts have both right and wrong responses: too few to say which reward tells them apart.",
+    ]);
+    expect(findings(metrics({ auc, mixedPrompts: 1 }))[0]).toMatch(/^Only 1 prompt has both/);
+    expect(findings(metrics({ auc, mixedPrompts: 10 }))[0]).toMatch(/b tells right from wrong best/);
+  });
+
   it("not one that loses to greedy all the same", () => {
     const found = findings(metrics({ auc: { a: about(0.7, 0.02) }, bestOfN: { a: curve({ 50: 0.3 }) } }));
     expect(found[1]).toMatch(/AUC 0\.70 \[0\.68, 0\.72\]\): and yet choosing by it is worse than greedy\.$/);

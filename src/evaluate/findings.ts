@@ -111,7 +111,7 @@ function logLikelihoodFindings(metrics: FindingsInputs): string[] {
   if (n === undefined || !last) return [];
   const found: string[] = [];
   const rise = curve[0]![1].logLikelihoodToLargestN;
-  if (curve.length > 1 && rise && directionOf(rise, metrics.prompts) === "up") {
+  if (curve.length > 1 && rise && directionOf(rise, metrics.prompts, "nats") === "up") {
     const enough = curve.find(([, at]) => (at.logLikelihoodToLargestN?.value ?? 0) <= rise.value / 10)!;
     const where =
       enough[0] === n
@@ -122,7 +122,7 @@ function logLikelihoodFindings(metrics: FindingsInputs): string[] {
     );
   }
   const lift = last.logLikelihoodLift;
-  const direction = directionOf(lift, metrics.prompts);
+  const direction = directionOf(lift, metrics.prompts, "nats");
   if (lift && direction === "up") {
     found.push(
       `The likeliest of ${n} is likelier than the greedy response (${change(lift, "nats")}): sampling finds what greedy misses.`,
@@ -136,7 +136,7 @@ function logLikelihoodFindings(metrics: FindingsInputs): string[] {
   const drift = last.lengthChange;
   if (
     drift &&
-    directionOf(drift, metrics.prompts) === "down" &&
+    directionOf(drift, metrics.prompts, "tokens") === "down" &&
     -drift.value >= LENGTH_DRIFT * metrics.base.length.value
   ) {
     found.push(
@@ -180,6 +180,11 @@ function aucFindings(metrics: FindingsInputs): string[] {
   const ranked = Object.entries(metrics.auc ?? {}).sort(([, a], [, b]) => b.value - a.value);
   const [best, second] = ranked;
   if (!best || labelledPrompts(metrics) < FEWEST_PROMPTS) return [];
+  const mixed = metrics.mixedPrompts;
+  if (mixed !== undefined && mixed < FEWEST_PROMPTS) {
+    const few = mixed === 1 ? "1 prompt has" : `${mixed} prompts have`;
+    return [`Only ${few} both right and wrong responses: too few to say which reward tells them apart.`];
+  }
   const figure = (area: Estimate): string => `AUC ${withInterval(area)}`;
   const found: string[] = [];
   if (best[1].low <= 0.5) {

@@ -147,6 +147,22 @@ describe("measure", () => {
     expect(auc!["length-normalized"]!.value).toBeCloseTo(auc!["self-certainty"]!.value, 12);
   });
 
+  it("counts the prompts with right and wrong responses, of which the AUC is the mean", async () => {
+    const inputs = inputsOf({ ...simulate(40, 2), ns: [1, 2] });
+    const { mixedPrompts, auc } = await measure(inputs);
+    const isRight = ({ text }: Response): boolean => text === "so right";
+    const mixed = inputs.pools.flatMap(({ responses }) => {
+      const [right, wrong] = [responses.find(isRight), responses.find((other) => !isRight(other))];
+      return right && wrong ? [{ right, wrong }] : [];
+    });
+    expect(mixed.length).toBeGreaterThan(0);
+    expect(mixed.length).toBeLessThan(40);
+    expect(mixedPrompts).toBe(mixed.length);
+    // Of two responses the right one is the likelier, or it is not.
+    const wins = mixed.filter(({ right, wrong }) => sequenceLogProb(right) > sequenceLogProb(wrong));
+    expect(auc!["log-likelihood"]!.value).toBeCloseTo(wins.length / mixed.length, 12);
+  });
+
   it("gives the same for the same seed, and only other intervals for another", async () => {
     const first = await measure(inputsOf());
     expect(await measure(inputsOf())).toEqual(first);
@@ -160,6 +176,7 @@ describe("measure", () => {
     expect(metrics).toMatchObject({ labelled: false, labelledPrompts: 0 });
     expect(metrics).not.toHaveProperty("coverage");
     expect(metrics).not.toHaveProperty("auc");
+    expect(metrics).not.toHaveProperty("mixedPrompts");
     expect(Object.keys(metrics.histograms)).toEqual(["all"]);
     for (const answers of [metrics.greedy, metrics.base, ...Object.values(metrics.bestOfN["majority"]!)]) {
       for (const field of ["accuracy", "lift", "liftPoints", "accuracyToLargestN"])

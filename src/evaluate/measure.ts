@@ -150,6 +150,12 @@ function histograms(facts: readonly Facts[]): Metrics["histograms"] {
   return { correct: histogram(graded(1), edges), incorrect: histogram(graded(0), edges), all };
 }
 
+/** How many prompts have both correct and incorrect responses, of any seed. */
+function mixedPrompts(draws: readonly Draw[]): number {
+  const isMixed = ({ correct }: Facts): boolean => new Set(correct).size > 1;
+  return draws[0]!.facts.filter((_, p) => draws.some(({ facts }) => isMixed(facts[p]!))).length;
+}
+
 /** The mean over the prompts that have both correct and incorrect responses (of any seed); undefined if none has. */
 function aucEstimate(
   scores: readonly (readonly (readonly number[])[])[],
@@ -257,6 +263,6 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
     ...coverageOf(draws, base, ns),
     histograms: histograms(draws.flatMap(({ facts }) => facts)),
     ...(rewards.length > 1 && { agreement: agreement(chosen, (p, text) => pools[p]!.extract(text)) }),
-    ...(Object.keys(auc).length > 0 && { auc }),
+    ...(Object.keys(auc).length > 0 && { mixedPrompts: mixedPrompts(draws), auc }),
   };
 }

@@ -134,6 +134,8 @@ export interface Metrics {
   };
   /** Share of prompts where two rewards choose the same answer at N = n; keyed `a|b`. */
   readonly agreement?: Readonly<Record<string, number>>;
+  /** Prompts with both correct and incorrect responses, of which `auc` is a mean. */
+  readonly mixedPrompts?: number;
   /** Per reward: P(score of a correct response > score of an incorrect one of the same prompt), ties half. */
   readonly auc?: Readonly<Record<string, Estimate>>;
   /** Adaptive best-of-N (paper eq. 10), where it was asked for. */

@@ -164,7 +164,9 @@ export function liftFigure(metrics: Metrics): Html | undefined {
   const verdicts = Object.entries(metrics.bestOfN).flatMap(([name, byN]) => {
     const lift = byN[last]?.liftPoints;
     if (lift === undefined) return [];
-    const side = { up: "above", down: "below", unclear: "not clearly different from" }[direction(lift)];
+    const side = { up: "above", down: "below", unclear: "not clearly different from" }[
+      direction(lift, POINTS, metrics)
+    ];
     return [`${name} is ${side} greedy (${inWords(lift.value, POINTS)})`];
   });
   return figure(

@@ -35,7 +35,7 @@ export function comparisonTable(metrics: Metrics): Html | undefined {
         row.gain === true ? html`<span class="none">reference</span>` : estimateCell(row.base, row.unit),
         ...adapters.map(([, adapter]): HtmlValue => {
           const estimate = row.of(adapter);
-          return html`${row.gain === true && estimate !== undefined && verdict(estimate)}${estimateCell(estimate, row.unit)}`;
+          return html`${row.gain === true && estimate !== undefined && verdict(estimate, row.unit, metrics)}${estimateCell(estimate, row.unit)}`;
         }),
       ],
     }));
@@ -85,8 +85,8 @@ export function comparisonTable(metrics: Metrics): Html | undefined {
 /** Three digits, whatever the size. */
 const precise = (value: number): string => String(Number(value.toPrecision(3)));
 
-function verdict(gain: Estimate): Html {
-  const side = direction(gain);
+function verdict(gain: Estimate, unit: Unit, metrics: Metrics): Html {
+  const side = direction(gain, unit, metrics);
   const words = { up: "▲ gain", down: "▼ loss", unclear: "◦ unclear" }[side];
   return html`<span class="verdict ${side}">${words}</span> `;
 }

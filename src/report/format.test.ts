@@ -10,6 +10,7 @@ import {
   list,
   methodName,
   NATS,
+  NATS_GAIN,
   PERCENT,
   POINTS,
   sampleSizes,
@@ -42,8 +43,19 @@ describe("format", () => {
   });
 
   it("claims a direction only where the interval is clear of 0", () => {
-    expect(direction({ value: 1, low: 0.1, high: 2 })).toBe("up");
-    expect(direction({ value: -1, low: -2, high: -0.1 })).toBe("down");
-    expect(direction({ value: 1, low: 0, high: 2 })).toBe("unclear");
+    const run = { prompts: 12 };
+    expect(direction({ value: 1, low: 0.1, high: 2 }, POINTS, run)).toBe("up");
+    expect(direction({ value: -1, low: -2, high: -0.1 }, POINTS, run)).toBe("down");
+    expect(direction({ value: 1, low: 0, high: 2 }, POINTS, run)).toBe("unclear");
+    // What is written as 0 is none: in points from a tenth on, in nats from a hundredth.
+    const small = { value: 0.002, low: 0.001, high: 0.003 };
+    expect(direction(small, POINTS, run)).toBe("up");
+    expect(direction(small, NATS_GAIN, run)).toBe("unclear");
+    expect(direction({ value: -1e-7, low: -2e-7, high: -1e-8 }, POINTS, run)).toBe("unclear");
+    // Of few prompts nothing is; of accuracies those count that have a label.
+    expect(direction({ value: 1, low: 0.1, high: 2 }, POINTS, { prompts: 9 })).toBe("unclear");
+    const few = { prompts: 12, labelledPrompts: 9 };
+    expect(direction({ value: 1, low: 0.1, high: 2 }, POINTS, few)).toBe("unclear");
+    expect(direction({ value: 1, low: 0.1, high: 2 }, NATS_GAIN, few)).toBe("up");
   });
 });

@@ -1,3 +1,4 @@
+import { directionOf, type Direction } from "../evaluate/findings-words.js";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
 
 const MINUS = "\u2212";
@@ -79,9 +80,15 @@ export function plural(n: number, word: string): string {
   return `${count(n)}${NBSP}${word}${n === 1 ? "" : "s"}`;
 }
 
-/** Where an interval of a difference lies: clear of 0 on either side, or over it. */
-export function direction(estimate: Estimate): "up" | "down" | "unclear" {
-  return estimate.low > 0 ? "up" : estimate.high < 0 ? "down" : "unclear";
+/** Where a difference lies: clear of 0 on either side, or not; of accuracies it is counted in points, else in nats. */
+export function direction(
+  gain: Estimate,
+  unit: Unit,
+  { prompts, labelledPrompts }: Pick<Metrics, "prompts" | "labelledPrompts">,
+): Direction {
+  return unit === NATS_GAIN
+    ? directionOf(gain, prompts, "nats")
+    : directionOf(gain, labelledPrompts ?? prompts, "points");
 }
 
 /** How a method is written in a sentence: `sft` as "SFT"; other names stay. */

@@ -11,7 +11,7 @@ const exact = (value: number, low = value, high = value): { value: number; low: 
 
 /** A run with one adapter whose gain is as given; everything else fixed. */
 function metrics(gain: { value: number; low: number; high: number }, labelled = true): Metrics {
-  const { metrics: base } = syntheticRun({ prompts: 4, n: 2, labelled });
+  const { metrics: base } = syntheticRun({ prompts: 12, n: 2, labelled });
   const adapter = Object.values(base.adapters)[0];
   if (adapter === undefined) throw new Error("no adapter");
   return {
@@ -54,6 +54,16 @@ describe("headline", () => {
     );
   });
 
+  it("says where the adapter is the base", () => {
+    const run = metrics(exact(0));
+    const sft = { ...run.adapters["sft"]!, accuracy: exact(0.271), keptEpoch: 0 };
+    const { title, direction } = headline({ ...run, adapters: { sft } });
+    expect(direction).toBe("unclear");
+    expect(plain(title)).toBe(
+      "SFT-sharpening found nothing better than the base, and its adapter is the base: the accuracy of a single sample stays 27.1 %",
+    );
+  });
+
   it("without labels speaks of log-likelihood and never of accuracy", () => {
     const { title, lead, claims } = headline(metrics(exact(3.2, 2.9, 3.5), false));
     expect(plain(title)).toBe(
@@ -66,7 +76,7 @@ describe("headline", () => {
   });
 
   it("without an adapter compares best-of-N with greedy and owns to having picked the best", () => {
-    const { metrics: m } = syntheticRun({ prompts: 8, n: 2, methods: [] });
+    const { metrics: m } = syntheticRun({ prompts: 12, n: 2, methods: [] });
     const answer = { logLikelihood: exact(-6), length: exact(20) };
     const searched: Metrics = {
       ...m,

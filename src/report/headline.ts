@@ -1,3 +1,5 @@
+import { isBase } from "../evaluate/findings-adapter.js";
+import type { Direction } from "../evaluate/findings-words.js";
 import type { AdapterMetrics, AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import {
   count,
@@ -18,7 +20,7 @@ import {
 
 /** What the page says first. */
 export interface Headline {
-  readonly direction: "up" | "down" | "unclear";
+  readonly direction: Direction;
   /** One sentence with the numbers that matter most. */
   readonly title: string;
   /** What was done, in one or two sentences. */
@@ -29,7 +31,7 @@ export interface Headline {
 
 interface Comparison {
   /** The sentence for each outcome. */
-  readonly title: (side: "up" | "down" | "unclear") => string;
+  readonly title: (side: Direction) => string;
   readonly gain: Estimate;
   readonly gainUnit: Unit;
   /** What the gain is over. */
@@ -44,8 +46,8 @@ export function headline(metrics: Metrics): Headline {
   const verdict =
     best === undefined
       ? ""
-      : verdictText(best, candidates.length, adapters.length > 0 ? "adapters" : "self-rewards");
-  const side = best === undefined ? "unclear" : direction(best.gain);
+      : verdictText(best, candidates.length, adapters.length > 0 ? "adapters" : "self-rewards", metrics);
+  const side = best === undefined ? "unclear" : direction(best.gain, best.gainUnit, metrics);
   return {
     direction: side,
     title: best === undefined ? "What the model says of its own answers" : best.title(side),
@@ -55,9 +57,16 @@ export function headline(metrics: Metrics): Headline {
 }
 
 /** The main gain with its interval; says so where it is the best of several, which flatters it. */
-function verdictText({ gain, gainUnit, over }: Comparison, of: number, kind: string): string {
+function verdictText(
+  { gain, gainUnit, over }: Comparison,
+  of: number,
+  kind: string,
+  metrics: Metrics,
+): string {
   const chosen = of > 1 ? ` It is the best of ${of} ${kind}, picked after measuring.` : "";
-  const words = { up: "it helped", down: "it hurt", unclear: "no clear difference" }[direction(gain)];
+  const words = { up: "it helped", down: "it hurt", unclear: "no clear difference" }[
+    direction(gain, gainUnit, metrics)
+  ];
   return `${inWords(gain.value, gainUnit)} over ${over} (95\u00a0% interval ${intervalInWords(gain, gainUnit)}): ${words}.${chosen} `;
 }
 
@@ -73,10 +82,13 @@ function adapterComparison(metrics: Metrics, method: string, adapter: AdapterMet
   const subject = `${methodName(method)}-sharpening`;
   const title =
     (quantity: string, before: string, after: string): Comparison["title"] =>
-    (side) =>
-      side === "unclear"
+    (side) => {
+      if (isBase(adapter))
+        return `${subject} found nothing better than the base, and its adapter is the base: ${quantity} stays ${after}`;
+      return side === "unclear"
         ? `${subject} made no clear difference to ${quantity}: ${before} before, ${after} after`
         : `${subject} ${side === "up" ? "raised" : "lowered"} ${quantity} from ${before} to ${after}`;
+    };
   const over = "one sample of the base";
   if (adapter.accuracy && adapter.accuracyGain && metrics.base.accuracy) {
     const [before, after] = [
@@ -166,9 +178,9 @@ function adapterClaims(metrics: Metrics): { name: string; text: string }[] {
     const calls = count(a.modelCalls ?? a.trainingPrompts * a.trainingSamples);
     const accuracy =
       a.accuracy && a.accuracyGain && metrics.base.accuracy
-        ? `One sample is right for ${withInterval(a.accuracy, PERCENT)} of prompts; the base’s, for ${withInterval(metrics.base.accuracy, PERCENT)}. ${gainText(a.accuracyGain, POINTS)} `
+        ? `One sample is right for ${withInterval(a.accuracy, PERCENT)} of prompts; the base’s, for ${withInterval(metrics.base.accuracy, PERCENT)}. ${gainText(a.accuracyGain, POINTS, metrics)} `
         : "";
-    const likelihood = `Log-likelihood under the base: ${withInterval(a.logLikelihood, NATS)} against ${withInterval(metrics.base.logLikelihood, NATS)}. ${gainText(a.logLikelihoodGain, NATS_GAIN)}`;
+    const likelihood = `Log-likelihood under the base: ${withInterval(a.logLikelihood, NATS)} against ${withInterval(metrics.base.logLikelihood, NATS)}. ${gainText(a.logLikelihoodGain, NATS_GAIN, metrics)}`;
     return {
       name: `${methodName(method)} adapter`,
       text: `${accuracy}${likelihood} Trained with ${calls} model calls, ${draws}.`,
@@ -176,8 +188,10 @@ function adapterClaims(metrics: Metrics): { name: string; text: string }[] {
   });
 }
 
-function gainText(gain: Estimate, unit: Unit): string {
-  const words = { up: "a gain", down: "a loss", unclear: "no clear difference" }[direction(gain)];
+function gainText(gain: Estimate, unit: Unit, metrics: Metrics): string {
+  const words = { up: "a gain", down: "a loss", unclear: "no clear difference" }[
+    direction(gain, unit, metrics)
+  ];
   return `${withInterval(gain, unit)}: ${words}.`;
 }
 
@@ -185,11 +199,11 @@ function searchClaims(metrics: Metrics): { name: string; text: string }[] {
   return largestN(metrics).map(({ reward, n, answer }) => {
     const name = `Best-of-${n} by ${reward}`;
     if (answer.accuracy && answer.liftPoints && metrics.greedy.accuracy) {
-      const text = `Right for ${withInterval(answer.accuracy, PERCENT)}; greedy, for ${withInterval(metrics.greedy.accuracy, PERCENT)}. ${gainText(answer.liftPoints, POINTS)}`;
+      const text = `Right for ${withInterval(answer.accuracy, PERCENT)}; greedy, for ${withInterval(metrics.greedy.accuracy, PERCENT)}. ${gainText(answer.liftPoints, POINTS, metrics)}`;
       return { name, text };
     }
     const lift = answer.logLikelihoodLift;
-    const text = `Log-likelihood ${withInterval(answer.logLikelihood, NATS)}; greedy, ${withInterval(metrics.greedy.logLikelihood, NATS)}. ${lift ? gainText(lift, NATS_GAIN) : ""}`;
+    const text = `Log-likelihood ${withInterval(answer.logLikelihood, NATS)}; greedy, ${withInterval(metrics.greedy.logLikelihood, NATS)}. ${lift ? gainText(lift, NATS_GAIN, metrics) : ""}`;
     return { name, text };
   });
 }

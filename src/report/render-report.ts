@@ -109,13 +109,14 @@ function hero({ metrics }: ReportInput): Html {
       html`<div class="findings" role="region" aria-labelledby="findings-title">
         <h2 id="findings-title">What to take from it, and when not to sharpen</h2>
         <ul>
-          ${metrics.findings.map((finding) => html`<li>${finding}</li>`)}
+          ${metrics.findings.map((finding) => html`<li>${finding.replaceAll(" %", "\u00a0%")}</li>`)}
         </ul>
       </div>`
     }
     ${kpiRow(metrics)}
     <p class="note claims-note">
-      In brackets the 95 % interval; a gain or a loss is claimed only where its interval is clear of 0.
+      In brackets the 95 % interval; a gain or a loss is claimed only where its interval is clear of 0, of ten
+      prompts or more.
     </p>
     <dl class="claims" aria-label="Every method with its 95 % interval">
       ${claims.map(

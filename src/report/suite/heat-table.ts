@@ -1,5 +1,6 @@
+import type { Direction } from "../../evaluate/findings-words.js";
 import type { Estimate } from "../../evaluate/metrics.js";
-import { direction, fixed, inTable, intervalInTable, type Unit } from "../format.js";
+import { fixed, inTable, intervalInTable, type Unit } from "../format.js";
 import { html, type Html, type HtmlValue } from "../html.js";
 import { HEAT_STEPS } from "./style.js";
 
@@ -32,7 +33,7 @@ export function heatTable({ id, caption, models, tasks, unit, value, scale }: He
       return html`<td class="blank">${found ?? "no result"}</td>`;
     const step = Math.min(HEAT_STEPS, Math.ceil((Math.abs(found.value) / top) * HEAT_STEPS));
     const colour = step === 0 ? "" : `${found.value > 0 ? "up" : "down"}${step}`;
-    const clear = scale === "change" && direction(found) !== "unclear" ? "clear" : "";
+    const clear = scale === "change" && sideOf(found) !== "unclear" ? "clear" : "";
     return html`<td class="${colour}">
       <span class="${clear}">${inTable(found.value, unit)}</span>
       <span class="ci">${intervalInTable(found, unit)}</span>
@@ -62,11 +63,16 @@ export function heatTable({ id, caption, models, tasks, unit, value, scale }: He
   </div>`;
 }
 
+/** On which side of 0 an interval lies, if it is clear of it. */
+function sideOf({ low, high }: Estimate): Direction {
+  return low > 0 ? "up" : high < 0 ? "down" : "unclear";
+}
+
 /** How many estimates lie clear of 0 on either side, in words: "above greedy in 2 of 3 cells, below in 1". */
 export function countClear(values: readonly HeatValue[], than: string): string {
   const measured = values.filter((v): v is Estimate => typeof v === "object");
-  const up = measured.filter((v) => direction(v) === "up").length;
-  const down = measured.filter((v) => direction(v) === "down").length;
+  const up = measured.filter((v) => sideOf(v) === "up").length;
+  const down = measured.filter((v) => sideOf(v) === "down").length;
   const cells = `${fixed(measured.length, 0)} ${measured.length === 1 ? "cell" : "cells"}`;
   return `clearly above ${than} in ${up} of ${cells}, clearly below in ${down}, and not clear in ${measured.length - up - down}`;
 }

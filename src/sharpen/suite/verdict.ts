@@ -1,4 +1,11 @@
-import { decimal, change, directionOf, percent, type Direction } from "../../evaluate/findings-words.js";
+import {
+  decimal,
+  change,
+  directionOf,
+  FEWEST_PROMPTS,
+  percent,
+  type Direction,
+} from "../../evaluate/findings-words.js";
 import type { AnswerMetrics, BestOfNMetrics, Estimate, Metrics } from "../../evaluate/metrics.js";
 import type { AmortizedMetrics, Verdict } from "./result.js";
 
@@ -55,12 +62,12 @@ export function amortizedVerdict({
   const reasons = [
     `One sample of the base is right on ${percent(base.accuracy.value)}; training changed that by ${change(accuracyGain, "points")}.`,
   ];
-  if (gained !== "up" && directionOf(adapter.logLikelihoodGain, prompts) === "up") {
+  if (gained !== "up" && directionOf(adapter.logLikelihoodGain, prompts, "nats") === "up") {
     reasons.push(
       `The adapter did move to what the base finds likelier (${change(adapter.logLikelihoodGain, "nats")}), so here the likelier is not the more often right.`,
     );
   }
-  if (directionOf(adapter.logLikelihoodGain, prompts) !== "up")
+  if (directionOf(adapter.logLikelihoodGain, prompts, "nats") !== "up")
     reasons.push(
       `The adapter does not clearly answer with what the base finds likelier (${change(adapter.logLikelihoodGain, "nats")}): it did not sharpen.`,
     );
@@ -89,9 +96,9 @@ function weakBase(greedy: AnswerMetrics, base: AnswerMetrics, metrics: Metrics):
   return found;
 }
 
-function ranking({ auc, labelledPrompts, prompts }: Metrics): string[] {
+function ranking({ auc, labelledPrompts, mixedPrompts, prompts }: Metrics): string[] {
   const area = auc?.["log-likelihood"];
-  if (!area || (labelledPrompts ?? prompts) < 10) return [];
+  if (!area || (mixedPrompts ?? labelledPrompts ?? prompts) < FEWEST_PROMPTS) return [];
   const figure = `AUC ${interval(area)}`;
   if (area.high < 0.5)
     return [
@@ -110,7 +117,8 @@ const interval = ({ value, low, high }: Estimate): string =>
 function shortAnswers(best: BestOfNMetrics, metrics: Metrics, n: number): string[] {
   const drift = best.lengthChange;
   const mean = metrics.base.length.value;
-  if (!drift || directionOf(drift, metrics.prompts) !== "down" || -drift.value < SHORTER * mean) return [];
+  if (!drift || directionOf(drift, metrics.prompts, "tokens") !== "down" || -drift.value < SHORTER * mean)
+    return [];
   const normalized = metrics.bestOfN["length-normalized"]?.[String(n)];
   const free =
     normalized?.accuracy && best.accuracy
@@ -123,7 +131,7 @@ function shortAnswers(best: BestOfNMetrics, metrics: Metrics, n: number): string
 
 function modeNotReached(best: BestOfNMetrics, n: number, metrics: Metrics): string[] {
   const lift = best.logLikelihoodLift;
-  if (!lift || directionOf(lift, metrics.prompts) !== "down") return [];
+  if (!lift || directionOf(lift, metrics.prompts, "nats") !== "down") return [];
   return [
     `Sampling does not reach the mode: even the likeliest of ${n} is less likely than the greedy response (${change(lift, "nats")}), so a larger N is needed before choosing can pay.`,
   ];
