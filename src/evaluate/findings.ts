@@ -1,4 +1,5 @@
 import { adapterFindings } from "./findings-adapter.js";
+import { guessFinding } from "./findings-guess.js";
 import {
   change,
   decimal,
@@ -261,6 +262,7 @@ export function findings(metrics: FindingsInputs): readonly string[] {
       ];
     }),
     ...aucFindings(metrics),
+    ...guessFinding(metrics),
     ...coverageFinding(metrics),
     ...logLikelihoodFindings(metrics),
     ...(metrics.labelled ? [] : agreementFinding(metrics)),

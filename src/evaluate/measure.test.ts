@@ -134,6 +134,10 @@ describe("measure", () => {
       );
     }
     expect(greedy.lift).toBeUndefined();
+    expect(metrics).not.toHaveProperty("chance");
+    expect(await measure({ ...inputs, task: { ...inputs.task, chance: 0.5 } })).toMatchObject({
+      chance: 0.5,
+    });
     const { correct, incorrect, all } = histograms;
     expect(correct!.edges).toEqual(all.edges);
     expect(all.counts.map((count, i) => count - correct!.counts[i]! - incorrect!.counts[i]!)).toEqual(

@@ -253,6 +253,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
     n: drawn,
     labelled: ground.labelledPrompts > 0,
     labelledPrompts: ground.labelledPrompts,
+    ...(task.chance !== undefined && { chance: task.chance }),
     greedy: answerMetrics([base.greedy], ground),
     base: answerMetrics(
       draws.map(({ sampled }) => sampled),

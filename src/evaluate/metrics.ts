@@ -114,6 +114,8 @@ export interface Metrics {
   readonly labelled: boolean;
   /** Test prompts with a label: accuracy, coverage and AUC are measured on these. */
   readonly labelledPrompts?: number;
+  /** How often a guess is right, where the task knows (`Task.chance`). */
+  readonly chance?: number;
   readonly greedy: AnswerMetrics;
   /** The base sampled once: the mean over all responses drawn. */
   readonly base: AnswerMetrics;

@@ -69,6 +69,7 @@ describe("the tasks of public data sets", () => {
     const task = await taskNamed(name, { data: fileOf(rows) });
     expect(task.name).toBe(name);
     expect(task.maxTokens).toBe(512);
+    expect(task.chance).toBe(name === "prontoqa" ? 0.5 : name.startsWith("mmlu") ? 0.25 : undefined);
     expect(task.prompts("test").map(({ id }) => id)).toEqual(ids);
     expect([task.prompts("train"), task.prompts("validation")]).toEqual([[], []]);
     ids.forEach((id, at) => {

@@ -27,6 +27,8 @@ export interface LabelledSpec<Row> {
   /** The one example that every prompt shows (paper §A.1: 1-shot); of our own, so that it is in no test set. */
   readonly shot: { readonly question: string; readonly response: string };
   readonly extract: (text: string) => string | undefined;
+  /** See `Task.chance`. */
+  readonly chance?: number;
 }
 
 /** Where rows are, and how many of them count. */
@@ -72,6 +74,7 @@ export async function labelledTask<Row>(
     name: spec.name,
     digest: sha256(JSON.stringify([`${spec.name}/${spec.version}`, fixed])),
     maxTokens,
+    ...(spec.chance !== undefined && { chance: spec.chance }),
     prompts: (split) => splits[split],
     extract: spec.extract,
     grade: (promptId, text) => {

@@ -37,6 +37,7 @@ function mmlu(subject: string, shot: Shot): LabelledSpec<MmluRow> {
       row.subject === subject ? { question: withChoices(row), label: LETTERS[row.answer]! } : undefined,
     instruction: 'Choose the right answer. Reason briefly, and end with "The answer is (X)."',
     shot: { question: withChoices(shot), response: `${shot.reasoning} The answer is (${shot.letter}).` },
+    chance: 1 / LETTERS.length,
     extract: (text) => choiceAnswer(ownPart(text), "D"),
   };
 }

@@ -30,5 +30,6 @@ export const prontoqa: LabelledSpec<{
     response:
       "Rex is a dax. Every dax is a wug. Rex is a wug. Wugs are feps. Rex is a fep. Feps are tall. Rex is tall. The answer is False.",
   },
+  chance: 1 / 2,
   extract: (text) => truthAnswer(ownPart(text)),
 };

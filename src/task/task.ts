@@ -13,6 +13,8 @@ export interface Task {
   readonly digest: string;
   /** The longest response worth drawing, in tokens; an option overrides it. */
   readonly maxTokens: number;
+  /** How often a guess among the answers that the prompts allow is right, in (0, 1); absent where any answer is possible. */
+  readonly chance?: number;
   /**
    * The prompts of a split in their fixed order; empty where the task has no such split. A user's file has its prompts
    * in `test`, and in `train` and `validation` only where it says so (field `split`).

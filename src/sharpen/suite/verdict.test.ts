@@ -57,6 +57,13 @@ describe("a verdict", () => {
         "Helps: best-of-8 by log-likelihood is right more often than greedy, 60.0 % against 50.0 % (+10.0 points [+5.0, +15.0]).",
       reasons: [],
     });
+    // A help that is below a guess is called one, and what it is.
+    const [guess, ...none] = inferenceVerdict({
+      ...metricsOf(at(0.1, 0.05), 6, at(0.7, 0.05)),
+      chance: 0.9,
+    })!.reasons;
+    expect(guess).toMatch(/^A guess would be right on 90\.0 %, greedy is on 50\.0 %/);
+    expect(none).toEqual([]);
     expect(inferenceVerdict(metricsOf(at(-0.1, 0.2), 0, at(0.5, 0.1)))!.direction).toBe("unclear");
     expect(
       inferenceVerdict({ ...metricsOf(at(-0.1, 0.05), 0, at(0.5, 0.1)), prompts: 5, labelledPrompts: 5 })!

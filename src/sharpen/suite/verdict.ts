@@ -6,6 +6,7 @@ import {
   percent,
   type Direction,
 } from "../../evaluate/findings-words.js";
+import { guessFinding } from "../../evaluate/findings-guess.js";
 import type { AnswerMetrics, BestOfNMetrics, Estimate, Metrics } from "../../evaluate/metrics.js";
 import type { AmortizedMetrics, Verdict } from "./result.js";
 
@@ -34,8 +35,9 @@ export function inferenceVerdict(metrics: Metrics): Verdict | undefined {
           `Accuracy falls as N grows, from ${percent(byN["1"]!.accuracy!.value)} for one sample: ${change(byN["1"]!.accuracyToLargestN!, "points")}.`,
         ]
       : [];
-  if (direction === "up") return { direction, sentence: said.up, reasons: falls };
-  const reasons = [...falls, ...weakBase(metrics.greedy, metrics.base, metrics), ...ranking(metrics)];
+  const warnings = [...guessFinding(metrics), ...falls];
+  if (direction === "up") return { direction, sentence: said.up, reasons: warnings };
+  const reasons = [...warnings, ...weakBase(metrics.greedy, metrics.base, metrics), ...ranking(metrics)];
   reasons.push(...shortAnswers(best, metrics, n), ...modeNotReached(best, n, metrics), ...others(metrics, n));
   return { direction, sentence: said[direction], reasons: told(reasons, direction) };
 }
