@@ -75,12 +75,12 @@ describe("a run that was stopped goes on to the same files", () => {
     // Held where it is: however long the second takes to start, the first cannot end before.
     running.child.kill("SIGSTOP");
     const second = await cli.run([...SAMPLE, "--run", "shared", "--resume"]);
+    running.child.kill("SIGKILL");
+    await running.ended;
     expect(second.stderr).toMatch(
       /shared is in use by process \d+; wait for it to end or choose another folder/,
     );
     expect(second.status).toBe(1);
-    running.child.kill("SIGKILL");
-    await running.ended;
   });
 
   it("finds the last run of the task when no folder is named", async () => {

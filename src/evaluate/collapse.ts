@@ -10,6 +10,13 @@ const ENTROPY = 0.05;
 /** Less than this share of the base's coverage is left. */
 const COVERAGE = 0.5;
 
+/** What a method's iterates are called. */
+export const iterateOf = (method: string): "epoch" | "round" => (method === "xpo" ? "round" : "epoch");
+
+/** Whether no iterate was better than the base, so that the adapter changes nothing. */
+export const isBase = ({ epochs, keptEpoch }: AdapterMetrics): boolean =>
+  epochs.length > 1 && keptEpoch === 0;
+
 /** What the guards look at: an iterate's figures on held-out prompts. */
 type Guarded = Partial<Pick<EpochMetrics, "length" | "repetition" | "entropy" | "coverage" | "samples">>;
 
@@ -61,7 +68,7 @@ export function collapseSigns(base: Guarded, now: Guarded): string[] {
  */
 export function collapses(method: string, adapter: AdapterMetrics, base: AnswerMetrics): string[] {
   const { epochs, keptEpoch } = adapter;
-  const unit = method === "xpo" ? "round" : "epoch";
+  const unit = iterateOf(method);
   const untouched: Guarded = epochs[0]?.length ? epochs[0] : base;
   const of = epochs.map((epoch) => ({ epoch: epoch.epoch, signs: collapseSigns(untouched, epoch) }));
   const kept = of.find(({ epoch }) => epoch === keptEpoch)?.signs ?? [];
@@ -75,7 +82,7 @@ export function collapses(method: string, adapter: AdapterMetrics, base: AnswerM
   if (!first) return [];
   return [
     `Training ${method} collapsed in ${unit} ${first.epoch}: ${first.signs.join("; ")}. ` +
-      (keptEpoch === 0
+      (isBase(adapter)
         ? `The adapter is the untouched base.`
         : `The adapter is that of ${unit} ${keptEpoch}, which shows no sign of it.`),
   ];

@@ -1,4 +1,4 @@
-import { collapses, driftFinding } from "./collapse.js";
+import { collapses, driftFinding, isBase, iterateOf } from "./collapse.js";
 import { change, decimal, directionOf, percent, sentence } from "./findings-words.js";
 import type { AdapterMetrics, AnswerMetrics } from "./metrics.js";
 
@@ -61,24 +61,16 @@ function coverageFinding(name: string, adapter: AdapterMetrics, prompts: number)
   }
 }
 
-/** Whether no iterate was better than the base, so that the adapter changes nothing. */
-export const isBase = ({ epochs, keptEpoch }: AdapterMetrics): boolean =>
-  epochs.length > 1 && keptEpoch === 0;
-
 /** Says that no iterate was better than the base, and what can be done; nothing where one was, or none was trained. */
 export function baseKept(method: string, adapter: AdapterMetrics): string[] {
   const [base, ...trained] = adapter.epochs;
   if (base === undefined || !isBase(adapter)) return [];
   const best = trained.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
-  const [unit, judged] = base.objective
-    ? [
-        "round",
-        `J_β ${decimal(best.objective?.value ?? NaN, 3)} at best, the base ${decimal(base.objective.value, 3)}`,
-      ]
-    : [
-        "epoch",
-        `a loss of ${decimal(best.validationLoss, 3)} at best, the base ${decimal(base.validationLoss, 3)}`,
-      ];
+  const unit = iterateOf(method);
+  // What is minimized is −J_β where a method has an objective, and else a loss.
+  const [name, sign] = base.objective ? ["J_β", -1] : ["a loss of", 1];
+  const [reached, before] = [best, base].map(({ validationLoss }) => decimal(sign * validationLoss, 3));
+  const judged = `${name} ${reached} at best, the base ${before}`;
   return [
     `No ${unit} of ${method} was better than the base on the validation prompts (${judged}), so the adapter is the base, ` +
       `unchanged. More training prompts, more responses to each or a lower learning rate may do better; with --keep last the ` +

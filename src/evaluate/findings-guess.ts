@@ -1,4 +1,5 @@
 import { percent } from "./findings-words.js";
+import { highest } from "./largest-n.js";
 import type { Metrics } from "./metrics.js";
 
 /**
@@ -11,16 +12,12 @@ export function guessFinding({
   bestOfN,
 }: Pick<Metrics, "chance" | "greedy" | "bestOfN">): string[] {
   if (chance === undefined || !greedy.accuracy || greedy.accuracy.value >= chance) return [];
-  const choices = Object.entries(bestOfN).flatMap(([reward, byN]) => {
-    const n = Math.max(...Object.keys(byN).map(Number));
-    const accuracy = byN[String(n)]?.accuracy;
-    return accuracy ? [{ reward, n, accuracy: accuracy.value }] : [];
-  });
-  const [best] = choices.sort((a, b) => b.accuracy - a.accuracy);
-  if (!best || best.accuracy >= chance) return [];
+  const best = highest({ bestOfN }, ({ accuracy }) => accuracy);
+  const chosen = best?.answer.accuracy?.value;
+  if (!best || chosen === undefined || chosen >= chance) return [];
   return [
     `A guess would be right on ${percent(chance)}, greedy is on ${percent(greedy.accuracy.value)} and the best choice, ` +
-      `best-of-${best.n} with ${best.reward}, on ${percent(best.accuracy)}: below a guess, a gain says that more responses give ` +
+      `best-of-${best.n} with ${best.reward}, on ${percent(chosen)}: below a guess, a gain says that more responses give ` +
       `an answer, not that the model finds it.`,
   ];
 }

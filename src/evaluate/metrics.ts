@@ -45,8 +45,8 @@ export interface EpochMetrics {
   /** Mean loss over the iterate's training examples: SFT per token, in nats; DPO and XPO per pair. */
   readonly trainLoss?: number;
   /**
-   * On validation prompts, without labels; the lowest is kept if nothing else was asked for. SFT: mean loss per token of their own chosen responses, in nats;
-   * DPO: mean squared error per pair; XPO: −J_β.
+   * On validation prompts, without labels; the lowest is kept if nothing else was asked for. SFT: mean loss per token of their
+   * own chosen responses, in nats; DPO: mean squared error per pair; XPO: −J_β.
    */
   readonly validationLoss: number;
   /** J_β = E[r] − β·KL(π‖π_base) on the validation prompts, where the method computes it. */

@@ -1,3 +1,4 @@
+import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import {
   axisOfN,
@@ -12,7 +13,7 @@ import {
   twoWidths,
   type ChartSeries,
 } from "./chart.js";
-import { direction, fixed, inWords, list, NATS, PERCENT, POINTS, sampleSizes } from "./format.js";
+import { direction, fixed, inWords, list, NATS, PERCENT, POINTS } from "./format.js";
 import { html, type Html } from "./html.js";
 import { seriesStyle, type SeriesStyle } from "./palette.js";
 

@@ -1,3 +1,4 @@
+import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AdapterMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import {
   count,
@@ -7,7 +8,6 @@ import {
   NATS_GAIN,
   PERCENT,
   POINTS,
-  sampleSizes,
   TOKENS,
   type Unit,
 } from "./format.js";

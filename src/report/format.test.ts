@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { sampleSizes } from "../evaluate/largest-n.js";
 import {
   count,
   direction,
@@ -13,7 +14,6 @@ import {
   NATS_GAIN,
   PERCENT,
   POINTS,
-  sampleSizes,
 } from "./format.js";
 
 describe("format", () => {

@@ -96,14 +96,6 @@ export function methodName(method: string): string {
   return /^[a-z]{2,4}$/.test(method) ? method.toUpperCase() : method;
 }
 
-/** The sample sizes of a record keyed by N, ascending. */
-export function sampleSizes(byN: Readonly<Record<string, unknown>>): number[] {
-  return Object.keys(byN)
-    .map(Number)
-    .filter((n) => Number.isInteger(n) && n > 0)
-    .sort((a, b) => a - b);
-}
-
 /** How a run's responses were drawn: `temperature 1`, or what `Metrics.sampler` says. */
 export function samplerInWords({ temperature, sampler }: Pick<Metrics, "temperature" | "sampler">): string {
   return sampler ?? `temperature ${temperature}`;

@@ -1,6 +1,7 @@
-import { isBase } from "../evaluate/findings-adapter.js";
+import { isBase } from "../evaluate/collapse.js";
+import { largestN, sampleSizes } from "../evaluate/largest-n.js";
 import type { Direction } from "../evaluate/findings-words.js";
-import type { AdapterMetrics, AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import type { AdapterMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import {
   count,
   direction,
@@ -14,7 +15,6 @@ import {
   plural,
   POINTS,
   samplerInWords,
-  sampleSizes,
   type Unit,
 } from "./format.js";
 
@@ -149,15 +149,6 @@ function searchComparisons(metrics: Metrics): Comparison[] {
         over,
       },
     ];
-  });
-}
-
-/** Every reward's metrics at the largest N that it was measured at. */
-export function largestN(metrics: Metrics): { reward: string; n: number; answer: AnswerMetrics }[] {
-  return Object.entries(metrics.bestOfN).flatMap(([reward, byN]) => {
-    const n = sampleSizes(byN).at(-1);
-    const answer = n === undefined ? undefined : byN[n];
-    return n === undefined || answer === undefined ? [] : [{ reward, n, answer }];
   });
 }
 

@@ -1,15 +1,6 @@
-import type { AdapterMetrics, AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
-import {
-  fixed,
-  intervalInWords,
-  inTable,
-  methodName,
-  NATS,
-  PERCENT,
-  sampleSizes,
-  type Unit,
-} from "./format.js";
-import { largestN } from "./headline.js";
+import { highest, sampleSizes } from "../evaluate/largest-n.js";
+import type { AdapterMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import { fixed, intervalInWords, inTable, methodName, NATS, PERCENT, type Unit } from "./format.js";
 import { html, type Html } from "./html.js";
 
 interface Kpi {
@@ -72,15 +63,6 @@ function likelihoodKpis(metrics: Metrics): Kpi[] {
     kpis.push({ label: `${name} adapter, one sample`, estimate: a.logLikelihood, unit: NATS, strong: true }),
   );
   return kpis;
-}
-
-/** The self-reward that does best at its largest N; the claims below the row give every one. */
-function highest(
-  metrics: Metrics,
-  pick: (answer: AnswerMetrics) => Estimate | undefined,
-): ReturnType<typeof largestN>[number] | undefined {
-  const value = (answer: AnswerMetrics): number => pick(answer)?.value ?? -Infinity;
-  return largestN(metrics).sort((a, b) => value(b.answer) - value(a.answer))[0];
 }
 
 function forAdapters(metrics: Metrics, visit: (name: string, adapter: AdapterMetrics) => void): void {

@@ -1,3 +1,4 @@
+import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AnswerMetrics, EpochMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import { wordingOf } from "./charts-training.js";
 import {
@@ -11,7 +12,6 @@ import {
   PERCENT,
   POINTS,
   RELATIVE,
-  sampleSizes,
   SHARE,
   TOKENS,
   type Unit,

@@ -1,5 +1,6 @@
 import { collapses } from "../evaluate/collapse.js";
 import { baseKept } from "../evaluate/findings-adapter.js";
+import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import {
   count,
@@ -11,7 +12,6 @@ import {
   PERCENT,
   POINTS,
   samplerInWords,
-  sampleSizes,
   type Unit,
 } from "./format.js";
 import { visibleText } from "./html.js";

@@ -1,8 +1,9 @@
+import { sampleSizes } from "../../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../../evaluate/metrics.js";
 import type { InferenceCell, InferenceResult } from "../../sharpen/suite/result.js";
 import { legend, type ChartSeries } from "../chart.js";
 import { binnedMedian } from "../charts-scores.js";
-import { count, inWords, list, NATS, PERCENT, RELATIVE, sampleSizes, type Unit } from "../format.js";
+import { count, inWords, list, NATS, PERCENT, RELATIVE, type Unit } from "../format.js";
 import { html, type Html, type HtmlValue } from "../html.js";
 import { seriesStyle } from "../palette.js";
 import { estimateCell, table, type DataTable } from "../table.js";

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -79,6 +79,21 @@ describe("reproduceAmortized", { timeout: 60_000 }, () => {
     expect(await reproduceAmortized({ ...suite, resume: true })).toEqual(result);
     expect(suite.loaded).toEqual(["missing"]);
     expect(dirs.map((dir) => statSync(join(dir, "metrics.json")).mtimeMs)).toEqual(times);
+
+    // That training changed nothing is said where it is so of every seed.
+    const unchanged = async (...kept: readonly number[]): Promise<string[]> => {
+      for (const [seed, keptEpoch] of kept.entries()) {
+        const path = join(dirs[seed]!, "metrics.json");
+        const metrics = JSON.parse(readFileSync(path, "utf8")) as { adapters: { sft: object } };
+        metrics.adapters.sft = { ...metrics.adapters.sft, keptEpoch };
+        writeFileSync(path, JSON.stringify(metrics));
+      }
+      const again = await reproduceAmortized({ ...suite, resume: true });
+      return again.cells[3]!.metrics!.findings.filter((text) => text.startsWith("No epoch of sft"));
+    };
+    expect(await unchanged(0, 0)).toHaveLength(1);
+    expect(await unchanged(0, 1)).toEqual([]);
+    expect(await unchanged(1, 0)).toEqual([]);
   });
 
   it("says why where there is nothing to learn from, and refuses a suite without N", async () => {
