@@ -5,6 +5,7 @@
 const LAYERS = [
   ["cli"],
   ["serve", "report", "theory"],
+  ["reproduce"],
   ["sharpen"],
   ["evaluate"],
   ["reward"],
@@ -16,27 +17,44 @@ const LAYERS = [
   ["core"],
 ];
 
+/** The same within src/transformer; what stands beside these folders may import all of them. */
+const ROOMS = [["decode", "train"], ["decoder"], ["text"], ["format"], ["families"]];
+
 const folders = (names) => `^src/(${names.join("|")})/`;
+const rooms = (names) => `^src/transformer/(${names.join("|")})/`;
 const TESTS = "\\.test(-helper)?\\.ts$";
 
-const direction = LAYERS.flatMap((siblings, depth) =>
-  siblings.map((name) => {
-    const above = LAYERS.slice(0, depth).flat();
-    const beside = siblings.filter((sibling) => sibling !== name);
-    return {
-      name: `direction-of-${name}`,
-      severity: "error",
-      comment: `src/${name} imports only what stands below it: move the shared part down, or pass it in.`,
-      from: { path: folders([name]) },
-      to: {
-        path: [
-          ...(above.length + beside.length > 0 ? [folders([...above, ...beside])] : []),
-          "^src/index\\.ts$",
-        ],
-      },
-    };
+/**
+ * A rule for each folder of a list of layers: it imports neither what stands above it nor what stands beside it.
+ * @param {string[][]} layers
+ * @param {{ path(names: string[]): string, name(folder: string): string, beyond: string, from?: object }} of `beyond`: what
+ *   none of them imports besides
+ */
+const directionOf = (layers, { path, name, beyond, from = {} }) =>
+  layers.flatMap((siblings, depth) =>
+    siblings.map((folder) => {
+      const above = layers.slice(0, depth).flat();
+      const beside = siblings.filter((sibling) => sibling !== folder);
+      const others = [...above, ...beside];
+      return {
+        name: `direction-of-${folder}`,
+        severity: "error",
+        comment: `${name(folder)} imports only what stands below it: move the shared part down, or pass it in.`,
+        from: { path: path([folder]), ...from },
+        to: { path: [...(others.length > 0 ? [path(others)] : []), beyond] },
+      };
+    }),
+  );
+
+const direction = [
+  ...directionOf(LAYERS, { path: folders, name: (folder) => `src/${folder}`, beyond: "^src/index\\.ts$" }),
+  ...directionOf(ROOMS, {
+    path: rooms,
+    name: (folder) => `src/transformer/${folder}`,
+    beyond: "^src/transformer/[^/]+\\.ts$",
+    from: { pathNot: TESTS },
   }),
-);
+];
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 module.exports = {

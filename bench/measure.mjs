@@ -5,9 +5,9 @@
 import { hash32, randomStream } from "../dist/core/random.js";
 import { Engine } from "../dist/graph/index.js";
 import { LocalPolicy } from "../dist/policy/local-policy.js";
-import { newAdapter } from "../dist/transformer/lora.js";
+import { newAdapter } from "../dist/transformer/decoder/lora.js";
 import { Runtime } from "../dist/transformer/runtime.js";
-import { Trainer } from "../dist/transformer/trainer.js";
+import { Trainer } from "../dist/transformer/train/trainer.js";
 import { CASES } from "./cases.mjs";
 import { smollm2Path } from "../scripts/fetch-smollm2.mjs";
 import { embeddedModel, smolLM2 } from "./shapes.mjs";
@@ -38,7 +38,7 @@ async function time(run, repeats) {
 async function measureSampler({ config, weights }, work, repeats) {
   const started = performance.now();
   // The tokenizer is not used below the policies.
-  const unused = /** @type {import("../dist/transformer/tokenizer.js").Tokenizer} */ ({});
+  const unused = /** @type {import("../dist/transformer/text/tokenizer.js").Tokenizer} */ ({});
   const runtime = new Runtime({ name: "bench", folder: "", config, weights, tokenizer: unused, digest: "" });
   const stream = randomStream(1, "bench prompts");
   const requests = Array.from({ length: work.prompts }, (_, p) => {

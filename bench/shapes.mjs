@@ -5,12 +5,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { randomStream } from "../dist/core/random.js";
-import { tensorShapes } from "../dist/transformer/config.js";
+import { tensorShapes } from "../dist/transformer/families/config.js";
 import { loadModel } from "../dist/transformer/model.js";
 import { smollm2Path } from "../scripts/fetch-smollm2.mjs";
 
-/** @typedef {import("../dist/transformer/config.js").ModelConfig} ModelConfig */
-/** @typedef {import("../dist/transformer/sequence-pass.js").Weights} Weights */
+/** @typedef {import("../dist/transformer/families/config.js").ModelConfig} ModelConfig */
+/** @typedef {import("../dist/transformer/decoder/sequence-pass.js").Weights} Weights */
 /** @typedef {{ readonly config: ModelConfig, readonly weights: Weights, readonly source: string }} BenchModel */
 
 const EMBEDDED = join(import.meta.dirname, "..", "models", "game24");

@@ -11,8 +11,8 @@ import { isMain, report } from "./lib/report.mjs";
 const STARTED = [
   "src/graph/session-worker.mjs",
   "src/task/parquet-reader.mjs",
-  "src/transformer/template-renderer.mjs",
-  "src/transformer/tokenizer-worker.mjs",
+  "src/transformer/text/template-renderer.mjs",
+  "src/transformer/text/tokenizer-worker.mjs",
 ];
 
 /**

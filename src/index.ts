@@ -13,8 +13,8 @@ export { sequenceLogProb } from "./policy/policy.js";
 export type { Training, TrainablePolicy, TrainingOptions } from "./policy/trainable.js";
 export { LocalPolicy, type LocalPolicyOptions } from "./policy/local-policy.js";
 export { embeddedModels, modelFolder } from "./policy/model-folder.js";
-export { loadAdapter, saveAdapter, type LoraAdapter } from "./transformer/peft.js";
-export { loadChatTemplate, type ChatTemplate } from "./transformer/chat-template.js";
+export { loadAdapter, saveAdapter, type LoraAdapter } from "./transformer/format/peft.js";
+export { loadChatTemplate, type ChatTemplate } from "./transformer/text/chat-template.js";
 
 // Tasks: prompts, an answer extractor, and a grader where there are labels.
 export type { Split, Task } from "./task/task.js";

@@ -24,10 +24,10 @@ import { cosineSchedule, Engine, withWarmup } from "../../dist/graph/index.js";
 import { promptText, trainingExample } from "../../dist/task/game24/training-data.js";
 import { splitPuzzles } from "../../dist/task/game24/puzzles.js";
 import { randomTrace } from "../../dist/task/game24/traces.js";
-import { tensorShapes, toHuggingFaceConfig } from "../../dist/transformer/config.js";
-import { writeSafetensors } from "../../dist/transformer/safetensors.js";
-import { loadTokenizer } from "../../dist/transformer/tokenizer.js";
-import { Trainer } from "../../dist/transformer/trainer.js";
+import { tensorShapes, toHuggingFaceConfig } from "../../dist/transformer/families/config.js";
+import { writeSafetensors } from "../../dist/transformer/format/safetensors.js";
+import { loadTokenizer } from "../../dist/transformer/text/tokenizer.js";
+import { Trainer } from "../../dist/transformer/train/trainer.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const settings = {

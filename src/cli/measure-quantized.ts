@@ -4,7 +4,7 @@ import type { Prompt, Response } from "../policy/policy.js";
 import { quantizationInWords } from "../report/quantization.js";
 import type { Run } from "../run/run.js";
 import { measureQuantization } from "../sharpen/measure-quantization.js";
-import type { Quantization } from "../transformer/quantize.js";
+import type { Quantization } from "../transformer/decoder/quantize.js";
 import type { Context } from "./context.js";
 import { loadPolicy, type ModelSource } from "./sources.js";
 

@@ -7,7 +7,7 @@ import { POWER_METHODS } from "../sharpen/power/draw-power.js";
 import { graderNames } from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
-import { LINEAR_NAMES } from "../transformer/lora.js";
+import { LINEAR_NAMES } from "../transformer/decoder/lora.js";
 import { QUANTIZE_OPTION } from "./quantize.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
 import { atLeastZero, oneOf, positive, someOf, text, wholeNumber, type Parse } from "./values.js";

@@ -5,7 +5,7 @@ import { quantizationInWords } from "../report/quantization.js";
 import type { Json } from "../run/manifest.js";
 import type { RunReader } from "../run/read-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
-import { QUANTIZATIONS, type Quantization } from "../transformer/quantize.js";
+import { QUANTIZATIONS, type Quantization } from "../transformer/decoder/quantize.js";
 import type { Context } from "./context.js";
 import { oneOf } from "./values.js";
 

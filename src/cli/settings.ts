@@ -6,7 +6,7 @@ import { DEFAULT_ROUNDS } from "../sharpen/methods/xpo.js";
 import type { Preset } from "../sharpen/presets.js";
 import type { MethodTraining } from "../sharpen/sharpen-task.js";
 import type { TrainingRecord } from "../sharpen/training-record.js";
-import { ALL_LINEARS } from "../transformer/lora.js";
+import { ALL_LINEARS } from "../transformer/decoder/lora.js";
 import { DEFAULT_CURVE_SAMPLES, DEFAULT_PATIENCE, FEWEST_TO_PAIR } from "./defaults.js";
 import type { PAIRS, TRAINING, Values } from "./options.js";
 import { OPTIONS } from "./options.js";

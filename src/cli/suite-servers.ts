@@ -2,7 +2,7 @@ import { InterruptedError, UsageError } from "../core/errors.js";
 import { REMOTE_PREFIX } from "../policy/remote/base-urls.js";
 import type { RemotePolicy } from "../policy/remote/remote-policy.js";
 import type { ServerUsage } from "../policy/remote/usage.js";
-import type { OpenedModel } from "../sharpen/suite/cells.js";
+import type { OpenedModel } from "../reproduce/cells.js";
 import type { SuiteModels } from "./commands/reproduce.js";
 import type { Context } from "./context.js";
 import { isRemote, serverSettings, usageLine, usageResult, type RemoteValues } from "./remote.js";

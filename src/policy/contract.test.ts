@@ -1,5 +1,5 @@
 import { LocalPolicy } from "./local-policy.js";
-import { newAdapter } from "../transformer/lora.js";
+import { newAdapter } from "../transformer/decoder/lora.js";
 import { randomStream } from "../core/random.js";
 import { randomAdapter, randomModel } from "../transformer/tiny-models.test-helper.js";
 import { testPolicyContract } from "./contract.test-helper.js";

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ModelError, UsageError } from "../core/errors.js";
 import { hash32, randomStream } from "../core/random.js";
-import { toHuggingFaceConfig } from "../transformer/config.js";
-import { newAdapter } from "../transformer/lora.js";
+import { toHuggingFaceConfig } from "../transformer/families/config.js";
+import { newAdapter } from "../transformer/decoder/lora.js";
 import type { Model } from "../transformer/model.js";
-import { drawPlainly, plainLogits } from "../transformer/plain-decoder.test-helper.js";
-import { writeSafetensors } from "../transformer/safetensors.js";
+import { drawPlainly, plainLogits } from "../transformer/decoder/plain-decoder.test-helper.js";
+import { writeSafetensors } from "../transformer/format/safetensors.js";
 import {
   collect,
   largestDifference,
@@ -17,7 +17,7 @@ import {
   testdata,
   tinyModel,
 } from "../transformer/tiny-models.test-helper.js";
-import { loadTokenizer } from "../transformer/tokenizer.js";
+import { loadTokenizer } from "../transformer/text/tokenizer.js";
 import { LocalPolicy } from "./local-policy.js";
 import type { Prompt } from "./policy.js";
 

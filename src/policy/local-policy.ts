@@ -2,15 +2,15 @@ import { createHash } from "node:crypto";
 import { UsageError } from "../core/errors.js";
 import { hash32, randomStream } from "../core/random.js";
 import type { EngineOptions } from "../graph/index.js";
-import type { AdapterFeeds } from "../transformer/adapter-feeds.js";
+import type { AdapterFeeds } from "../transformer/decoder/adapter-feeds.js";
 import { loadModel, type LoadOptions, type Model } from "../transformer/model.js";
-import type { LoraAdapter } from "../transformer/peft.js";
+import type { LoraAdapter } from "../transformer/format/peft.js";
 import { Runtime, type ScoredTokens } from "../transformer/runtime.js";
-import type { Draw, DrawRequest } from "../transformer/sampler.js";
-import { Trainer } from "../transformer/trainer.js";
-import { newAdapter, type LoraOptions } from "../transformer/lora.js";
+import type { Draw, DrawRequest } from "../transformer/decode/sampler.js";
+import { Trainer } from "../transformer/train/trainer.js";
+import { newAdapter, type LoraOptions } from "../transformer/decoder/lora.js";
 import type { Training, TrainablePolicy, TrainingOptions } from "./trainable.js";
-import type { TokenPair } from "../transformer/sequence-pass.js";
+import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { checkPrefix } from "./policy.js";
 import type {
   GreedyOptions,

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../core/errors.js";
-import { isGguf } from "../transformer/gguf/header.js";
+import { isGguf } from "../transformer/format/gguf/header.js";
 import { cachedHubModel, fetchHubModel, parseHubModel, type FetchOptions } from "./hub.js";
 
 // The same depth from src/policy and from dist/policy.

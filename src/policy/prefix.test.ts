@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tinyModel } from "../transformer/tiny-models.test-helper.js";
-import { loadTokenizer } from "../transformer/tokenizer.js";
+import { loadTokenizer } from "../transformer/text/tokenizer.js";
 import { LocalPolicy } from "./local-policy.js";
 import type { Policy, Prompt, Response, SampleRequest } from "./policy.js";
 import { sequentialPolicy } from "./sequential.js";

@@ -1,6 +1,6 @@
 import type { AdamWOptions } from "../graph/index.js";
-import type { LoraOptions } from "../transformer/lora.js";
-import type { LoraAdapter } from "../transformer/peft.js";
+import type { LoraOptions } from "../transformer/decoder/lora.js";
+import type { LoraAdapter } from "../transformer/format/peft.js";
 import type { ScoredTokens } from "../transformer/runtime.js";
 import type { Policy, ScoreRequest } from "./policy.js";
 

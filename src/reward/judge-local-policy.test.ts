@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { LocalPolicy } from "../policy/local-policy.js";
-import { logSoftmax, plainLogits } from "../transformer/plain-decoder.test-helper.js";
+import { logSoftmax, plainLogits } from "../transformer/decoder/plain-decoder.test-helper.js";
 import { randomModel } from "../transformer/tiny-models.test-helper.js";
 import { judge } from "./judge.js";
 import type { Pool } from "./self-reward.js";

@@ -10,8 +10,8 @@ import {
   withWarmup,
   type Schedule,
 } from "../graph/index.js";
-import { ALL_LINEARS, LINEAR_NAMES } from "../transformer/lora.js";
-import type { LoraAdapter } from "../transformer/peft.js";
+import { ALL_LINEARS, LINEAR_NAMES } from "../transformer/decoder/lora.js";
+import type { LoraAdapter } from "../transformer/format/peft.js";
 import { throwIfStopped } from "./interrupt.js";
 import type { Objective } from "./objectives/index.js";
 

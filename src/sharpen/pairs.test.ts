@@ -5,7 +5,7 @@ import { UsageError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
 import { LocalPolicy } from "../policy/local-policy.js";
 import { tinyAdapter, tinyModel } from "../transformer/tiny-models.test-helper.js";
-import { Trainer } from "../transformer/trainer.js";
+import { Trainer } from "../transformer/train/trainer.js";
 import { sftObjective, type Objective } from "./objectives/index.js";
 import { dpoProblem, pairBatch, pairCount, type PairExample } from "./pairs.js";
 

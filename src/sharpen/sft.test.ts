@@ -7,7 +7,7 @@ import { randomStream } from "../core/random.js";
 import type { LocalPolicy } from "../policy/local-policy.js";
 import type { ScoreRequest } from "../policy/policy.js";
 import type { TrainablePolicy, Training, TrainingOptions } from "../policy/trainable.js";
-import type { LoraAdapter } from "../transformer/peft.js";
+import type { LoraAdapter } from "../transformer/format/peft.js";
 import {
   PAPER_SFT,
   hasEnded,

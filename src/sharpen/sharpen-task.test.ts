@@ -12,7 +12,7 @@ import { responseRecords } from "../run/records.js";
 import { verifyRun } from "../run/verify-run.js";
 import { game24 } from "../task/game24/game24.js";
 import type { Task } from "../task/task.js";
-import { loadAdapter } from "../transformer/peft.js";
+import { loadAdapter } from "../transformer/format/peft.js";
 import { stoppingTime } from "./adaptive-best-of-n.js";
 import { bestOfN } from "./best-of-n.js";
 import { splitPrompts } from "./prompts.js";

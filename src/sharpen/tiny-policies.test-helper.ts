@@ -3,10 +3,10 @@ import { randomStream } from "../core/random.js";
 import { LocalPolicy } from "../policy/local-policy.js";
 import type { Policy, Prompt, Response, SampleRequest, SamplingOptions } from "../policy/policy.js";
 import { sequentialPolicy } from "../policy/sequential.js";
-import type { ModelConfig } from "../transformer/config.js";
+import type { ModelConfig } from "../transformer/families/config.js";
 import { digestOf } from "../transformer/model.js";
 import { randomWeights, tinyModel, type TinyName } from "../transformer/tiny-models.test-helper.js";
-import { loadTokenizer, type Tokenizer } from "../transformer/tokenizer.js";
+import { loadTokenizer, type Tokenizer } from "../transformer/text/tokenizer.js";
 
 /** Prompts `p0`, `p1`, … of different texts, all of them of game24's first 64 tokens. */
 export const promptsOf = (count: number): Prompt[] =>

@@ -1,8 +1,8 @@
-import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./config.js";
-import { huggingFaceConfig } from "./gguf/config.js";
-import { isGguf, readGgufHeader } from "./gguf/header.js";
-import { ggufTokenizer, loadTokenizer } from "./tokenizer.js";
-import { checkWeights, openWeights } from "./weights.js";
+import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./families/config.js";
+import { huggingFaceConfig } from "./format/gguf/config.js";
+import { isGguf, readGgufHeader } from "./format/gguf/header.js";
+import { ggufTokenizer, loadTokenizer } from "./text/tokenizer.js";
+import { checkWeights, openWeights } from "./format/weights.js";
 
 /** What a model is, from its headers alone. */
 export interface Inspection {

@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ModelError, RunError } from "../core/errors.js";
 import { writeAtomically } from "../core/files.js";
-import { tensorShapes, toHuggingFaceConfig, type ModelConfig } from "./config.js";
-import { isGguf, readGgufHeader } from "./gguf/header.js";
-import { tokenizerFiles } from "./gguf/tokenizer.js";
-import { reasonOf } from "./json-file.js";
+import { tensorShapes, toHuggingFaceConfig, type ModelConfig } from "./families/config.js";
+import { isGguf, readGgufHeader } from "./format/gguf/header.js";
+import { tokenizerFiles } from "./text/gguf-tokenizer.js";
+import { reasonOf } from "../core/json-file.js";
 import type { Model } from "./model.js";
-import type { LoraAdapter, LoraPair } from "./peft.js";
-import { writeSafetensors, type FloatTensor } from "./safetensors.js";
+import type { LoraAdapter, LoraPair } from "./format/peft.js";
+import { writeSafetensors, type FloatTensor } from "./format/safetensors.js";
 
 /** Of one file of weights; a model beyond it is written in several. */
 const MAX_SHARD_BYTES = 1 << 30;

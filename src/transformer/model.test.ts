@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ModelError } from "../core/errors.js";
-import { toHuggingFaceConfig } from "./config.js";
+import { toHuggingFaceConfig } from "./families/config.js";
 import { digestOf, loadModel } from "./model.js";
-import { openFiles } from "./open-files.test-helper.js";
-import { writeSafetensors } from "./safetensors.js";
+import { openFiles } from "./format/open-files.test-helper.js";
+import { writeSafetensors } from "./format/safetensors.js";
 import { randomModel, testdata } from "./tiny-models.test-helper.js";
 
 let root: string;

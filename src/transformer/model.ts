@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { sha256File } from "../core/files.js";
-import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./config.js";
-import { architectureOf, huggingFaceConfig } from "./gguf/config.js";
-import { isGguf, readGgufHeader } from "./gguf/header.js";
-import { openGgufWeights } from "./gguf/weights.js";
-import { readWeights, type Quantization, type QuantizedWeights } from "./quantize.js";
-import { checkWeights, openWeights } from "./weights.js";
-import type { Weights } from "./sequence-pass.js";
-import { ggufTokenizer, loadTokenizer, type Tokenizer } from "./tokenizer.js";
+import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./families/config.js";
+import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
+import { isGguf, readGgufHeader } from "./format/gguf/header.js";
+import { openGgufWeights } from "./format/gguf/weights.js";
+import { readWeights, type Quantization, type QuantizedWeights } from "./decoder/quantize.js";
+import { checkWeights, openWeights } from "./format/weights.js";
+import type { Weights } from "./decoder/sequence-pass.js";
+import { ggufTokenizer, loadTokenizer, type Tokenizer } from "./text/tokenizer.js";
 
 /** A model as it was read: plain data, nothing compiled yet. */
 export interface Model {

@@ -1,12 +1,12 @@
 import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
-import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./adapter-feeds.js";
-import { decodeGraph, prefixGraph, scoreGraph, type PolicyGraphOptions } from "./decode-graph.js";
-import { KeyValueCache } from "./key-value-cache.js";
+import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./decoder/adapter-feeds.js";
+import { decodeGraph, prefixGraph, scoreGraph, type PolicyGraphOptions } from "./decode/decode-graph.js";
+import { KeyValueCache } from "./decode/key-value-cache.js";
 import type { Model } from "./model.js";
-import type { LoraAdapter } from "./peft.js";
-import { ordinaryLength } from "./rotary.js";
-import { draw, type Draw, type DrawOptions, type DrawRequest } from "./sampler.js";
-import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./sequence-pass.js";
+import type { LoraAdapter } from "./format/peft.js";
+import { ordinaryLength } from "./decoder/rotary.js";
+import { draw, type Draw, type DrawOptions, type DrawRequest } from "./decode/sampler.js";
+import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./decoder/sequence-pass.js";
 
 /** The longest rotary table that is made when a model would allow for more. */
 const LONGEST = 8192;

@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { randomStream } from "../core/random.js";
-import { loadConfig, tensorShapes, type ModelConfig } from "./config.js";
+import { loadConfig, tensorShapes, type ModelConfig } from "./families/config.js";
 import { digestOf, type Model } from "./model.js";
-import { loadAdapter, type LoraAdapter } from "./peft.js";
-import type { Weights } from "./sequence-pass.js";
-import { loadTokenizer } from "./tokenizer.js";
-import { openWeights } from "./weights.js";
+import { loadAdapter, type LoraAdapter } from "./format/peft.js";
+import type { Weights } from "./decoder/sequence-pass.js";
+import { loadTokenizer } from "./text/tokenizer.js";
+import { openWeights } from "./format/weights.js";
 
 export const testdata = join(import.meta.dirname, "testdata");
 

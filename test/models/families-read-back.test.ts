@@ -6,11 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.js";
-import { loadConfig, toHuggingFaceConfig } from "../../src/transformer/config.js";
-import { newAdapter } from "../../src/transformer/lora.js";
-import { loadAdapter, saveAdapter, type LoraAdapter } from "../../src/transformer/peft.js";
-import { openSafetensors, writeSafetensors, type FloatTensor } from "../../src/transformer/safetensors.js";
-import { openWeights } from "../../src/transformer/weights.js";
+import { loadConfig, toHuggingFaceConfig } from "../../src/transformer/families/config.js";
+import { newAdapter } from "../../src/transformer/decoder/lora.js";
+import { loadAdapter, saveAdapter, type LoraAdapter } from "../../src/transformer/format/peft.js";
+import {
+  openSafetensors,
+  writeSafetensors,
+  type FloatTensor,
+} from "../../src/transformer/format/safetensors.js";
+import { openWeights } from "../../src/transformer/format/weights.js";
 
 const families = join(import.meta.dirname, "..", "..", "src", "transformer", "testdata", "families");
 const python = process.env["WHETSTONE_PYTHON"];

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import * as tokenizers from "@huggingface/tokenizers";
 import { afterAll, expect, it } from "vitest";
 import { ModelError } from "../../src/core/errors.js";
-import { knownPatterns } from "../../src/transformer/split-patterns.js";
-import { checkSteps } from "../../src/transformer/tokenizer-steps.js";
-import { loadTokenizer } from "../../src/transformer/tokenizer.js";
+import { knownPatterns } from "../../src/transformer/text/split-patterns.js";
+import { checkSteps } from "../../src/transformer/text/tokenizer-steps.js";
+import { loadTokenizer } from "../../src/transformer/text/tokenizer.js";
 
 const folder = mkdtempSync(join(tmpdir(), "whetstone-patterns-"));
 afterAll(() => rmSync(folder, { recursive: true }));

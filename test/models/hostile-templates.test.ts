@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, expect, it } from "vitest";
 import { ModelError } from "../../src/core/errors.js";
-import { loadChatTemplate, type ChatTemplate } from "../../src/transformer/chat-template.js";
+import { loadChatTemplate, type ChatTemplate } from "../../src/transformer/text/chat-template.js";
 import { compileSource } from "../support/compiled.js";
 
 const folder = mkdtempSync(join(tmpdir(), "whetstone-hostile-"));

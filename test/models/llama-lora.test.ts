@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { fetchSmollm2 } from "../../scripts/fetch-smollm2.mjs";
 import { randomStream } from "../../src/core/random.js";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
-import { newAdapter } from "../../src/transformer/lora.js";
-import { saveAdapter, type LoraAdapter } from "../../src/transformer/peft.js";
+import { newAdapter } from "../../src/transformer/decoder/lora.js";
+import { saveAdapter, type LoraAdapter } from "../../src/transformer/format/peft.js";
 import { commandLine, type CommandLine } from "../support/cli.js";
 
 interface Answer {

@@ -10,12 +10,12 @@ import { WhetstoneError } from "../../src/core/errors.js";
 import { randomStream } from "../../src/core/random.js";
 import { jsonlTask } from "../../src/task/jsonl.js";
 import { readParquetRows } from "../../src/task/parquet.js";
-import { loadConfig, tensorShapes } from "../../src/transformer/config.js";
-import { readGgufHeader } from "../../src/transformer/gguf/header.js";
-import { loadAdapter } from "../../src/transformer/peft.js";
-import { openSafetensors } from "../../src/transformer/safetensors.js";
-import { TemplateProcess } from "../../src/transformer/template-process.js";
-import { loadTokenizer } from "../../src/transformer/tokenizer.js";
+import { loadConfig, tensorShapes } from "../../src/transformer/families/config.js";
+import { readGgufHeader } from "../../src/transformer/format/gguf/header.js";
+import { loadAdapter } from "../../src/transformer/format/peft.js";
+import { openSafetensors } from "../../src/transformer/format/safetensors.js";
+import { TemplateProcess } from "../../src/transformer/text/template-process.js";
+import { loadTokenizer } from "../../src/transformer/text/tokenizer.js";
 import { mutate } from "./mutate.js";
 
 const COPIES = 20_000;

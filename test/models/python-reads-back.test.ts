@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { loadConfig, toHuggingFaceConfig } from "../../src/transformer/config.js";
-import { loadAdapter, saveAdapter } from "../../src/transformer/peft.js";
-import { writeSafetensors, type FloatTensor } from "../../src/transformer/safetensors.js";
-import { loadTokenizer } from "../../src/transformer/tokenizer.js";
-import { openWeights } from "../../src/transformer/weights.js";
+import { loadConfig, toHuggingFaceConfig } from "../../src/transformer/families/config.js";
+import { loadAdapter, saveAdapter } from "../../src/transformer/format/peft.js";
+import { writeSafetensors, type FloatTensor } from "../../src/transformer/format/safetensors.js";
+import { loadTokenizer } from "../../src/transformer/text/tokenizer.js";
+import { openWeights } from "../../src/transformer/format/weights.js";
 
 const repository = join(import.meta.dirname, "..", "..");
 const testdata = join(repository, "src", "transformer", "testdata");

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FaultServer } from "../../src/policy/remote/fault-server.test-helper.js";
-import type { InferenceResult } from "../../src/sharpen/suite/result.js";
+import type { InferenceResult } from "../../src/reproduce/result.js";
 import { verifyRun } from "../../src/run/verify-run.js";
 import { commandLine, recordsOf, type CommandLine } from "../support/cli.js";
 

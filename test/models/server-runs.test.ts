@@ -7,7 +7,7 @@ import type { Response } from "../../src/policy/policy.js";
 import { sampleSeed } from "../../src/policy/remote/request.js";
 import type { ServerUsage } from "../../src/policy/remote/usage.js";
 import { verifyRun } from "../../src/run/verify-run.js";
-import type { InferenceResult } from "../../src/sharpen/suite/result.js";
+import type { InferenceResult } from "../../src/reproduce/result.js";
 import { commandLine, recordsOf, untilLines, type CommandLine } from "../support/cli.js";
 import { CountingProxy, type Counted } from "../support/counting-proxy.js";
 import {

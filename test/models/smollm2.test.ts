@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import type { Response } from "../../src/policy/policy.js";
-import { loadTokenizer } from "../../src/transformer/tokenizer.js";
+import { loadTokenizer } from "../../src/transformer/text/tokenizer.js";
 import { commandLine, type CommandLine } from "../support/cli.js";
 
 /** What transformers computes from the same file: see scripts/golden/smollm2.py. */

@@ -1,8 +1,12 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { randomStream } from "../../src/core/random.js";
-import { tensorShapes, toHuggingFaceConfig, type ModelConfig } from "../../src/transformer/config.js";
-import { writeSafetensors, type FloatTensor } from "../../src/transformer/safetensors.js";
+import {
+  tensorShapes,
+  toHuggingFaceConfig,
+  type ModelConfig,
+} from "../../src/transformer/families/config.js";
+import { writeSafetensors, type FloatTensor } from "../../src/transformer/format/safetensors.js";
 import { ROOT } from "./fixture.js";
 
 /** The smallest model that the embedded model's tokenizer fits: everything real, the weights random. */

@@ -6,7 +6,7 @@ import { choose } from "../../reward/self-reward.js";
 import { bestOfN, type Best } from "../../sharpen/best-of-n.js";
 import { drawPower } from "../../sharpen/power/draw-power.js";
 import { checkRewards } from "../../sharpen/sharpen-task.js";
-import { loadChatTemplate } from "../../transformer/chat-template.js";
+import { loadChatTemplate } from "../../transformer/text/chat-template.js";
 import { graderNamed } from "../../task/graders.js";
 import { graderForQuestion } from "../../task/question.js";
 import { taskEntry } from "../../task/registry.js";

@@ -2,13 +2,13 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../core/errors.js";
 import { readRun } from "../../run/read-run.js";
-import { loadConfig, parseConfig } from "../../transformer/config.js";
-import { huggingFaceConfig } from "../../transformer/gguf/config.js";
-import { isGguf, readGgufHeader } from "../../transformer/gguf/header.js";
-import { writeGgufLora } from "../../transformer/gguf/write-lora.js";
+import { loadConfig, parseConfig } from "../../transformer/families/config.js";
+import { huggingFaceConfig } from "../../transformer/format/gguf/config.js";
+import { isGguf, readGgufHeader } from "../../transformer/format/gguf/header.js";
+import { writeGgufLora } from "../../transformer/format/gguf/write-lora.js";
 import { checkFits, writeMerged } from "../../transformer/merge.js";
 import { loadModel } from "../../transformer/model.js";
-import { loadAdapter } from "../../transformer/peft.js";
+import { loadAdapter } from "../../transformer/format/peft.js";
 import { defineCommand } from "../command.js";
 import { modelSource } from "../sources.js";
 

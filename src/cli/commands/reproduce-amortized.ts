@@ -1,7 +1,7 @@
 import { presetFor } from "../../sharpen/presets.js";
-import { reproduceAmortized, type AmortizedOptions } from "../../sharpen/suite/amortized.js";
-import { labelOf } from "../../sharpen/suite/cells.js";
-import { paperPreset } from "../../sharpen/suite/paper-settings.js";
+import { reproduceAmortized, type AmortizedOptions } from "../../reproduce/amortized.js";
+import { labelOf } from "../../reproduce/cells.js";
+import { paperPreset } from "../../reproduce/paper-settings.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_CURVE_SAMPLES } from "../defaults.js";
 import { TRAINING, type Values } from "../options.js";

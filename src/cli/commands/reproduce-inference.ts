@@ -1,4 +1,4 @@
-import { reproduceInference } from "../../sharpen/suite/inference.js";
+import { reproduceInference } from "../../reproduce/inference.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_MODEL } from "../defaults.js";
 import { REMOTE } from "../options.js";

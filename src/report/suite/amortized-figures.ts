@@ -1,5 +1,5 @@
 import type { EpochMetrics, Estimate } from "../../evaluate/metrics.js";
-import type { AmortizedCell, AmortizedMetrics, AmortizedResult } from "../../sharpen/suite/result.js";
+import type { AmortizedCell, AmortizedMetrics, AmortizedResult } from "../../reproduce/result.js";
 import { legend, type ChartPoint, type ChartSeries } from "../chart.js";
 import { count, inWords, list, NATS, NATS_GAIN, PERCENT, RELATIVE, type Unit } from "../format.js";
 import { html, type Html, type HtmlValue } from "../html.js";

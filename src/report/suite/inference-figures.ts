@@ -1,6 +1,6 @@
 import { sampleSizes } from "../../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../../evaluate/metrics.js";
-import type { InferenceCell, InferenceResult } from "../../sharpen/suite/result.js";
+import type { InferenceCell, InferenceResult } from "../../reproduce/result.js";
 import { legend, type ChartSeries } from "../chart.js";
 import { binnedMedian } from "../charts-scores.js";
 import { count, inWords, list, NATS, PERCENT, RELATIVE, type Unit } from "../format.js";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { AmortizedResult, SuiteResult } from "../../sharpen/suite/result.js";
-import { PAPER_TABLE } from "../../sharpen/suite/paper-settings.js";
+import type { AmortizedResult, SuiteResult } from "../../reproduce/result.js";
+import { PAPER_TABLE } from "../../reproduce/paper-settings.js";
 import { list, plural } from "../format.js";
 import { html, trusted, type Html, type HtmlValue } from "../html.js";
 import { PAGE_STYLE } from "../page-style.js";

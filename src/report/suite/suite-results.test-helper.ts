@@ -1,5 +1,5 @@
 import { syntheticRun } from "../synthetic-run.test-helper.js";
-import type { AmortizedResult, InferenceResult } from "../../sharpen/suite/result.js";
+import type { AmortizedResult, InferenceResult } from "../../reproduce/result.js";
 import type { Metrics } from "../../evaluate/metrics.js";
 
 const HEADER = {

@@ -1,4 +1,4 @@
-import type { AmortizedCell, InferenceCell, SuiteResult, Verdict } from "../../sharpen/suite/result.js";
+import type { AmortizedCell, InferenceCell, SuiteResult, Verdict } from "../../reproduce/result.js";
 import { list } from "../format.js";
 import { html, type Html } from "../html.js";
 

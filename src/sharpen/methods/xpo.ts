@@ -4,7 +4,7 @@ import { randomStream } from "../../core/random.js";
 import type { Prompt, Response } from "../../policy/policy.js";
 import type { Training } from "../../policy/trainable.js";
 import { responseKey, responseRecords } from "../../run/records.js";
-import { ALL_LINEARS } from "../../transformer/lora.js";
+import { ALL_LINEARS } from "../../transformer/decoder/lora.js";
 import { checkFit, type FitProblem, type Iterate } from "../fit-adapter.js";
 import { throwIfStopped } from "../interrupt.js";
 import { pairBatch, type PairExample } from "../pairs.js";

@@ -1,0 +1,105 @@
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../core/errors.js";
+import { readRun } from "../run/read-run.js";
+import type { Task } from "../task/task.js";
+import { readMetrics } from "../sharpen/run-metrics.js";
+import { tinyTask } from "../sharpen/tiny-job.test-helper.js";
+import { tinyPolicy } from "../sharpen/tiny-policies.test-helper.js";
+import { reproduceAmortized, type AmortizedOptions } from "./amortized.js";
+import { tinySuite } from "./tiny-suite.test-helper.js";
+
+const sft = { epochs: 1, batchSize: 4, learningRate: 0.02, clipNorm: 1, rank: 2, targetModules: ["q_proj"] };
+
+function suiteOf(task: Task): AmortizedOptions & { readonly loaded: string[] } {
+  const base = tinySuite({ out: join(mkdtempSync(join(tmpdir(), "whetstone-suite-")), "out") });
+  return {
+    ...base,
+    models: ["missing", "tiny"],
+    prompts: 4,
+    n: 3,
+    trainNs: [3, 2],
+    curveSamples: 1,
+    openModel: async (name) => {
+      base.loaded.push(name);
+      if (name === "missing") throw new UsageError("There is no such model.");
+      return { policy: await tinyPolicy("tiny-tied") };
+    },
+    openTask: () => Promise.resolve({ task }),
+    training: () => ({ sft, source: "this test" }),
+  };
+}
+
+describe("reproduceAmortized", { timeout: 60_000 }, () => {
+  it("trains each seed and N in a run of its own, merges them, and does nothing twice", async () => {
+    const suite = suiteOf(await tinyTask(true));
+    const result = await reproduceAmortized(suite);
+    expect(result.trainNs).toEqual([2, 3]);
+    expect(result.cells.map(({ model, trainN, seeds }) => [model, trainN, seeds])).toEqual([
+      ["missing", 2, []],
+      ["missing", 3, []],
+      ["tiny", 2, [0, 1]],
+      ["tiny", 3, [0, 1]],
+    ]);
+    expect(result.cells[0]).toMatchObject({
+      failures: [0, 1].map((seed) => ({ seed, trainN: 2, sentence: "There is no such model." })),
+    });
+    expect(result.cells[0]!.metrics).toBeUndefined();
+
+    const cell = result.cells[3]!;
+    const dirs = [0, 1].map((seed) => join(suite.out, "tiny", "first", `n-3-seed-${seed}`));
+    const adapters = dirs.map((dir) => readMetrics(readRun(dir))!.adapters["sft"]!);
+    const { adapter, epochs, greedy } = cell.metrics!;
+    const mean = (pick: (one: (typeof adapters)[number]) => number): number =>
+      (pick(adapters[0]!) + pick(adapters[1]!)) / 2;
+    expect(adapters[0]!.logLikelihood.value).not.toBe(adapters[1]!.logLikelihood.value);
+    expect(adapter.logLikelihood.value).toBeCloseTo(
+      mean((one) => one.logLikelihood.value),
+      10,
+    );
+    expect(adapter.accuracy!.value).toBeCloseTo(
+      mean((one) => one.accuracy!.value),
+      12,
+    );
+    expect(adapter.logLikelihoodLift!.value).toBeCloseTo(
+      adapter.logLikelihood.value - greedy.logLikelihood.value,
+      10,
+    );
+    expect(epochs).toEqual(adapters.map((one) => one.epochs));
+    expect(cell.settings).toMatchObject({ source: "this test", rank: 2, epochs: 1, weightDecay: 0 });
+
+    // What the seeds have in common is the same, and what differs by N is not.
+    const file = (dir: string, name: string): string => readFileSync(join(dir, name), "utf8");
+    expect(file(dirs[1]!, "chosen.jsonl")).toBe(file(dirs[0]!, "chosen.jsonl"));
+    expect(file(dirs[1]!, "responses.jsonl")).toBe(file(dirs[0]!, "responses.jsonl"));
+    const times = dirs.map((dir) => statSync(join(dir, "metrics.json")).mtimeMs);
+    suite.loaded.length = 0;
+    expect(await reproduceAmortized({ ...suite, resume: true })).toEqual(result);
+    expect(suite.loaded).toEqual(["missing"]);
+    expect(dirs.map((dir) => statSync(join(dir, "metrics.json")).mtimeMs)).toEqual(times);
+
+    // That training changed nothing is said where it is so of every seed.
+    const unchanged = async (...kept: readonly number[]): Promise<string[]> => {
+      for (const [seed, keptEpoch] of kept.entries()) {
+        const path = join(dirs[seed]!, "metrics.json");
+        const metrics = JSON.parse(readFileSync(path, "utf8")) as { adapters: { sft: object } };
+        metrics.adapters.sft = { ...metrics.adapters.sft, keptEpoch };
+        writeFileSync(path, JSON.stringify(metrics));
+      }
+      const again = await reproduceAmortized({ ...suite, resume: true });
+      return again.cells[3]!.metrics!.findings.filter((text) => text.startsWith("No epoch of sft"));
+    };
+    expect(await unchanged(0, 0)).toHaveLength(1);
+    expect(await unchanged(0, 1)).toEqual([]);
+    expect(await unchanged(1, 0)).toEqual([]);
+  });
+
+  it("says why where there is nothing to learn from, and refuses a suite without N", async () => {
+    const few = { ...(await tinyTask(true)), prompts: () => [{ id: "p", text: "1 2 3 :" }] };
+    const result = await reproduceAmortized({ ...suiteOf(few), models: ["tiny"], trainNs: [2], seeds: 1 });
+    expect(result.cells[0]!.failures[0]!.sentence).toMatch(/too few different prompts to learn from/);
+    await expect(reproduceAmortized({ ...suiteOf(few), trainNs: [] })).rejects.toThrow(/at least one N/);
+  });
+});

@@ -1,0 +1,266 @@
+import { copyFileSync, existsSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { UsageError } from "../core/errors.js";
+import { temporaryPath } from "../core/files.js";
+import { findings } from "../evaluate/findings.js";
+import { measureAdapter } from "../evaluate/measure-adapter.js";
+import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
+import type { Policy } from "../policy/policy.js";
+import type { TrainablePolicy } from "../policy/trainable.js";
+import { rewardNamed } from "../reward/registry.js";
+import { runVersions } from "../run/manifest.js";
+import { readRun } from "../run/read-run.js";
+import type { Run } from "../run/run.js";
+import { drawnPrompts } from "../sharpen/evaluate-run.js";
+import { splitPrompts } from "../sharpen/prompts.js";
+import { readMetrics } from "../sharpen/run-metrics.js";
+import { PAPER_SFT, type FitOptions } from "../sharpen/fit-adapter.js";
+import { poolsOf } from "../sharpen/selections.js";
+import { sharpenTask } from "../sharpen/sharpen-task.js";
+import { adapterSample, isScored, scoreUnderBase } from "./base-log-probs.js";
+import {
+  checkCounts,
+  checkNames,
+  labelOf,
+  openSuite,
+  runCells,
+  type Cell,
+  type CellWork,
+  type FailedCell,
+  type SuiteOptions,
+} from "./cells.js";
+import type { AmortizedCell, AmortizedMetrics, AmortizedResult, TrainedWith } from "./result.js";
+import { amortizedVerdict } from "./verdict.js";
+
+/** What the amortized suite is told beside what every suite is. */
+export interface AmortizedOptions extends SuiteOptions {
+  /** N of SFT-Sharpening: responses drawn per training prompt; several for figure 9. */
+  readonly trainNs: readonly number[];
+  /** Training prompts at most. Default: all. */
+  readonly trainPrompts?: number | undefined;
+  /** Samples per test prompt for each point of the training curves. */
+  readonly curveSamples: number;
+  /** How a model is trained on a task, and where that comes from, in words. */
+  readonly training: (
+    model: string,
+    task: string,
+  ) => { readonly sft: Omit<FitOptions, "seed" | "signal">; readonly source: string };
+}
+
+const REWARD = "log-likelihood";
+/** The run's own seed, which fixes splits and draws; the suite's seeds are of training. */
+const RUN_SEED = 0;
+/** What the seeds of a model and task have in common, and is therefore drawn once. */
+const SHARED = ["prompts.jsonl", "greedy.jsonl", "responses.jsonl", "selections.jsonl"] as const;
+const SHARED_BY_N = "chosen.jsonl";
+
+/**
+ * The paper's amortized experiments (§6, App. A.3): SFT-Sharpening by log-likelihood of each model on each task, for each N, with
+ * several seeds, sampled at temperature 1. The seeds are of training (the adapter's initial values and the order of the
+ * examples); splits and draws from the base are the same for all, and drawn once. Otherwise as `reproduceInference`.
+ */
+export async function reproduceAmortized(options: AmortizedOptions): Promise<AmortizedResult> {
+  const { models, tasks, out, resume, prompts, n, seeds, temperature, command } = options;
+  const trainNs = [...new Set(options.trainNs)].sort((a, b) => a - b);
+  checkNames("model", models);
+  checkNames("task", tasks);
+  checkCounts({ prompts, n, seeds, ...Object.fromEntries(trainNs.map((N) => ["N of training", N])) });
+  if (trainNs.length === 0) throw new UsageError("Name at least one N to train with.");
+  const { curveSamples, maxTokens = null, trainPrompts = null } = options;
+  const fixed = { prompts, n, temperature, maxTokens, trainPrompts, curveSamples };
+  await openSuite(out, resume, { kind: "amortized", ...fixed });
+  const cells: Cell[] = models.flatMap((model) =>
+    tasks.flatMap((task) =>
+      // The largest N first: it is Table 1.
+      [...trainNs].reverse().flatMap((trainN) =>
+        Array.from({ length: seeds }, (_, seed) => {
+          const dir = join(out, labelOf(model), labelOf(task), `n-${trainN}-seed-${seed}`);
+          return { model, task, seed, trainN, dir };
+        }),
+      ),
+    ),
+  );
+  const failed = await runCells(cells, amortizedWork(cells, options), options);
+  const results: AmortizedCell[] = [];
+  for (const model of models) {
+    for (const task of tasks) {
+      for (const trainN of trainNs) {
+        const of = cells.filter((c) => c.model === model && c.task === task && c.trainN === trainN);
+        results.push(await mergeSeeds(of, failed, options));
+      }
+    }
+  }
+  return {
+    kind: "amortized",
+    command,
+    whetstone: runVersions().whetstone,
+    models: models.map(labelOf),
+    tasks: tasks.map(labelOf),
+    prompts,
+    n,
+    seeds,
+    temperature,
+    trainNs,
+    cells: results,
+  };
+}
+
+function amortizedWork(cells: readonly Cell[], options: AmortizedOptions): CellWork {
+  const { prompts, n, temperature, maxTokens, trainPrompts, curveSamples, training, signal } = options;
+  return {
+    settings: ({ model, task, trainN, opened }) => {
+      const { targetModules, ...sft } = training(model, task).sft;
+      return {
+        prompts,
+        n,
+        temperature,
+        maxTokens: maxTokens ?? opened.maxTokens,
+        reward: [REWARD],
+        amortize: REWARD,
+        trainN: trainN!,
+        trainPrompts: trainPrompts ?? null,
+        curveSamples,
+        ...sft,
+        ...(targetModules && { targetModules: [...targetModules] }),
+      };
+    },
+    seeds: ({ seed }) => ({ run: RUN_SEED, training: seed }),
+    finished: async ({ dir }) => {
+      const run = readRun(dir);
+      return readMetrics(run)?.adapters["sft"] !== undefined && (await isScored(run));
+    },
+    run: async ({ model, task, seed, trainN, opened }, run, policy, onProgress) => {
+      if (!isTrainable(policy))
+        throw new UsageError(
+          `${policy.name} cannot be trained here: amortizing needs the model's weights, in a folder or a file.`,
+        );
+      if (splitPrompts(opened, { prompts, seed: RUN_SEED }).train.length === 0)
+        throw new UsageError(`${opened.name} has too few different prompts to learn from.`);
+      shareDraws(run, cells, { model, task, trainN: trainN! });
+      await sharpenTask({
+        policy,
+        task: opened,
+        run,
+        rewards: [rewardNamed(REWARD)],
+        prompts,
+        n,
+        temperature,
+        maxTokens: maxTokens ?? opened.maxTokens,
+        seed: RUN_SEED,
+        amortize: {
+          reward: rewardNamed(REWARD),
+          methods: {
+            sft: { trainN: trainN!, trainPrompts, fit: { ...training(model, task).sft, seed } },
+          },
+          curveSamples,
+          command: options.command,
+        },
+        signal,
+        onProgress,
+      });
+      await scoreUnderBase(run, policy, signal, onProgress);
+    },
+  };
+}
+
+const isTrainable = (policy: Policy): policy is TrainablePolicy => "train" in policy;
+
+/** Takes over what another cell of the same model and task has drawn from the base: the same, since the run's seed is the same. */
+function shareDraws(
+  run: Run,
+  cells: readonly Cell[],
+  { model, task, trainN }: { readonly model: string; readonly task: string; readonly trainN: number },
+): void {
+  const { dir, manifest } = run;
+  for (const cell of cells) {
+    if (cell.model !== model || cell.task !== task || cell.dir === dir) continue;
+    if (!existsSync(join(cell.dir, "metrics.json"))) continue;
+    const other = readRun(cell.dir).manifest;
+    if (other.model.digest !== manifest.model.digest || other.task.digest !== manifest.task.digest) continue;
+    for (const name of cell.trainN === trainN ? [...SHARED, SHARED_BY_N] : SHARED) {
+      const [from, to] = [join(cell.dir, name), join(dir, name)];
+      if (existsSync(to) || !existsSync(from)) continue;
+      const draft = temporaryPath(to);
+      copyFileSync(from, draft);
+      renameSync(draft, to);
+    }
+  }
+}
+
+/** One model, task and N over all seeds that are finished. */
+async function mergeSeeds(
+  cells: readonly Cell[],
+  failed: readonly FailedCell[],
+  options: AmortizedOptions,
+): Promise<AmortizedCell> {
+  const { model, task: taskName, trainN } = cells[0]!;
+  const failures = failed
+    .filter((cell) => cell.model === model && cell.task === taskName && cell.trainN === trainN)
+    .map(({ seed, sentence }) => ({ seed, trainN: trainN!, sentence }));
+  const done = cells.filter(({ seed }) => !failures.some((failure) => failure.seed === seed));
+  const cell = {
+    model: labelOf(model),
+    task: labelOf(taskName),
+    trainN: trainN!,
+    seeds: done.map(({ seed }) => seed),
+    settings: trainedWith(options, model, taskName),
+    failures,
+  };
+  if (done.length === 0) return cell;
+  const { manifest } = readRun(done[0]!.dir);
+  const { task } = await options.openTask(taskName, model);
+  return {
+    ...cell,
+    metrics: await measureSeeds(done, options, task),
+    provenance: {
+      modelDigest: manifest.model.digest,
+      taskDigest: manifest.task.digest,
+      maxTokens: options.maxTokens ?? task.maxTokens,
+    },
+  };
+}
+
+function trainedWith({ training }: AmortizedOptions, model: string, task: string): TrainedWith {
+  const { sft, source } = training(model, task);
+  const { epochs, batchSize, learningRate, clipNorm, weightDecay, rank } = { ...PAPER_SFT, ...sft };
+  return { source, epochs, batchSize, learningRate, clipNorm, weightDecay, rank };
+}
+
+/** Intervals over prompts and seeds; the base's draws are the same in every seed. */
+async function measureSeeds(
+  done: readonly Cell[],
+  { n }: AmortizedOptions,
+  task: Parameters<typeof poolsOf>[0],
+): Promise<AmortizedMetrics> {
+  const runs = done.map(({ dir }) => readRun(dir));
+  const each = runs.map((run): Metrics => readMetrics(run)!);
+  const adapters = each.map((metrics): AdapterMetrics => metrics.adapters["sft"]!);
+  const drawn = await drawnPrompts(runs[0]!, n);
+  const pools = poolsOf(
+    task,
+    drawn.map(({ prompt }) => prompt),
+    drawn.map(({ responses }) => responses),
+  );
+  const samples = [];
+  for (const run of runs) samples.push(await adapterSample(run));
+  const greedy = drawn.map((prompt) => prompt.greedy);
+  const adapter = measureAdapter({ task, pools, greedy, seed: RUN_SEED, runs: samples });
+  const first = each[0]!;
+  const labelledPrompts = first.labelledPrompts ?? (first.labelled ? first.prompts : 0);
+  // What is said of training is of the first seed of which something was kept.
+  const trained = adapters.find(({ keptEpoch }) => keptEpoch > 0) ?? adapters[0]!;
+  const merged = { ...trained, ...adapter };
+  const metrics = {
+    prompts: first.prompts,
+    labelledPrompts,
+    greedy: first.greedy,
+    base: first.base,
+    adapter,
+    epochs: adapters.map(({ epochs }) => epochs),
+    keptEpochs: adapters.map(({ keptEpoch }) => keptEpoch),
+    trainingPrompts: adapters[0]!.trainingPrompts,
+    findings: findings({ ...first, adapters: { sft: merged } }),
+  };
+  const verdict = amortizedVerdict(metrics);
+  return verdict === undefined ? metrics : { ...metrics, verdict };
+}

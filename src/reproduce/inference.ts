@@ -1,0 +1,196 @@
+import { join } from "node:path";
+import { UsageError } from "../core/errors.js";
+import { findings } from "../evaluate/findings.js";
+import { measure } from "../evaluate/measure.js";
+import type { Metrics } from "../evaluate/metrics.js";
+import type { Policy, Prompt } from "../policy/policy.js";
+import { rewardNamed } from "../reward/registry.js";
+import type { Pool, SelfReward } from "../reward/self-reward.js";
+import { runVersions } from "../run/manifest.js";
+import { readRun } from "../run/read-run.js";
+import type { Run } from "../run/run.js";
+import type { Task } from "../task/task.js";
+import { drawGreedy, drawResponses, type Progress } from "../sharpen/draw.js";
+import { drawnPrompts, evaluateRun, type DrawnPrompt } from "../sharpen/evaluate-run.js";
+import { poolsOf } from "../sharpen/selections.js";
+import {
+  checkCounts,
+  checkNames,
+  labelOf,
+  openSuite,
+  runCells,
+  type Cell,
+  type CellWork,
+  type FailedCell,
+  type OpenedCell,
+  type SuiteOptions,
+} from "./cells.js";
+import { inferenceVerdict } from "./verdict.js";
+import type { InferenceCell, InferenceResult } from "./result.js";
+
+/** The paper's three (App. A.2), and one of later work that needs every token's distribution. */
+const REWARDS = ["log-likelihood", "length-normalized", "majority"] as const;
+const WITH_CERTAINTIES = "self-certainty";
+
+/**
+ * The paper's inference-time experiments (§6, App. A.1): on each model and task the greedy response and N others to each of the
+ * first prompts, with several seeds, and best-of-N under each self-reward measured from them. Every N below the largest
+ * is the exact expectation over subsets, where the paper subsamples. Each model, task and seed is an ordinary run folder; killed at
+ * any moment and called again with `resume`, it continues.
+ * @returns the cells with a result, and those without one with the reason.
+ * @throws UsageError, before anything is drawn, for settings out of range; RunError for a folder that is something else;
+ * InterruptedError once the signal has fired.
+ */
+export async function reproduceInference(options: SuiteOptions): Promise<InferenceResult> {
+  const { models, tasks, out, resume, prompts, n, seeds, temperature, maxTokens, command } = options;
+  checkNames("model", models);
+  checkNames("task", tasks);
+  checkCounts({ prompts, n, seeds });
+  await openSuite(out, resume, { kind: "inference", prompts, n, temperature, maxTokens: maxTokens ?? null });
+  const cells: Cell[] = models.flatMap((model) =>
+    tasks.flatMap((task) =>
+      Array.from({ length: seeds }, (_, seed) => {
+        const dir = join(out, labelOf(model), labelOf(task), `seed-${seed}`);
+        return { model, task, seed, dir };
+      }),
+    ),
+  );
+  const failed = await runCells(cells, inferenceWork(options), options);
+  const results: InferenceCell[] = [];
+  for (const model of models) {
+    for (const task of tasks) {
+      const of = cells.filter((cell) => cell.model === model && cell.task === task);
+      results.push(await mergeSeeds(of, failed, options));
+    }
+  }
+  return {
+    kind: "inference",
+    command,
+    whetstone: runVersions().whetstone,
+    models: models.map(labelOf),
+    tasks: tasks.map(labelOf),
+    prompts,
+    n,
+    seeds,
+    temperature,
+    cells: results,
+  };
+}
+
+function inferenceWork(options: SuiteOptions): CellWork {
+  const { prompts, n, temperature } = options;
+  const maxTokensOf = (task: Task): number => options.maxTokens ?? task.maxTokens;
+  return {
+    settings: ({ opened }) => ({ prompts, n, temperature, maxTokens: maxTokensOf(opened) }),
+    seeds: ({ seed }) => ({ run: seed }),
+    finished: ({ dir }) => Promise.resolve(readRun(dir).json("metrics.json") !== undefined),
+    run: async (cell, run, policy, onProgress) => {
+      const { signal } = options;
+      const draw = {
+        n,
+        temperature,
+        maxTokens: maxTokensOf(cell.opened),
+        seed: cell.seed,
+        signal,
+        onProgress,
+      };
+      await drawCell(cell, run, policy, draw);
+      const responses = await run.responses();
+      const rewards = rewardsFor([...(await run.greedy()), ...responses].every((r) => r.certainties));
+      await evaluateRun({ run, task: cell.opened, rewards, seed: cell.seed, temperature, n });
+    },
+  };
+
+  async function drawCell(
+    { opened: task }: OpenedCell,
+    run: Run,
+    policy: Policy,
+    draw: Parameters<typeof drawResponses>[3] & { onProgress: (progress: Progress) => void },
+  ): Promise<void> {
+    // All test prompts are measured, and none set aside to learn from: nothing is trained here.
+    const tested = task.prompts("test").slice(0, prompts);
+    if (tested.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
+    await recordPrompts(run, tested);
+    await drawGreedy(await run.greedyLog(), policy, tested, draw, "greedy");
+    await drawResponses(await run.responseLog(), policy, tested, draw, "sampling");
+  }
+}
+
+async function recordPrompts(run: Run, prompts: readonly Prompt[]): Promise<void> {
+  const log = await run.promptLog();
+  for (const { id, text } of prompts) if (!log.has(id)) log.append({ id, text, split: "test" });
+}
+
+const rewardsFor = (certainties: boolean): SelfReward[] =>
+  [...REWARDS, ...(certainties ? [WITH_CERTAINTIES] : [])].map(rewardNamed);
+
+/** One model and task over all seeds that are finished: figures are means over seeds, intervals over prompts and seeds. */
+async function mergeSeeds(
+  cells: readonly Cell[],
+  failed: readonly FailedCell[],
+  options: SuiteOptions,
+): Promise<InferenceCell> {
+  const { model, task: taskName } = cells[0]!;
+  const failures = failed
+    .filter((cell) => cell.model === model && cell.task === taskName)
+    .map(({ seed, sentence }) => ({ seed, sentence }));
+  const done = cells.filter(({ seed }) => !failures.some((failure) => failure.seed === seed));
+  const name = {
+    model: labelOf(model),
+    task: labelOf(taskName),
+    seeds: done.map(({ seed }) => seed),
+    failures,
+  };
+  if (done.length === 0) return name;
+  const { task } = await options.openTask(taskName, model);
+  const drawn: DrawnPrompt[][] = [];
+  for (const { dir } of done) drawn.push(await drawnPrompts(readRun(dir), options.n));
+  const { manifest } = readRun(done[0]!.dir);
+  const metrics = await measureSeeds(task, name.model, drawn, options);
+  const verdict = inferenceVerdict(metrics);
+  return {
+    ...name,
+    metrics,
+    ...(verdict && { verdict }),
+    provenance: {
+      modelDigest: manifest.model.digest,
+      taskDigest: manifest.task.digest,
+      maxTokens: options.maxTokens ?? task.maxTokens,
+    },
+  };
+}
+
+/** @param drawn by seed, at least one. */
+async function measureSeeds(
+  task: Task,
+  model: string,
+  drawn: readonly (readonly DrawnPrompt[])[],
+  { temperature }: SuiteOptions,
+): Promise<Metrics> {
+  const [pools, ...furtherSeeds] = drawn.map((prompts): Pool[] =>
+    poolsOf(
+      task,
+      prompts.map(({ prompt }) => prompt),
+      prompts.map(({ responses }) => responses),
+    ),
+  );
+  const certainties = drawn.every((prompts) =>
+    prompts.every(({ responses }) => responses.every((r) => r.certainties)),
+  );
+  const parts = {
+    ...(await measure({
+      task,
+      pools: pools!,
+      furtherSeeds,
+      greedy: drawn[0]!.map(({ greedy }) => greedy),
+      rewards: rewardsFor(certainties),
+      seed: 0,
+    })),
+    model,
+    temperature,
+    adapters: {},
+    findings: [],
+    seconds: {},
+  };
+  return { ...parts, findings: findings(parts) };
+}

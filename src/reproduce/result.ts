@@ -1,0 +1,121 @@
+import type { MeasuredAdapter } from "../evaluate/measure-adapter.js";
+import type { AnswerMetrics, EpochMetrics, Metrics } from "../evaluate/metrics.js";
+import type { Direction } from "../evaluate/findings-words.js";
+
+/** A cell, or a part of it, that has no result, and why. */
+export interface CellFailure {
+  readonly seed: number;
+  /** N of SFT-Sharpening, in the amortized suite. */
+  readonly trainN?: number;
+  /** One sentence for people. */
+  readonly sentence: string;
+}
+
+/** Whether sharpening helped in a cell, and, where it did not, why as far as the data tell. */
+export interface Verdict {
+  /** Against greedy, at the largest N, by log-likelihood; up or down only where the interval is clear of 0. */
+  readonly direction: Direction;
+  /** One sentence with the figures. */
+  readonly sentence: string;
+  /** Sentences; empty where it helped. */
+  readonly reasons: readonly string[];
+}
+
+/** What fixes a cell's figures beside the suite's options. */
+export interface CellProvenance {
+  readonly modelDigest: string;
+  readonly taskDigest: string;
+  /** The longest response, in tokens. */
+  readonly maxTokens: number;
+}
+
+/** What both suites have: all values plain, so that the page and `--json` show the same. */
+export interface SuiteHeader {
+  /** The command line that makes it again. */
+  readonly command: string;
+  readonly whetstone: string;
+  /** In the order asked for. */
+  readonly models: readonly string[];
+  readonly tasks: readonly string[];
+  /** Prompts per task at most. */
+  readonly prompts: number;
+  /** Responses drawn per test prompt. */
+  readonly n: number;
+  readonly seeds: number;
+  readonly temperature: number;
+}
+
+/** Best-of-N of one model on one task, over all seeds that have a result. */
+export interface InferenceCell {
+  readonly model: string;
+  readonly task: string;
+  /** The seeds that the figures are of. */
+  readonly seeds: readonly number[];
+  /** Absent: the cell is blank. */
+  readonly metrics?: Metrics;
+  /** By log-likelihood; absent without labels. */
+  readonly verdict?: Verdict;
+  readonly provenance?: CellProvenance;
+  readonly failures: readonly CellFailure[];
+}
+
+/** `whetstone reproduce inference` (paper §6, figures 1 to 6). */
+export interface InferenceResult extends SuiteHeader {
+  readonly kind: "inference";
+  /** One a model and task. */
+  readonly cells: readonly InferenceCell[];
+}
+
+/** What an adapter was trained with. */
+export interface TrainedWith {
+  /** Where the settings come from, in words. */
+  readonly source: string;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly clipNorm: number;
+  readonly weightDecay: number;
+  readonly rank: number;
+}
+
+/** What SFT-Sharpening with one N did to one model on one task, over all seeds that have a result. */
+export interface AmortizedMetrics {
+  readonly prompts: number;
+  readonly labelledPrompts: number;
+  readonly greedy: AnswerMetrics;
+  readonly base: AnswerMetrics;
+  /** Intervals over prompts and seeds. */
+  readonly adapter: MeasuredAdapter;
+  /** The training curve of each seed, in the order of `seeds`. */
+  readonly epochs: readonly (readonly EpochMetrics[])[];
+  readonly keptEpochs: readonly number[];
+  readonly trainingPrompts: number;
+  readonly findings: readonly string[];
+  /** Absent without labels. */
+  readonly verdict?: Verdict;
+}
+
+/** SFT-Sharpening of one model on one task with one N. */
+export interface AmortizedCell {
+  readonly model: string;
+  readonly task: string;
+  readonly trainN: number;
+  readonly seeds: readonly number[];
+  readonly settings: TrainedWith;
+  /** Absent: the cell is blank. */
+  readonly metrics?: AmortizedMetrics;
+  readonly provenance?: CellProvenance;
+  readonly failures: readonly CellFailure[];
+}
+
+/** `whetstone reproduce amortized` (paper §6, figures 7 to 9, Table 1). */
+export interface AmortizedResult extends SuiteHeader {
+  readonly kind: "amortized";
+  /** N of SFT-Sharpening, ascending; figures 7 and 8 and Table 1 are of the largest. */
+  readonly trainNs: readonly number[];
+  /** One a model, task and N. */
+  readonly cells: readonly AmortizedCell[];
+}
+
+/** What the page and `--json` of either suite show. */
+export type SuiteResult = InferenceResult | AmortizedResult;

@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import type { Estimate, Metrics } from "../evaluate/metrics.js";
+import { paperPreset } from "./paper-settings.js";
+import { inferenceVerdict } from "./verdict.js";
+
+const at = (value: number, half: number): Estimate => ({ value, low: value - half, high: value + half });
+
+/** 40 prompts, N = 8; log-likelihood changes accuracy by `lift` and length by `shorter` of 20 tokens. */
+function metricsOf(lift: Estimate, shorter: number, auc: Estimate): Metrics {
+  const answer = { accuracy: at(0.5 + lift.value, 0.05), logLikelihood: at(-9, 1), length: at(20, 1) };
+  const best = (liftPoints: Estimate, lengthChange: Estimate) => ({
+    ...answer,
+    liftPoints,
+    lengthChange,
+    length: at(20 + lengthChange.value, 1),
+    logLikelihoodLift: at(-3, 1),
+  });
+  const histogram = { edges: [-1, 0], counts: [1] };
+  return {
+    task: "t",
+    model: "m",
+    prompts: 40,
+    labelledPrompts: 40,
+    n: 8,
+    temperature: 1,
+    labelled: true,
+    greedy: { ...answer, accuracy: at(0.5, 0.1) },
+    base: { ...answer, accuracy: at(0.3, 0.1), liftPoints: at(-0.2, 0.1) },
+    bestOfN: {
+      "log-likelihood": { "8": best(lift, at(-shorter, 1)) },
+      "length-normalized": { "8": best(at(0.1, 0.05), at(0, 1)) },
+    },
+    histograms: { all: histogram },
+    auc: { "log-likelihood": auc },
+    adapters: {},
+    findings: [],
+    seconds: {},
+  };
+}
+
+describe("a verdict", () => {
+  it("says that it hurts, and shows why: weak draws, wrong ranking, short answers, a mode not reached", () => {
+    const verdict = inferenceVerdict(metricsOf(at(-0.1, 0.05), 6, at(0.4, 0.05)))!;
+    expect(verdict.direction).toBe("down");
+    expect(verdict.sentence).toBe(
+      "Hurts: best-of-8 by log-likelihood is right less often than greedy, 40.0 % against 50.0 % (−10.0 points [−15.0, −5.0]).",
+    );
+    expect(verdict.reasons.join(" ")).toMatch(
+      /One sample at temperature 1 is right on 30\.0 %, worse than greedy .*ranks wrong ones above right ones \(AUC 0\.40 \[0\.35, 0\.45\].*Short answers are preferred: the choice takes 14\.0 tokens where the mean response takes 20\.0\..*does not reach the mode: even the likeliest of 8.*By length-normalized it does help: \+10\.0 points/,
+    );
+  });
+
+  it("gives no reasons where it helps, and claims nothing where the interval holds 0", () => {
+    expect(inferenceVerdict(metricsOf(at(0.1, 0.05), 6, at(0.7, 0.05)))).toEqual({
+      direction: "up",
+      sentence:
+        "Helps: best-of-8 by log-likelihood is right more often than greedy, 60.0 % against 50.0 % (+10.0 points [+5.0, +15.0]).",
+      reasons: [],
+    });
+    // A help that is below a guess is called one, and what it is.
+    const [guess, ...none] = inferenceVerdict({
+      ...metricsOf(at(0.1, 0.05), 6, at(0.7, 0.05)),
+      chance: 0.9,
+    })!.reasons;
+    expect(guess).toMatch(/^A guess would be right on 90\.0 %, greedy is on 50\.0 %/);
+    expect(none).toEqual([]);
+    expect(inferenceVerdict(metricsOf(at(-0.1, 0.2), 0, at(0.5, 0.1)))!.direction).toBe("unclear");
+    expect(
+      inferenceVerdict({ ...metricsOf(at(-0.1, 0.05), 0, at(0.5, 0.1)), prompts: 5, labelledPrompts: 5 })!
+        .direction,
+    ).toBe("unclear");
+  });
+});
+
+describe("the paper's settings", () => {
+  it("are Table 1's for its models and tasks, and nothing for others", () => {
+    expect(paperPreset("Phi-3.5-mini-instruct", "gsm8k")!.sft).toMatchObject({
+      weightDecay: 0.5,
+      rank: 16,
+      batchSize: 4,
+      epochs: 30,
+    });
+    expect(paperPreset("Mistral-7B-Instruct-v0.3", "math")!.sft).toMatchObject({
+      weightDecay: 1,
+      rank: 8,
+      batchSize: 1,
+      epochs: 10,
+    });
+    expect(paperPreset("mistral-7b", "gsm8k")!.sft).toMatchObject({
+      weightDecay: 0,
+      rank: 8,
+      batchSize: 1,
+      epochs: 10,
+    });
+    expect(paperPreset("game24", "game24")).toBeUndefined();
+  });
+});

@@ -1,0 +1,153 @@
+import {
+  decimal,
+  change,
+  directionOf,
+  FEWEST_PROMPTS,
+  percent,
+  type Direction,
+} from "../evaluate/findings-words.js";
+import { guessFinding } from "../evaluate/findings-guess.js";
+import type { AnswerMetrics, BestOfNMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import type { AmortizedMetrics, Verdict } from "./result.js";
+
+/** A choice that is shorter than the mean draw by this share of it is called short. */
+const SHORTER = 0.05;
+/** Greedy right on fewer than this share of the prompts is called a weak base. */
+const WEAK = 0.1;
+
+/** Best-of-N by log-likelihood against greedy; undefined without labels. */
+export function inferenceVerdict(metrics: Metrics): Verdict | undefined {
+  const byN = metrics.bestOfN["log-likelihood"] ?? {};
+  const n = Math.max(0, ...Object.keys(byN).map(Number));
+  const best = byN[String(n)];
+  const { accuracy: greedy } = metrics.greedy;
+  if (!best?.accuracy || !best.liftPoints || !greedy) return undefined;
+  const direction = directionOf(best.liftPoints, metrics.labelledPrompts ?? metrics.prompts);
+  const figures = `${percent(best.accuracy.value)} against ${percent(greedy.value)} (${change(best.liftPoints, "points")})`;
+  const said = {
+    up: `Helps: best-of-${n} by log-likelihood is right more often than greedy, ${figures}.`,
+    down: `Hurts: best-of-${n} by log-likelihood is right less often than greedy, ${figures}.`,
+    unclear: `Not clear: best-of-${n} by log-likelihood against greedy, ${figures}.`,
+  };
+  const falls =
+    direction !== "down" && directionOf(byN["1"]?.accuracyToLargestN, metrics.prompts) === "down"
+      ? [
+          `Accuracy falls as N grows, from ${percent(byN["1"]!.accuracy!.value)} for one sample: ${change(byN["1"]!.accuracyToLargestN!, "points")}.`,
+        ]
+      : [];
+  const warnings = [...guessFinding(metrics), ...falls];
+  if (direction === "up") return { direction, sentence: said.up, reasons: warnings };
+  const reasons = [...warnings, ...weakBase(metrics.greedy, metrics.base, metrics), ...ranking(metrics)];
+  reasons.push(...shortAnswers(best, metrics, n), ...modeNotReached(best, n, metrics), ...others(metrics, n));
+  return { direction, sentence: said[direction], reasons: told(reasons, direction) };
+}
+
+/** One sample of the adapter against the base's greedy response; undefined without labels. */
+export function amortizedVerdict({
+  adapter,
+  greedy,
+  base,
+  labelledPrompts,
+  prompts,
+}: Omit<AmortizedMetrics, "verdict">): Verdict | undefined {
+  const { accuracy, liftPoints, accuracyGain } = adapter;
+  if (!accuracy || !liftPoints || !accuracyGain || !greedy.accuracy || !base.accuracy) return undefined;
+  const direction = directionOf(liftPoints, labelledPrompts);
+  const figures = `${percent(accuracy.value)} against ${percent(greedy.accuracy.value)} (${change(liftPoints, "points")})`;
+  const said = {
+    up: `Helps: one sample of the adapter is right more often than the base's greedy response, ${figures}.`,
+    down: `Hurts: one sample of the adapter is right less often than the base's greedy response, ${figures}.`,
+    unclear: `Not clear: one sample of the adapter against the base's greedy response, ${figures}.`,
+  };
+  if (direction === "up") return { direction, sentence: said.up, reasons: [] };
+  const gained = directionOf(accuracyGain, labelledPrompts);
+  const reasons = [
+    `One sample of the base is right on ${percent(base.accuracy.value)}; training changed that by ${change(accuracyGain, "points")}.`,
+  ];
+  if (gained !== "up" && directionOf(adapter.logLikelihoodGain, prompts, "nats") === "up") {
+    reasons.push(
+      `The adapter did move to what the base finds likelier (${change(adapter.logLikelihoodGain, "nats")}), so here the likelier is not the more often right.`,
+    );
+  }
+  if (directionOf(adapter.logLikelihoodGain, prompts, "nats") !== "up")
+    reasons.push(
+      `The adapter does not clearly answer with what the base finds likelier (${change(adapter.logLikelihoodGain, "nats")}): it did not sharpen.`,
+    );
+  if (adapter.length.value < (1 - SHORTER) * base.length.value) {
+    reasons.push(
+      `It answers in ${decimal(adapter.length.value)} tokens where the base takes ${decimal(base.length.value)}: short answers were preferred.`,
+    );
+  }
+  return { direction, sentence: said[direction], reasons };
+}
+
+/** Sampling once is worse than greedy, or there is little that is right to choose. */
+function weakBase(greedy: AnswerMetrics, base: AnswerMetrics, metrics: Metrics): string[] {
+  const found: string[] = [];
+  const labelled = metrics.labelledPrompts ?? metrics.prompts;
+  if (greedy.accuracy && greedy.accuracy.value < WEAK)
+    found.push(
+      `The base is weak here: greedy is right on ${percent(greedy.accuracy.value)} of the prompts only.`,
+    );
+  if (base.accuracy && base.liftPoints && directionOf(base.liftPoints, labelled) === "down") {
+    found.push(
+      `One sample at temperature ${metrics.temperature} is right on ${percent(base.accuracy.value)}, worse than greedy ` +
+        `(${change(base.liftPoints, "points")}): choosing starts from there.`,
+    );
+  }
+  return found;
+}
+
+function ranking({ auc, labelledPrompts, mixedPrompts, prompts }: Metrics): string[] {
+  const area = auc?.["log-likelihood"];
+  if (!area || (mixedPrompts ?? labelledPrompts ?? prompts) < FEWEST_PROMPTS) return [];
+  const figure = `AUC ${interval(area)}`;
+  if (area.high < 0.5)
+    return [
+      `Of a prompt's responses log-likelihood ranks wrong ones above right ones (${figure}; 0.5 is chance).`,
+    ];
+  if (area.low <= 0.5)
+    return [
+      `Of a prompt's responses log-likelihood does not tell right from wrong better than chance (${figure}).`,
+    ];
+  return [`Of a prompt's responses log-likelihood does rank right above wrong (${figure}; 0.5 is chance).`];
+}
+
+const interval = ({ value, low, high }: Estimate): string =>
+  `${decimal(value, 2)} [${decimal(low, 2)}, ${decimal(high, 2)}]`;
+
+function shortAnswers(best: BestOfNMetrics, metrics: Metrics, n: number): string[] {
+  const drift = best.lengthChange;
+  const mean = metrics.base.length.value;
+  if (!drift || directionOf(drift, metrics.prompts, "tokens") !== "down" || -drift.value < SHORTER * mean)
+    return [];
+  const normalized = metrics.bestOfN["length-normalized"]?.[String(n)];
+  const free =
+    normalized?.accuracy && best.accuracy
+      ? ` Length-normalized, which does not favour them, is right on ${percent(normalized.accuracy.value)} with ${decimal(normalized.length.value)} tokens.`
+      : "";
+  return [
+    `Short answers are preferred: the choice takes ${decimal(best.length.value)} tokens where the mean response takes ${decimal(mean)}.${free}`,
+  ];
+}
+
+function modeNotReached(best: BestOfNMetrics, n: number, metrics: Metrics): string[] {
+  const lift = best.logLikelihoodLift;
+  if (!lift || directionOf(lift, metrics.prompts, "nats") !== "down") return [];
+  return [
+    `Sampling does not reach the mode: even the likeliest of ${n} is less likely than the greedy response (${change(lift, "nats")}), so a larger N is needed before choosing can pay.`,
+  ];
+}
+
+/** Self-rewards that do beat greedy where log-likelihood does not. */
+function others(metrics: Metrics, n: number): string[] {
+  const labelled = metrics.labelledPrompts ?? metrics.prompts;
+  return Object.entries(metrics.bestOfN).flatMap(([reward, byN]) => {
+    const own = byN[String(n)];
+    if (reward === "log-likelihood" || directionOf(own?.liftPoints, labelled) !== "up") return [];
+    return [`By ${reward} it does help: ${change(own!.liftPoints!, "points")} over greedy.`];
+  });
+}
+
+const told = (reasons: readonly string[], direction: Direction): readonly string[] =>
+  reasons.length > 0 || direction === "unclear" ? reasons : ["The data do not tell why."];

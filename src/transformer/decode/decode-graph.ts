@@ -1,0 +1,138 @@
+import { Graph, cast, expand, reshape, sub, type Value } from "../../graph/index.js";
+import {
+  cachedAttention,
+  causalAttention,
+  causalMasks,
+  windowHides,
+  type CacheMasks,
+  type LayerCache,
+} from "../decoder/attention.js";
+import type { ModelConfig } from "../families/config.js";
+import { decoder, head, plainLinear, weightProduct } from "../decoder/decoder.js";
+import { loraLinear } from "../decoder/lora.js";
+import type { QuantizedWeights } from "../decoder/quantize.js";
+import { rotaryTables } from "../decoder/rotary.js";
+import { samplingHead } from "./sampling-head.js";
+import { frozenParameters, sequencePass, type Weights } from "../decoder/sequence-pass.js";
+
+export interface PolicyGraphOptions {
+  /** Target modules of the adapters that will be fed; absent: none. */
+  readonly loraModules?: readonly string[] | undefined;
+  /** Weights that are held quantized, and need not be among the others. */
+  readonly quantized?: QuantizedWeights | undefined;
+  /** The longest sequence in tokens. */
+  readonly maxLength: number;
+}
+
+/**
+ * One decoding step of g groups of r rows; the rows of a group share a prompt. Inputs: `ids`, `positions` [g, r];
+ * `prefixMask` [g, 1, p]; `suffixMask` [g, r, 1, 1, s]; `uniforms` [g, r]; `temperature` [] unless `plain`;
+ * where a sliding window hides, `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of its layers;
+ * `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d]; `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d].
+ * Outputs: `token`, `logProb`, `certainty` [g·r]; `key.L`, `value.L` [g, r, kvHeads·d] of the new token.
+ * @param plain temperature 1 is built in, which saves a pass over the vocabulary.
+ */
+export function decodeGraph(
+  config: ModelConfig,
+  weights: Weights,
+  { loraModules, quantized, maxLength }: PolicyGraphOptions,
+  plain: boolean,
+): Graph {
+  const graph = new Graph();
+  const ids = graph.input("ids", "int32", ["g", "r"]);
+  const positions = graph.input("positions", "int32", ["g", "r"]);
+  const masks: CacheMasks = {
+    prefix: graph.input("prefixMask", "float32", ["g", 1, "p"]),
+    suffix: graph.input("suffixMask", "float32", ["g", "r", 1, 1, "s"]),
+    ...(windowHides(config, maxLength) && {
+      near: {
+        prefix: graph.input("nearPrefixMask", "float32", ["g", "r", 1, 1, "p"]),
+        suffix: graph.input("nearSuffixMask", "float32", ["g", "r", 1, 1, "s"]),
+      },
+    }),
+  };
+  const uniforms = graph.input("uniforms", "float32", ["g", "r"]);
+  const temperature = plain ? undefined : graph.input("temperature", "float32", []);
+  const { kvHeads, headDim } = config;
+  const caches: LayerCache[] = Array.from({ length: config.layers }, (_, layer) => ({
+    prefixKey: graph.input(`prefix.key.${layer}`, "float32", ["g", kvHeads, "p", headDim]),
+    prefixValue: graph.input(`prefix.value.${layer}`, "float32", ["g", kvHeads, "p", headDim]),
+    suffixKey: graph.input(`suffix.key.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
+    suffixValue: graph.input(`suffix.value.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
+  }));
+  const parameter = frozenParameters(graph, weights);
+  const product = weightProduct(parameter, quantized);
+  const base = plainLinear(config, parameter, product);
+  const fresh: [Value, Value][] = [];
+  const hidden = decoder(config, {
+    ids,
+    positions: cast(positions, "int64"),
+    rotary: rotaryTables(graph, config, maxLength),
+    parameter,
+    linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
+    attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value])),
+  });
+  const logits = head(config, reshape(hidden, [-1, config.hiddenSize]), product);
+  const drawn = samplingHead(logits, reshape(uniforms, [-1, 1]), temperature);
+  graph.output("token", drawn.token);
+  graph.output("logProb", drawn.logProb);
+  graph.output("certainty", drawn.certainty);
+  outputKeysAndValues(graph, fresh);
+  return graph;
+}
+
+/**
+ * The keys and values of whole prompts. Inputs `ids` int32 [b, t] (right-padded), `positions` int64 [1, t]; outputs
+ * `key.L`, `value.L` [b, t, kvHeads·d].
+ */
+export function prefixGraph(
+  config: ModelConfig,
+  weights: Weights,
+  { loraModules, quantized, maxLength }: PolicyGraphOptions,
+): Graph {
+  const graph = new Graph();
+  const ids = graph.input("ids", "int32", ["b", "t"]);
+  const positions = graph.input("positions", "int64", [1, "t"]);
+  const parameter = frozenParameters(graph, weights);
+  const base = plainLinear(config, parameter, weightProduct(parameter, quantized));
+  const fresh: [Value, Value][] = [];
+  const causal = causalAttention(config, causalMasks(graph, config, positions, maxLength));
+  decoder(config, {
+    ids,
+    positions: expand(positions, ["b", "t"]),
+    rotary: rotaryTables(graph, config, maxLength),
+    parameter,
+    linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
+    attention: (layer, query, key, value) => {
+      fresh.push([key, value]);
+      return causal(layer, query, key, value);
+    },
+  });
+  outputKeysAndValues(graph, fresh);
+  return graph;
+}
+
+/** Scores responses: inputs as `sequencePass`; outputs `logProbs` and `certainties` (KL(uniform ‖ p), nats) [k]. */
+export function scoreGraph(
+  config: ModelConfig,
+  weights: Weights,
+  { loraModules, quantized, maxLength }: PolicyGraphOptions,
+): Graph {
+  const graph = new Graph();
+  const pass = sequencePass(graph, config, {
+    parameter: frozenParameters(graph, weights),
+    loraModules,
+    quantized,
+    maxLength,
+  });
+  graph.output("logProbs", pass.logProbs);
+  graph.output("certainties", sub(pass.spread, Math.log(config.vocabSize)));
+  return graph;
+}
+
+function outputKeysAndValues(graph: Graph, fresh: readonly (readonly [Value, Value])[]): void {
+  fresh.forEach(([key, value], layer) => {
+    graph.output(`key.${layer}`, key);
+    graph.output(`value.${layer}`, value);
+  });
+}

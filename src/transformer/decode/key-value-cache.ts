@@ -1,0 +1,241 @@
+import type { BufferFeed, Engine, ResidentBuffer, Session, Store, Tensor } from "../../graph/index.js";
+import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
+import { HIDDEN } from "../decoder/attention.js";
+import { roundUp, type CacheLayout, type Remainder } from "./batch-layout.js";
+import type { ModelConfig } from "../families/config.js";
+
+/** Tokens that the suffix part grows by. */
+const BLOCK = 16;
+
+type Kind = "key" | "value";
+
+/**
+ * Keys and values of earlier tokens, in resident buffers, so that a decoding step copies nothing but the new token's.
+ * Prefix: [groups, kvHeads, p, d], one per prompt; suffix: [groups, rows, kvHeads, s, d], one per row. Both grow in
+ * blocks; what is not filled yet is hidden by masks.
+ */
+export class KeyValueCache {
+  private prefixLength = 0;
+  private suffixLength = 0;
+  private readonly prefix = new Map<string, ResidentBuffer>();
+  private readonly suffix = new Map<string, ResidentBuffer>();
+  private readonly names: readonly string[];
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly config: ModelConfig,
+    private layout: CacheLayout,
+  ) {
+    const kinds: readonly Kind[] = ["key", "value"];
+    this.names = Array.from({ length: config.layers }, (_, layer) =>
+      kinds.map((kind) => `${kind}.${layer}`),
+    ).flat();
+  }
+
+  /** Computes prompts' keys and values and puts them in their groups' places. */
+  async fillPrefixes(
+    prefixes: readonly { readonly group: number; readonly tokens: readonly number[] }[],
+    session: Session,
+    adapter: AdapterFeeds | undefined,
+  ): Promise<void> {
+    const longest = Math.max(1, ...prefixes.map(({ tokens }) => tokens.length));
+    if (longest > this.prefixLength) await this.growPrefix(roundUp(longest, BLOCK));
+    // Groups that open with the same prompt share one row of the pass.
+    const distinct = new Map<string, { tokens: readonly number[]; groups: number[] }>();
+    for (const { group, tokens } of prefixes) {
+      if (tokens.length === 0) continue;
+      const key = tokens.join(",");
+      const entry = distinct.get(key) ?? { tokens, groups: [] };
+      entry.groups.push(group);
+      distinct.set(key, entry);
+    }
+    // A pass for each prompt, unpadded: the products of a larger pass are split among threads by its size, and round
+    // otherwise, so that a prompt's keys would depend on which others opened with it.
+    for (const { tokens, groups } of distinct.values())
+      await this.runPrefixPass(tokens, groups, session, adapter);
+  }
+
+  private async runPrefixPass(
+    tokens: readonly number[],
+    groups: readonly number[],
+    session: Session,
+    adapter: AdapterFeeds | undefined,
+  ): Promise<void> {
+    const { kvHeads, headDim } = this.config;
+    const stores: Store[] = [];
+    for (const group of groups) {
+      const to = new Int32Array(tokens.length * kvHeads);
+      for (let t = 0; t < tokens.length; t++) {
+        for (let h = 0; h < kvHeads; h++)
+          to[t * kvHeads + h] = ((group * kvHeads + h) * this.prefixLength + t) * headDim;
+      }
+      for (const name of this.names)
+        stores.push({ output: name, buffer: this.prefix.get(name)!, to, length: headDim });
+    }
+    const length = tokens.length;
+    const feeds: Record<string, Tensor> = {
+      ids: { type: "int32", dims: [1, length], data: Int32Array.from(tokens) },
+      positions: { type: "int64", dims: [1, length], data: BigInt64Array.from(tokens, (_, t) => BigInt(t)) },
+    };
+    await session.run({ ...feeds, ...adapter?.feeds }, { fetch: [], stores });
+  }
+
+  private async growPrefix(length: number): Promise<void> {
+    const { kvHeads, headDim } = this.config;
+    await this.grow(this.prefix, this.layout.groups * kvHeads, this.prefixLength, length, headDim);
+    this.prefixLength = length;
+  }
+
+  /** Makes room for a step whose longest row has `steps` tokens behind it. */
+  async reserve(steps: number): Promise<void> {
+    const wanted = roundUp(steps + 1, BLOCK);
+    const { kvHeads, headDim } = this.config;
+    const { groups, rows } = this.layout;
+    if (wanted > this.suffixLength) {
+      await this.grow(this.suffix, groups * rows * kvHeads, this.suffixLength, wanted, headDim);
+      this.suffixLength = wanted;
+    }
+  }
+
+  /** Keeps what some rows have behind them, and lets go of the rest. @param steps tokens behind the longest of them. */
+  async keep({ layout, groups, rows }: Remainder, steps: number): Promise<void> {
+    const { kvHeads, headDim } = this.config;
+    const old = this.layout;
+    const prompt = kvHeads * this.prefixLength * headDim;
+    const prompts = { from: groups.map((g) => g * prompt), to: groups.map((_, g) => g * prompt) };
+    const length = Math.min(this.suffixLength, roundUp(steps + 1, BLOCK));
+    const [wide, narrow] = [this.suffixLength * headDim, length * headDim];
+    const own: { from: number[]; to: number[] } = { from: [], to: [] };
+    rows.forEach((places, g) =>
+      places.forEach((place, r) => {
+        for (let h = 0; h < kvHeads; h++) {
+          own.from.push(((groups[g]! * old.rows + place) * kvHeads + h) * wide);
+          own.to.push(((g * layout.rows + r) * kvHeads + h) * narrow);
+        }
+      }),
+    );
+    await this.move(this.prefix, layout.groups * prompt, prompts, prompt);
+    await this.move(this.suffix, layout.groups * layout.rows * kvHeads * narrow, own, narrow);
+    this.layout = layout;
+    this.suffixLength = length;
+  }
+
+  /** Replaces buffers by others of `size` elements, with rows of `length` elements copied to their places there. */
+  private async move(
+    buffers: Map<string, ResidentBuffer>,
+    size: number,
+    { from, to }: { readonly from: readonly number[]; readonly to: readonly number[] },
+    length: number,
+  ): Promise<void> {
+    const [sources, targets] = [Int32Array.from(from), Int32Array.from(to)];
+    for (const name of this.names) {
+      const other = await this.engine.buffer("float32", size);
+      const old = buffers.get(name);
+      if (old) {
+        await old.copyTo(other, sources, targets, length);
+        await old.free();
+      }
+      buffers.set(name, other);
+    }
+  }
+
+  /** Puts each layer's rows of `from` tokens into a larger buffer of rows of `to` tokens. */
+  private async grow(
+    buffers: Map<string, ResidentBuffer>,
+    count: number,
+    from: number,
+    to: number,
+    width: number,
+  ): Promise<void> {
+    const places = Array.from({ length: from === 0 ? 0 : count }, (_, i) => i * width);
+    const rows = { from: places.map((place) => place * from), to: places.map((place) => place * to) };
+    await this.move(buffers, count * to * width, rows, from * width);
+  }
+
+  /**
+   * The caches and the masks of a step.
+   * @param prefixLengths tokens of each group's prefix. @param steps per group and row, tokens behind it; undefined: idle.
+   */
+  feeds(
+    prefixLengths: readonly number[],
+    steps: readonly (readonly (number | undefined)[])[],
+  ): Record<string, Tensor | BufferFeed> {
+    const { groups, rows } = this.layout;
+    const { kvHeads, headDim } = this.config;
+    const prefixMask = new Float32Array(groups * this.prefixLength).fill(HIDDEN);
+    const suffixMask = new Float32Array(groups * rows * this.suffixLength).fill(HIDDEN);
+    for (let g = 0; g < groups; g++) {
+      prefixMask.fill(0, g * this.prefixLength, g * this.prefixLength + Math.max(0, prefixLengths[g]!));
+      for (let r = 0; r < rows; r++) {
+        const start = (g * rows + r) * this.suffixLength;
+        suffixMask.fill(0, start, start + (steps[g]![r] ?? 0));
+      }
+    }
+    const feeds: Record<string, Tensor | BufferFeed> = {
+      prefixMask: { type: "float32", dims: [groups, 1, this.prefixLength], data: prefixMask },
+      suffixMask: { type: "float32", dims: [groups, rows, 1, 1, this.suffixLength], data: suffixMask },
+      ...(this.config.sliding && this.nearMasks(this.config.sliding.window, prefixLengths, steps)),
+    };
+    for (const name of this.names) {
+      feeds[`prefix.${name}`] = {
+        buffer: this.prefix.get(name)!,
+        dims: [groups, kvHeads, this.prefixLength, headDim],
+      };
+      feeds[`suffix.${name}`] = {
+        buffer: this.suffix.get(name)!,
+        dims: [groups, rows, kvHeads, this.suffixLength, headDim],
+      };
+    }
+    return feeds;
+  }
+
+  /** Masks of sliding layers: of its prompt and its own tokens each row sees the last `window` − 1. */
+  private nearMasks(
+    window: number,
+    prefixLengths: readonly number[],
+    steps: readonly (readonly (number | undefined)[])[],
+  ): Record<string, Tensor> {
+    const { groups, rows } = this.layout;
+    const { prefixLength, suffixLength } = this;
+    const prefix = new Float32Array(groups * rows * prefixLength).fill(HIDDEN);
+    const suffix = new Float32Array(groups * rows * suffixLength).fill(HIDDEN);
+    for (let row = 0; row < groups * rows; row++) {
+      const g = Math.floor(row / rows);
+      const behind = steps[g]![row % rows] ?? 0;
+      const prompt = Math.max(0, prefixLengths[g]!);
+      // Of prompt and own tokens together, the first that is seen.
+      const first = Math.max(0, prompt + behind + 1 - window);
+      prefix.fill(0, row * prefixLength + Math.min(first, prompt), row * prefixLength + prompt);
+      const [from, to] = [Math.max(0, first - prompt), behind];
+      suffix.fill(0, row * suffixLength + Math.min(from, to), row * suffixLength + to);
+    }
+    return {
+      nearPrefixMask: { type: "float32", dims: [groups, rows, 1, 1, prefixLength], data: prefix },
+      nearSuffixMask: { type: "float32", dims: [groups, rows, 1, 1, suffixLength], data: suffix },
+    };
+  }
+
+  /** Where a step's new keys and values go: behind each row's earlier tokens. */
+  stores(steps: readonly (readonly (number | undefined)[])[]): Store[] {
+    const { kvHeads, headDim } = this.config;
+    const { rows } = this.layout;
+    const to = new Int32Array(this.layout.groups * rows * kvHeads).fill(-1);
+    steps.forEach((group, g) =>
+      group.forEach((behind, r) => {
+        if (behind === undefined) return;
+        for (let h = 0; h < kvHeads; h++) {
+          const row = (g * rows + r) * kvHeads + h;
+          to[row] = (row * this.suffixLength + behind) * headDim;
+        }
+      }),
+    );
+    return this.names.map((name) => ({ output: name, buffer: this.suffix.get(name)!, to, length: headDim }));
+  }
+
+  async dispose(): Promise<void> {
+    const buffers = [...this.prefix.values(), ...this.suffix.values()];
+    this.prefix.clear();
+    this.suffix.clear();
+    await Promise.all(buffers.map((buffer) => buffer.free()));
+  }
+}

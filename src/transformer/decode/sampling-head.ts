@@ -1,0 +1,111 @@
+import {
+  add,
+  argMax,
+  cast,
+  cumSum,
+  div,
+  exp,
+  gatherElements,
+  gatherND,
+  lessOrEqual,
+  log,
+  max,
+  min,
+  mul,
+  reduceMax,
+  reduceMean,
+  reduceSum,
+  reshape,
+  concat,
+  expand,
+  slice,
+  sub,
+  where,
+  type Value,
+} from "../../graph/index.js";
+
+/** What a decode step returns of each row; logits never leave the graph. */
+export interface Drawn {
+  /** int32 [n]. */
+  readonly token: Value;
+  /** log p(token) at temperature 1, [n]. */
+  readonly logProb: Value;
+  /** KL(uniform ‖ p) at temperature 1 in nats, [n]. */
+  readonly certainty: Value;
+}
+
+/** Vocabularies up to this size are searched in one level. */
+const ONE_LEVEL = 512;
+
+/**
+ * Draws a token a row by inverting the cumulative distribution of softmax(logits / temperature) at the given uniform;
+ * a uniform below 0 asks for the argmax (lowest id on ties).
+ * @param logits [n, V].
+ * @param uniforms [n, 1] in [0, 1), or negative.
+ * @param temperature scalar > 0; undefined for 1, which saves a pass.
+ */
+export function samplingHead(logits: Value, uniforms: Value, temperature: Value | undefined): Drawn {
+  const size = logits.shape[1] as number;
+  const top = reduceMax(logits, [-1], { keepDims: true });
+  const shifted = sub(logits, top);
+  const weights = exp(shifted);
+  const logTotal = add(log(reduceSum(weights, [-1], { keepDims: true })), top);
+  const tempered = temperature === undefined ? weights : exp(div(shifted, temperature));
+  const sampled = invert(tempered, uniforms);
+  const greedy = reshape(cast(argMax(logits), "float32"), [-1, 1]);
+  const index = cast(where(lessOrEqual(0, uniforms), sampled, greedy), "int64");
+  const logProb = sub(gatherElements(logits, index, 1), logTotal);
+  const certainty = sub(logTotal, add(reduceMean(logits, [-1], { keepDims: true }), Math.log(size)));
+  return {
+    token: reshape(cast(index, "int32"), [-1]),
+    logProb: reshape(logProb, [-1]),
+    certainty: reshape(certainty, [-1]),
+  };
+}
+
+/** The index whose cumulative weight passes u · total, [n, 1] as float32 (exact: vocabularies are below 2^24). */
+function invert(weights: Value, uniforms: Value): Value {
+  const size = weights.shape[1] as number;
+  if (size <= ONE_LEVEL) {
+    return pick(weights, mul(uniforms, reduceSum(weights, [-1], { keepDims: true }))).index;
+  }
+  const width = blockWidth(size);
+  const blocks = Math.ceil(size / width);
+  const padded = blocks * width === size ? weights : padRight(weights, blocks * width - size);
+  const grouped = reshape(padded, [-1, blocks, width]);
+  const sums = reduceSum(grouped, [2]);
+  const target = mul(uniforms, reduceSum(sums, [-1], { keepDims: true }));
+  const outer = pick(sums, target);
+  const block = gatherND(grouped, cast(outer.index, "int64"), 1);
+  const inner = pick(block, sub(target, outer.before));
+  return add(mul(outer.index, width), inner.index);
+}
+
+/**
+ * The first index whose cumulative weight exceeds `target`, and the weight before it. Rounding can neither run past
+ * the end nor stop at an index of weight 0.
+ */
+function pick(weights: Value, target: Value): { readonly index: Value; readonly before: Value } {
+  const size = weights.shape[1] as number;
+  const cumulative = cumSum(weights, 1);
+  const total = slice(cumulative, 1, size - 1, size);
+  const passed = reduceSum(cast(lessOrEqual(cumulative, max(target, 0)), "float32"), [-1], {
+    keepDims: true,
+  });
+  const reachingTotal = reduceSum(cast(lessOrEqual(total, cumulative), "float32"), [-1], { keepDims: true });
+  const index = min(passed, sub(size, reachingTotal));
+  const column = cast(index, "int64");
+  return { index, before: sub(gatherElements(cumulative, column, 1), gatherElements(weights, column, 1)) };
+}
+
+/** A divisor of the vocabulary near its square root, else 256 with padding. */
+function blockWidth(size: number): number {
+  const root = Math.sqrt(size);
+  for (let width = Math.floor(root * 2); width >= root / 2; width--) if (size % width === 0) return width;
+  return 256;
+}
+
+function padRight(weights: Value, extra: number): Value {
+  const zeros = expand(weights.graph.constant([0], [1, 1]), [weights.shape[0]!, extra]);
+  return concat([weights, zeros], 1);
+}

@@ -1,0 +1,153 @@
+import {
+  add,
+  concat,
+  lessOrEqual,
+  matMul,
+  mul,
+  reshape,
+  softmax,
+  split,
+  transpose,
+  where,
+  type Graph,
+  type Value,
+} from "../../graph/index.js";
+import type { ModelConfig } from "../families/config.js";
+
+/**
+ * The attention of one layer: from queries [·, ·, heads·d], keys and values [·, ·, kvHeads·d] (rotated already) to the
+ * mixed values [·, ·, heads·d]. What a query may see is the strategy's: `causalAttention`, `cachedAttention`.
+ */
+export type Attention = (layer: number, query: Value, key: Value, value: Value) => Value;
+
+/** Whether sequences of up to `length` tokens are longer than what some layers see of them. */
+export function windowHides({ sliding }: ModelConfig, length: number): boolean {
+  return sliding !== undefined && sliding.window < length;
+}
+
+/** Added to a score that may not be seen: its weight underflows to exactly 0. */
+export const HIDDEN = -1e9;
+
+/** Added to the scores of a layer's attention: 0 where a token may be seen, `HIDDEN` where not. By layer. */
+type Masks = readonly Value[];
+
+/** The layers' masks: `all` where every earlier token is seen, `near` in sliding layers. */
+function byLayer(config: ModelConfig, all: Value, near: () => Value, length: number): Masks {
+  const local = windowHides(config, length) ? near() : all;
+  return Array.from({ length: config.layers }, (_, layer) =>
+    config.sliding?.layers.includes(layer) === true ? local : all,
+  );
+}
+
+/**
+ * The masks of causal attention, [t, t], from positions int64 [1, t]: open up to the diagonal, in sliding layers from
+ * the window's beginning on.
+ * @param length the longest sequence.
+ */
+export function causalMasks(graph: Graph, config: ModelConfig, positions: Value, length: number): Masks {
+  const own = transpose(positions, [1, 0]);
+  const masked = (seen: Value, mask: Value): Value => where(seen, mask, graph.constant(HIDDEN));
+  const all = masked(lessOrEqual(positions, own), graph.constant(0));
+  const near = (): Value =>
+    masked(lessOrEqual(own, add(positions, (config.sliding?.window ?? length) - 1)), all);
+  return byLayer(config, all, near, length);
+}
+
+function scoreScale({ queryScalar, headDim }: ModelConfig): number {
+  return 1 / Math.sqrt(queryScalar ?? headDim);
+}
+
+/**
+ * Attention over whole sequences [b, t]: position i sees 0 … i. Sequences are padded on the right, where causality hides
+ * the padding from everything before it. The query heads of one key head form one tall matrix, so that keys and values
+ * are never repeated.
+ * @param masks as `causalMasks` makes them.
+ */
+export function causalAttention(config: ModelConfig, masks: Masks): Attention {
+  const { heads, kvHeads, headDim } = config;
+  const group = heads / kvHeads;
+  const alpha = scoreScale(config);
+  return (layer, query, key, value) => {
+    const [b, t] = query.shape as [number | string, number | string];
+    // Heads of one group are neighbours, so that [heads, t] is [kvHeads, group · t].
+    const byHead = transpose(reshape(query, [b, t, heads, headDim]), [0, 2, 1, 3]);
+    const q = reshape(byHead, [b, kvHeads, -1, headDim]);
+    const keyHeads = (x: Value): Value => transpose(reshape(x, [b, t, kvHeads, headDim]), [0, 2, 1, 3]);
+    const scores = matMul(q, keyHeads(key), { transB: true, alpha });
+    const seen = softmax(add(reshape(scores, [b, kvHeads, group, t, t]), masks[layer]!));
+    const mixed = matMul(reshape(seen, [b, kvHeads, -1, t]), keyHeads(value));
+    return reshape(transpose(reshape(mixed, [b, heads, t, headDim]), [0, 2, 1, 3]), [b, t, -1]);
+  };
+}
+
+/** Keys and values that were computed before, for `cachedAttention`. Rows are [groups g, rows r] throughout. */
+export interface LayerCache {
+  /** The prompt's, shared by the rows of a group: [g, kvHeads, p, d]. */
+  readonly prefixKey: Value;
+  readonly prefixValue: Value;
+  /** Each row's own: [g, r, kvHeads, s, d]. */
+  readonly suffixKey: Value;
+  readonly suffixValue: Value;
+}
+
+/** What a decoding step's rows may see of their caches: 0 or `HIDDEN`. */
+export interface CacheMasks {
+  /** [g, 1, p]: the rows of a group see the whole prompt. */
+  readonly prefix: Value;
+  /** [g, r, 1, 1, s] */
+  readonly suffix: Value;
+  /** Of sliding layers, whose rows see as much of the prompt as their own positions leave them; absent: as the others. */
+  readonly near?: {
+    /** [g, r, 1, 1, p] */
+    readonly prefix: Value;
+    /** [g, r, 1, 1, s] */
+    readonly suffix: Value;
+  };
+}
+
+/**
+ * Attention of one new token a row over its prompt, its own earlier tokens and itself. The prompt's keys are stored once
+ * for a group of rows, and all its rows and heads meet them in one product; the three score blocks are joined for one
+ * softmax, so that keys and values are never concatenated.
+ * @param fresh is given each layer's new key and value, to be stored in the cache.
+ */
+export function cachedAttention(
+  config: ModelConfig,
+  caches: readonly LayerCache[],
+  masks: CacheMasks,
+  fresh: (layer: number, key: Value, value: Value) => void,
+): Attention {
+  const { kvHeads, headDim } = config;
+  const group = config.heads / kvHeads;
+  const alpha = scoreScale(config);
+  return (layer, query, key, value) => {
+    fresh(layer, key, value);
+    const { prefixKey, prefixValue, suffixKey, suffixValue } = caches[layer]!;
+    const near = config.sliding?.layers.includes(layer) === true ? masks.near : undefined;
+    const [g, r] = query.shape as [number | string, number | string];
+    const p = prefixKey.shape[2]!;
+    const s = suffixKey.shape[3]!;
+    const own = reshape(query, [g, r, kvHeads, group, headDim]);
+    const byHead = (x: Value, width: number | string): Value =>
+      reshape(transpose(x, [0, 2, 1, 3, 4]), [g, kvHeads, -1, width]);
+    const byRow = (x: Value, width: number | string): Value =>
+      transpose(reshape(x, [g, kvHeads, r, group, width]), [0, 2, 1, 3, 4]);
+    const scores = matMul(byHead(own, headDim), prefixKey, { transB: true, alpha });
+    // Of what a group sees alike, the mask is added in the layout of the product, where fewer axes are broadcast.
+    const overPrefix = near
+      ? add(byRow(scores, p), near.prefix)
+      : byRow(reshape(add(reshape(scores, [g, -1, p]), masks.prefix), [g, kvHeads, -1, p]), p);
+    const overSuffix = add(
+      matMul(own, suffixKey, { transB: true, alpha }),
+      near ? near.suffix : masks.suffix,
+    );
+    const newKey = reshape(key, [g, r, kvHeads, 1, headDim]);
+    const overSelf = matMul(own, newKey, { transB: true, alpha });
+    const seen = softmax(concat([overPrefix, overSuffix, overSelf], -1));
+    const [onPrefix, onSuffix, onSelf] = split(seen, [p, s, 1], -1) as [Value, Value, Value];
+    const fromPrefix = byRow(matMul(byHead(onPrefix, p), prefixValue), headDim);
+    const fromSuffix = matMul(onSuffix, suffixValue);
+    const fromSelf = mul(onSelf, reshape(value, [g, r, kvHeads, 1, headDim]));
+    return reshape(add(add(fromPrefix, fromSuffix), fromSelf), [g, r, -1]);
+  };
+}

@@ -1,0 +1,136 @@
+import {
+  add,
+  gather,
+  geluTanh,
+  matMul,
+  mul,
+  quantizedProduct,
+  reshape,
+  rmsNorm,
+  rotaryEmbedding,
+  silu,
+  split,
+  type Value,
+} from "../../graph/index.js";
+import type { Attention } from "./attention.js";
+import type { ModelConfig } from "../families/config.js";
+import { EMBEDDINGS, headName, lastPart } from "../families/modules.js";
+import type { QuantizedWeights } from "./quantize.js";
+import type { RotaryTables } from "./rotary.js";
+
+/** A weight by its Hugging Face name, as a value of the graph: a constant, or an input that is trained. */
+export type Parameter = (name: string) => Value;
+
+/** x Wᵀ with the weight of a name, from [·, …, in] to [·, …, out]. */
+export type Product = (x: Value, weight: string) => Value;
+
+/** Products with weights as they are, or with their quantized form where there is one. */
+export function weightProduct(parameter: Parameter, quantized?: QuantizedWeights): Product {
+  return (x, name) => {
+    const matrix = quantized?.get(name);
+    return matrix ? quantizedProduct(x, name, matrix) : matMul(x, parameter(name), { transB: true });
+  };
+}
+
+/**
+ * y = x Wᵀ (plus a bias, in some families, and an adapter, where there is one) for each of the modules, such as
+ * `model.layers.0.self_attn.q_proj`.
+ */
+export type Linear = (x: Value, modules: readonly string[]) => Value[];
+
+/** Linears without an adapter. */
+export function plainLinear(
+  { biases = [] }: ModelConfig,
+  parameter: Parameter,
+  product: Product = weightProduct(parameter),
+): Linear {
+  return (x, modules) =>
+    modules.map((module) => {
+      const y = product(x, `${module}.weight`);
+      return biases.includes(lastPart(module)) ? add(y, parameter(`${module}.bias`)) : y;
+    });
+}
+
+export interface DecoderParts {
+  readonly ids: Value;
+  readonly positions: Value;
+  readonly rotary: RotaryTables;
+  readonly parameter: Parameter;
+  readonly linear: Linear;
+  readonly attention: Attention;
+}
+
+/**
+ * The decoder: RMSNorm, rotary attention with grouped queries, a gated feed-forward part (Llama), and what the families'
+ * switches add. Defined once: scoring, training and decoding differ only in the attention and the linears that they
+ * pass in.
+ * @param ids int32 [·, ·]; @param positions int64 of the same shape.
+ * @returns the last hidden state after the final norm, [·, ·, hiddenSize].
+ */
+export function decoder(config: ModelConfig, parts: DecoderParts): Value {
+  const { ids, parameter } = parts;
+  const norm = normalizer(config, parameter);
+  const embedded = gather(parameter(EMBEDDINGS), ids);
+  let x = config.embeddingScale === undefined ? embedded : mul(embedded, config.embeddingScale);
+  for (let layer = 0; layer < config.layers; layer++) {
+    const name = `model.layers.${layer}`;
+    const mixed = attend(config, parts, layer, norm(x, `${name}.input_layernorm`));
+    // Llama's name for the norm before the feed-forward part is the one that stands behind attention in a sandwich.
+    const after = `${name}.post_attention_layernorm`;
+    x = add(x, config.sandwichNorms ? norm(mixed, after) : mixed);
+    const before = config.sandwichNorms ? `${name}.pre_feedforward_layernorm` : after;
+    const fed = feedForward(config, parts, layer, norm(x, before));
+    x = add(x, config.sandwichNorms ? norm(fed, `${name}.post_feedforward_layernorm`) : fed);
+  }
+  return norm(x, "model.norm");
+}
+
+/** RMS norms by the names of their weights. */
+function normalizer(config: ModelConfig, parameter: Parameter): (x: Value, name: string) => Value {
+  return (x, name) => {
+    const weight = parameter(`${name}.weight`);
+    return rmsNorm(x, config.normsAroundOne ? add(weight, 1) : weight, config.rmsNormEps);
+  };
+}
+
+/** The attention part of a layer, from its normalized input to what is added. */
+function attend(config: ModelConfig, parts: DecoderParts, layer: number, x: Value): Value {
+  const { positions, rotary, linear, attention, parameter } = parts;
+  const { heads, kvHeads, headDim, rotaryDim } = config;
+  const name = `model.layers.${layer}.self_attn`;
+  const [queryWidth, keyWidth] = [heads * headDim, kvHeads * headDim];
+  const projections = config.fusedLinears
+    ? split(linear(x, [`${name}.qkv_proj`])[0]!, [queryWidth, keyWidth, keyWidth], -1)
+    : linear(
+        x,
+        ["q_proj", "k_proj", "v_proj"].map((kind) => `${name}.${kind}`),
+      );
+  const [query, key, value] = projections as [Value, Value, Value];
+  const norm = normalizer(config, parameter);
+  const { cos, sin } = rotary[layer]!;
+  const turn = (states: Value, kind: string, count: number): Value => {
+    const perHead = (): Value => reshape(states, [...states.shape.slice(0, -1), count, headDim]);
+    const ready = config.queryKeyNorm ? reshape(norm(perHead(), `${name}.${kind}`), states.shape) : states;
+    return rotaryEmbedding(ready, positions, cos, sin, rotaryDim === undefined ? undefined : count);
+  };
+  const mixed = attention(layer, turn(query, "q_norm", heads), turn(key, "k_norm", kvHeads), value);
+  return linear(mixed, [`${name}.o_proj`])[0]!;
+}
+
+/** The gated feed-forward part of a layer, from its normalized input to what is added. */
+function feedForward(config: ModelConfig, { linear }: DecoderParts, layer: number, x: Value): Value {
+  const name = `model.layers.${layer}.mlp`;
+  const { intermediateSize: width } = config;
+  const [gate, up] = (
+    config.fusedLinears
+      ? split(linear(x, [`${name}.gate_up_proj`])[0]!, [width, width], -1)
+      : linear(x, [`${name}.gate_proj`, `${name}.up_proj`])
+  ) as [Value, Value];
+  const opened = config.activation === "gelu-tanh" ? geluTanh(gate) : silu(gate);
+  return linear(mul(opened, up), [`${name}.down_proj`])[0]!;
+}
+
+/** Logits over the vocabulary for hidden states [n, hiddenSize]: [n, vocabSize]. */
+export function head(config: ModelConfig, hidden: Value, product: Product): Value {
+  return product(hidden, headName(config));
+}

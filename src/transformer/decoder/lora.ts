@@ -1,0 +1,99 @@
+import type { RandomStream } from "../../core/random.js";
+import { add, concat, matMul, mul, split, type Graph, type Value } from "../../graph/index.js";
+import type { ModelConfig } from "../families/config.js";
+import type { Linear } from "./decoder.js";
+import { ALL_LINEARS, adapterTargets, lastPart, linearModules } from "../families/modules.js";
+import type { LoraAdapter } from "../format/peft.js";
+
+export { ALL_LINEARS, LINEAR_NAMES } from "../families/modules.js";
+
+/** Which linears get an adapter, and how large it is (Hu et al. 2021). */
+export interface LoraOptions {
+  /** r ≥ 1. Default 16. */
+  readonly rank?: number;
+  /** α; the update is scaled by α/r. Default 2·rank. */
+  readonly alpha?: number;
+  /** Names of linears, such as `q_proj`; see `adapterTargets`. Default: all of a layer. */
+  readonly targetModules?: readonly string[];
+}
+
+/** Graph inputs of one adapted linear: A [r, in] and B [out, r], as PEFT stores them. */
+export interface LoraInputs {
+  readonly module: string;
+  readonly a: Value;
+  readonly b: Value;
+}
+
+/**
+ * Linears y = x Wᵀ that add scaling · (x Aᵀ) Bᵀ on the target modules, with A, B and the scaling fed at each run: one
+ * session serves the base (B = 0) and every adapter of any rank. The A of modules that read the same x form one matrix:
+ * one product in place of several that would each be a pass over x, here and in the gradient.
+ * @param plain the linears of the base.
+ * @returns the linears, and the inputs that they have made once the graph is built.
+ */
+export function loraLinear(
+  graph: Graph,
+  config: ModelConfig,
+  plain: Linear,
+  targetModules: readonly string[],
+): { readonly linear: Linear; readonly inputs: LoraInputs[] } {
+  const inputs: LoraInputs[] = [];
+  const scaling = graph.input("lora.scaling", "float32", []);
+  const sizes = new Map(
+    linearModules(config).map(({ module, inFeatures, outFeatures }) => [module, { inFeatures, outFeatures }]),
+  );
+  const linear: Linear = (x, modules) => {
+    const own = modules
+      .filter((module) => targetModules.includes(lastPart(module)))
+      .map((module) => {
+        const { inFeatures, outFeatures } = sizes.get(module)!;
+        const a = graph.input(`${module}.lora_A`, "float32", ["rank", inFeatures]);
+        const b = graph.input(`${module}.lora_B`, "float32", [outFeatures, "rank"]);
+        return { module, a, b };
+      });
+    inputs.push(...own);
+    const bases = plain(x, modules);
+    if (own.length === 0) return bases;
+    const a =
+      own.length === 1
+        ? own[0]!.a
+        : concat(
+            own.map((each) => each.a),
+            0,
+          );
+    const low = mul(matMul(x, a, { transB: true }), scaling);
+    const lows =
+      own.length === 1
+        ? [low]
+        : split(
+            low,
+            own.map(() => "rank"),
+            -1,
+          );
+    return modules.map((module, i) => {
+      const at = own.findIndex((each) => each.module === module);
+      return at < 0 ? bases[i]! : add(bases[i]!, matMul(lows[at]!, own[at]!.b, { transB: true }));
+    });
+  };
+  return { linear, inputs };
+}
+
+/**
+ * A fresh adapter that changes nothing: A uniform in ±1/√in (PEFT's Kaiming initialization), B zero.
+ * @throws ModelError for a target that is no linear of the model.
+ */
+export function newAdapter(config: ModelConfig, options: LoraOptions, stream: RandomStream): LoraAdapter {
+  const { rank = 16, alpha = 2 * rank } = options;
+  const targetModules = adapterTargets(config, options.targetModules ?? ALL_LINEARS);
+  const weights = new Map<
+    string,
+    { a: Float32Array; b: Float32Array; inFeatures: number; outFeatures: number }
+  >();
+  for (const { module, inFeatures, outFeatures } of linearModules(config)) {
+    if (!targetModules.includes(lastPart(module))) continue;
+    const bound = 1 / Math.sqrt(inFeatures);
+    const a = Float32Array.from({ length: rank * inFeatures }, () => (2 * stream.next() - 1) * bound);
+    weights.set(module, { a, b: new Float32Array(outFeatures * rank), inFeatures, outFeatures });
+  }
+  return { rank, alpha, targetModules, weights };
+}

@@ -1,0 +1,234 @@
+import {
+  exp,
+  gather,
+  gatherElements,
+  logSoftmax,
+  mul,
+  reduceMean,
+  reshape,
+  scatterNDAdd,
+  sub,
+  matMul,
+  neg,
+  expand,
+  cast,
+  withGradient,
+  type Graph,
+  type Tensor,
+  type Value,
+} from "../../graph/index.js";
+import { causalAttention, causalMasks } from "./attention.js";
+import type { ModelConfig } from "../families/config.js";
+import { decoder, head, plainLinear, weightProduct, type Linear, type Parameter } from "./decoder.js";
+import { loraLinear, type LoraInputs } from "./lora.js";
+import { headName } from "../families/modules.js";
+import type { QuantizedWeights } from "./quantize.js";
+import { rotaryTables } from "./rotary.js";
+import type { FloatTensor } from "../format/safetensors.js";
+
+/** A prompt's and a response's token ids; the response's are scored or learned. */
+export interface TokenPair {
+  readonly prompt: readonly number[];
+  readonly response: readonly number[];
+}
+
+/** Every weight of a model by its Hugging Face name. */
+export type Weights = ReadonlyMap<string, FloatTensor>;
+
+/** Weights as constants of the graph. */
+export function frozenParameters(graph: Graph, weights: Weights): Parameter {
+  const values = new Map<string, Value>();
+  return (name) => {
+    const known = values.get(name);
+    if (known) return known;
+    const { data, shape } = weights.get(name)!;
+    const value = graph.initializer(name, "float32", shape, data);
+    values.set(name, value);
+    return value;
+  };
+}
+
+/** Weights as inputs of the graph, for training all of them; `inputs` lists them once the graph is built. */
+export function trainableParameters(
+  graph: Graph,
+  weights: Weights,
+): { readonly parameter: Parameter; readonly inputs: Value[] } {
+  const values = new Map<string, Value>();
+  const inputs: Value[] = [];
+  const parameter: Parameter = (name) => {
+    const known = values.get(name);
+    if (known) return known;
+    const value = graph.input(name, "float32", weights.get(name)!.shape);
+    values.set(name, value);
+    inputs.push(value);
+    return value;
+  };
+  return { parameter, inputs };
+}
+
+/** The part of a graph that scores responses: a forward pass over whole sequences, logits only where a response is. */
+export interface SequencePass {
+  /** log π of each picked token at temperature 1, [k]. */
+  readonly logProbs: Value;
+  /** −mean over the vocabulary of log p at each picked token, [k]: KL(uniform ‖ p) + log V. */
+  readonly spread: Value;
+  readonly loraInputs: readonly LoraInputs[];
+}
+
+export interface SequencePassOptions {
+  readonly parameter: Parameter;
+  /** Target modules of an adapter whose weights are fed; absent: no adapter. */
+  readonly loraModules?: readonly string[] | undefined;
+  /** Weights that are held quantized; the pass then has no gradient. Absent: none. */
+  readonly quantized?: QuantizedWeights | undefined;
+  /** The longest sequence, prompt and response, in tokens. */
+  readonly maxLength: number;
+}
+
+/**
+ * Adds the pass to a graph. Inputs: `ids` int32 [b, t] (right-padded), `positions` int64 [1, t], `picks` int32 [k] (flat
+ * positions in [b·t] whose next token is scored), `targets` int32 [k].
+ */
+export function sequencePass(graph: Graph, config: ModelConfig, options: SequencePassOptions): SequencePass {
+  const ids = graph.input("ids", "int32", ["b", "t"]);
+  const positions = graph.input("positions", "int64", [1, "t"]);
+  const picks = graph.input("picks", "int32", ["k"]);
+  const targets = graph.input("targets", "int32", ["k"]);
+  const { parameter, quantized, loraModules } = options;
+  const product = weightProduct(parameter, quantized);
+  const base = plainLinear(config, parameter, product);
+  const lora = loraModules && loraLinear(graph, config, base, loraModules);
+  const linear: Linear = lora?.linear ?? base;
+  const hidden = decoder(config, {
+    ids,
+    positions: expand(positions, ["b", "t"]),
+    rotary: rotaryTables(graph, config, options.maxLength),
+    parameter,
+    linear,
+    attention: causalAttention(config, causalMasks(graph, config, positions, options.maxLength)),
+  });
+  const picked = gather(reshape(hidden, [-1, config.hiddenSize]), picks);
+  const all = logSoftmax(head(config, picked, product));
+  const chosen = chosenLogProbs(all, targets);
+  const table = headName(config);
+  return {
+    logProbs: quantized?.has(table)
+      ? chosen
+      : withClosedGradient(chosen, picked, parameter(table), all, targets),
+    spread: neg(reduceMean(all, [-1])),
+    loraInputs: lora?.inputs ?? [],
+  };
+}
+
+/** log p of each row's target, [k]. */
+function chosenLogProbs(all: Value, targets: Value): Value {
+  return reshape(gatherElements(all, reshape(cast(targets, "int64"), ["k", 1]), 1), ["k"]);
+}
+
+/**
+ * log softmax(h Wᵀ)[target] for each row, with the gradient's closed form: g·(W[target] − p W) for h, and for W the rows
+ * g·h added at the targets less pᵀ(g·h). Beside p itself it makes nothing as large as the logits.
+ */
+function withClosedGradient(chosen: Value, hidden: Value, table: Value, all: Value, targets: Value): Value {
+  return withGradient(chosen, [hidden, table], (gradient) => {
+    const rows = reshape(gradient, ["k", 1]);
+    const p = exp(all);
+    const weighted = mul(hidden, rows);
+    return [
+      mul(sub(gather(table, targets), matMul(p, table)), rows),
+      scatterNDAdd(
+        matMul(p, weighted, { transA: true, alpha: -1 }),
+        reshape(cast(targets, "int64"), ["k", 1]),
+        weighted,
+      ),
+    ];
+  });
+}
+
+/** Sequences of a batch as the inputs of a `sequencePass`. */
+export interface SequenceBatch {
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  /** Picked tokens of each pair, in order: the k axis is their concatenation. */
+  readonly counts: readonly number[];
+}
+
+/** Packs pairs for a pass; the last token of each is only a target. Prompts and responses have at least one token. */
+export function packSequences(pairs: readonly TokenPair[]): SequenceBatch {
+  return packGroups(pairs.map((pair) => [pair]));
+}
+
+/**
+ * As `packSequences`, for pairs that have gone through `sharedInputs`: those of a group share one row, and each is scored in
+ * it. `counts` are those of the pairs, group after group.
+ */
+export function packGroups(groups: readonly (readonly TokenPair[])[]): SequenceBatch {
+  const pairs = groups.flat();
+  const length = Math.max(...pairs.map(({ prompt, response }) => prompt.length + response.length - 1));
+  const count = pairs.reduce((sum, { response }) => sum + response.length, 0);
+  const ids = new Int32Array(groups.length * length);
+  const picks = new Int32Array(count);
+  const targets = new Int32Array(count);
+  let k = 0;
+  groups.forEach((group, row) => {
+    const { prompt, response: first } = group[0]!;
+    ids.set(prompt, row * length);
+    ids.set(first.slice(0, -1), row * length + prompt.length);
+    for (const { response } of group) {
+      response.forEach((token, i) => {
+        picks[k] = row * length + prompt.length - 1 + i;
+        targets[k++] = token;
+      });
+    }
+  });
+  const positions = BigInt64Array.from({ length }, (_, i) => BigInt(i));
+  return {
+    feeds: {
+      ids: { type: "int32", dims: [groups.length, length], data: ids },
+      positions: { type: "int64", dims: [1, length], data: positions },
+      picks: { type: "int32", dims: [count], data: picks },
+      targets: { type: "int32", dims: [count], data: targets },
+    },
+    counts: pairs.map(({ response }) => response.length),
+  };
+}
+
+/** Tokens that pairs may score in one row together: each costs a row of logits, and a row counts once in a batch's size. */
+const MOST_SHARED = 32;
+
+/**
+ * Groups of pairs (by index) that the model reads alike, since only their last tokens differ, which it does not read: the
+ * verdicts that a judge compares. Pairs with an empty response are in none: there is nothing to score.
+ */
+export function sharedInputs(pairs: readonly TokenPair[]): number[][] {
+  const all: number[][] = [];
+  const groups = new Map<string, number[]>();
+  pairs.forEach(({ prompt, response }, index) => {
+    if (response.length === 0) return;
+    const key = `${prompt.join()};${response.slice(0, -1).join()}`;
+    const group = groups.get(key);
+    if (group && (group.length + 1) * response.length <= MOST_SHARED) group.push(index);
+    else {
+      all.push([index]);
+      groups.set(key, all.at(-1)!);
+    }
+  });
+  return all;
+}
+
+/**
+ * Cuts work into batches of similar length: indices of `pairs`, longest first, each batch of at most `maxTokens` padded
+ * tokens (a single longer pair is its own batch). Pairs with an empty response are in none: there is nothing to score.
+ */
+export function lengthBatches(pairs: readonly TokenPair[], maxTokens: number): number[][] {
+  const lengthOf = (i: number): number => pairs[i]!.prompt.length + pairs[i]!.response.length - 1;
+  const order = [...pairs.keys()]
+    .filter((i) => pairs[i]!.response.length > 0)
+    .sort((a, b) => lengthOf(b) - lengthOf(a) || a - b);
+  const batches: number[][] = [];
+  for (const i of order) {
+    const last = batches.at(-1);
+    if (last && (last.length + 1) * lengthOf(last[0]!) <= maxTokens) last.push(i);
+    else batches.push([i]);
+  }
+  return batches;
+}

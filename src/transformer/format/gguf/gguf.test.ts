@@ -1,0 +1,90 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { loadChatTemplate } from "../../text/chat-template.js";
+import { loadModel } from "../../model.js";
+import { testdata, tinyModel } from "../../tiny-models.test-helper.js";
+import { ggufTokenizer, loadTokenizer } from "../../text/tokenizer.js";
+import { readGgufHeader } from "./header.js";
+import { emptyMatrix, keepRows, keptFormats } from "./keep.js";
+import { readGgufTensor } from "./weights.js";
+
+const folder = join(testdata, "gguf");
+const json = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), "utf8"));
+
+it("gives every format the values of ggml's reference, to the last bit", async () => {
+  const golden = json("formats.json") as Readonly<Record<string, string>>;
+  const header = await readGgufHeader(join(folder, "formats.gguf"));
+  const formats = [...header.tensors].map(([, { format }]) => format.name);
+  expect(formats.sort()).toEqual(Object.keys(golden).sort());
+  for (const [name, values] of Object.entries(golden)) {
+    const tensor = await readGgufTensor(header, name);
+    const bytes = Buffer.from(values, "base64");
+    expect(tensor!.shape).toEqual([3, 256]);
+    expect(Buffer.compare(Buffer.from(tensor!.data.buffer), bytes), name).toBe(0);
+  }
+});
+
+it("keeps blocks of four bits with the values of ggml's reference", async () => {
+  const golden = json("formats.json") as Readonly<Record<string, string>>;
+  const path = join(folder, "formats.gguf");
+  const { tensors } = await readGgufHeader(path);
+  const file = readFileSync(path);
+  for (const [name, { format, start, bytes, shape }] of tensors) {
+    const matrix = emptyMatrix(format, shape[0]!, shape[1]!);
+    expect(matrix !== undefined, name).toBe(keptFormats.includes(name));
+    if (matrix === undefined) continue;
+    const rowBytes = bytes / 3;
+    // The last row alone, then the two before it.
+    keepRows(format, file.subarray(start + 2 * rowBytes, start + bytes), matrix, 2);
+    keepRows(format, file.subarray(start, start + 2 * rowBytes), matrix, 0);
+    const expected = new Float32Array(Uint8Array.from(Buffer.from(golden[name]!, "base64")).buffer);
+    const { scales, offsets, packed } = matrix;
+    expected.forEach((value, i) => {
+      const q = (packed[i >> 1]! >> (i % 2 === 0 ? 0 : 4)) & 15;
+      const block = Math.floor(i / 32);
+      const found = scales[block]! * (q - 8) + (offsets?.[block] ?? 0);
+      expect(Math.abs(found - value)).toBeLessThanOrEqual(
+        2e-7 * Math.abs(8 * scales[block]!) + 1e-7 * Math.abs(value),
+      );
+    });
+  }
+});
+
+it("reads a model as the folder that it was made of: the same weights by name, the same configuration", async () => {
+  const ours = await loadModel(join(folder, "tiny-gqa.gguf"));
+  const theirs = await tinyModel("tiny-gqa");
+  expect(ours.name).toBe("tiny-gqa");
+  expect([...ours.weights.keys()]).toEqual([...theirs.weights.keys()]);
+  for (const [name, { shape, data }] of theirs.weights) {
+    expect(ours.weights.get(name)!.shape).toEqual(shape);
+    expect(ours.weights.get(name)!.data, name).toEqual(data);
+  }
+  const { rmsNormEps, ...rest } = ours.config;
+  expect(theirs.config).toMatchObject({ ...rest, eosTokenIds: theirs.config.eosTokenIds });
+  // The file holds it in float32.
+  expect(rmsNormEps).toBe(Math.fround(theirs.config.rmsNormEps));
+});
+
+it("rebuilds a byte-level tokenizer and finds its chat template", async () => {
+  const path = join(folder, "tiny-gqa.gguf");
+  const ours = ggufTokenizer(await readGgufHeader(path));
+  const theirs = await loadTokenizer(join(testdata, "tiny-bpe"));
+  for (const text of ["The answer is 42 .", "don't  stop", " naïve\n\n😀 x", "", "1234"]) {
+    const ids = ours.encode(text, { addSpecialTokens: false });
+    expect(ids).toEqual(theirs.encode(text, { addSpecialTokens: false }));
+    expect(ours.decode(ids)).toBe(theirs.decode(ids));
+  }
+  expect(ours.vocabSize).toBe(theirs.vocabSize);
+  const render = await loadChatTemplate(path);
+  expect(await render!([{ role: "user", content: "a + b" }])).toBe("a + b");
+});
+
+it("rebuilds a SentencePiece tokenizer: merges from the scores, bytes for what has no piece", async () => {
+  const tokenizer = await loadTokenizer(join(folder, "spm.gguf"));
+  const cases = json("spm.json") as readonly { text: string; ids: number[]; decoded: string }[];
+  for (const { text, ids, decoded } of cases) {
+    expect(tokenizer.encode(text, { addSpecialTokens: true }), JSON.stringify(text)).toEqual(ids);
+    expect(tokenizer.decode(ids), JSON.stringify(text)).toBe(decoded);
+  }
+});
