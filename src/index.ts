@@ -1,5 +1,7 @@
 // Policies: what π(y | x) can do, and the transformer that does it.
 export type {
+  EncodingPolicy,
+  FirstToken,
   GreedyOptions,
   PartialResponse,
   Policy,
@@ -8,8 +10,16 @@ export type {
   SampleRequest,
   SamplingOptions,
   ScoreRequest,
+  Served,
 } from "./policy/policy.js";
 export { sequenceLogProb } from "./policy/policy.js";
+export {
+  capabilities,
+  requireAbility,
+  type Abilities,
+  type Ability,
+  type Capabilities,
+} from "./policy/capabilities.js";
 export type { Training, TrainablePolicy, TrainingOptions } from "./policy/trainable.js";
 export { LocalPolicy, type LocalPolicyOptions } from "./policy/local-policy.js";
 export { embeddedModels, modelFolder } from "./policy/model-folder.js";

@@ -1,4 +1,5 @@
 import { UsageError } from "../core/errors.js";
+import { checkDrawing } from "../policy/capabilities.js";
 import type { Policy } from "../policy/policy.js";
 import { runVersions, type Manifest } from "../run/manifest.js";
 import { openRun, type Run } from "../run/run.js";
@@ -9,7 +10,7 @@ import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
 import type { DRAWING, Values } from "./options.js";
-import { isRemote, recordUsage, serverSettings, usageLine } from "./remote.js";
+import { recordUsage, usageLine } from "./remote.js";
 import { runFolder } from "./run-folder.js";
 import { writtenOut, type Settings } from "./settings.js";
 import { policySource, openPolicy, openTask, type ModelSource, type OpenedTask } from "./sources.js";
@@ -86,14 +87,13 @@ export async function withRun<T>(
   const { source, opened, seed } = drawing;
   const dir = runFolder(values.run, opened.task.name, values.resume === true);
   const policy = await openPolicy(source, values.threads, context);
-  const remote = isRemote(policy) ? policy : undefined;
   try {
-    remote?.checkDrawing(drawing.temperature);
+    checkDrawing(policy, drawing.temperature);
     const manifest: Manifest = {
       ...runVersions(),
       model: withPath(policy.name, policy.digest, source.path),
       task: withPath(opened.task.name, opened.task.digest, opened.path),
-      options: remote ? { ...settings, server: serverSettings(remote) } : settings,
+      options: policy.served ? { ...settings, server: policy.served.settings } : settings,
       seeds: { run: seed },
       command: commandOf(name, drawing, values, settings),
       createdAt: new Date().toISOString(),
@@ -104,13 +104,13 @@ export async function withRun<T>(
       return await work({ run, policy });
     } finally {
       try {
-        if (remote) await recordUsage(run, remote);
+        if (policy.served) await recordUsage(run, policy.served);
       } finally {
         await run.close();
       }
     }
   } finally {
-    if (remote) context.note(usageLine(remote));
+    if (policy.served) context.note(usageLine(policy.name, policy.served));
     await policy.dispose();
   }
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "../core/errors.js";
-import type { Policy } from "../policy/policy.js";
+import type { Policy, Served } from "../policy/policy.js";
 import { count } from "../report/format.js";
 import { keyFromEnvironment } from "../policy/remote/api-key.js";
 import { baseUrls, REMOTE_PREFIX } from "../policy/remote/base-urls.js";
@@ -11,7 +11,6 @@ import type { RecordKind } from "../run/record-log.js";
 import type { Run } from "../run/run.js";
 import type { Context } from "./context.js";
 import type { REMOTE, Values } from "./options.js";
-import type { Settings } from "./settings.js";
 
 export type RemoteValues = Values<(typeof REMOTE)[number]>;
 
@@ -58,31 +57,12 @@ export async function connectRemote(model: RemoteModel, context: Context): Promi
     key: keyFromEnvironment(process.env),
     signal: context.signal,
   });
-  context.note(factsLine(policy));
+  context.note(policy.served.summary);
   return policy;
 }
 
-/** What the probe found out, for the manifest: a run that is resumed must find the same. */
-export function serverSettings({ api, facts }: RemotePolicy): Settings {
-  const { kind, logProbs, greedyRaw, seeds, n, echo, tokenIds } = facts;
-  return { api, kind: kind.name, logProbs, greedyRaw, seeds, n, echo, tokenIds };
-}
-
-function factsLine({ name, api, facts }: RemotePolicy): string {
-  const { kind, logProbs, seeds, n, echo, tokenIds } = facts;
-  const scoring = {
-    matches: "can be scored",
-    wrong: "cannot be scored (its echo is wrong)",
-    none: "cannot be scored",
-  };
-  return (
-    `${name}: ${kind.name === "unknown" ? "a server of unknown kind" : kind.name}, ${api}; log-probabilities ${logProbs}, ` +
-    `seeds ${seeds}, n ${n}, token ids ${tokenIds ? "told" : "not told"}, given text ${scoring[echo]}.`
-  );
-}
-
 /** What was asked of the servers, in a sentence. */
-export function usageLine({ name, usage }: RemotePolicy): string {
+export function usageLine(name: string, { usage }: Served): string {
   const faults = Object.entries(usage.faults).map(([fault, times]) => `${fault} ${times}×`);
   const trouble =
     faults.length === 0 ? "" : `, ${count(usage.retries)} of them again after faults (${faults.join(", ")})`;
@@ -95,12 +75,12 @@ export function usageLine({ name, usage }: RemotePolicy): string {
 }
 
 /** The same for programs, by what it is called in the result of `--json`; nothing for a model on this machine. */
-export function usageResult(policy: Policy): { readonly server?: ServerUsage } {
-  return isRemote(policy) ? { server: recordedUsage(policy.usage) } : {};
+export function usageResult({ served }: Policy): { readonly server?: ServerUsage } {
+  return served ? { server: recordedUsage(served.usage) } : {};
 }
 
 /** Appends what this command has asked of servers to the run's `servers.jsonl`. */
-export async function recordUsage(run: Run, { usage }: RemotePolicy): Promise<void> {
+export async function recordUsage(run: Run, { usage }: Served): Promise<void> {
   const log = await run.log("servers.jsonl", usageRecords);
   log.append({ command: log.size, ...recordedUsage(usage) });
 }
@@ -123,9 +103,4 @@ const usageRecords: RecordKind<ServerUsage & { readonly command: number }> = {
 function recordedUsage(usage: ServerUsage): ServerUsage {
   const { requests, retries, promptTokens, completionTokens, tokens, faults, byServer } = usage;
   return { requests, retries, promptTokens, completionTokens, tokens, faults, byServer };
-}
-
-/** Whether a policy draws from servers. */
-export function isRemote(policy: Policy): policy is RemotePolicy {
-  return policy.name.startsWith(REMOTE_PREFIX) && "checkDrawing" in policy;
 }

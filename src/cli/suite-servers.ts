@@ -1,11 +1,12 @@
 import { InterruptedError, UsageError } from "../core/errors.js";
 import { REMOTE_PREFIX } from "../policy/remote/base-urls.js";
-import type { RemotePolicy } from "../policy/remote/remote-policy.js";
+import { checkDrawing } from "../policy/capabilities.js";
+import type { Policy } from "../policy/policy.js";
 import type { ServerUsage } from "../policy/remote/usage.js";
 import type { OpenedModel } from "../reproduce/cells.js";
 import type { SuiteModels } from "./commands/reproduce.js";
 import type { Context } from "./context.js";
-import { isRemote, serverSettings, usageLine, usageResult, type RemoteValues } from "./remote.js";
+import { usageLine, usageResult, type RemoteValues } from "./remote.js";
 import { modelSource, openPolicy, policySource, type ModelSource } from "./sources.js";
 
 /** Models on this machine and behind servers, side by side. */
@@ -35,13 +36,13 @@ export async function mixedModels(
   const sources = new Map<string, ModelSource>(
     models.map((name) => [name, isServed(name) ? policySource(name, values) : modelSource(name)]),
   );
-  const served: RemotePolicy[] = [];
+  const served: Policy[] = [];
   const open = async (source: ModelSource): Promise<OpenedModel> => {
     const policy = await openPolicy(source, threads, context);
-    if (!isRemote(policy)) return { policy, path: source.path };
+    if (!policy.served) return { policy, path: source.path };
     served.push(policy);
-    policy.checkDrawing(temperature);
-    return { policy, path: source.path, server: serverSettings(policy) };
+    checkDrawing(policy, temperature);
+    return { policy, path: source.path, server: policy.served.settings };
   };
   const probed = new Map<string, Promise<OpenedModel>>();
   for (const name of models.filter(isServed)) {
@@ -63,7 +64,7 @@ export async function mixedModels(
         }),
       ),
     tell: () => {
-      for (const policy of served) context.note(usageLine(policy));
+      for (const policy of served) context.note(usageLine(policy.name, policy.served!));
     },
   };
 }

@@ -160,8 +160,8 @@ export function testPolicyContract({ name, make, prompts, maxTokens, tolerance }
       }
     });
 
-    test("a sample's own beginning, given back, has the same continuation", async () => {
-      if (!("continues" in policy)) return; // A policy may be unable to go on after given tokens.
+    test("a sample's own beginning, given back, has the same continuation", async ({ skip }) => {
+      if (!policy.can.continues) return skip(); // A policy may be unable to go on after given tokens.
       const long = drawn.filter(({ tokens }) => tokens.length > 2);
       const given = long.map(({ promptId, index, tokens }) => ({
         prompt: promptOf(promptId),

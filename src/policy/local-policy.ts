@@ -11,6 +11,7 @@ import { Trainer } from "../transformer/train/trainer.js";
 import { newAdapter, type LoraOptions } from "../transformer/decoder/lora.js";
 import type { Training, TrainablePolicy, TrainingOptions } from "./trainable.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
+import { capabilities, type Capabilities } from "./capabilities.js";
 import { checkPrefix } from "./policy.js";
 import type {
   GreedyOptions,
@@ -35,7 +36,7 @@ export interface LocalPolicyOptions extends EngineOptions {
 
 /** A transformer on this machine, with or without an adapter. Calls after `dispose()` throw a UsageError. */
 export class LocalPolicy implements TrainablePolicy {
-  readonly continues = true;
+  readonly can: Capabilities;
   private disposed = false;
 
   private constructor(
@@ -46,7 +47,23 @@ export class LocalPolicy implements TrainablePolicy {
     private readonly adapter: AdapterFeeds | undefined,
     private readonly rows: number,
     private readonly owner: boolean,
-  ) {}
+  ) {
+    const { quantization } = runtime.model;
+    this.can = capabilities({
+      continues: true,
+      certainties: true,
+      scores: true,
+      encodes: true,
+      trains: quantization === undefined,
+      greedy: true,
+      temperatures: true,
+      longest: runtime.maxLength,
+      ...(quantization !== undefined && {
+        quantization,
+        remedies: { trains: "leave out --quantize to train" },
+      }),
+    });
+  }
 
   /** Loads a model folder of Hugging Face layout, or a .gguf file. @throws ModelError when it is missing or malformed. */
   static async load(folder: string, options: LocalPolicyOptions & LoadOptions = {}): Promise<LocalPolicy> {

@@ -1,4 +1,6 @@
 import { UsageError } from "../core/errors.js";
+import type { Capabilities } from "./capabilities.js";
+import type { ServerUsage } from "./remote/usage.js";
 
 /** A prompt x. */
 export interface Prompt {
@@ -42,7 +44,7 @@ export interface SampleRequest {
    * The response's first tokens, as given: the sample goes on after them. What comes back has the `tokens`, `logProbs` and
    * `certainties` of the new tokens alone, and the `text` of the whole response. `maxTokens` and the positions that key the
    * randomness count from the response's start, so that a sample's own beginning, given back, has the same continuation.
-   * Only for a policy that `continues`; never a whole response. Default: none.
+   * Only for a policy that `can` go on (`continues`); never a whole response. Default: none.
    */
   readonly prefix?: readonly number[];
 }
@@ -78,10 +80,10 @@ export interface Policy {
   readonly name: string;
   /** Digest of everything that fixes its probabilities (weights, adapter, tokenizer). */
   readonly digest: string;
-  /** Whether `sample` can go on after a given `prefix`; absent: it cannot. */
-  readonly continues?: true;
-  /** What its responses do not have, under the names of `SelfReward.needs`; absent: nothing is missing. */
-  readonly lacks?: readonly "certainties"[];
+  /** What it can do beyond drawing. */
+  readonly can: Capabilities;
+  /** Of a policy that draws from servers; absent for every other. */
+  readonly served?: Served;
   /**
    * Draws one response a request; yields in order of completion. Requests are pulled lazily, as rows become free.
    * @throws InterruptedError when `signal` fires.
@@ -90,17 +92,42 @@ export interface Policy {
   /** The greedy response (token-level argmax, lowest id on ties) to each prompt, with `index` -1. */
   greedy(prompts: Iterable<Prompt>, options: GreedyOptions): AsyncIterable<Response>;
   /**
-   * log π(y_t | x, y_<t) for given responses, in the order given.
+   * log π(y_t | x, y_<t) for given responses, in the order given; where the policy `scores`.
    * @param examples each with the prompt and the token ids of y (the end token included if it is to be scored).
    */
   logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]>;
   /**
    * The likeliest first tokens of a response, as text with log π at temperature 1 in nats, the likeliest first: for a policy
-   * that cannot score text of one's own. Absent where `logProb` does.
+   * that cannot score text of one's own.
    */
   firstTokens?(prompt: Prompt): Promise<readonly FirstToken[]>;
+  /** The policy's own token ids of a text, without special tokens. */
+  encode?(text: string): readonly number[];
   /** Frees the model; further calls throw. */
   dispose(): Promise<void>;
+}
+
+/** What a policy tells of its servers. */
+export interface Served {
+  /** What was found out about them, for the record: a run that is resumed must find the same. */
+  readonly settings: Readonly<Record<string, string | boolean>>;
+  /** The same in a sentence, for people. */
+  readonly summary: string;
+  /** What has been asked of them so far. */
+  readonly usage: ServerUsage;
+}
+
+/** A policy that turns text into its own token ids. */
+export type EncodingPolicy = Policy & Required<Pick<Policy, "encode">>;
+
+/** Whether `encode` is there to be called. */
+export function canEncode(policy: Policy): policy is EncodingPolicy {
+  return policy.can.encodes;
+}
+
+/** Whether `firstTokens` is there to be called. */
+export function tellsFirstTokens(policy: Policy): policy is Policy & Required<Pick<Policy, "firstTokens">> {
+  return policy.can.firstTokens;
 }
 
 /** One of the likeliest first tokens of a response. */

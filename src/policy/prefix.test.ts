@@ -44,7 +44,7 @@ describe.each<[string, () => Policy]>([
 ])("%s given a response's beginning", (_, policyOf) => {
   it("goes on as it did when it drew the whole response", async () => {
     const policy = policyOf();
-    expect(policy.continues).toBe(true);
+    expect(policy.can.continues).toBe(true);
     const requests = prompts.flatMap((prompt) =>
       Array.from({ length: 8 }, (_unused, index) => ({ prompt, index })),
     );

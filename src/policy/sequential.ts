@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { InterruptedError, UsageError } from "../core/errors.js";
 import { hash32, tokenUniform } from "../core/random.js";
+import { capabilities } from "./capabilities.js";
 import { checkPrefix } from "./policy.js";
 import type { GreedyOptions, Policy, Prompt, Response, SampleRequest, SamplingOptions } from "./policy.js";
 
@@ -153,7 +154,13 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
   return {
     name: options.name,
     digest: createHash("sha256").update(options.fingerprint).digest("hex"),
-    continues: true,
+    can: capabilities({
+      continues: true,
+      certainties: true,
+      scores: true,
+      greedy: true,
+      temperatures: true,
+    }),
     sample,
     greedy,
     logProb: async (examples) => {

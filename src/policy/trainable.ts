@@ -2,6 +2,7 @@ import type { AdamWOptions } from "../graph/index.js";
 import type { LoraOptions } from "../transformer/decoder/lora.js";
 import type { LoraAdapter } from "../transformer/format/peft.js";
 import type { ScoredTokens } from "../transformer/runtime.js";
+import { requireAbility } from "./capabilities.js";
 import type { Policy, ScoreRequest } from "./policy.js";
 
 /** How an adapter is made and stepped. */
@@ -25,6 +26,16 @@ export interface TrainablePolicy extends Policy {
   train(options: TrainingOptions): Promise<Training>;
   /** The same policy with an adapter; its `dispose()` frees the adapter alone. */
   withAdapter(adapter: LoraAdapter, name?: string): Promise<Policy>;
+}
+
+/** Whether a policy can be trained. */
+export function isTrainable(policy: Policy): policy is TrainablePolicy {
+  return policy.can.trains;
+}
+
+/** @throws UsageError with who needs it and what to do, where it cannot. */
+export function requireTrainable(policy: Policy, who: string): asserts policy is TrainablePolicy {
+  requireAbility(policy, "trains", who);
 }
 
 /** An adapter under training. */

@@ -5,8 +5,7 @@ import { temporaryPath } from "../core/files.js";
 import { findings } from "../evaluate/findings.js";
 import { measureAdapter } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
-import type { Policy } from "../policy/policy.js";
-import type { TrainablePolicy } from "../policy/trainable.js";
+import { requireTrainable } from "../policy/trainable.js";
 import { rewardNamed } from "../reward/registry.js";
 import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
@@ -130,10 +129,7 @@ function amortizedWork(cells: readonly Cell[], options: AmortizedOptions): CellW
       return readMetrics(run)?.adapters["sft"] !== undefined && (await isScored(run));
     },
     run: async ({ model, task, seed, trainN, opened }, run, policy, onProgress) => {
-      if (!isTrainable(policy))
-        throw new UsageError(
-          `${policy.name} cannot be trained here: amortizing needs the model's weights, in a folder or a file.`,
-        );
+      requireTrainable(policy, "Amortized sharpening");
       if (splitPrompts(opened, { prompts, seed: RUN_SEED }).train.length === 0)
         throw new UsageError(`${opened.name} has too few different prompts to learn from.`);
       shareDraws(run, cells, { model, task, trainN: trainN! });
@@ -162,8 +158,6 @@ function amortizedWork(cells: readonly Cell[], options: AmortizedOptions): CellW
     },
   };
 }
-
-const isTrainable = (policy: Policy): policy is TrainablePolicy => "train" in policy;
 
 /** Takes over what another cell of the same model and task has drawn from the base: the same, since the run's seed is the same. */
 function shareDraws(

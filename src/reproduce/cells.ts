@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { InterruptedError, RunError, UsageError, WhetstoneError } from "../core/errors.js";
 import { readError, TEMPORARY_PREFIX, writeAtomically, writeError } from "../core/files.js";
 import type { Policy } from "../policy/policy.js";
-import { REMOTE_PREFIX } from "../policy/remote/base-urls.js";
 import { firstDifference, runVersions, type Json, type Manifest } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
 import { openRun, type Run } from "../run/run.js";
@@ -78,7 +77,9 @@ export interface OpenedCell extends Cell {
  * A model behind servers is told from a local one of the same name.
  */
 export function labelOf(name: string): string {
-  if (name.startsWith(REMOTE_PREFIX)) return `openai-${labelOf(name.slice(REMOTE_PREFIX.length))}`;
+  // One letter before the colon is a drive of Windows.
+  const [, scheme, served] = /^([a-z]{2,}):(.+)$/.exec(name) ?? [];
+  if (scheme !== undefined) return `${scheme}-${labelOf(served!)}`;
   const last =
     name
       .split(/[\\/]+/)

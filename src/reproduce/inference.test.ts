@@ -168,12 +168,8 @@ describe("reproduceInference", () => {
   });
 
   it("calls models and tasks by the last part of their paths", () => {
-    expect(["models/Phi 3/", "a\\b.GGUF", "x.jsonl", "org/name", ".."].map(labelOf)).toEqual([
-      "Phi-3",
-      "b",
-      "x",
-      "name",
-      "unnamed",
-    ]);
+    expect(
+      ["models/Phi 3/", "a\\b.GGUF", "C:\\b", "openai:org/b", "x.jsonl", "org/name", ".."].map(labelOf),
+    ).toEqual(["Phi-3", "b", "b", "openai-b", "x", "name", "unnamed"]);
   });
 });

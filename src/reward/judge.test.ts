@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../core/errors.js";
-import type { Policy, Prompt, ScoreRequest } from "../policy/policy.js";
-import { judge, yesProbability, type EncodingPolicy } from "./judge.js";
+import { capabilities } from "../policy/capabilities.js";
+import type { EncodingPolicy, Policy, Prompt, ScoreRequest } from "../policy/policy.js";
+import { judge, yesProbability } from "./judge.js";
 import type { Pool } from "./self-reward.js";
 
 const encode = (text: string): number[] => [...new TextEncoder().encode(text)];
@@ -13,6 +14,7 @@ const encode = (text: string): number[] => [...new TextEncoder().encode(text)];
 class BytePolicy implements EncodingPolicy {
   readonly name = "bytes";
   readonly digest = "bytes";
+  readonly can = capabilities({ scores: true, encodes: true });
   readonly asked: ScoreRequest[] = [];
   calls = 0;
   encode = encode;
@@ -122,6 +124,7 @@ describe("judge", () => {
       c: [],
     };
     const policy = {
+      can: capabilities({ firstTokens: true }),
       firstTokens: async ({ text }: Prompt) =>
         probabilities[text]!.map(([token, probability]) => ({ text: token, logProb: Math.log(probability) })),
     } as unknown as Policy;

@@ -1,20 +1,15 @@
 import { UsageError } from "../core/errors.js";
-import type { FirstToken, Policy, Prompt } from "../policy/policy.js";
+import { canEncode, tellsFirstTokens, type FirstToken, type Policy, type Prompt } from "../policy/policy.js";
 import type { Pool, SelfReward } from "./self-reward.js";
 
 /** P(yes) in [0, 1] for each grading prompt, in the order given; those of one pool come together. */
 export type JudgeScore = (gradingPrompts: readonly Prompt[]) => Promise<readonly number[]>;
 
-/** A policy that can also turn text into its own token ids, without special tokens: what a judge needs of it. */
-export interface EncodingPolicy extends Policy {
-  encode(text: string): readonly number[];
-}
-
 /** How a judge grades. */
 export interface JudgeOptions {
   /** The grading prompt's text; `{prompt}` and `{response}` stand for the two texts. Default: a plain yes-or-no question. */
   readonly template?: string;
-  /** P(yes) for grading prompts. Default: `yesProbability` of the pool's policy, which must be an `EncodingPolicy`. */
+  /** P(yes) for grading prompts. Default: `yesProbability` of the pool's policy, which must score and encode, or tell first tokens. */
   readonly score?: JudgeScore;
 }
 
@@ -98,7 +93,7 @@ function yesShare(tokens: readonly FirstToken[]): number {
 }
 
 /** For a server: its likeliest first tokens, a few requests at a time. */
-function scoreByFirstTokens(policy: Required<Policy>): JudgeScore {
+function scoreByFirstTokens(policy: Policy & Required<Pick<Policy, "firstTokens">>): JudgeScore {
   return async (prompts) => {
     const shares: number[] = [];
     while (shares.length < prompts.length) {
@@ -113,15 +108,14 @@ function scoreByFirstTokens(policy: Required<Policy>): JudgeScore {
 
 function scoreByPolicy(pool: Pool): JudgeScore {
   const { policy } = pool;
-  if (policy?.firstTokens) return scoreByFirstTokens(policy as Required<Policy>);
-  if (policy === undefined || !("encode" in policy) || typeof policy.encode !== "function") {
+  if (policy && tellsFirstTokens(policy)) return scoreByFirstTokens(policy);
+  if (policy === undefined || !policy.can.scores || !canEncode(policy)) {
     throw new UsageError(
       `The reward judge needs a model that can read a grading prompt, but the responses to prompt "${pool.prompt.id}" came ` +
         "without one: give the judge a scorer, or use another reward.",
     );
   }
-  const encoding = policy as EncodingPolicy;
-  return yesProbability(encoding, (text) => encoding.encode(text));
+  return yesProbability(policy, (text) => policy.encode(text));
 }
 
 /**

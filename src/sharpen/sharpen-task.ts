@@ -4,7 +4,8 @@ import { measure, measuredNs } from "../evaluate/measure.js";
 import { measureAdaptive } from "../evaluate/measure-adaptive.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
 import type { Policy, Response } from "../policy/policy.js";
-import type { TrainablePolicy } from "../policy/trainable.js";
+import { requireAbility } from "../policy/capabilities.js";
+import { isTrainable, requireTrainable } from "../policy/trainable.js";
 import type { Pool, SelfReward } from "../reward/self-reward.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
@@ -182,8 +183,7 @@ function checkOptions({ rewards, policy, n, ns, adaptiveDelta, amortize: setting
   measuredNs(n, ns);
   if (adaptiveDelta !== undefined) adaptiveMu(adaptiveDelta);
   if (!settings) return;
-  if (!isTrainable(policy))
-    throw new UsageError(`${policy.name} cannot be trained here: training needs the model's weights.`);
+  requireTrainable(policy, "Amortized sharpening");
   checkRewards([settings.reward], policy);
   for (const method of METHODS) {
     const training = settings.methods[method];
@@ -198,22 +198,12 @@ function checkOptions({ rewards, policy, n, ns, adaptiveDelta, amortize: setting
 export function checkRewards(rewards: readonly SelfReward[], policy: Policy): void {
   if (rewards.length === 0) throw new UsageError("Name at least one self-reward.");
   for (const reward of rewards) {
-    if (reward.needs.includes("policy") && !("encode" in policy || policy.firstTokens)) {
-      throw new UsageError(
-        `The reward ${reward.name} asks the model, which ${policy.name} does not allow; leave it out.`,
-      );
-    }
-    const missing = reward.needs.find((need) => policy.lacks?.some((lacking) => lacking === need));
-    if (missing !== undefined) {
-      throw new UsageError(
-        `The reward ${reward.name} needs the ${missing} of every token, which ${policy.name} does not give; leave it out.`,
-      );
-    }
+    const who = `The reward ${reward.name}`;
+    if (reward.needs.includes("certainties")) requireAbility(policy, "certainties", who);
+    if (!reward.needs.includes("policy") || policy.can.firstTokens) continue;
+    requireAbility(policy, "scores", who);
+    requireAbility(policy, "encodes", who);
   }
-}
-
-function isTrainable(policy: Policy): policy is TrainablePolicy {
-  return "train" in policy;
 }
 
 function trainingRecord(

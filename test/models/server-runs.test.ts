@@ -198,7 +198,7 @@ describe.skipIf(LLAMA_PYTHON === undefined)("runs on llama-cpp-python's servers"
     );
     const refused = await cli.run([...answer, "--reward", "self-certainty"]);
     expect(refused.status).toBe(2);
-    expect(refused.stderr).toMatch(/The reward self-certainty needs the certainties of every token/);
+    expect(refused.stderr).toMatch(/The reward self-certainty needs the certainty of every token/);
     expect(await cli.json([...answer, "--reward", "judge"])).toMatchObject({ n: 2, reward: "judge" });
   });
 

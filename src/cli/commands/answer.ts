@@ -1,6 +1,6 @@
 import { UsageError } from "../../core/errors.js";
-import { sequenceLogProb, type Prompt } from "../../policy/policy.js";
-import { LocalPolicy } from "../../policy/local-policy.js";
+import { canEncode, sequenceLogProb, type Prompt } from "../../policy/policy.js";
+import { checkDrawing } from "../../policy/capabilities.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { choose } from "../../reward/self-reward.js";
 import { bestOfN, type Best } from "../../sharpen/best-of-n.js";
@@ -16,7 +16,7 @@ import { quantizedAnswer } from "../measure-quantized.js";
 import { interruptible } from "../outcome.js";
 import { POWER, REMOTE } from "../options.js";
 import { powerNote, powerSettings } from "../power.js";
-import { isRemote, usageResult } from "../remote.js";
+import { usageResult } from "../remote.js";
 import { openPolicy, policySource, openTask, type ModelSource } from "../sources.js";
 
 /** What an answer is printed from. */
@@ -89,11 +89,10 @@ export const answerCommand = defineCommand({
         try {
           checkRewards([reward], policy);
           // What the model can hold beside the prompt and a start token; a prompt that fills it is refused by the policy.
-          const room =
-            policy instanceof LocalPolicy
-              ? Math.max(1, policy.runtime.maxLength - policy.encode(prompt.text).length - 1)
-              : Infinity;
-          if (isRemote(policy)) policy.checkDrawing(temperature);
+          const room = canEncode(policy)
+            ? Math.max(1, policy.can.longest - policy.encode(prompt.text).length - 1)
+            : Infinity;
+          checkDrawing(policy, temperature);
           const maxTokens = values.maxTokens ?? task?.maxTokens ?? Math.min(MAX_TOKENS, room);
           if (power) {
             const drawing = { ...power, n, maxTokens, seed, signal };

@@ -1,7 +1,7 @@
 import { UsageError } from "../../core/errors.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
 import { drawGreedy } from "../../sharpen/draw.js";
-import { checkContinues } from "../../sharpen/power/continuation.js";
+import { requireAbility } from "../../policy/capabilities.js";
 import { drawPowerTask, powerSummary } from "../../sharpen/power/draw-power.js";
 import { drawTask } from "../../sharpen/sharpen-task.js";
 import { count } from "../../report/format.js";
@@ -83,7 +83,7 @@ async function samplePower(
   context: Context,
 ): Promise<void> {
   const { signal, progress } = context;
-  checkContinues(policy, power.method === "power" ? "Power sampling" : "Sequential Monte Carlo");
+  requireAbility(policy, "continues", power.method === "power" ? "Power sampling" : "Sequential Monte Carlo");
   const started = performance.now();
   const { test } = splitPrompts(task, { seed, prompts });
   if (test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../core/errors.js";
+import { checkDrawing } from "../capabilities.js";
 import type { ServersOptions } from "./connect.js";
 import { collect, connect, options, prompts, requests, serve } from "./remote.test-helper.js";
 import { NOTHING, type ServerTraits } from "./tiny-server-model.test-helper.js";
@@ -31,9 +32,9 @@ describe("the probe", () => {
   it("tells log-probabilities after temperature from raw ones, and refuses what cannot be had at temperature 1", async () => {
     const { policy } = await connect([await serve({ processed: true })]);
     expect(policy.facts.logProbs).toBe("processed");
-    expect(() => policy.checkDrawing(1)).not.toThrow();
-    expect(() => policy.checkDrawing(0.5)).toThrow(
-      /after the temperature, not at temperature 1: start vLLM with/,
+    expect(() => checkDrawing(policy, 1)).not.toThrow();
+    expect(() => checkDrawing(policy, 0.5)).toThrow(
+      /^Drawing at temperature 0\.5 needs log-probabilities at temperature 1 whatever temperature draws, which openai:tiny does not have: start vLLM with/,
     );
     await expect(collect(policy.sample(requests(1), { ...options, temperature: 0.5 }))).rejects.toThrow(
       UsageError,
@@ -61,7 +62,7 @@ describe("what a server cannot do", () => {
     );
     expect(drawn.some(({ logProbs }) => logProbs.length > 0)).toBe(true);
     await expect(policy.logProb([{ prompt: prompts[0]!, tokens: [1] }])).rejects.toThrow(
-      /cannot score a given response: the log-probabilities that they echo are not those of generation/,
+      /^Scoring a given response needs .*: the log-probabilities that its servers echo are not those of generation/,
     );
   });
 

@@ -1,5 +1,6 @@
 import { UsageError } from "../../core/errors.js";
 import { sha256 } from "../../core/files.js";
+import { requireAbility, type Capabilities } from "../capabilities.js";
 import type {
   FirstToken,
   GreedyOptions,
@@ -9,7 +10,9 @@ import type {
   SampleRequest,
   SamplingOptions,
   ScoreRequest,
+  Served,
 } from "../policy.js";
+import { abilities, settingsOf, summaryOf } from "./facts.js";
 import { REMOTE_PREFIX } from "./base-urls.js";
 import { connectServers, type Server, type Servers, type ServersOptions } from "./connect.js";
 import type { Connection } from "./connection.js";
@@ -39,7 +42,7 @@ const LEAST_LEFT = 1e-6;
 export class RemotePolicy implements Policy {
   readonly name: string;
   readonly digest: string;
-  readonly lacks = ["certainties"] as const;
+  readonly can: Capabilities;
   /** What the probe found out about the servers; where they differ, the weaker. */
   readonly facts: ServerFacts;
   readonly api: Api;
@@ -55,6 +58,7 @@ export class RemotePolicy implements Policy {
     this.api = options.api ?? "completions";
     this.digest = sha256(JSON.stringify([this.name, this.api]));
     this.facts = servers.facts;
+    this.can = abilities(servers.facts, this.api);
     this.#options = options;
     this.#servers = servers;
   }
@@ -72,36 +76,21 @@ export class RemotePolicy implements Policy {
     return this.#servers.tally;
   }
 
-  /**
-   * Refuses settings of drawing under which log-probabilities at temperature 1 cannot be had.
-   * @throws UsageError
-   */
-  checkDrawing(temperature: number): void {
-    const { logProbs, greedyRaw, kind } = this.facts;
-    if (temperature !== 1 && logProbs !== "raw") {
-      throw new UsageError(
-        `The servers of ${this.name} give log-probabilities after the temperature, not at temperature 1: ${kind.rawHint}.`,
-      );
-    }
-    if (!greedyRaw && !this.#canScore) {
-      throw new UsageError(
-        `The servers of ${this.name} give greedy responses no log-probabilities at temperature 1, and do not score given text: ` +
-          `${kind.rawHint.replace(/, or draw at temperature 1$/, "")}.`,
-      );
-    }
+  get served(): Served {
+    const { name, api, facts, usage } = this;
+    return { settings: settingsOf(api, facts), summary: `${name}: ${summaryOf(api, facts)}`, usage };
   }
 
   async *sample(requests: Iterable<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
     this.#check();
-    if (options.temperature !== 1 && this.facts.logProbs !== "raw") this.checkDrawing(options.temperature);
+    const { temperature: t } = options;
+    if (t !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${t}`);
     const { maxTokens, temperature, abandon } = options;
     const draw = async (
       { prompt, index, prefix }: SampleRequest,
       signals: Signals,
     ): Promise<Response | undefined> => {
-      if (prefix !== undefined && prefix.length > 0) {
-        throw new UsageError(`${this.name} cannot go on after given tokens; draw whole responses.`);
-      }
+      if (prefix !== undefined && prefix.length > 0) requireAbility(this, "continues", "A given beginning");
       const promptId = prompt.id;
       const seed = sampleSeed(options.seed, promptId, index);
       const dropped =
@@ -119,7 +108,7 @@ export class RemotePolicy implements Policy {
 
   async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
     this.#check();
-    if (!this.facts.greedyRaw) this.checkDrawing(1);
+    requireAbility(this, "greedy", "The greedy response");
     const draw = async (prompt: Prompt, inner: Signals): Promise<Response> => {
       const ask = { prompt: prompt.text, maxTokens, temperature: 0, seed: 0 };
       const reply = (await this.#reply(`the prompt "${prompt.id}"`, ask, inner))!;
@@ -138,16 +127,7 @@ export class RemotePolicy implements Policy {
   /** Where every server echoes prompts with the right log-probabilities and tells token ids; @throws UsageError elsewhere. */
   async logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]> {
     this.#check();
-    if (!this.#canScore) {
-      const { echo, tokenIds } = this.facts;
-      const reason =
-        echo === "wrong"
-          ? "the log-probabilities that they echo are not those of generation"
-          : echo === "none"
-            ? "they do not give prompts back with log-probabilities"
-            : `they ${tokenIds ? "do not take" : "tell no"} token ids`;
-      throw new UsageError(`The servers of ${this.name} cannot score a given response: ${reason}.`);
-    }
+    requireAbility(this, "scores", "Scoring a given response");
     const scored: Float64Array[] = [];
     const work = async (
       [at, example]: [number, ScoreRequest],
@@ -173,10 +153,6 @@ export class RemotePolicy implements Policy {
 
   async dispose(): Promise<void> {
     this.#disposed = true;
-  }
-
-  get #canScore(): boolean {
-    return this.facts.echo === "matches" && this.facts.tokenIds && this.api === "completions";
   }
 
   #check(): void {

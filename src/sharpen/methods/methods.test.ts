@@ -244,10 +244,10 @@ describe("refusals, before anything is drawn", () => {
   });
 
   it("a policy without weights", async () => {
-    const { train: _, ...rest } = policy as unknown as Record<string, unknown>;
-    const remote = { ...rest, name: "remote", digest: policy.digest } as unknown as Policy;
+    const can = { ...policy.can, trains: false };
+    const remote = { ...policy, name: "remote", digest: policy.digest, can } as unknown as Policy;
     await expect(runJob(newFolder(), { ...job, policy: remote })).rejects.toThrow(
-      /remote cannot be trained here/,
+      /^Amortized sharpening needs weights that can be trained, which remote does not have: use a model on this machine\.$/,
     );
   });
 

@@ -23,15 +23,6 @@ export interface ContinuationOptions {
 
 const keyOf = (promptId: string, index: number): string => `${index} ${promptId}`;
 
-/** @throws UsageError for a policy that cannot go on after a given prefix. */
-export function checkContinues(policy: Policy, method: string): void {
-  if (policy.continues) return;
-  throw new UsageError(
-    `${method} draws the ends of responses anew, but ${policy.name} cannot go on after tokens that it is given: use a ` +
-      `local model, or best-of-N.`,
-  );
-}
-
 /** The sum of the log-probabilities from `start` on, in nats. */
 export function logProbFrom(response: Response, start: number): number {
   let sum = 0;

@@ -1,6 +1,7 @@
+import { requireAbility } from "../../policy/capabilities.js";
 import type { Policy, Prompt, Response } from "../../policy/policy.js";
 import { runChains, type Chain } from "./chains.js";
-import { blockEnds, checkAlpha, checkContinues, checkWhole } from "./continuation.js";
+import { blockEnds, checkAlpha, checkWhole } from "./continuation.js";
 
 /** How to sample from π_base^α. */
 export interface PowerOptions {
@@ -65,7 +66,7 @@ export async function powerSample(
   checkWhole("The number of moves", moves, 0);
   checkWhole("The number of blocks", blocks, 1);
   checkWhole("The number of tokens", maxTokens, 1);
-  checkContinues(policy, "Power sampling");
+  requireAbility(policy, "continues", "Power sampling");
   const run = { alpha, chains, moves, blocks, maxTokens, seed, signal, earlyRejection };
   const finished = await runChains(policy, prompts, run);
   return prompts.map((prompt, p) =>

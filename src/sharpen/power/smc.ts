@@ -1,7 +1,8 @@
 import { randomStream, type RandomStream } from "../../core/random.js";
 import { sequenceLogProb, type Policy, type Prompt, type Response } from "../../policy/policy.js";
 import { UsageError } from "../../core/errors.js";
-import { checkAlpha, checkContinues, checkWhole, continueResponses } from "./continuation.js";
+import { requireAbility } from "../../policy/capabilities.js";
+import { checkAlpha, checkWhole, continueResponses } from "./continuation.js";
 
 /** How to approximate π_base^α by weighted particles. */
 export interface SmcOptions {
@@ -152,7 +153,7 @@ export async function sequentialMonteCarlo(
   checkWhole("The length of the ramp", rampTokens, 1);
   if (!(resampleBelow >= 0 && resampleBelow <= 1))
     throw new UsageError(`The share below which to resample must be between 0 and 1, not ${resampleBelow}.`);
-  checkContinues(policy, "Sequential Monte Carlo");
+  requireAbility(policy, "continues", "Sequential Monte Carlo");
   const seed = randomStream(options.seed, "sequential Monte Carlo").integer(2 ** 32);
   const swarms = prompts.map((prompt) => newSwarm(prompt, particles, options.seed));
   let before = 1;
