@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
-/** Folders that hold nothing of ours: installed, built or produced by runs. */
+/** What holds nothing of ours: installed, built or produced by runs; `.git` is a file in a second work tree. */
 const SKIPPED = new Set([".git", "node_modules", "dist", "runs", "coverage", "__pycache__"]);
 
 /**
@@ -16,9 +16,9 @@ export function projectFiles(root, folder = ".") {
   const found = [];
   const walk = (/** @type {string} */ directory) => {
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (entry.isDirectory()) {
-        if (!SKIPPED.has(entry.name)) walk(join(directory, entry.name));
-      } else if (entry.isFile()) {
+      if (SKIPPED.has(entry.name)) continue;
+      if (entry.isDirectory()) walk(join(directory, entry.name));
+      else if (entry.isFile()) {
         found.push(relative(root, join(directory, entry.name)).split(sep).join("/"));
       }
     }
