@@ -7,7 +7,7 @@ import { POWER_METHODS } from "../sharpen/power/draw-power.js";
 import { graderNames } from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
-import { LINEAR_NAMES } from "../transformer/decoder/lora.js";
+import { TARGET_NAMES } from "../transformer/decoder/lora.js";
 import { QUANTIZE_OPTION } from "./quantize.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
 import { atLeastZero, oneOf, positive, someOf, text, wholeNumber, type Parse } from "./values.js";
@@ -228,9 +228,9 @@ export const OPTIONS = {
   alpha: option("--alpha <number>", "LoRA's α", positive(), "twice the rank; the paper does not say"),
   targetModules: option(
     "--target-modules <names>",
-    `linears that get an adapter: ${LINEAR_NAMES.join(", ")}`,
-    someOf(LINEAR_NAMES, "linear"),
-    "all",
+    `what the adapter changes: linears, and norm (the final one) or lm_head, trained whole: ${TARGET_NAMES.join(", ")}`,
+    someOf(TARGET_NAMES, "target"),
+    "all linears",
   ),
   schedule: option(
     "--schedule <name>",

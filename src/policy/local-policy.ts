@@ -91,6 +91,7 @@ export class LocalPolicy implements TrainablePolicy {
     const feeds = await this.runtime.adapter(adapter);
     const digest = createHash("sha256").update(this.digest).update(`${adapter.rank} ${adapter.alpha}`);
     for (const [module, { a, b }] of adapter.weights) digest.update(module).update(bytes(a)).update(bytes(b));
+    for (const [name, { data }] of adapter.replaced ?? []) digest.update(name).update(bytes(data));
     return new LocalPolicy(
       `${this.name} + ${name}`,
       digest.digest("hex"),
@@ -147,8 +148,9 @@ export class LocalPolicy implements TrainablePolicy {
   }
 
   adapterParameters(lora: LoraOptions): number {
-    const { weights } = newAdapter(this.runtime.model.config, lora, randomStream(0, "adapter"));
-    return [...weights.values()].reduce((sum, { a, b }) => sum + a.length + b.length, 0);
+    const { weights, replaced } = newAdapter(this.runtime.model.config, lora, randomStream(0, "adapter"));
+    const whole = [...(replaced?.values() ?? [])].reduce((sum, { data }) => sum + data.length, 0);
+    return [...weights.values()].reduce((sum, { a, b }) => sum + a.length + b.length, whole);
   }
 
   get vocabularySize(): number {
@@ -165,7 +167,7 @@ export class LocalPolicy implements TrainablePolicy {
     this.check();
     if (this.runtime.model.quantization !== undefined) throw new UsageError(QUANTIZED_TRAINING);
     const { model, engine, maxLength } = this.runtime;
-    const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"));
+    const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"), model.weights);
     const trainer = await Trainer.lora(engine, model.config, model.weights, adapter, {
       ...optimizer,
       maxLength,
@@ -184,6 +186,7 @@ export class LocalPolicy implements TrainablePolicy {
         (
           await this.runtime.score(pairs(examples), {
             targetModules: adapter.targetModules,
+            replaced: [...(adapter.replaced?.keys() ?? [])],
             feeds: trainer.parameterFeeds,
             dispose: () => Promise.resolve(),
           })

@@ -10,7 +10,7 @@ import {
   withWarmup,
   type Schedule,
 } from "../graph/index.js";
-import { ALL_LINEARS, LINEAR_NAMES } from "../transformer/decoder/lora.js";
+import { ALL_LINEARS, TARGET_NAMES, copyAdapter } from "../transformer/decoder/lora.js";
 import type { LoraAdapter } from "../transformer/format/peft.js";
 import { throwIfStopped } from "./interrupt.js";
 import type { Objective } from "./objectives/index.js";
@@ -150,7 +150,7 @@ export async function fitAdapter<E>(
     const finish = async (epoch: Iterate): Promise<void> => {
       epochs.push(epoch);
       const keeps = keptEpoch(epochs, keep) === epoch.epoch;
-      if (keeps) kept = copyOf(training.adapter);
+      if (keeps) kept = copyAdapter(training.adapter);
       await hooks.onEpoch?.(epoch, training, keeps);
       await hooks.checkpoint?.(training, epoch);
     };
@@ -221,11 +221,10 @@ function checkNames({ schedule, keep, targetModules = ALL_LINEARS }: FitSettings
     throw new UsageError(`There is no way to keep "${keep as string}"; use ${KEEPS.join(", ")}.`);
   if (!Object.hasOwn(SCHEDULES, schedule))
     throw new UsageError(`There is no schedule "${schedule}"; use ${Object.keys(SCHEDULES).join(", ")}.`);
-  const known = LINEAR_NAMES;
-  const unknown = targetModules.find((name) => !known.includes(name));
+  const unknown = targetModules.find((name) => !TARGET_NAMES.includes(name));
   if (unknown !== undefined || targetModules.length === 0)
     throw new UsageError(
-      `The adapter needs target modules among ${known.join(", ")}, not "${unknown ?? ""}".`,
+      `The adapter needs target modules among ${TARGET_NAMES.join(", ")}, not "${unknown ?? ""}".`,
     );
 }
 
@@ -307,11 +306,4 @@ export function* inBatches<E>(
   make: (part: readonly E[]) => FitBatch,
 ): Generator<FitBatch> {
   for (let at = 0; at < items.length; at += size) yield make(items.slice(at, at + size));
-}
-
-function copyOf(adapter: LoraAdapter): LoraAdapter {
-  const weights = [...adapter.weights].map(
-    ([name, pair]) => [name, { ...pair, a: pair.a.slice(), b: pair.b.slice() }] as const,
-  );
-  return { ...adapter, weights: new Map(weights) };
 }

@@ -262,7 +262,7 @@ describe("sftSharpen", () => {
     ["schedule", { schedule: "toString" as "linear" }],
     ["patience", { patience: -1 }],
     ["keep", { keep: "first" as "last" }],
-    ["target modules", { targetModules: ["q_proj", "lm_head"] }],
+    ["target modules", { targetModules: ["q_proj", "embed_tokens"] }],
     ["target modules", { targetModules: [] }],
   ])("refuses a wrong %s: %o", async (name, wrong) => {
     const { policy: trained, options } = watched(policy);

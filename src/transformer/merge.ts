@@ -8,6 +8,8 @@ import { isGguf, readGgufHeader } from "./format/gguf/header.js";
 import { tokenizerFiles } from "./text/gguf-tokenizer.js";
 import { reasonOf } from "../core/json-file.js";
 import type { Model } from "./model.js";
+import { checkReplaced } from "./decoder/adapter-feeds.js";
+import type { Weights } from "./decoder/sequence-pass.js";
 import type { LoraAdapter, LoraPair } from "./format/peft.js";
 import { writeSafetensors, type FloatTensor } from "./format/safetensors.js";
 
@@ -38,7 +40,8 @@ export async function writeMerged(
   } catch (cause) {
     throw new RunError(`cannot create the folder ${folder}: ${reasonOf(cause)}`, { cause });
   }
-  const shards = shardsOf(model, maxShardBytes);
+  const weights = mergedOnto(model, adapter);
+  const shards = shardsOf(weights, maxShardBytes);
   const weightMap: Record<string, string> = {};
   for (const [i, names] of shards.entries()) {
     const number = (value: number): string => String(value).padStart(5, "0");
@@ -48,20 +51,21 @@ export async function writeMerged(
         : `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
     const tensors = new Map<string, FloatTensor>();
     for (const name of names) {
-      tensors.set(name, merged(model.weights.get(name)!, name, adapter));
+      tensors.set(name, merged(weights.get(name)!, name, adapter));
       weightMap[name] = file;
     }
     await writeSafetensors(join(folder, file), tensors);
   }
   if (shards.length > 1) {
-    const total = [...model.weights.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+    const total = [...weights.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
     await writeJson(join(folder, "model.safetensors.index.json"), {
       metadata: { total_size: total },
       weight_map: weightMap,
     });
   }
   await writeTokenizer(folder, model);
-  const config = toHuggingFaceConfig(model.config);
+  const untied = adapter.replaced?.has("lm_head.weight") === true;
+  const config = toHuggingFaceConfig(untied ? { ...model.config, tieWordEmbeddings: false } : model.config);
   await writeJson(join(folder, "generation_config.json"), {
     bos_token_id: config["bos_token_id"],
     eos_token_id: config["eos_token_id"],
@@ -73,6 +77,7 @@ export async function writeMerged(
 
 /** @throws ModelError naming the first linear of the adapter that the model does not have in that size. */
 export function checkFits(adapter: LoraAdapter, config: ModelConfig, model: string): void {
+  checkReplaced(config, adapter);
   const shapes = tensorShapes(config);
   for (const [module, { inFeatures, outFeatures }] of adapter.weights) {
     const shape = shapes.get(`${module}.weight`);
@@ -86,7 +91,12 @@ export function checkFits(adapter: LoraAdapter, config: ModelConfig, model: stri
   }
 }
 
-function shardsOf({ weights }: Model, maxBytes: number): string[][] {
+/** The weights that adapters are added to: those that the adapter replaces whole stand in the place of the model's. */
+function mergedOnto({ weights }: Model, { replaced = new Map() }: LoraAdapter): Weights {
+  return new Map([...weights, ...replaced]);
+}
+
+function shardsOf(weights: Weights, maxBytes: number): string[][] {
   const shards: string[][] = [[]];
   let bytes = 0;
   for (const [name, { data }] of weights) {

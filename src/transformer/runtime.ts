@@ -47,10 +47,10 @@ export class Runtime {
 
   private session(
     kind: string,
-    modules: readonly string[] | undefined,
+    adapter: Pick<AdapterFeeds, "targetModules" | "replaced"> | undefined,
     build: () => Graph,
   ): Promise<Session> {
-    const key = `${kind}:${modules?.join(",") ?? ""}`;
+    const key = [kind, adapter?.targetModules, adapter?.replaced].join(":");
     const known = this.sessions.get(key);
     if (known) return known;
     // A decoding step has few rows, and products of few rows need packed weights; those of whole sequences gain little.
@@ -87,11 +87,10 @@ export class Runtime {
     return draw(
       {
         decode: (plain) =>
-          this.session(plain ? "decode" : "decode at a temperature", adapter?.targetModules, () =>
+          this.session(plain ? "decode" : "decode at a temperature", adapter, () =>
             decodeGraph(config, weights, graphOptions, plain),
           ),
-        prefix: () =>
-          this.session("prefix", adapter?.targetModules, () => prefixGraph(config, weights, graphOptions)),
+        prefix: () => this.session("prefix", adapter, () => prefixGraph(config, weights, graphOptions)),
         adapter,
         cacheFactory: (layout) => new KeyValueCache(this.engine, config, layout),
       },
@@ -103,13 +102,14 @@ export class Runtime {
 
   private graphOptions(adapter: AdapterFeeds | undefined): PolicyGraphOptions {
     const { quantized } = this.model;
-    return { loraModules: adapter?.targetModules, quantized, maxLength: this.maxLength };
+    const { targetModules, replaced } = adapter ?? {};
+    return { loraModules: targetModules, replaced, quantized, maxLength: this.maxLength };
   }
 
   /** Scores given responses, in the order given. */
   async score(pairs: readonly TokenPair[], adapter?: AdapterFeeds): Promise<ScoredTokens[]> {
     const { config, weights } = this.model;
-    const session = await this.session("score", adapter?.targetModules, () =>
+    const session = await this.session("score", adapter, () =>
       scoreGraph(config, weights, this.graphOptions(adapter)),
     );
     const results: ScoredTokens[] = pairs.map(() => ({

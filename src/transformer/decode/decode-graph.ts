@@ -8,16 +8,19 @@ import {
   type LayerCache,
 } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
-import { decoder, head, plainLinear, weightProduct } from "../decoder/decoder.js";
+import { headName } from "../families/modules.js";
+import { decoder, plainLinear, weightProduct } from "../decoder/decoder.js";
 import { loraLinear } from "../decoder/lora.js";
 import type { QuantizedWeights } from "../decoder/quantize.js";
 import { rotaryTables } from "../decoder/rotary.js";
 import { samplingHead } from "./sampling-head.js";
-import { frozenParameters, sequencePass, type Weights } from "../decoder/sequence-pass.js";
+import { adaptedParameters, sequencePass, type Weights } from "../decoder/sequence-pass.js";
 
 export interface PolicyGraphOptions {
   /** Target modules of the adapters that will be fed; absent: none. */
   readonly loraModules?: readonly string[] | undefined;
+  /** The weights that these adapters replace whole. Absent: none. */
+  readonly replaced?: readonly string[] | undefined;
   /** Weights that are held quantized, and need not be among the others. */
   readonly quantized?: QuantizedWeights | undefined;
   /** The longest sequence in tokens. */
@@ -35,7 +38,7 @@ export interface PolicyGraphOptions {
 export function decodeGraph(
   config: ModelConfig,
   weights: Weights,
-  { loraModules, quantized, maxLength }: PolicyGraphOptions,
+  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
   plain: boolean,
 ): Graph {
   const graph = new Graph();
@@ -60,7 +63,7 @@ export function decodeGraph(
     suffixKey: graph.input(`suffix.key.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
     suffixValue: graph.input(`suffix.value.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
   }));
-  const parameter = frozenParameters(graph, weights);
+  const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const product = weightProduct(parameter, quantized);
   const base = plainLinear(config, parameter, product);
   const fresh: [Value, Value][] = [];
@@ -72,7 +75,7 @@ export function decodeGraph(
     linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
     attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value])),
   });
-  const logits = head(config, reshape(hidden, [-1, config.hiddenSize]), product);
+  const logits = product(reshape(hidden, [-1, config.hiddenSize]), headName(config, replaced));
   const drawn = samplingHead(logits, reshape(uniforms, [-1, 1]), temperature);
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);
@@ -88,12 +91,12 @@ export function decodeGraph(
 export function prefixGraph(
   config: ModelConfig,
   weights: Weights,
-  { loraModules, quantized, maxLength }: PolicyGraphOptions,
+  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
 ): Graph {
   const graph = new Graph();
   const ids = graph.input("ids", "int32", ["b", "t"]);
   const positions = graph.input("positions", "int64", [1, "t"]);
-  const parameter = frozenParameters(graph, weights);
+  const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const base = plainLinear(config, parameter, weightProduct(parameter, quantized));
   const fresh: [Value, Value][] = [];
   const causal = causalAttention(config, causalMasks(graph, config, positions, maxLength));
@@ -116,12 +119,13 @@ export function prefixGraph(
 export function scoreGraph(
   config: ModelConfig,
   weights: Weights,
-  { loraModules, quantized, maxLength }: PolicyGraphOptions,
+  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
 ): Graph {
   const graph = new Graph();
   const pass = sequencePass(graph, config, {
-    parameter: frozenParameters(graph, weights),
+    parameter: adaptedParameters(graph, config, weights, replaced).parameter,
     loraModules,
+    replaced,
     quantized,
     maxLength,
   });

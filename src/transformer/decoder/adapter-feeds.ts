@@ -1,12 +1,14 @@
 import { ModelError } from "../../core/errors.js";
 import type { BufferFeed, Engine, ResidentBuffer, Tensor } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
-import { adapterTargets, lastPart, linearModules } from "../families/modules.js";
+import { adapterTargets, lastPart, linearModules, wholeShape } from "../families/modules.js";
 import type { LoraAdapter } from "../format/peft.js";
 
 /** An adapter's matrices resident in an engine, as feeds of the graphs that take an adapter. */
 export interface AdapterFeeds {
   readonly targetModules: readonly string[];
+  /** The names of the weights that it replaces whole. */
+  readonly replaced: readonly string[];
   readonly feeds: Readonly<Record<string, Tensor | BufferFeed>>;
   dispose(): Promise<void>;
 }
@@ -16,6 +18,7 @@ export interface AdapterFeeds {
  * @throws ModelError naming the first module of which that is not so.
  */
 export function checkAdapter(config: ModelConfig, adapter: LoraAdapter): void {
+  checkReplaced(config, adapter);
   const own = new Map(linearModules(config).map((linear) => [linear.module, linear]));
   for (const [module, { inFeatures, outFeatures }] of adapter.weights) {
     const linear = own.get(module);
@@ -35,6 +38,17 @@ export function checkAdapter(config: ModelConfig, adapter: LoraAdapter): void {
   }
 }
 
+/** @throws ModelError naming the first weight that an adapter replaces and that has another size in the model. */
+export function checkReplaced(config: ModelConfig, adapter: LoraAdapter): void {
+  for (const [name, { shape }] of adapter.replaced ?? []) {
+    const wanted = wholeShape(config, name);
+    if (shape.join() === wanted.join()) continue;
+    throw new ModelError(
+      `the adapter is of another model: its ${name} has the shape [${shape.join(", ")}], and this one's is [${wanted.join(", ")}]`,
+    );
+  }
+}
+
 /** Uploads an adapter. */
 export async function adapterFeeds(engine: Engine, adapter: LoraAdapter): Promise<AdapterFeeds> {
   const feeds: Record<string, Tensor | BufferFeed> = {
@@ -51,9 +65,11 @@ export async function adapterFeeds(engine: Engine, adapter: LoraAdapter): Promis
     await upload(`${module}.lora_A`, a, [adapter.rank, inFeatures]);
     await upload(`${module}.lora_B`, b, [outFeatures, adapter.rank]);
   }
+  for (const [name, { data, shape }] of adapter.replaced ?? []) await upload(name, data, shape);
   const { targetModules } = adapter;
   return {
     targetModules,
+    replaced: [...(adapter.replaced?.keys() ?? [])],
     feeds,
     dispose: async () => void (await Promise.all(buffers.map((buffer) => buffer.free()))),
   };

@@ -14,7 +14,7 @@ import {
 } from "../../graph/index.js";
 import type { Attention } from "./attention.js";
 import type { ModelConfig } from "../families/config.js";
-import { EMBEDDINGS, headName, lastPart } from "../families/modules.js";
+import { EMBEDDINGS, lastPart } from "../families/modules.js";
 import type { QuantizedWeights } from "./quantize.js";
 import type { RotaryTables } from "./rotary.js";
 
@@ -128,9 +128,4 @@ function feedForward(config: ModelConfig, { linear }: DecoderParts, layer: numbe
   ) as [Value, Value];
   const opened = config.activation === "gelu-tanh" ? geluTanh(gate) : silu(gate);
   return linear(mul(opened, up), [`${name}.down_proj`])[0]!;
-}
-
-/** Logits over the vocabulary for hidden states [n, hiddenSize]: [n, vocabSize]. */
-export function head(config: ModelConfig, hidden: Value, product: Product): Value {
-  return product(hidden, headName(config));
 }

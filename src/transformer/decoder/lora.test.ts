@@ -149,8 +149,8 @@ describe("a fresh adapter", () => {
       newAdapter(config, { rank: 1, targetModules: names }, randomStream(2, "a")).targetModules;
     expect(targetsOf(["up_proj", "v_proj", "gate_proj"])).toEqual(["gate_up_proj", "qkv_proj"]);
     expect(targetsOf(["qkv_proj"])).toEqual(["qkv_proj"]);
-    expect(() => targetsOf(["lm_head"])).toThrow(
-      'no linear "lm_head" to put an adapter on; it has qkv_proj, o_proj, gate_up_proj, down_proj',
+    expect(() => targetsOf(["embed_tokens"])).toThrow(
+      'no linear "embed_tokens" to put an adapter on; it has qkv_proj, o_proj, gate_up_proj, down_proj',
     );
   });
 });

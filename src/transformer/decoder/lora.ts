@@ -2,10 +2,19 @@ import type { RandomStream } from "../../core/random.js";
 import { add, concat, matMul, mul, split, type Graph, type Value } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
 import type { Linear } from "./decoder.js";
-import { ALL_LINEARS, adapterTargets, lastPart, linearModules } from "../families/modules.js";
+import {
+  ALL_LINEARS,
+  WHOLE_WEIGHTS,
+  adapterTargets,
+  headName,
+  lastPart,
+  linearModules,
+  wholeShape,
+} from "../families/modules.js";
 import type { LoraAdapter } from "../format/peft.js";
+import type { FloatTensor } from "../format/safetensors.js";
 
-export { ALL_LINEARS, LINEAR_NAMES } from "../families/modules.js";
+export { ALL_LINEARS, TARGET_NAMES } from "../families/modules.js";
 
 /** Which linears get an adapter, and how large it is (Hu et al. 2021). */
 export interface LoraOptions {
@@ -13,7 +22,11 @@ export interface LoraOptions {
   readonly rank?: number;
   /** α; the update is scaled by α/r. Default 2·rank. */
   readonly alpha?: number;
-  /** Names of linears, such as `q_proj`; see `adapterTargets`. Default: all of a layer. */
+  /**
+   * Names of linears, such as `q_proj` (see `adapterTargets`), and `norm` or `lm_head` for the final norm and the head, which are
+   * trained whole: without them an adapter cannot turn the temperature, since the final norm undoes the scale of what precedes it.
+   * Default: all linears of a layer.
+   */
   readonly targetModules?: readonly string[];
 }
 
@@ -79,12 +92,24 @@ export function loraLinear(
 }
 
 /**
- * A fresh adapter that changes nothing: A uniform in ±1/√in (PEFT's Kaiming initialization), B zero.
+ * A fresh adapter that changes nothing: A uniform in ±1/√in (PEFT's Kaiming initialization), B zero, and copies of the weights that
+ * it replaces whole.
+ * @param base the model's weights by name; only needed where a weight is replaced.
  * @throws ModelError for a target that is no linear of the model.
  */
-export function newAdapter(config: ModelConfig, options: LoraOptions, stream: RandomStream): LoraAdapter {
+export function newAdapter(
+  config: ModelConfig,
+  options: LoraOptions,
+  stream: RandomStream,
+  base?: ReadonlyMap<string, FloatTensor>,
+): LoraAdapter {
   const { rank = 16, alpha = 2 * rank } = options;
-  const targetModules = adapterTargets(config, options.targetModules ?? ALL_LINEARS);
+  const names = options.targetModules ?? ALL_LINEARS;
+  const whole = [...new Set(names.flatMap((name) => WHOLE_WEIGHTS[name] ?? []))];
+  const targetModules = adapterTargets(
+    config,
+    names.filter((name) => !(name in WHOLE_WEIGHTS)),
+  );
   const weights = new Map<
     string,
     { a: Float32Array; b: Float32Array; inFeatures: number; outFeatures: number }
@@ -95,5 +120,28 @@ export function newAdapter(config: ModelConfig, options: LoraOptions, stream: Ra
     const a = Float32Array.from({ length: rank * inFeatures }, () => (2 * stream.next() - 1) * bound);
     weights.set(module, { a, b: new Float32Array(outFeatures * rank), inFeatures, outFeatures });
   }
-  return { rank, alpha, targetModules, weights };
+  if (whole.length === 0) return { rank, alpha, targetModules, weights };
+  const replaced = new Map(
+    whole.map((name) => {
+      const shape = wholeShape(config, name);
+      // A tied head begins as the embeddings.
+      const known = base?.get(name) ?? base?.get(headName(config));
+      const size = shape.reduce((a, b) => a * b, 1);
+      return [name, { shape, data: known?.data.slice() ?? new Float32Array(size) }] as const;
+    }),
+  );
+  return { rank, alpha, targetModules, weights, replaced };
+}
+
+/** A copy that shares nothing with the adapter. */
+export function copyAdapter(adapter: LoraAdapter): LoraAdapter {
+  const weights = [...adapter.weights].map(
+    ([name, pair]) => [name, { ...pair, a: pair.a.slice(), b: pair.b.slice() }] as const,
+  );
+  const { replaced } = adapter;
+  if (replaced === undefined) return { ...adapter, weights: new Map(weights) };
+  const whole = [...replaced].map(
+    ([name, { shape, data }]) => [name, { shape, data: data.slice() }] as const,
+  );
+  return { ...adapter, weights: new Map(weights), replaced: new Map(whole) };
 }

@@ -19,9 +19,9 @@ import {
 } from "../../graph/index.js";
 import { causalAttention, causalMasks } from "./attention.js";
 import type { ModelConfig } from "../families/config.js";
-import { decoder, head, plainLinear, weightProduct, type Linear, type Parameter } from "./decoder.js";
+import { decoder, plainLinear, weightProduct, type Linear, type Parameter } from "./decoder.js";
 import { loraLinear, type LoraInputs } from "./lora.js";
-import { headName } from "../families/modules.js";
+import { headName, wholeShape } from "../families/modules.js";
 import type { QuantizedWeights } from "./quantize.js";
 import { rotaryTables } from "./rotary.js";
 import type { FloatTensor } from "../format/safetensors.js";
@@ -37,15 +37,38 @@ export type Weights = ReadonlyMap<string, FloatTensor>;
 
 /** Weights as constants of the graph. */
 export function frozenParameters(graph: Graph, weights: Weights): Parameter {
+  return remembered((name) => {
+    const { data, shape } = weights.get(name)!;
+    return graph.initializer(name, "float32", shape, data);
+  });
+}
+
+/** A parameter that is made once, at its first use. */
+function remembered(make: Parameter): Parameter {
   const values = new Map<string, Value>();
   return (name) => {
-    const known = values.get(name);
-    if (known) return known;
-    const { data, shape } = weights.get(name)!;
-    const value = graph.initializer(name, "float32", shape, data);
-    values.set(name, value);
-    return value;
+    const known = values.get(name) ?? make(name);
+    values.set(name, known);
+    return known;
   };
+}
+
+/** Weights as constants of the graph, those that an adapter replaces as inputs; `inputs` lists them once the graph is built. */
+export function adaptedParameters(
+  graph: Graph,
+  config: ModelConfig,
+  weights: Weights,
+  replaced: readonly string[] = [],
+): { readonly parameter: Parameter; readonly inputs: Value[] } {
+  const frozen = frozenParameters(graph, weights);
+  const inputs: Value[] = [];
+  const parameter = remembered((name) => {
+    if (!replaced.includes(name)) return frozen(name);
+    const value = graph.input(name, "float32", wholeShape(config, name));
+    inputs.push(value);
+    return value;
+  });
+  return { parameter, inputs };
 }
 
 /** Weights as inputs of the graph, for training all of them; `inputs` lists them once the graph is built. */
@@ -53,16 +76,12 @@ export function trainableParameters(
   graph: Graph,
   weights: Weights,
 ): { readonly parameter: Parameter; readonly inputs: Value[] } {
-  const values = new Map<string, Value>();
   const inputs: Value[] = [];
-  const parameter: Parameter = (name) => {
-    const known = values.get(name);
-    if (known) return known;
+  const parameter = remembered((name) => {
     const value = graph.input(name, "float32", weights.get(name)!.shape);
-    values.set(name, value);
     inputs.push(value);
     return value;
-  };
+  });
   return { parameter, inputs };
 }
 
@@ -79,6 +98,8 @@ export interface SequencePassOptions {
   readonly parameter: Parameter;
   /** Target modules of an adapter whose weights are fed; absent: no adapter. */
   readonly loraModules?: readonly string[] | undefined;
+  /** Weights that the adapter replaces whole: `parameter` gives them. */
+  readonly replaced?: readonly string[] | undefined;
   /** Weights that are held quantized; the pass then has no gradient. Absent: none. */
   readonly quantized?: QuantizedWeights | undefined;
   /** The longest sequence, prompt and response, in tokens. */
@@ -108,9 +129,9 @@ export function sequencePass(graph: Graph, config: ModelConfig, options: Sequenc
     attention: causalAttention(config, causalMasks(graph, config, positions, options.maxLength)),
   });
   const picked = gather(reshape(hidden, [-1, config.hiddenSize]), picks);
-  const all = logSoftmax(head(config, picked, product));
+  const table = headName(config, options.replaced);
+  const all = logSoftmax(product(picked, table));
   const chosen = chosenLogProbs(all, targets);
-  const table = headName(config);
   return {
     logProbs: quantized?.has(table)
       ? chosen

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Graph, expand, reshape } from "../../graph/index.js";
 import { adapterFeeds } from "../decoder/adapter-feeds.js";
 import { causalAttention, causalMasks } from "../decoder/attention.js";
-import { decoder, head, plainLinear, weightProduct } from "../decoder/decoder.js";
+import { decoder, plainLinear, weightProduct } from "../decoder/decoder.js";
 import { loraLinear } from "../decoder/lora.js";
+import { headName } from "./modules.js";
 import type { Model } from "../model.js";
 import { loadAdapter, type LoraAdapter } from "../format/peft.js";
 import { logSoftmax } from "../decoder/plain-decoder.test-helper.js";
@@ -61,7 +62,10 @@ async function logitsBy(
       : plainLinear(config, parameter),
     attention: causalAttention(config, causalMasks(graph, config, positions, maxLength)),
   });
-  graph.output("logits", head(config, reshape(hidden, [-1, config.hiddenSize]), weightProduct(parameter)));
+  graph.output(
+    "logits",
+    weightProduct(parameter)(reshape(hidden, [-1, config.hiddenSize]), headName(config)),
+  );
   const session = await engine.session(graph);
   const fixed = adapter && (await adapterFeeds(engine, adapter)).feeds;
   return async (tokens) => {

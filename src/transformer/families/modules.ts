@@ -39,7 +39,7 @@ const FUSED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Every name of a linear that some family has: the separate ones, and the fused. */
-export const LINEAR_NAMES: readonly string[] = [...ALL_LINEARS, ...Object.keys(FUSED)];
+const LINEAR_NAMES: readonly string[] = [...ALL_LINEARS, ...Object.keys(FUSED)];
 
 /** The linears of one layer, in the order of their use. */
 function linearKinds(config: ModelConfig): readonly LinearKind[] {
@@ -83,6 +83,20 @@ export function linearModules(config: ModelConfig): LinearModule[] {
   ).flat();
 }
 
+/** The weights that an adapter may replace whole, by the names that users give (PEFT's modules_to_save). */
+export const WHOLE_WEIGHTS: Readonly<Record<string, string>> = {
+  norm: "model.norm.weight",
+  lm_head: "lm_head.weight",
+};
+
+/** Every name that an adapter's targets may have, whatever the family. */
+export const TARGET_NAMES: readonly string[] = [...LINEAR_NAMES, ...Object.keys(WHOLE_WEIGHTS)];
+
+/** The shape of a weight that an adapter may replace: a tied head is the embeddings until it has its own. */
+export function wholeShape(config: ModelConfig, weight: string): readonly number[] {
+  return tensorShapes(config).get(weight) ?? [config.vocabSize, config.hiddenSize];
+}
+
 /**
  * The linears that an adapter is put on, by the last part of their names, in the order asked for. Where a family has
  * linears fused, one that is named by a part is adapted whole: `q_proj` asks for Phi-3's `qkv_proj`.
@@ -104,9 +118,12 @@ export function adapterTargets(config: ModelConfig, names: readonly string[]): s
 
 export const EMBEDDINGS = "model.embed_tokens.weight";
 
-/** The weight [vocabSize, hiddenSize] that turns hidden states into logits. */
-export function headName({ tieWordEmbeddings }: ModelConfig): string {
-  return tieWordEmbeddings ? EMBEDDINGS : "lm_head.weight";
+/**
+ * The weight [vocabSize, hiddenSize] that turns hidden states into logits.
+ * @param replaced the weights that an adapter replaces whole: with a head among them, a tied one is tied no more.
+ */
+export function headName({ tieWordEmbeddings }: ModelConfig, replaced: readonly string[] = []): string {
+  return tieWordEmbeddings && !replaced.includes("lm_head.weight") ? EMBEDDINGS : "lm_head.weight";
 }
 
 /** Every weight that a model of this configuration has: Hugging Face name and shape ([out, in] for a linear). */

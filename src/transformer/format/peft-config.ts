@@ -7,7 +7,12 @@ export interface AdapterConfig {
   readonly alpha: number;
   /** Absent where the file has a pattern in place of a list. */
   readonly targetModules?: readonly string[];
+  /** The modules that the adapter replaces whole, by their names or the ends of them. */
+  readonly modulesToSave: readonly string[];
 }
+
+/** What PEFT writes where no linear is adapted (its DUMMY_TARGET_MODULES). */
+const NO_TARGETS = "dummy-target-modules";
 
 const schema = z.looseObject({
   peft_type: z.string(),
@@ -21,6 +26,10 @@ const schema = z.looseObject({
   bias: z.string().nullish(),
   use_rslora: z.boolean().nullish(),
   init_lora_weights: z.union([z.string(), z.boolean()]).nullish(),
+  modules_to_save: z
+    .array(z.string())
+    .max(1 << 16)
+    .nullish(),
 });
 
 /**
@@ -89,6 +98,7 @@ export function parseAdapterConfig(json: unknown, file: string): AdapterConfig {
     // alpha' / r = alpha / √r (Kalajdzievski, "A Rank Stabilization Scaling Factor", 2023).
     alpha: data.use_rslora === true ? alpha * Math.sqrt(rank) : alpha,
     ...(Array.isArray(targets) ? { targetModules: targets } : {}),
+    modulesToSave: data.modules_to_save ?? [],
   };
 }
 
@@ -97,6 +107,7 @@ export function toAdapterConfig(adapter: {
   readonly rank: number;
   readonly alpha: number;
   readonly targetModules: readonly string[];
+  readonly modulesToSave?: readonly string[];
   readonly baseModel: string | null;
 }): Record<string, unknown> {
   return {
@@ -111,12 +122,13 @@ export function toAdapterConfig(adapter: {
     layers_to_transform: null,
     lora_alpha: adapter.alpha,
     lora_dropout: 0,
-    modules_to_save: null,
+    modules_to_save: adapter.modulesToSave?.length ? [...adapter.modulesToSave] : null,
     peft_type: "LORA",
     r: adapter.rank,
     rank_pattern: {},
     revision: null,
-    target_modules: [...adapter.targetModules],
+    // PEFT takes an empty list for a mistake, and this word for none on purpose.
+    target_modules: adapter.targetModules.length > 0 ? [...adapter.targetModules] : NO_TARGETS,
     task_type: "CAUSAL_LM",
     use_dora: false,
     use_rslora: false,

@@ -108,7 +108,11 @@ describe("what is refused, by name", () => {
   test.each<[string, Json, string]>([
     ["another method", { peft_type: "IA3" }, 'an adapter of peft_type "IA3" is not supported'],
     ["DoRA", { use_dora: true }, "use_dora true is not supported; supported is plain LoRA"],
-    ["whole modules", { modules_to_save: ["lm_head"] }, 'modules_to_save ["lm_head"] is not supported'],
+    [
+      "whole modules",
+      { modules_to_save: ["lm_head"] },
+      "modules_to_save names lm_head, which the adapter's weights do not hold",
+    ],
     ["biases", { bias: "lora_only" }, 'bias "lora_only" is not supported; supported is "none"'],
     ["LoRA biases", { lora_bias: true }, "lora_bias true is not supported"],
     ["ranks by module", { rank_pattern: { q_proj: 2 } }, 'rank_pattern {"q_proj":2} is not supported'],

@@ -5,8 +5,8 @@ import { ModelError, RunError } from "../../core/errors.js";
 import { writeAtomically } from "../../core/files.js";
 
 import { readJsonFile, reasonOf } from "../../core/json-file.js";
-import { lastPart } from "../families/modules.js";
-import { parseAdapterConfig, toAdapterConfig } from "./peft-config.js";
+import { lastPart, WHOLE_WEIGHTS } from "../families/modules.js";
+import { parseAdapterConfig, toAdapterConfig, type AdapterConfig } from "./peft-config.js";
 import { openSafetensors, writeSafetensors, type FloatTensor, type SafetensorsFile } from "./safetensors.js";
 
 /** The two matrices of one adapted linear: its output gains (alpha / rank) · B A x. */
@@ -28,6 +28,11 @@ export interface LoraAdapter {
   readonly targetModules: readonly string[];
   /** By the module's name in the base model, such as `model.layers.0.self_attn.q_proj`. */
   readonly weights: ReadonlyMap<string, LoraPair>;
+  /**
+   * Weights that take the place of the base's, whole, by their Hugging Face names (`WHOLE_WEIGHTS`): what PEFT calls
+   * modules_to_save. A head among them unties one that is tied to the embeddings. Absent: none.
+   */
+  readonly replaced?: ReadonlyMap<string, FloatTensor>;
 }
 
 const CONFIG = "adapter_config.json";
@@ -46,7 +51,7 @@ export async function saveAdapter(
   adapter: LoraAdapter,
   baseModel: string | null = null,
 ): Promise<void> {
-  const { rank, alpha, targetModules, weights } = adapter;
+  const { rank, alpha, targetModules, weights, replaced = new Map<string, FloatTensor>() } = adapter;
   const tensors = new Map<string, FloatTensor>();
   for (const [module, { a, b, inFeatures, outFeatures }] of weights) {
     if (!targetModules.some((target) => module === target || module.endsWith(`.${target}`))) {
@@ -58,7 +63,9 @@ export async function saveAdapter(
     tensors.set(`${KEY_PREFIX}${module}.lora_A.weight`, { shape: [rank, inFeatures], data: a });
     tensors.set(`${KEY_PREFIX}${module}.lora_B.weight`, { shape: [outFeatures, rank], data: b });
   }
-  const config = toAdapterConfig({ rank, alpha, targetModules, baseModel });
+  for (const [name, tensor] of replaced) tensors.set(`${KEY_PREFIX}${name}`, tensor);
+  const modulesToSave = [...replaced.keys()].map((name) => name.replace(/\.weight$/, ""));
+  const config = toAdapterConfig({ rank, alpha, targetModules, modulesToSave, baseModel });
   try {
     await mkdir(folder, { recursive: true });
   } catch (cause) {
@@ -84,31 +91,55 @@ export async function loadAdapter(folder: string): Promise<LoraAdapter> {
   const file = await openSafetensors(join(folder, WEIGHTS));
   try {
     const weights = new Map<string, LoraPair>();
-    for (const module of moduleNames(file)) weights.set(module, await readPair(file, module, config.rank));
+    const names = namesIn(file);
+    for (const module of names.adapted) weights.set(module, await readPair(file, module, config.rank));
+    const replaced = new Map<string, FloatTensor>();
+    checkWhole(config, names.replaced, configFile);
+    for (const name of names.replaced) replaced.set(name, await file.read(`${KEY_PREFIX}${name}`));
     const found = new Set([...weights.keys()].map(lastPart));
     // A list may name whole paths, or modules that the base does not have: then the matrices say it.
     const listed = config.targetModules?.every((target) => found.has(target)) === true;
     const targetModules = (listed && config.targetModules) || [...found].sort();
-    return { rank: config.rank, alpha: config.alpha, targetModules, weights };
+    const plain = { rank: config.rank, alpha: config.alpha, targetModules, weights };
+    return replaced.size > 0 ? { ...plain, replaced } : plain;
   } finally {
     await file.close();
   }
 }
 
-/** The modules that a file adapts; every tensor in it must be one half of a pair. */
-function moduleNames(file: SafetensorsFile): readonly string[] {
-  const modules = new Set<string>();
+/** The modules that a file adapts, and the weights that it replaces; every other tensor is refused by name. */
+function namesIn(file: SafetensorsFile): {
+  readonly adapted: ReadonlySet<string>;
+  readonly replaced: readonly string[];
+} {
+  const adapted = new Set<string>();
+  const replaced: string[] = [];
+  const whole = Object.values(WHOLE_WEIGHTS);
   for (const key of file.tensors.keys()) {
     const module = /^base_model\.model\.(.+)\.lora_[AB]\.weight$/.exec(key)?.[1];
-    if (module === undefined) {
+    const weight = whole.find((name) => key === `${KEY_PREFIX}${name}`);
+    if (module !== undefined) adapted.add(module);
+    else if (weight !== undefined) replaced.push(weight);
+    else {
       throw new ModelError(
-        `${file.path}: the tensor ${key} is not supported; supported are lora_A and lora_B of linears`,
+        `${file.path}: the tensor ${key} is not supported; supported are lora_A and lora_B of linears, and ${whole.join(", ")}`,
       );
     }
-    modules.add(module);
   }
-  if (modules.size === 0) throw new ModelError(`${file.path} holds no LoRA matrices`);
-  return [...modules];
+  if (adapted.size + replaced.length === 0) throw new ModelError(`${file.path} holds no LoRA matrices`);
+  return { adapted, replaced };
+}
+
+/** @throws ModelError where a module that the config lists as saved whole has no weight in the file. */
+function checkWhole({ modulesToSave }: AdapterConfig, replaced: readonly string[], configFile: string): void {
+  const without = modulesToSave.find(
+    (module) => !replaced.some((name) => `.${name}`.endsWith(`.${module}.weight`)),
+  );
+  if (without === undefined) return;
+  throw new ModelError(
+    `${configFile}: modules_to_save names ${without}, which the adapter's weights do not hold; supported are ` +
+      `${Object.keys(WHOLE_WEIGHTS).join(" and ")}`,
+  );
 }
 
 async function readPair(file: SafetensorsFile, module: string, rank: number): Promise<LoraPair> {

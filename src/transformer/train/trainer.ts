@@ -19,8 +19,9 @@ import {
 import type { ModelConfig } from "../families/config.js";
 import { readCheckpoint, writeCheckpoint, type Trained, type TrainingState } from "./checkpoint.js";
 import type { LoraAdapter } from "../format/peft.js";
+import type { FloatTensor } from "../format/safetensors.js";
 import {
-  frozenParameters,
+  adaptedParameters,
   lengthBatches,
   packSequences,
   sequencePass,
@@ -100,23 +101,23 @@ export class Trainer {
     options: TrainerOptions,
   ): Promise<Trainer> {
     const graph = new Graph();
+    const replaced = adapter.replaced ?? new Map<string, FloatTensor>();
+    const adapted = adaptedParameters(graph, config, weights, [...replaced.keys()]);
     const pass = sequencePass(graph, config, {
-      parameter: frozenParameters(graph, weights),
+      parameter: adapted.parameter,
       loraModules: adapter.targetModules,
+      replaced: [...replaced.keys()],
       maxLength: options.maxLength,
     });
-    addLoss(
-      graph,
-      pass.logProbs,
-      pass.loraInputs.flatMap(({ a, b }) => [a, b]),
-    );
-    const trained = pass.loraInputs.flatMap(({ module, a, b }) => {
+    addLoss(graph, pass.logProbs, [...pass.loraInputs.flatMap(({ a, b }) => [a, b]), ...adapted.inputs]);
+    const pairs = pass.loraInputs.flatMap(({ module, a, b }) => {
       const { a: dataA, b: dataB, inFeatures, outFeatures } = adapter.weights.get(module)!;
       return [
         { name: a.name, shape: [adapter.rank, inFeatures], data: dataA },
         { name: b.name, shape: [outFeatures, adapter.rank], data: dataB },
       ];
     });
+    const trained = [...pairs, ...adapted.inputs.map(({ name }) => ({ name, ...replaced.get(name)! }))];
     const scaling: Tensor = {
       type: "float32",
       dims: [],

@@ -24,6 +24,12 @@ interface LoraTensor {
  * @throws ModelError for a family that GGUF has no name for; RunError when the file cannot be written.
  */
 export async function writeGgufLora(path: string, adapter: LoraAdapter, config: ModelConfig): Promise<void> {
+  const whole = [...(adapter.replaced?.keys() ?? [])];
+  if (whole.length > 0) {
+    throw new ModelError(
+      `llama.cpp's adapters change linears alone, and this one replaces ${whole.join(" and ")}: merge it into the model instead`,
+    );
+  }
   const architecture = architectureOf(config);
   const tensors: LoraTensor[] = [];
   for (const [module, { a, b, inFeatures, outFeatures }] of adapter.weights) {
