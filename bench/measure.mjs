@@ -9,7 +9,7 @@ import { newAdapter } from "../dist/transformer/decoder/lora.js";
 import { Runtime } from "../dist/transformer/runtime.js";
 import { Trainer } from "../dist/transformer/train/trainer.js";
 import { CASES } from "./cases.mjs";
-import { smollm2Path } from "../scripts/fetch-smollm2.mjs";
+import { realModelPath } from "../scripts/fetch-model.mjs";
 import { embeddedModel, smolLM2 } from "./shapes.mjs";
 
 /** @typedef {import("./shapes.mjs").BenchModel} BenchModel */
@@ -98,7 +98,7 @@ async function measureTrainer({ config, weights }, work, repeats) {
  */
 async function measureFirstToken({ prompt }) {
   const started = performance.now();
-  const policy = await LocalPolicy.load(smollm2Path());
+  const policy = await LocalPolicy.load(realModelPath("smollm2"));
   const request = { prompt: { id: "bench", text: prompt }, index: 0 };
   let drawn = 0;
   for await (const { logProbs } of policy.sample([request], { temperature: 1, maxTokens: 1, seed: 1 }))

@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { fetchSmollm2 } from "../scripts/fetch-smollm2.mjs";
+import { fetchRealModel } from "../scripts/fetch-model.mjs";
 import { pythonInterpreter } from "../scripts/python-env.mjs";
 import { CASES } from "./cases.mjs";
 import { SMOLLM2 } from "./shapes.mjs";
@@ -165,7 +165,10 @@ async function main() {
   if (named.length === 0) throw new Error(`No case is named like "${values.only}".\n${HELP}`);
   const wantsSmolLM2 = named.some(({ model }) => model === "smollm2");
   const gguf = wantsSmolLM2
-    ? await ifHad(fetchSmollm2, "random weights in SmolLM2's place, and no time to a first token")
+    ? await ifHad(
+        () => fetchRealModel("smollm2"),
+        "random weights in SmolLM2's place, and no time to a first token",
+      )
     : undefined;
   const chosen = named.filter(({ work }) => gguf !== undefined || work.kind !== "first-token");
   const wantsPeers = values.peers && chosen.some(({ peer }) => peer);

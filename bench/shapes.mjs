@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { randomStream } from "../dist/core/random.js";
 import { tensorShapes } from "../dist/transformer/families/config.js";
 import { loadModel } from "../dist/transformer/model.js";
-import { smollm2Path } from "../scripts/fetch-smollm2.mjs";
+import { realModelPath } from "../scripts/fetch-model.mjs";
 
 /** @typedef {import("../dist/transformer/families/config.js").ModelConfig} ModelConfig */
 /** @typedef {import("../dist/transformer/decoder/sequence-pass.js").Weights} Weights */
@@ -52,7 +52,7 @@ const GAME24 = {
  * @returns {Promise<BenchModel>}
  */
 export async function smolLM2() {
-  const path = smollm2Path();
+  const path = realModelPath("smollm2");
   if (!existsSync(path))
     return { config: SMOLLM2, weights: randomWeights(SMOLLM2), source: "random weights" };
   const { name, config, weights } = await loadModel(path);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { fetchSmollm2 } from "../../scripts/fetch-smollm2.mjs";
+import { fetchRealModel } from "../../scripts/fetch-model.mjs";
 import { randomStream } from "../../src/core/random.js";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import { newAdapter } from "../../src/transformer/decoder/lora.js";
@@ -34,7 +34,7 @@ const ADAPTED = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj",
 
 /** The interpreter that has llama.cpp, where `npm run test:models` could make one. */
 const LLAMA_PYTHON = process.env["WHETSTONE_LLAMA_PYTHON"];
-const path = LLAMA_PYTHON === undefined ? undefined : await fetchSmollm2();
+const path = LLAMA_PYTHON === undefined ? undefined : await fetchRealModel("smollm2");
 const folder = mkdtempSync(join(tmpdir(), "whetstone-lora-"));
 let cli: CommandLine;
 let policy: LocalPolicy;

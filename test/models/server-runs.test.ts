@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { fetchSmollm2 } from "../../scripts/fetch-smollm2.mjs";
+import { fetchRealModel } from "../../scripts/fetch-model.mjs";
 import type { Response } from "../../src/policy/policy.js";
 import { sampleSeed } from "../../src/policy/remote/request.js";
 import type { ServerUsage } from "../../src/policy/remote/usage.js";
@@ -85,7 +85,7 @@ describe.skipIf(LLAMA_PYTHON === undefined)("runs on llama-cpp-python's servers"
   beforeAll(async () => {
     process.env["WHETSTONE_API_KEY"] = SERVER_KEY;
     cli = commandLine();
-    const gguf = await fetchSmollm2();
+    const gguf = await fetchRealModel("smollm2");
     [one, two] = await Promise.all([llamaServer(gguf), llamaServer(gguf)]);
     proxies = [await new CountingProxy(one.url).start(), await new CountingProxy(two.url).start()];
     const sums = Array.from({ length: 5 }, (_, i) => ({

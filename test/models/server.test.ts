@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fetchSmollm2 } from "../../scripts/fetch-smollm2.mjs";
+import { fetchRealModel } from "../../scripts/fetch-model.mjs";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import type { Policy, Response } from "../../src/policy/policy.js";
 import { ApiKey } from "../../src/policy/remote/api-key.js";
@@ -42,7 +42,7 @@ describe.skipIf(LLAMA_PYTHON === undefined)("models through llama-cpp-python's s
   let one: LlamaServer;
   let two: LlamaServer;
   beforeAll(async () => {
-    const gguf = await fetchSmollm2();
+    const gguf = await fetchRealModel("smollm2");
     [one, two, local] = await Promise.all([llamaServer(gguf), llamaServer(gguf), LocalPolicy.load(gguf)]);
   });
   afterAll(async () => {

@@ -23,8 +23,8 @@ const path = process.env["WHETSTONE_SMOLLM2"] ?? fetchModel();
 
 /** The file's path, or undefined with a notice where it cannot be had. */
 function fetchModel(): string | undefined {
-  const script = join(import.meta.dirname, "..", "..", "scripts", "fetch-smollm2.mjs");
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script], { encoding: "utf8" });
+  const script = join(import.meta.dirname, "..", "..", "scripts", "fetch-model.mjs");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, "smollm2"], { encoding: "utf8" });
   if (status === 0) return stdout.trim().split("\n").at(-1);
   console.warn(`Notice: the tests of SmolLM2 are skipped. ${stderr.trim()}`);
   return undefined;
