@@ -20,4 +20,5 @@ export type {
   RowOptions,
   RowResult,
   Series,
+  Verdict,
 } from "./row.js";

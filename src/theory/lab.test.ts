@@ -48,19 +48,32 @@ describe("what people see", () => {
     expect(page).toContain("prefers-color-scheme:dark");
     expect(page).not.toMatch(/(?:src|href)="(?!#)/);
     expect(page).toContain("Proposition E.2");
-    const broken = { ...report, rows: report.rows.map((row) => ({ ...row, title: "<b>&", holds: false })) };
+    const broken = {
+      ...report,
+      rows: report.rows.map((row) => ({ ...row, title: "<b>&", verdict: "fails" as const })),
+    };
     expect(theoryPage(broken)).toContain("&lt;b&gt;&amp;");
-    expect(theoryPage(broken)).toContain('class="fails"');
+    expect(theoryPage(broken)).toContain('<span class="fails">fails</span>');
+    const open = { ...report, rows: report.rows.map((row) => ({ ...row, verdict: "not refuted" as const })) };
+    expect(theoryPage(open)).toContain('<span class="open">not refuted</span>');
+    expect(theoryPage(open)).toContain("0 of 2 statements hold, 2 are not refuted:");
   });
   it("the terminal table has a verdict a row and names what does not hold", async () => {
     const report = await runTheory(quick);
     const table = theoryTable(report);
-    expect(table).toMatch(/lemma-4\.1 {2}holds {2}Lemma 4\.1/);
+    expect(table).toMatch(/lemma-4\.1 {2}holds {8}Lemma 4\.1/);
     expect(table).toContain("2 of 2 statements hold");
     const [first, second] = report.rows;
-    const check = { ...first!.checks[0]!, measured: 1.5, bound: 1, holds: false };
-    const broken = { ...report, rows: [{ ...first!, holds: false, checks: [check] }, second!] };
+    const check = { ...first!.checks[0]!, measured: 1.5, bound: 1, verdict: "fails" as const };
+    const broken = { ...report, rows: [{ ...first!, verdict: "fails" as const, checks: [check] }, second!] };
     expect(theoryTable(broken)).toMatch(/FAILS[\s\S]*! .*: 1\.5, not <= 1/);
+    const idle = { ...check, verdict: "not refuted" as const };
+    const open = {
+      ...report,
+      rows: [{ ...first!, verdict: "not refuted" as const, checks: [idle] }, second!],
+    };
+    expect(theoryTable(open)).toMatch(/lemma-4\.1 {2}not refuted {2}[\s\S]*~ could not have failed here: /);
+    expect(theoryTable(open)).toContain("1 of 2 statements hold, 1 is not refuted on");
     expect(Math.max(...table.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   });
   it("the Markdown links each statement to its file, and says what fails and what is not shown", async () => {
@@ -69,10 +82,10 @@ describe("what people see", () => {
     expect(text).toContain(
       "| Lemma 4.1 | [lemma-4-1.ts](../src/theory/rows/lemma-4-1.ts) (`lemma-4.1`) | holds |",
     );
-    expect(text).toContain("2 of 2 rows hold (test run, seed 2)");
+    expect(text).toContain("2 of 2 statements hold (test run, seed 2)");
     expect(text).not.toContain("| Theorem 4.1 |");
     expect(text.match(/\*\*What it does not show\.\*\*/g)).toHaveLength(2);
-    const broken = { ...report, rows: report.rows.map((row) => ({ ...row, holds: false })) };
+    const broken = { ...report, rows: report.rows.map((row) => ({ ...row, verdict: "fails" as const })) };
     expect(theoryMarkdown(broken, "")).toContain("(`lemma-4.1`) | **fails** |");
     for (const line of text.split("\n").filter((row) => row.startsWith("|"))) {
       expect([4, 6, 7]).toContain(line.split(/(?<!\\)\|/).length - 1);

@@ -1,5 +1,6 @@
+import { worstVerdict, type Verdict } from "./row.js";
 import type { RowReport, TheoryReport } from "./run.js";
-import { show, statementIndex } from "./table.js";
+import { countVerdicts, show, statementIndex } from "./table.js";
 
 const cell = (value: string): string => value.replace(/[\\|*_<>`]/g, (character) => `\\${character}`);
 
@@ -8,7 +9,7 @@ const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 const table = (head: readonly string[], body: readonly (readonly string[])[]): string =>
   [line(head), line(head.map(() => "---")), ...body.map(line)].join("\n");
 
-const verdict = (holds: boolean): string => (holds ? "holds" : "**fails**");
+const word = (verdict: Verdict): string => (verdict === "fails" ? "**fails**" : verdict);
 
 const link = (file: string): string => `[${file.split("/").pop()!}](../${file})`;
 
@@ -20,7 +21,7 @@ function fits({ fits: all }: RowReport): readonly string[] {
     `${fit.kind === "at most" ? "≤ " : ""}${show(fit.expected)}`,
     String(fit.tolerance),
     fit.range.toFixed(1),
-    verdict(fit.holds),
+    word(fit.verdict),
   ]);
   return [
     table(["Rate", "Fitted exponent, 95 % interval", "Theorem", "Tolerance", "Range", "Verdict"], body),
@@ -33,7 +34,7 @@ function checks({ checks: all }: RowReport): string {
     show(check.measured),
     `${check.relation === "<=" ? "≤" : "≥"} ${show(check.bound)}`,
     cell(check.constants),
-    verdict(check.holds),
+    word(check.verdict),
   ]);
   return table(["Measured", "Value", "Bound", "Constants", "Verdict"], body);
 }
@@ -46,7 +47,7 @@ function section(row: RowReport): string {
   return [
     `## ${row.title}`,
     cell(row.statement),
-    `\`${row.id}\`, ${link(row.file)}: ${verdict(row.holds)} on ${row.instances.toLocaleString("en")} instances (${cell(row.family)}).`,
+    `\`${row.id}\`, ${link(row.file)}: ${word(row.verdict)} on ${row.instances.toLocaleString("en")} instances (${cell(row.family)}).`,
     `**Found.** ${cell(sentence(row.summary))}`,
     ...fits(row),
     checks(row),
@@ -63,8 +64,14 @@ made by the lab itself; nothing in it is written by hand.
 What no such check can show: that a bound holds on _every_ instance, or asymptotically. Constants are ours where the paper has
 none, and each is derived in the code beside it. A rate is the slope of a least-squares line through the logarithms of medians, its
 interval a bootstrap over instances and seeds at each point, and its range is in decades (for J.1's exponential fit in units of
-d). The tolerance stands for log factors and for rounding at a finite range. For an upper bound that its instances do not attain
-the exponent is "at most", which a flat line passes too: such a row could not tell a better theorem from this one.`;
+d). The tolerance stands for log factors and for rounding at a finite range; on top of it a slope is given 4.5 of its standard errors.
+
+There are three verdicts. _Holds_: it could have failed here and did not; for a rate, the same data with a law one power steeper
+would have failed. _Not refuted_: nothing contradicts it, but nothing could have, because the bound lies above everything that can occur
+in the range that was run, or because an upper bound is so far from attained that a steeper law would pass too. _Fails_.
+
+A run fails by chance at most once in 1,000 times: a fit needs 4.5 standard errors (3.4e-6 on each side, fewer than 60 fits), and
+what is simulated otherwise is compared at a risk of at most 1e-6 each. Tests run every row with ten seeds.`;
 
 /**
  * The report as Markdown: an index from each statement of the paper to the file that checks it, and what was found.
@@ -76,13 +83,12 @@ export function theoryMarkdown(report: TheoryReport, command: string): string {
     const own = ids.flatMap((id) => byId.get(id) ?? []);
     if (own.length === 0) return [];
     const where = own.map((row) => `${link(row.file)} (\`${row.id}\`)`).join(", ");
-    return [[statement, where, own.every(({ holds }) => holds) ? "holds" : "**fails**"]];
+    return [[statement, where, word(worstVerdict(own.map(({ verdict }) => verdict)))]];
   });
-  const count = report.rows.filter(({ holds }) => holds).length;
   return `${[
     "# The theory, statement by statement",
     intro,
-    `Last run: \`${command}\`. ${count} of ${report.rows.length} rows hold (${report.effort} run, seed ${report.seed}).`,
+    `Last run: \`${command}\`. ${countVerdicts(report)} (${report.effort} run, seed ${report.seed}).`,
     "## Index by number",
     "Definitions and equations are listed with the rows that use them.",
     table(["In the paper", "Checked in", "Verdict"], index),

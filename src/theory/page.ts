@@ -1,7 +1,7 @@
 import { figureSvg, looks } from "./figure.js";
-import { fixed } from "./row.js";
+import { fixed, type Verdict } from "./row.js";
 import type { RowReport, TheoryReport } from "./run.js";
-import { show } from "./table.js";
+import { countVerdicts, show } from "./table.js";
 
 const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const text = (value: string): string => value.replace(/[&<>"]/g, (character) => escapes[character]!);
@@ -31,8 +31,8 @@ h2{font-size:1.2rem;margin:0;display:flex;gap:.6rem;flex-wrap:wrap;align-items:b
 section{border-top:1px solid var(--line);padding:1.4rem 0}
 p{margin:.5rem 0}
 .muted,figcaption,dt{color:var(--muted)}
-.holds,.fails{font-size:.85rem;font-weight:600;border:1px solid;border-radius:.3rem;padding:0 .4rem}
-.holds{color:var(--good)}.fails{color:var(--bad)}
+.holds,.fails,.open{font-size:.85rem;font-weight:600;border:1px solid;border-radius:.3rem;padding:0 .4rem}
+.holds{color:var(--good)}.fails{color:var(--bad)}.open{color:var(--muted)}
 .columns{display:grid;grid-template-columns:minmax(0,1fr);gap:1rem}
 @media (min-width:56rem){.columns{grid-template-columns:minmax(0,35rem) minmax(0,1fr)}}
 figure{margin:0}figure>svg{display:block;width:100%;height:auto;max-width:35rem}
@@ -48,8 +48,9 @@ nav ul{columns:16rem;padding-left:1.2rem}
 a{color:var(--c1)}
 `;
 
-const verdict = (holds: boolean): string =>
-  `<span class="${holds ? "holds" : "fails"}">${holds ? "holds" : "fails"}</span>`;
+const classes: Readonly<Record<Verdict, string>> = { holds: "holds", "not refuted": "open", fails: "fails" };
+
+const word = (verdict: Verdict): string => `<span class="${classes[verdict]}">${verdict}</span>`;
 
 function key(row: RowReport): string {
   const styles = looks(row.figure.series);
@@ -66,7 +67,7 @@ function key(row: RowReport): string {
 function checksTable({ checks }: RowReport): string {
   const lines = checks.map(
     (check) =>
-      `<tr><td>${math(check.claim)}</td><td class="number">${show(check.measured)}</td><td class="number">${check.relation === "<=" ? "≤" : "≥"} ${show(check.bound)}</td><td>${math(check.constants)}</td><td>${verdict(check.holds)}</td></tr>`,
+      `<tr><td>${math(check.claim)}</td><td class="number">${show(check.measured)}</td><td class="number">${check.relation === "<=" ? "≤" : "≥"} ${show(check.bound)}</td><td>${math(check.constants)}</td><td>${word(check.verdict)}</td></tr>`,
   );
   return `<div class="scroll"><table><thead><tr><th>Measured</th><th>Value</th><th>Bound</th><th>Constants</th><th>Verdict</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>`;
 }
@@ -75,7 +76,7 @@ function fitsTable({ fits }: RowReport): string {
   if (fits.length === 0) return "";
   const lines = fits.map(
     (fit) =>
-      `<tr><td>${math(fit.name)}</td><td class="number">${fit.slope.toFixed(3)}</td><td class="number">${fit.low.toFixed(3)} … ${fit.high.toFixed(3)}</td><td class="number">${fit.kind === "at most" ? "≤ " : ""}${show(fit.expected)} ± ${fit.tolerance}</td><td>${verdict(fit.holds)}</td></tr>`,
+      `<tr><td>${math(fit.name)}</td><td class="number">${fit.slope.toFixed(3)}</td><td class="number">${fit.low.toFixed(3)} … ${fit.high.toFixed(3)}</td><td class="number">${fit.kind === "at most" ? "≤ " : ""}${show(fit.expected)} ± ${fit.tolerance}</td><td>${word(fit.verdict)}</td></tr>`,
   );
   return `<div class="scroll"><table><thead><tr><th>Rate</th><th>Fitted exponent</th><th>95 % interval</th><th>Theorem</th><th>Verdict</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>`;
 }
@@ -93,7 +94,7 @@ function slopes({ fits }: RowReport): string {
 function section(row: RowReport): string {
   const notes = row.notes.map((note) => `<p class="small">${math(note)}</p>`).join("");
   const faults = row.mutations.map(({ description }) => math(description)).join("; ");
-  return `<section id="${text(row.id)}"><h2>${text(row.title)} ${verdict(row.holds)}</h2>
+  return `<section id="${text(row.id)}"><h2>${text(row.title)} ${word(row.verdict)}</h2>
 <p>${math(row.statement)}</p>
 <p class="small muted">${text(row.source.join(", "))}. Instances: ${math(row.family)}; ${row.instances.toLocaleString("en")} measured.</p>
 <div class="columns"><figure><strong>${math(row.figure.title)}</strong>${key(row)}${figureSvg(row.figure)}<figcaption>${math(row.figure.caption)}${slopes(row)}</figcaption></figure>
@@ -103,16 +104,17 @@ function section(row: RowReport): string {
 
 /** The report as one self-contained HTML page: a section and a figure a row, light and dark, readable on a phone. */
 export function theoryPage(report: TheoryReport): string {
-  const count = report.rows.filter(({ holds }) => holds).length;
   const links = report.rows.map(
-    (row) => `<li><a href="#${text(row.id)}">${text(row.title)}</a> ${row.holds ? "" : verdict(false)}</li>`,
+    (row) =>
+      `<li><a href="#${text(row.id)}">${text(row.title)}</a> ${row.verdict === "holds" ? "" : word(row.verdict)}</li>`,
   );
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Whetstone theory lab</title><style>${style}</style></head>
 <body><main><h1>The sharpening mechanism, checked statement by statement</h1>
-<p>${count} of ${report.rows.length} statements of arXiv 2412.01951 hold on exact finite instances, where every probability is known and
-the learner sees only what the paper's oracle shows it. ${report.effort === "thorough" ? "Thorough" : report.effort === "fast" ? "Fast" : "Test"} run, seed ${report.seed}.</p>
+<p>${countVerdicts(report)}: statements of arXiv 2412.01951 on exact finite instances, where every probability is known and
+the learner sees only what the paper's oracle shows it. Not refuted means that nothing contradicts the statement, but in the range that
+was run nothing could have. ${report.effort === "thorough" ? "Thorough" : report.effort === "fast" ? "Fast" : "Test"} run, seed ${report.seed}.</p>
 <nav aria-label="Statements"><ul>${links.join("")}</ul></nav>
 ${report.rows.map(section).join("\n")}
 </main></body></html>

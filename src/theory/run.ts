@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { InterruptedError, UsageError, WhetstoneError } from "../core/errors.js";
-import type { Effort, Mutation, Row, RowOptions, RowResult } from "./row.js";
+import type { Effort, Mutation, Row, RowOptions, RowResult, Verdict } from "./row.js";
 import { rows } from "./rows/index.js";
 
 /** A row's result with what it says and where it is from. Plain data. */
@@ -21,7 +21,7 @@ export interface TheoryReport {
   readonly effort: Effort;
   /** In the paper's order. */
   readonly rows: readonly RowReport[];
-  /** Whether every row holds. */
+  /** Whether no row fails. */
   readonly holds: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface TheoryReport {
 export interface TheoryProgress {
   readonly id: string;
   readonly title: string;
-  readonly holds: boolean;
+  readonly verdict: Verdict;
   readonly done: number;
   readonly total: number;
 }
@@ -79,7 +79,7 @@ export async function runTheory(options: TheoryOptions): Promise<TheoryReport> {
   const results = new Map<string, RowResult>();
   const finish = (row: Row, result: RowResult): void => {
     results.set(row.id, result);
-    const progress = { id: row.id, title: row.title, holds: result.holds };
+    const progress = { id: row.id, title: row.title, verdict: result.verdict };
     options.onProgress?.({ ...progress, done: results.size, total: chosen.length });
   };
   // The slowest first, so that no thread is left alone with one at the end.
@@ -92,7 +92,7 @@ export async function runTheory(options: TheoryOptions): Promise<TheoryReport> {
     throw new InterruptedError("The lab was stopped; nothing of this run is kept.", { cause: error });
   }
   const reports = chosen.map((row) => ({ ...describe(row), ...(results.get(row.id) as RowResult) }));
-  return { seed, effort, rows: reports, holds: reports.every(({ holds }) => holds) };
+  return { seed, effort, rows: reports, holds: reports.every(({ verdict }) => verdict !== "fails") };
 }
 
 /** Whether this is the compiled package: Node cannot start a worker from TypeScript source. */

@@ -42,6 +42,8 @@ export interface SlopeFit {
   readonly slope: number;
   readonly low: number;
   readonly high: number;
+  /** The standard error of the slope; ∞ where a resample has no slope, because runs did not end. */
+  readonly error: number;
   /** Decades that the abscissa spans (natural units for a semi-log fit). */
   readonly range: number;
 }
@@ -67,8 +69,11 @@ export function fitSlope(
     at((values) => values.map(() => values[stream.integer(values.length)]!)),
   );
   const span = Math.max(...xs) - Math.min(...xs);
+  const centre = mean(slopes);
+  const error = Math.sqrt(slopes.reduce((sum, slope) => sum + (slope - centre) ** 2, 0) / (resamples - 1));
   return {
     slope: at((values) => values),
+    error: Number.isFinite(error) ? error : Infinity,
     low: quantile(slopes, 0.025),
     high: quantile(slopes, 0.975),
     range: semilog ? span : span / Math.LN10,

@@ -1,3 +1,4 @@
+import type { Verdict } from "./row.js";
 import type { TheoryReport } from "./run.js";
 import { rows } from "./rows/index.js";
 
@@ -16,27 +17,44 @@ function wrap(text: string, width: number): string[] {
 /** The report for a terminal: a block a row with verdict, finding, and whatever does not hold. @param width columns. */
 export function theoryTable(report: TheoryReport, width = 100): string {
   const idWidth = Math.max(...report.rows.map(({ id }) => id.length));
-  const indent = " ".repeat(idWidth + 9);
+  const indent = " ".repeat(idWidth + 15);
   const blocks = report.rows.map((row) => {
     const lines = wrap(`${row.title}: ${row.summary}.`, width - indent.length);
     const broken = [
       ...row.checks
-        .filter(({ holds }) => !holds)
+        .filter(({ verdict }) => verdict === "fails")
         .map((c) => `${c.claim}: ${show(c.measured)}, not ${c.relation} ${show(c.bound)}`),
       ...row.fits
-        .filter(({ holds }) => !holds)
+        .filter(({ verdict }) => verdict === "fails")
         .map(
           (f) =>
             `${f.name}: slope ${show(f.slope)} [${show(f.low)}, ${show(f.high)}], not ${f.expected} ± ${f.tolerance}`,
         ),
     ].flatMap((text) => wrap(`! ${text}`, width - indent.length));
-    const head = `${row.id.padEnd(idWidth)}  ${row.holds ? "holds" : "FAILS"}  `;
-    return [...lines, ...broken].map((line, i) => (i === 0 ? head : indent) + line).join("\n");
+    const idle = [
+      ...row.checks.map((c) => [c.claim, c] as const),
+      ...row.fits.map((f) => [f.name, f] as const),
+    ]
+      .filter(([, { verdict }]) => verdict === "not refuted")
+      .flatMap(([name]) => wrap(`~ could not have failed here: ${name}`, width - indent.length));
+    const word = row.verdict === "fails" ? "FAILS" : row.verdict;
+    const head = `${row.id.padEnd(idWidth)}  ${word.padEnd(11)}  `;
+    return [...lines, ...broken, ...idle].map((line, i) => (i === 0 ? head : indent) + line).join("\n");
   });
-  const count = report.rows.filter(({ holds }) => holds).length;
   const total = report.rows.reduce((sum, { instances }) => sum + instances, 0);
-  const last = `${count} of ${report.rows.length} statements hold on ${total.toLocaleString("en")} instances (${report.effort} run, seed ${report.seed}).`;
+  const last = `${countVerdicts(report)} on ${total.toLocaleString("en")} instances (${report.effort} run, seed ${report.seed}).`;
   return [...blocks, "", last].join("\n");
+}
+
+/** `20 of 27 statements hold, 5 are not refuted, 2 fail`; what does not occur is left out. */
+export function countVerdicts({ rows: all }: TheoryReport): string {
+  const count = (of: Verdict): number => all.filter(({ verdict }) => verdict === of).length;
+  const [idle, broken] = [count("not refuted"), count("fails")];
+  return [
+    `${count("holds")} of ${all.length} ${all.length === 1 ? "statement" : "statements"} hold`,
+    ...(idle > 0 ? [`${idle} ${idle === 1 ? "is" : "are"} not refuted`] : []),
+    ...(broken > 0 ? [`${broken} ${broken === 1 ? "fails" : "fail"}`] : []),
+  ].join(", ");
 }
 
 /** What of the paper the lab checks or uses, by its number in the order of the rows, with the ids of the rows. */

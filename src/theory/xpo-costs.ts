@@ -73,6 +73,14 @@ export function claimsQuantities(
   };
 }
 
+/** The largest regret J_β(π*) − J_β(π) that π_base or a member of the class has: no run can end with a larger one. */
+export function largestRegret({ instance, beta, logCandidates }: Claims): number {
+  const rewards = logLikelihoodReward(instance);
+  const value = (row: Float64Array): number => regularizedReturn(instance, [row], rewards, beta);
+  const all = logCandidates.map((row) => value(row.map(Math.exp)));
+  return all[0]! - Math.min(value(instance.base[0]!), ...all);
+}
+
 /** What SEC of the class is made of. */
 export function claimsSecTable({ logCandidates, potentials, instance }: Claims): SecTable {
   return secTable(
@@ -93,7 +101,7 @@ export interface XpoFault {
 export interface XpoOutcome {
   /** J_β(π*) − J_β(returned). */
   readonly regret: number;
-  /** Draws up to the last round at which what would be returned was not sharpened. */
+  /** Draws up to the last round at which what would be returned was not sharpened; ∞ where that is the last round of all. */
   readonly settled: number;
 }
 
@@ -117,8 +125,8 @@ export function runXpo(
     index < 0 ? instance.base[0]! : logCandidates[index]!.map(Math.exp);
   const bad = [-1, ...logCandidates.keys()].filter((k) => unsharpenedMass(instance, [row(k)], delta) > 0);
   let settled = 1;
-  const onRound = (_: number, returned: number): void => {
-    if (bad.includes(ignores ? -1 : returned)) settled = oracle.spent().draws;
+  const onRound = (round: number, returned: number): void => {
+    if (bad.includes(ignores ? -1 : returned)) settled = round === rounds ? Infinity : oracle.spent().draws;
   };
   const responses = instance.base[0]!.length;
   const returned = xpoFinite(oracle, { ...options, alpha, logCandidates, beta, rounds, responses, onRound });

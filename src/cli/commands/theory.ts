@@ -62,7 +62,7 @@ export const theoryCommand = defineCommand({
     }
     context.say(`\n${theoryTable(report)}\n\nPage: ${page}`);
     context.result({ ...report, page });
-    const failed = report.rows.filter(({ holds }) => !holds).map(({ id }) => id);
+    const failed = report.rows.filter(({ verdict }) => verdict === "fails").map(({ id }) => id);
     if (failed.length > 0) {
       throw new WhetstoneError(
         "theory",

@@ -156,9 +156,10 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
   };
   const replicates = byEffort(effort, { test: 10, fast: 40, thorough: 400 });
   const cells: Cell[] = [];
+  // β ≲ γδε and n ≳ C/(γδε)², so that nearly every bound is below 1.
   for (const gamma of [0.2, 0.5, 1]) {
-    for (const beta of [0.004, 0.01, 0.05]) {
-      for (const n of [1e4, 1e6, 1e8]) {
+    for (const beta of [0.004, 0.006, 0.01]) {
+      for (const n of [1e7, 1e8, 1e9]) {
         for (let i = 0; i < replicates; i++) cells.push(measureCell(gamma, beta, n, fault, stream));
       }
     }

@@ -17,6 +17,7 @@ import {
   claims,
   claimsQuantities,
   claimsSecTable,
+  largestRegret,
   runXpo,
   xpoRho,
   type ClaimsOptions,
@@ -70,7 +71,8 @@ function rates(effort: RowOptions["effort"], fault: XpoFault, stream: RandomStre
     fitted(
       "m of XPO against 1/γ_margin",
       sweep(
-        scales.map((scale) => ({ gamma: 1 / scale })),
+        // Near γ = 1 π*_β is not sharp enough for J_β's estimates to tell the iterates apart, and runs may not settle.
+        scales.map((scale) => ({ gamma: 0.3 / scale })),
         ({ gamma = 1 }) => 1 / gamma,
       ),
       2,
@@ -102,7 +104,8 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
     const runs = Array.from({ length: Math.max(2, replicates / 4) }, () =>
       runXpo(setting, rounds, rounds, fault, stream),
     );
-    return { rounds, regret: Math.max(...runs.map((r) => r.regret)), bound: xpoRegretBound(quantities) };
+    const regret = Math.max(...runs.map((r) => r.regret));
+    return { rounds, regret, most: largestRegret(setting), bound: xpoRegretBound(quantities) };
   });
   const etas = byEffort(effort, {
     test: [0.03, 0.003, 0.001],
@@ -129,7 +132,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
   const offline = costs.map(({ x, offline: values }) => ({ x, values }));
   const small = claims({ rare: 3, eta: 0.01 });
   const range = claimsQuantities(small, 1).range;
-  const secRounds = byEffort(effort, { test: 12, fast: 24, thorough: 48 });
+  const secRounds = byEffort(effort, { test: 24, fast: 24, thorough: 48 });
   const sec = exactSec(claimsSecTable(small), secRounds, range ** 2);
   const fits = [
     judgeFit("XPO's m against 1/π_base(rare)", fitSlope(xpo, stream), 0, 0.15, "at most"),
@@ -156,6 +159,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
         "<=",
         1,
         `(1.26√(SEC·B²(ℓ + 0.632)(1 + ln T)) + βW√(2ℓ))/√T, ℓ = log(2|Π|T/ρ), SEC ≤ |Π|(2 + ln T), ρ = ${xpoRho}`,
+        Math.max(...regrets.map(({ most, bound }) => most / bound)),
       ),
       compare(
         "largest regret of the returned iterate",
@@ -170,6 +174,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
         "<=",
         finiteSecBound(4, secRounds),
         "|Π|(2 + ln T)",
+        secRounds,
       ),
       compare(
         "median m: XPO at the rarest / offline form",
@@ -189,8 +194,8 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
     },
     summary: `XPO's m ∝ (1/η)^${fits[0]!.slope.toFixed(2)}, the offline form's (1/η)^${fits[1]!.slope.toFixed(2)}; m ∝ SEC^${fixed(fits[2]!.slope)}, γ^${fixed(-fits[3]!.slope)}, δ^${fixed(-fits[4]!.slope)}; SEC = ${sec.toFixed(2)} (exact)`,
     notes: regrets.map(
-      ({ rounds, regret, bound }) =>
-        `T = ${rounds}: regret ${Math.max(0, regret).toExponential(1)}, bound ${bound.toFixed(2)}${bound > 1 ? " (weak: regrets here are at most about 8)" : ""}.`,
+      ({ rounds, regret, bound, most }) =>
+        `T = ${rounds}: regret ${Math.max(0, regret).toExponential(1)}, bound ${bound.toFixed(2)}, largest regret that can occur ${most.toFixed(2)}.`,
     ),
   });
 }
