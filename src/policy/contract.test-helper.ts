@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InterruptedError, UsageError } from "../core/errors.js";
+import { Inbox } from "../core/inbox.js";
 import type { Policy, Prompt, Response, SampleRequest, SamplingOptions } from "./policy.js";
 
 /** A policy to hold to the contract of `Policy`. */
@@ -24,6 +25,11 @@ async function collect(responses: AsyncIterable<Response>): Promise<Response[]> 
   return all.sort((a, b) => (a.promptId < b.promptId ? -1 : a.promptId > b.promptId ? 1 : a.index - b.index));
 }
 
+async function* from<T>(items: readonly T[]): AsyncGenerator<T> {
+  await Promise.resolve();
+  yield* items;
+}
+
 const close = (a: ArrayLike<number>, b: ArrayLike<number>, tolerance: number): void => {
   expect(a.length).toBe(b.length);
   for (let i = 0; i < a.length; i++) expect(Math.abs(a[i]! - b[i]!)).toBeLessThanOrEqual(tolerance);
@@ -45,6 +51,12 @@ export function testPolicyContract({ name, make, prompts, maxTokens, tolerance }
   );
   const promptOf = (id: string): Prompt => prompts.find((prompt) => prompt.id === id)!;
   const options: SamplingOptions = { temperature: 1, maxTokens, seed: SEED };
+
+  /** Equal but for the rounding of log-probabilities. */
+  const expectSame = (got: readonly Response[], wanted: readonly Response[]): void => {
+    expect(got.map(content)).toEqual(wanted.map(content));
+    got.forEach(({ logProbs }, i) => close(logProbs, wanted[i]!.logProbs, tolerance));
+  };
 
   describe(`${name} keeps the contract of a policy:`, () => {
     let policy: Policy;
@@ -161,7 +173,7 @@ export function testPolicyContract({ name, make, prompts, maxTokens, tolerance }
     });
 
     test("a sample's own beginning, given back, has the same continuation", async ({ skip }) => {
-      if (!policy.can.continues) return skip(); // A policy may be unable to go on after given tokens.
+      skip(!policy.can.continues, "this policy cannot go on after given tokens");
       const long = drawn.filter(({ tokens }) => tokens.length > 2);
       const given = long.map(({ promptId, index, tokens }) => ({
         prompt: promptOf(promptId),
@@ -187,6 +199,112 @@ export function testPolicyContract({ name, make, prompts, maxTokens, tolerance }
       );
       await expect(collect(policy.greedy(prompts, { maxTokens, signal }))).rejects.toThrow(InterruptedError);
       expect(await collect(policy.sample([], options))).toEqual([]);
+    });
+
+    test("requests may come in time: those that come while others are drawn, and after all are", async () => {
+      const inbox = new Inbox<SampleRequest>();
+      for (const request of requests.slice(0, 5)) inbox.push(request);
+      const got: Response[] = [];
+      for await (const response of policy.sample(inbox, options)) {
+        got.push(response);
+        // More come with the second response, and the rest when none is left to draw.
+        if (got.length === 2) for (const request of requests.slice(5, 9)) inbox.push(request);
+        if (got.length === 9) {
+          for (const request of requests.slice(9)) inbox.push(request);
+          inbox.end();
+        }
+      }
+      expectSame(await collect(from(got)), drawn);
+    });
+
+    test("each request has options of its own, whatever the others have", async () => {
+      const own: Partial<SamplingOptions>[] = [
+        {},
+        { temperature: 0.4 },
+        { maxTokens: 2 },
+        { seed: SEED + 1, temperature: 1.5 },
+      ];
+      const ownOf = (index: number): Partial<SamplingOptions> => own[index % own.length]!;
+      const mixed = requests.map((request) => ({ ...request, options: ownOf(request.index) }));
+      const together = await collect(policy.sample(mixed, options));
+      for (const [i, settings] of own.entries()) {
+        const alone = requests.filter(({ index }) => index % own.length === i);
+        expectSame(
+          together.filter(({ index }) => index % own.length === i),
+          await collect(policy.sample(alone, { ...options, ...settings })),
+        );
+      }
+      const greedy = prompts.map((prompt) => ({ prompt, index: -1, options: { greedy: true } }));
+      const both = await collect(policy.sample([...requests, ...greedy], options));
+      expect(both.filter(({ index }) => index === -1).map(content)).toEqual(
+        (await collect(policy.greedy(prompts, { maxTokens }))).map(content),
+      );
+    });
+
+    test("a request that is cancelled yields nothing, and the others are as they would have been", async () => {
+      const ended: string[] = [];
+      const withSignal = requests.map((request): SampleRequest => {
+        const { prompt, index } = request;
+        const stop = new AbortController();
+        if (index % 4 === 1) stop.abort();
+        return {
+          ...request,
+          options: {
+            signal: stop.signal,
+            watcher: {
+              drawn: ({ length }) => {
+                if (index % 4 === 2 && length === 1) stop.abort();
+              },
+              ended: (response) => ended.push(`${prompt.id} ${index} ${response?.text ?? "nothing"}`),
+            },
+          },
+        };
+      });
+      const got = await collect(policy.sample(withSignal, options));
+      const kept = (index: number): boolean => index % 4 === 0 || index % 4 === 3;
+      expectSame(
+        got.filter(({ index }) => kept(index)),
+        drawn.filter(({ index }) => kept(index)),
+      );
+      expect(got.filter(({ index }) => index % 4 === 1)).toEqual([]);
+      // Those that could be seen after their first token are gone; a server that shows nothing before the end is not stopped.
+      const all = drawn.map(content);
+      for (const response of got) expect(all).toContainEqual(content(response));
+      expect(ended.length).toBe(requests.length);
+      for (const { promptId, index, text } of got) expect(ended).toContain(`${promptId} ${index} ${text}`);
+      expect(new Set(ended).size).toBe(requests.length);
+      expectSame(await collect(policy.sample(requests, options)), drawn);
+    });
+
+    test("an error of one request goes to its watcher, and the others are drawn", async () => {
+      const whole = Array.from({ length: maxTokens }, () => 0);
+      const errors: unknown[] = [];
+      const bad: SampleRequest = {
+        ...{ prompt: prompts[0]!, index: 99, prefix: whole },
+        options: { watcher: { failed: (error) => errors.push(error) } },
+      };
+      const got = await collect(policy.sample([...requests.slice(0, 3), bad, ...requests.slice(3)], options));
+      expectSame(got, drawn);
+      expect(errors.length).toBe(1);
+      expect(errors[0]).toBeInstanceOf(UsageError);
+    });
+
+    test("a signal ends the wait for a request, and a source that fails ends the call", async () => {
+      const inbox = new Inbox<SampleRequest>();
+      inbox.push(requests[0]!);
+      const stop = new AbortController();
+      const waiting = async (): Promise<void> => {
+        for await (const response of policy.sample(inbox, { ...options, signal: stop.signal })) {
+          expect(response.promptId).toBe(requests[0]!.prompt.id);
+          setTimeout(() => stop.abort());
+        }
+      };
+      await expect(waiting()).rejects.toThrow(InterruptedError);
+      expect(inbox.closed).toBe(true);
+      const broken = new Inbox<SampleRequest>();
+      broken.push(requests[0]!);
+      broken.fail(new RangeError("no more requests"));
+      await expect(collect(policy.sample(broken, options))).rejects.toThrow("no more requests");
     });
 
     test("a policy made alike has the same digest; after dispose every call throws a UsageError", async () => {

@@ -6,16 +6,19 @@ import type { AdapterFeeds } from "../transformer/decoder/adapter-feeds.js";
 import { loadModel, type LoadOptions, type Model } from "../transformer/model.js";
 import type { LoraAdapter } from "../transformer/format/peft.js";
 import { Runtime, type ScoredTokens } from "../transformer/runtime.js";
-import type { Draw, DrawRequest } from "../transformer/decode/sampler.js";
+import { mapSource, type Source } from "../core/source.js";
+import type { Draw, DrawRequest, DrawSettings, Unfinished } from "../transformer/decode/draw-request.js";
 import { Trainer } from "../transformer/train/trainer.js";
 import { newAdapter, type LoraOptions } from "../transformer/decoder/lora.js";
 import type { Training, TrainablePolicy, TrainingOptions } from "./trainable.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { capabilities, type Capabilities } from "./capabilities.js";
-import { checkPrefix } from "./policy.js";
+import { checkPrefix, failOf } from "./policy.js";
 import type {
+  DrawnSoFar,
   GreedyOptions,
   Prompt,
+  RequestOptions,
   Response,
   SampleRequest,
   SamplingOptions,
@@ -106,25 +109,23 @@ export class LocalPolicy implements TrainablePolicy {
     if (this.disposed) throw new UsageError(`policy ${this.name} is used after dispose(); make a new one`);
   }
 
-  async *sample(requests: Iterable<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
+  async *sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
     this.check();
-    const { abandon } = options;
+    const { temperature, maxTokens, seed, abandon, signal } = options;
     const draws = this.runtime.draw(
-      this.drawRequests(requests, options.maxTokens),
+      this.drawRequests(requests, maxTokens),
       {
-        temperature: options.temperature,
-        maxTokens: options.maxTokens,
-        seed: options.seed,
-        rows: this.rows,
-        signal: options.signal,
-        ...(abandon && {
-          abandon: ({ prompt, index }, length, logProb) =>
-            abandon({ promptId: prompt.id, index, length, logProb }),
-        }),
+        ...{ temperature, maxTokens, seed, signal, rows: this.rows },
+        ...(abandon && { abandon: asked(abandon) }),
+        dropped: ({ options: own }) => own?.watcher?.ended?.(undefined),
       },
       this.adapter,
     );
-    for await (const drawn of draws) yield this.toResponse(drawn);
+    for await (const drawn of draws) {
+      const response = this.toResponse(drawn);
+      drawn.tag.options?.watcher?.ended?.(response);
+      yield response;
+    }
   }
 
   async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
@@ -202,18 +203,18 @@ export class LocalPolicy implements TrainablePolicy {
     return this.runtime.model.tokenizer.encode(text, { addSpecialTokens: false });
   }
 
-  private promptTokens(prompt: Prompt, responseLength: number): number[] {
+  private promptTokens(prompt: Prompt, responseLength: number): readonly number[] {
+    const tokens = this.encodePrompt(prompt);
+    this.checkLength(prompt, tokens, responseLength);
+    return tokens;
+  }
+
+  private encodePrompt(prompt: Prompt): readonly number[] {
     const tokens = this.runtime.model.tokenizer.encode(prompt.text, { addSpecialTokens: true });
     if (tokens.length === 0)
       throw new UsageError(
         `The prompt "${prompt.id}" is empty, and the model has no start token; give it some text.`,
       );
-    if (tokens.length + responseLength > this.runtime.maxLength) {
-      throw new UsageError(
-        `The prompt "${prompt.id}" has ${tokens.length} tokens; with ${responseLength} more it is longer than the ` +
-          `${this.runtime.maxLength} that ${this.name} can hold. Shorten it or lower --max-tokens.`,
-      );
-    }
     const { vocabSize } = this.runtime.model.config;
     const unknown = tokens.find((token) => token >= vocabSize);
     if (unknown !== undefined) {
@@ -225,28 +226,69 @@ export class LocalPolicy implements TrainablePolicy {
     return tokens;
   }
 
-  private *drawRequests(
-    requests: Iterable<SampleRequest>,
-    maxTokens: number,
-  ): Generator<DrawRequest<SampleRequest>> {
-    let last: Prompt | undefined;
-    let tokens: readonly number[] = [];
-    for (const request of requests) {
-      // Samples of one prompt follow each other: it is tokenized once.
-      if (request.prompt !== last) {
-        tokens = this.promptTokens(request.prompt, maxTokens);
-        last = request.prompt;
-      }
-      const { prompt, index, prefix = [] } = request;
-      this.checkTokens(request, maxTokens);
-      yield {
-        tag: request,
-        prompt: prefix.length === 0 ? tokens : [...tokens, ...prefix],
-        promptKey: hash32(prompt.id),
-        index,
-        given: prefix.length,
-      };
+  private checkLength(prompt: Prompt, tokens: readonly number[], responseLength: number): void {
+    if (tokens.length + responseLength > this.runtime.maxLength) {
+      throw new UsageError(
+        `The prompt "${prompt.id}" has ${tokens.length} tokens; with ${responseLength} more it is longer than the ` +
+          `${this.runtime.maxLength} that ${this.name} can hold. Shorten it or lower --max-tokens.`,
+      );
     }
+  }
+
+  private drawRequests(requests: Source<SampleRequest>, longest: number): Source<DrawRequest<SampleRequest>> {
+    // Samples of one prompt are tokenized once, and those that are drawn side by side come in any order.
+    const known = new WeakMap<Prompt, readonly number[]>();
+    const tokensOf = (prompt: Prompt): readonly number[] => {
+      const tokens = known.get(prompt) ?? this.encodePrompt(prompt);
+      known.set(prompt, tokens);
+      return tokens;
+    };
+    return mapSource(requests, (request): DrawRequest<SampleRequest> | undefined => {
+      try {
+        const { prompt, index, prefix = [], options } = request;
+        const tokens = tokensOf(prompt);
+        const maxTokens = options?.maxTokens ?? longest;
+        this.checkLength(prompt, tokens, maxTokens);
+        this.checkTokens(request, maxTokens);
+        return {
+          tag: request,
+          prompt: prefix.length === 0 ? tokens : [...tokens, ...prefix],
+          promptKey: hash32(prompt.id),
+          index,
+          given: prefix.length,
+          ...(options && { settings: this.settingsOf(options) }),
+        };
+      } catch (error) {
+        failOf(request, error);
+        return undefined;
+      }
+    });
+  }
+
+  private settingsOf(options: RequestOptions): Partial<DrawSettings<SampleRequest>> {
+    const { abandon, watcher, ...settings } = options;
+    return {
+      ...settings,
+      ...(abandon && { abandon: asked(abandon) }),
+      ...(watcher?.drawn && {
+        watch: (request, row) => watcher.drawn?.(this.soFar(request, row)),
+      }),
+    };
+  }
+
+  private soFar({ prompt, index, prefix = [] }: SampleRequest, row: Unfinished): DrawnSoFar {
+    const { tokens, logProb, logProbs } = row;
+    const { tokenizer } = this.runtime.model;
+    return {
+      promptId: prompt.id,
+      index,
+      length: tokens.length,
+      logProb,
+      logProbs,
+      get text() {
+        return tokenizer.decode([...prefix, ...tokens]);
+      },
+    };
   }
 
   /** Refuses a prefix that the model cannot read or that ends the response. */
@@ -274,6 +316,13 @@ export class LocalPolicy implements TrainablePolicy {
     if (this.owner) await this.runtime.dispose();
     else await this.adapter?.dispose();
   }
+}
+
+/** A rule of partial responses, as the sampler asks it. */
+function asked(
+  abandon: NonNullable<SamplingOptions["abandon"]>,
+): (request: SampleRequest, length: number, logProb: number) => boolean {
+  return ({ prompt, index }, length, logProb) => abandon({ promptId: prompt.id, index, length, logProb });
 }
 
 function* asGreedy(prompts: Iterable<Prompt>): Generator<SampleRequest> {

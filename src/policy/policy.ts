@@ -1,6 +1,7 @@
 import { UsageError } from "../core/errors.js";
 import type { Capabilities } from "./capabilities.js";
 import type { ServerUsage } from "./remote/usage.js";
+import type { Source } from "../core/source.js";
 
 /** A prompt x. */
 export interface Prompt {
@@ -47,6 +48,39 @@ export interface SampleRequest {
    * Only for a policy that `can` go on (`continues`); never a whole response. Default: none.
    */
   readonly prefix?: readonly number[];
+  /** What is otherwise for this request than for the call. */
+  readonly options?: RequestOptions;
+}
+
+/** Options of one request, in place of the call's. */
+export interface RequestOptions extends Partial<
+  Pick<SamplingOptions, "temperature" | "maxTokens" | "seed" | "abandon">
+> {
+  /** The greedy response in place of a sample; temperature and seed are of no account then. */
+  readonly greedy?: boolean;
+  /**
+   * Cancels this request alone: it yields nothing, and what it holds (a row of the batch, a connection) is free at the next
+   * step. Nothing is thrown: who fires the signal knows, and `watcher.ended` tells when it is done. The call's own signal
+   * still ends everything.
+   */
+  readonly signal?: AbortSignal;
+  readonly watcher?: RequestWatcher;
+}
+
+/** Is told how a request fares, beside what `sample` yields: for whoever shares a call with others. */
+export interface RequestWatcher {
+  /**
+   * After each token of an unfinished response, before `abandon` is asked, where the policy sees tokens as they are drawn (a
+   * server that does not stream shows none). What it is given counts during the call alone.
+   */
+  drawn?(soFar: DrawnSoFar): void;
+  /**
+   * Once, when the request is over: with its response, just before it is yielded, or undefined where it was abandoned or
+   * cancelled. Not told where the whole call ends with an error.
+   */
+  ended?(response: Response | undefined): void;
+  /** Takes an error that concerns this request alone, such as a prompt that is too long; absent: it ends the whole call. */
+  failed?(error: unknown): void;
 }
 
 /** A response that is still being drawn, as an `abandon` rule sees it. */
@@ -57,6 +91,14 @@ export interface PartialResponse {
   readonly length: number;
   /** Σ log π of these tokens, at temperature 1, in nats. */
   readonly logProb: number;
+}
+
+/** An unfinished response, as a watcher sees it. */
+export interface DrawnSoFar extends PartialResponse {
+  /** log π of each token so far at temperature 1, in nats, a given prefix not counted. */
+  readonly logProbs: readonly number[];
+  /** The whole text so far, decoded when it is read; its last character may be only begun (U+FFFD). */
+  readonly text: string;
 }
 
 export interface SamplingOptions {
@@ -85,10 +127,11 @@ export interface Policy {
   /** Of a policy that draws from servers; absent for every other. */
   readonly served?: Served;
   /**
-   * Draws one response a request; yields in order of completion. Requests are pulled lazily, as rows become free.
+   * Draws one response a request; yields in order of completion. Requests are pulled lazily, as rows become free; they may come
+   * in time, and a new one then joins those that are being drawn. The options are those of all requests without their own.
    * @throws InterruptedError when `signal` fires.
    */
-  sample(requests: Iterable<SampleRequest>, options: SamplingOptions): AsyncIterable<Response>;
+  sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncIterable<Response>;
   /** The greedy response (token-level argmax, lowest id on ties) to each prompt, with `index` -1. */
   greedy(prompts: Iterable<Prompt>, options: GreedyOptions): AsyncIterable<Response>;
   /**
@@ -159,6 +202,22 @@ export type GreedyOptions = Pick<SamplingOptions, "maxTokens" | "signal">;
 export interface ScoreRequest {
   readonly prompt: Prompt;
   readonly tokens: readonly number[];
+}
+
+/** A request's own options over the call's; the signal and the watcher are the request's alone. */
+export function optionsOf(
+  { options = {} }: SampleRequest,
+  call: SamplingOptions,
+): Pick<SamplingOptions, "temperature" | "maxTokens" | "seed" | "abandon"> & RequestOptions {
+  const { temperature, maxTokens, seed, abandon } = call;
+  return { temperature, maxTokens, seed, ...(abandon && { abandon }), ...options };
+}
+
+/** Hands an error that a request has alone to its watcher. @throws the error where nobody takes it. */
+export function failOf({ options }: SampleRequest, error: unknown): void {
+  const watcher = options?.watcher;
+  if (!watcher?.failed) throw error;
+  watcher.failed(error);
 }
 
 /** log π(y | x): the sum of a response's per-token log-probabilities, in nats (paper eq. 2). */

@@ -2,8 +2,18 @@ import { createHash } from "node:crypto";
 import { InterruptedError, UsageError } from "../core/errors.js";
 import { hash32, tokenUniform } from "../core/random.js";
 import { capabilities } from "./capabilities.js";
-import { checkPrefix } from "./policy.js";
-import type { GreedyOptions, Policy, Prompt, Response, SampleRequest, SamplingOptions } from "./policy.js";
+import { arriving, isAsync, type Source } from "../core/source.js";
+import { checkPrefix, failOf, optionsOf } from "./policy.js";
+import type {
+  DrawnSoFar,
+  GreedyOptions,
+  Policy,
+  Prompt,
+  RequestOptions,
+  Response,
+  SampleRequest,
+  SamplingOptions,
+} from "./policy.js";
 
 /**
  * An autoregressive policy given by its conditionals, π(y | x) = Π_h π_h(y_h | x, y_<h) (paper §1): small enough that
@@ -64,17 +74,27 @@ interface Drawing {
   readonly prefix?: readonly number[] | undefined;
   readonly maxTokens: number;
   readonly pick: (logProbs: Float64Array, position: number) => number;
-  readonly abandon?: SamplingOptions["abandon"] | undefined;
+  readonly options?: Pick<RequestOptions, "abandon" | "signal" | "watcher">;
 }
 
+/** The tokens as text, the end token left out. */
+function textOf({ word = String, endToken }: SequentialOptions, tokens: readonly number[]): string {
+  return tokens
+    .filter((token) => token !== endToken)
+    .map(word)
+    .join(" ");
+}
+
+/** The response, or undefined if it was abandoned or cancelled. */
 function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | undefined {
-  const { prompt, index, prefix = [] } = drawing;
+  const { prompt, index, prefix = [], options: { abandon, signal, watcher } = {} } = drawing;
   const tokens = [...prefix];
   const logProbs: number[] = [];
   const certainties: number[] = [];
   let sum = 0;
   let finish: Response["finish"] = "length";
   while (tokens.length < drawing.maxTokens) {
+    if (signal?.aborted) return undefined;
     const conditional = policy.next(prompt.id, tokens);
     if (conditional === undefined) break;
     const token = drawing.pick(conditional, tokens.length);
@@ -87,15 +107,19 @@ function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | u
       break;
     }
     if (tokens.length === drawing.maxTokens) break;
-    if (drawing.abandon?.({ promptId: prompt.id, index, length: logProbs.length, logProb: sum }))
-      return undefined;
+    const soFar: DrawnSoFar = {
+      ...{ promptId: prompt.id, index, length: logProbs.length, logProb: sum, logProbs },
+      get text() {
+        return textOf(policy, tokens);
+      },
+    };
+    watcher?.drawn?.(soFar);
+    if (abandon?.(soFar)) return undefined;
   }
-  const word = policy.word ?? String;
-  const text = tokens.filter((token) => token !== policy.endToken).map(word);
   return {
     promptId: prompt.id,
     index,
-    text: text.join(" "),
+    text: textOf(policy, tokens),
     tokens: tokens.slice(prefix.length),
     logProbs,
     certainties,
@@ -113,33 +137,43 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
     if (disposed) throw new UsageError(`policy ${options.name} is used after dispose(); make a new one`);
     if (signal?.aborted) throw new InterruptedError("sampling was interrupted");
   };
+  const drawn = (request: SampleRequest, sampling: SamplingOptions): Response | undefined => {
+    const { prompt, index, prefix } = request;
+    const own = optionsOf(request, sampling);
+    const { maxTokens, seed, temperature, greedy = false } = own;
+    checkPrefix(
+      request,
+      maxTokens,
+      (given) =>
+        (options.endToken !== undefined && given.includes(options.endToken)) ||
+        options.next(prompt.id, given) === undefined,
+    );
+    const key = hash32(prompt.id);
+    return drawResponse(options, {
+      ...{ prompt, index, prefix, maxTokens, options: own },
+      pick: (row, position) =>
+        greedy ? argmax(row) : drawToken(row, tokenUniform(seed, key, index, position), temperature),
+    });
+  };
   async function* sample(
-    requests: Iterable<SampleRequest>,
+    requests: Source<SampleRequest>,
     sampling: SamplingOptions,
   ): AsyncIterable<Response> {
-    for (const request of requests) {
-      const { prompt, index, prefix } = request;
+    check();
+    for await (const request of arriving(requests, sampling.signal)) {
       check(sampling.signal);
-      checkPrefix(
-        request,
-        sampling.maxTokens,
-        (given) =>
-          (options.endToken !== undefined && given.includes(options.endToken)) ||
-          options.next(prompt.id, given) === undefined,
-      );
-      const key = hash32(prompt.id);
-      const response = drawResponse(options, {
-        prompt,
-        index,
-        prefix,
-        maxTokens: sampling.maxTokens,
-        pick: (row, position) =>
-          drawToken(row, tokenUniform(sampling.seed, key, index, position), sampling.temperature),
-        abandon: sampling.abandon,
-      });
+      let response: Response | undefined;
+      try {
+        response = drawn(request, sampling);
+      } catch (error) {
+        failOf(request, error);
+        continue;
+      }
       await Promise.resolve();
+      request.options?.watcher?.ended?.(response);
       if (response !== undefined) yield response;
     }
+    if (isAsync(requests)) check(sampling.signal);
   }
   async function* greedy(
     prompts: Iterable<Prompt>,

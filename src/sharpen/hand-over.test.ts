@@ -47,7 +47,7 @@ it("writes the choice for every training prompt in the shapes of TRL and OpenAI,
   // Called again, it draws nothing and writes the same.
   const silent: Policy = {
     ...policy,
-    sample: (requests) => policy.sample([...requests].slice(0, 0), { ...options }),
+    sample: () => policy.sample([], options),
   };
   expect(await handOver({ ...options, policy: silent, run })).toEqual(handed);
   await run.close();

@@ -5,7 +5,9 @@ import { KeyValueCache } from "./decode/key-value-cache.js";
 import type { Model } from "./model.js";
 import type { LoraAdapter } from "./format/peft.js";
 import { ordinaryLength } from "./decoder/rotary.js";
-import { draw, type Draw, type DrawOptions, type DrawRequest } from "./decode/sampler.js";
+import type { Source } from "../core/source.js";
+import type { Draw, DrawOptions, DrawRequest } from "./decode/draw-request.js";
+import { draw } from "./decode/sampler.js";
 import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./decoder/sequence-pass.js";
 
 /** The longest rotary table that is made when a model would allow for more. */
@@ -78,7 +80,7 @@ export class Runtime {
 
   /** Draws responses; see `draw`. `adapter` absent: the base, by graphs without adapters. */
   draw<T>(
-    requests: Iterable<DrawRequest<T>>,
+    requests: Source<DrawRequest<T>>,
     options: DrawOptions<T>,
     adapter?: AdapterFeeds,
   ): AsyncGenerator<Draw<T>> {

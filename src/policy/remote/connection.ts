@@ -6,15 +6,18 @@ import { ServerFault } from "./fault.js";
 import type { Api } from "./server-kinds.js";
 import { StreamedReply } from "./streamed-reply.js";
 
+/** Whether a stream is to end, by its log-probabilities and its text so far. */
+export type StopRule = (logProbs: readonly number[], text: string) => boolean;
+
 /** A request to draw, as it goes over the wire. */
 export interface WireRequest {
   readonly api: Api;
   readonly body: Readonly<Record<string, unknown>>;
   /**
-   * Take the reply as a stream, and ask this after each piece with the log-probabilities so far; `true` ends the request.
+   * Take the reply as a stream, and ask this after each piece with the log-probabilities and the text so far; `true` ends the request.
    * Absent: the reply comes whole.
    */
-  readonly stop?: ((logProbs: readonly number[]) => boolean) | undefined;
+  readonly stop?: StopRule | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -169,15 +172,12 @@ export class Connection {
   }
 }
 
-async function collect(
-  events: AsyncIterable<unknown>,
-  stop: (logProbs: readonly number[]) => boolean,
-): Promise<WireReply> {
+async function collect(events: AsyncIterable<unknown>, stop: StopRule): Promise<WireReply> {
   const reply = new StreamedReply();
   for await (const event of events) {
     reply.add(event);
     // A response that has ended is whole: it is not asked about.
-    if (!reply.finished && reply.logProbs.length > 0 && stop(reply.logProbs))
+    if (!reply.finished && reply.logProbs.length > 0 && stop(reply.logProbs, reply.text))
       return { body: reply.body(), stopped: true };
   }
   return { body: reply.body(), stopped: false };

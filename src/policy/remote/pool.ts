@@ -55,7 +55,7 @@ export class Pool<T> {
 
   /**
    * Does a piece of work on one server after the other until it succeeds.
-   * @param what names the work in the error.
+   * @param what names the work in the error. @param whole ends all work, where `signal` may end this piece alone.
    * @throws ServerError after the last try, or at once for a fault that no retry mends; InterruptedError.
    */
   async run<R>(
@@ -63,6 +63,7 @@ export class Pool<T> {
     work: (connection: Connection, server: T) => Promise<R>,
     signal?: AbortSignal,
     tries = this.#options.tries,
+    whole = signal,
   ): Promise<R> {
     const { tally } = this.#options;
     let avoided: Member<T> | undefined;
@@ -86,7 +87,7 @@ export class Pool<T> {
         tally.retries++;
         avoided = member;
         const wait = this.#waitAfter(error, error.rest ? member.failures : attempt - 1);
-        if (error.rest) this.#rest(member, wait, signal);
+        if (error.rest) this.#rest(member, wait, whole);
         else await this.#options.sleep(wait, signal);
       } finally {
         member.outstanding--;
@@ -110,7 +111,7 @@ export class Pool<T> {
       member.resting = false;
       this.#wake();
     };
-    // Interrupted or not, the server may be asked again: whoever waits has the same signal.
+    // Interrupted or not, the server may be asked again: whoever waits is ended by the same signal.
     this.#options.sleep(wait, signal).then(rise, rise);
   }
 

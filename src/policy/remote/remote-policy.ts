@@ -1,7 +1,10 @@
 import { UsageError } from "../../core/errors.js";
 import { sha256 } from "../../core/files.js";
 import { requireAbility, type Capabilities } from "../capabilities.js";
+import type { Source } from "../../core/source.js";
+import { failOf, optionsOf } from "../policy.js";
 import type {
+  DrawnSoFar,
   FirstToken,
   GreedyOptions,
   Policy,
@@ -14,9 +17,10 @@ import type {
 } from "../policy.js";
 import { abilities, settingsOf, summaryOf } from "./facts.js";
 import { REMOTE_PREFIX } from "./base-urls.js";
+import { BudgetError } from "./budget.js";
 import { connectServers, type Server, type Servers, type ServersOptions } from "./connect.js";
-import type { Connection } from "./connection.js";
-import { atOnce, inParallel, type Signals } from "./in-parallel.js";
+import type { Connection, StopRule } from "./connection.js";
+import { atOnce, inParallel, withOwn, type Signals } from "./in-parallel.js";
 import type { ServerFacts } from "./probe.js";
 import { readReply, tokensUsed, type Reply } from "./reply.js";
 import { requestBody, sampleSeed, type Ask } from "./request.js";
@@ -81,46 +85,71 @@ export class RemotePolicy implements Policy {
     return { settings: settingsOf(api, facts), summary: `${name}: ${summaryOf(api, facts)}`, usage };
   }
 
-  async *sample(requests: Iterable<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
+  async *sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
     this.#check();
     const { temperature: t } = options;
     if (t !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${t}`);
-    const { maxTokens, temperature, abandon } = options;
-    const draw = async (
-      { prompt, index, prefix }: SampleRequest,
-      signals: Signals,
-    ): Promise<Response | undefined> => {
-      if (prefix !== undefined && prefix.length > 0) requireAbility(this, "continues", "A given beginning");
-      const promptId = prompt.id;
-      const seed = sampleSeed(options.seed, promptId, index);
-      const dropped =
-        abandon && ((length: number, logProb: number) => abandon({ promptId, index, length, logProb }));
-      const reply = await this.#reply(
-        `the prompt "${promptId}"`,
-        { prompt: prompt.text, maxTokens, temperature, seed },
-        signals,
-        dropped,
-      );
-      return reply && toResponse(promptId, index, await this.#withEnd(prompt, reply, signals));
+    const draw = async (request: SampleRequest, signals: Signals): Promise<Response | undefined> => {
+      const { signal: own, watcher } = request.options ?? {};
+      let response: Response | undefined;
+      try {
+        if (!own?.aborted) response = await this.#drawOne(request, options, withOwn(signals, own));
+      } catch (error) {
+        if (signals.stop.aborted || error instanceof BudgetError) throw error;
+        if (!own?.aborted) {
+          failOf(request, error);
+          return undefined;
+        }
+      }
+      watcher?.ended?.(response);
+      return response;
     };
     yield* inParallel(requests, this.#servers.pool.width, draw, options.signal);
+  }
+
+  /** A response, or undefined if it was dropped. */
+  async #drawOne(
+    request: SampleRequest,
+    options: SamplingOptions,
+    signals: Signals,
+  ): Promise<Response | undefined> {
+    const { prompt, index, prefix = [] } = request;
+    const { maxTokens, temperature, seed, abandon, greedy, watcher } = optionsOf(request, options);
+    if (prefix.length > 0) requireAbility(this, "continues", "A given beginning");
+    if (greedy) {
+      requireAbility(this, "greedy", "The greedy response");
+      return this.#drawGreedily(prompt, index, maxTokens, signals);
+    }
+    if (temperature !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
+    const promptId = prompt.id;
+    const ask = { prompt: prompt.text, maxTokens, temperature, seed: sampleSeed(seed, promptId, index) };
+    // A reply that comes whole has nothing to show before its end.
+    const shown = this.#options.stream === true ? watcher : undefined;
+    const seen: SeenRule | undefined =
+      abandon || shown?.drawn
+        ? (soFar) => {
+            shown?.drawn?.({ promptId, index, ...soFar });
+            return abandon?.({ promptId, index, length: soFar.length, logProb: soFar.logProb }) ?? false;
+          }
+        : undefined;
+    const reply = await this.#reply(`the prompt "${promptId}"`, ask, signals, seen);
+    return reply && toResponse(promptId, index, await this.#withEnd(prompt, reply, signals));
+  }
+
+  async #drawGreedily(prompt: Prompt, index: number, maxTokens: number, signals: Signals): Promise<Response> {
+    const ask = { prompt: prompt.text, maxTokens, temperature: 0, seed: 0 };
+    const reply = (await this.#reply(`the prompt "${prompt.id}"`, ask, signals))!;
+    const response = toResponse(prompt.id, index, await this.#withEnd(prompt, reply, signals));
+    if (this.facts.greedyRaw) return response;
+    const scored = await this.#scorer.score({ prompt, tokens: response.tokens }, atOnce(signals.abort));
+    return { ...response, logProbs: Array.from(scored) };
   }
 
   async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
     this.#check();
     requireAbility(this, "greedy", "The greedy response");
-    const draw = async (prompt: Prompt, inner: Signals): Promise<Response> => {
-      const ask = { prompt: prompt.text, maxTokens, temperature: 0, seed: 0 };
-      const reply = (await this.#reply(`the prompt "${prompt.id}"`, ask, inner))!;
-      const response = toResponse(prompt.id, -1, await this.#withEnd(prompt, reply, inner));
-      if (this.facts.greedyRaw) return response;
-      return {
-        ...response,
-        logProbs: Array.from(
-          await this.#scorer.score({ prompt, tokens: response.tokens }, atOnce(inner.abort)),
-        ),
-      };
-    };
+    const draw = (prompt: Prompt, inner: Signals): Promise<Response> =>
+      this.#drawGreedily(prompt, -1, maxTokens, inner);
     yield* inParallel(prompts, this.#servers.pool.width, draw, signal);
   }
 
@@ -160,20 +189,14 @@ export class RemotePolicy implements Policy {
   }
 
   /** A whole response, or undefined if it was dropped. */
-  #reply(
-    what: string,
-    ask: Ask,
-    signals: Signals | undefined,
-    dropped?: (length: number, logProb: number) => boolean,
-  ): Promise<Reply | undefined> {
+  #reply(what: string, ask: Ask, signals: Signals | undefined, seen?: SeenRule): Promise<Reply | undefined> {
     const { stream = false } = this.#options;
     const expected = { maxTokens: ask.maxTokens, ids: this.facts.tokenIds ? "required" : "none" } as const;
-    const rule = (): ((logProbs: readonly number[]) => boolean) =>
-      dropped ? droppedAt(dropped) : () => false;
+    const rule = (): StopRule => (seen ? droppedAt(seen) : () => false);
     const read = (body: unknown, model: string): Reply | undefined => {
       const reply = readReply(body, { ...expected, model });
       // A stream has been asked about already, piece by piece.
-      return !stream && rule()(reply.logProbs) ? undefined : reply;
+      return !stream && rule()(reply.logProbs, reply.text) ? undefined : reply;
     };
     return this.#send(what, ask, read, signals, stream ? rule : undefined);
   }
@@ -206,7 +229,7 @@ export class RemotePolicy implements Policy {
     ask: Ask,
     read: (body: unknown, served: string) => R | undefined,
     signals: Signals | undefined,
-    stop?: () => (logProbs: readonly number[]) => boolean,
+    stop?: () => StopRule,
   ): Promise<R | undefined> {
     const { pool, budget, tally, factsOf } = this.#servers;
     const work = async (connection: Connection, server: Server): Promise<R | undefined> => {
@@ -221,7 +244,7 @@ export class RemotePolicy implements Policy {
         release();
       }
     };
-    return pool.run(what, work, signals?.stop);
+    return pool.run(what, work, signals?.stop, undefined, signals?.whole);
   }
 }
 
@@ -229,16 +252,17 @@ function toResponse(promptId: string, index: number, { text, tokens, logProbs, f
   return { promptId, index, text, tokens, logProbs, finish };
 }
 
+/** Sees an unfinished response, and says whether it is to be dropped. */
+type SeenRule = (soFar: Omit<DrawnSoFar, "promptId" | "index">) => boolean;
+
 /** Asks a rule after each token of an unfinished response, once; the last token of what is there may be the end. */
-function droppedAt(
-  dropped: (length: number, logProb: number) => boolean,
-): (logProbs: readonly number[]) => boolean {
+function droppedAt(dropped: SeenRule): StopRule {
   let asked = 0;
   let sum = 0;
-  return (logProbs) => {
+  return (logProbs, text) => {
     while (asked < logProbs.length - 1) {
       sum += logProbs[asked++]!;
-      if (dropped(asked, sum)) return true;
+      if (dropped({ length: asked, logProb: sum, logProbs: logProbs.slice(0, asked), text })) return true;
     }
     return false;
   };

@@ -36,6 +36,11 @@ export class StreamedReply {
     return values.filter((value): value is number => typeof value === "number");
   }
 
+  /** The text so far. */
+  get text(): string {
+    return this.#text ?? "";
+  }
+
   /** Adds an event; what is no event of a completion is left out, and missed at the end. */
   add(event: unknown): void {
     const parsed = eventSchema.safeParse(event);

@@ -1,5 +1,3 @@
-import type { Schedule, Scheduled } from "./schedule.js";
-
 /** Groups of rows that decode together; the rows of a group share a prompt. */
 export interface CacheLayout {
   readonly groups: number;
@@ -18,26 +16,40 @@ export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
+/** What can be seen of the requests that wait. */
+export interface Lookahead {
+  /**
+   * The number of requests and the first one's run of equal prompts, both counted up to `limit`, and its prompt's length in
+   * tokens (0 where there is no request); `several` says whether any of them is not its prompt's first response.
+   */
+  look(limit: number): {
+    readonly run: number;
+    readonly total: number;
+    readonly length: number;
+    readonly several: boolean;
+  };
+}
+
 /** Up to this length the keys and values of a prompt are cheap to hold once more. */
 const SHORT_PROMPT = 64;
 
 /**
- * The layout for what a schedule holds, of at most `rows` rows or few more; undefined where it is empty.
+ * The layout for the requests that wait, of at most `rows` rows or few more; undefined where it is empty.
  * Groups as wide as the first prompt's run of requests, up to the limit; a run that does not divide evenly is spread, so that
  * none is left nearly empty. Where responses can be dropped, narrow groups: the earlier ones decide over the later, and
  * few rows wait for the last of a prompt; narrower still where prompts are short, since each group holds its prompt's keys.
  */
 export function chooseLayout(
-  schedule: Schedule<Scheduled>,
+  requests: Lookahead,
   {
     rows,
     widest,
     canDrop,
   }: { readonly rows: number; readonly widest?: number | undefined; readonly canDrop: boolean },
 ): CacheLayout | undefined {
-  const { run, total, length, several } = schedule.look(rows);
+  const { run, total, length, several } = requests.look(rows);
   if (total === 0) return undefined;
-  const rowsPerGroup = widest ?? (canDrop ? (length <= SHORT_PROMPT ? 2 : 8) : 16);
+  const rowsPerGroup = widest ?? widestGroup(length, canDrop);
   const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
   // A product of one row has a kernel of its own, which rounds otherwise: where a prompt has several responses, the last
   // one that a resumed run has to draw must not meet it.
@@ -45,16 +57,23 @@ export function chooseLayout(
   return exactLayout(Math.ceil(Math.min(rows, total) / perGroup), perGroup);
 }
 
+/** The most rows that should share a prompt of so many tokens. */
+export function widestGroup(length: number, canDrop: boolean): number {
+  if (!canDrop) return 16;
+  return length <= SHORT_PROMPT ? 2 : 8;
+}
+
 /** So many groups of so many rows at least, a multiple of `EXACT_ROWS` in all. */
-function exactLayout(groups: number, perGroup: number): CacheLayout {
+export function exactLayout(groups: number, perGroup: number): CacheLayout {
   if (groups === 1) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };
   const missing = [1, 2, 4].find((factor) => (perGroup * factor) % EXACT_ROWS === 0)!;
   return { groups: roundUp(groups, missing), rows: perGroup };
 }
 
-/** What is left of a batch: the new layout, and by group and row of it where each comes from; the rest is idle. */
-export interface Remainder {
+/** A batch laid out anew: by group and row of the new layout, where each comes from; the rest is idle. */
+export interface Relayout {
   readonly layout: CacheLayout;
+  /** Groups of the old layout; one that is split comes several times. */
   readonly groups: readonly number[];
   /** Places in the old group. */
   readonly rows: readonly (readonly number[])[];
@@ -68,7 +87,7 @@ export interface Remainder {
 export function remainder(
   { groups, rows }: CacheLayout,
   busy: readonly (readonly boolean[])[],
-): Remainder | undefined {
+): Relayout | undefined {
   const places = busy.map((group) => group.flatMap((works, r) => (works ? [r] : [])));
   const kept = places.flatMap((group, g) => (group.length > 0 ? [g] : []));
   if (kept.length === 0) return undefined;

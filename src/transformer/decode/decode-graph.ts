@@ -29,7 +29,7 @@ export interface PolicyGraphOptions {
 
 /**
  * One decoding step of g groups of r rows; the rows of a group share a prompt. Inputs: `ids`, `positions` [g, r];
- * `prefixMask` [g, 1, p]; `suffixMask` [g, r, 1, 1, s]; `uniforms` [g, r]; `temperature` [] unless `plain`;
+ * `prefixMask` [g, 1, p]; `suffixMask` [g, r, 1, 1, s]; `uniforms` [g, r]; `temperature` [g, r] unless `plain`;
  * where a sliding window hides, `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of its layers;
  * `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d]; `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d].
  * Outputs: `token`, `logProb`, `certainty` [g·r]; `key.L`, `value.L` [g, r, kvHeads·d] of the new token.
@@ -55,7 +55,7 @@ export function decodeGraph(
     }),
   };
   const uniforms = graph.input("uniforms", "float32", ["g", "r"]);
-  const temperature = plain ? undefined : graph.input("temperature", "float32", []);
+  const temperature = plain ? undefined : graph.input("temperature", "float32", ["g", "r"]);
   const { kvHeads, headDim } = config;
   const caches: LayerCache[] = Array.from({ length: config.layers }, (_, layer) => ({
     prefixKey: graph.input(`prefix.key.${layer}`, "float32", ["g", kvHeads, "p", headDim]),
@@ -76,7 +76,8 @@ export function decodeGraph(
     attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value])),
   });
   const logits = product(reshape(hidden, [-1, config.hiddenSize]), headName(config, replaced));
-  const drawn = samplingHead(logits, reshape(uniforms, [-1, 1]), temperature);
+  const column = (perRow: Value): Value => reshape(perRow, [-1, 1]);
+  const drawn = samplingHead(logits, column(uniforms), temperature && column(temperature));
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);
   graph.output("certainty", drawn.certainty);

@@ -1,7 +1,7 @@
 import type { BufferFeed, Engine, ResidentBuffer, Session, Store, Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { HIDDEN } from "../decoder/attention.js";
-import { roundUp, type CacheLayout, type Remainder } from "./batch-layout.js";
+import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
 import type { ModelConfig } from "../families/config.js";
 
 /** Tokens that the suffix part grows by. */
@@ -97,14 +97,23 @@ export class KeyValueCache {
     }
   }
 
-  /** Keeps what some rows have behind them, and lets go of the rest. @param steps tokens behind the longest of them. */
-  async keep({ layout, groups, rows }: Remainder, steps: number): Promise<void> {
+  /**
+   * Puts what some rows have behind them into another layout, and lets go of the rest.
+   * @param steps tokens behind the longest of them. @param prompt tokens of their longest prefix.
+   */
+  async relay({ layout, groups, rows }: Relayout, steps: number, prompt: number): Promise<void> {
     const { kvHeads, headDim } = this.config;
     const old = this.layout;
-    const prompt = kvHeads * this.prefixLength * headDim;
-    const prompts = { from: groups.map((g) => g * prompt), to: groups.map((_, g) => g * prompt) };
-    const length = Math.min(this.suffixLength, roundUp(steps + 1, BLOCK));
-    const [wide, narrow] = [this.suffixLength * headDim, length * headDim];
+    const length = Math.min(this.prefixLength, roundUp(Math.max(1, prompt), BLOCK));
+    const prompts: { from: number[]; to: number[] } = { from: [], to: [] };
+    groups.forEach((from, g) => {
+      for (let h = 0; h < kvHeads; h++) {
+        prompts.from.push((from * kvHeads + h) * this.prefixLength * headDim);
+        prompts.to.push((g * kvHeads + h) * length * headDim);
+      }
+    });
+    const suffix = Math.min(this.suffixLength, roundUp(steps + 1, BLOCK));
+    const [wide, narrow] = [this.suffixLength * headDim, suffix * headDim];
     const own: { from: number[]; to: number[] } = { from: [], to: [] };
     rows.forEach((places, g) =>
       places.forEach((place, r) => {
@@ -114,10 +123,18 @@ export class KeyValueCache {
         }
       }),
     );
-    await this.move(this.prefix, layout.groups * prompt, prompts, prompt);
+    await this.move(this.prefix, layout.groups * kvHeads * length * headDim, prompts, length * headDim);
     await this.move(this.suffix, layout.groups * layout.rows * kvHeads * narrow, own, narrow);
     this.layout = layout;
-    this.suffixLength = length;
+    this.prefixLength = length;
+    this.suffixLength = suffix;
+  }
+
+  /** Whether half of the places behind the prompts, or behind the rows, would do for these lengths. */
+  isTooLong(steps: number, prompt: number): boolean {
+    const half = (length: number, wanted: number): boolean =>
+      length >= 2 * roundUp(Math.max(1, wanted), BLOCK);
+    return half(this.suffixLength, steps + 1) || half(this.prefixLength, prompt);
   }
 
   /** Replaces buffers by others of `size` elements, with rows of `length` elements copied to their places there. */

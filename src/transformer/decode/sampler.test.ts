@@ -3,7 +3,7 @@ import { InterruptedError } from "../../core/errors.js";
 import { hash32 } from "../../core/random.js";
 import { drawPlainly, plainLogits, type LogitsOf } from "../decoder/plain-decoder.test-helper.js";
 import { Runtime } from "../runtime.js";
-import type { Draw, DrawOptions, DrawRequest } from "./sampler.js";
+import type { Draw, DrawOptions, DrawRequest } from "./draw-request.js";
 import {
   collect,
   largestDifference,

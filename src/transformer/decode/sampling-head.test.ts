@@ -29,7 +29,7 @@ async function headOf(size: number, tempered = false): Promise<Head> {
   const drawn = samplingHead(
     logits,
     uniforms,
-    tempered ? graph.input("temperature", "float32", []) : undefined,
+    tempered ? graph.input("temperature", "float32", ["n", 1]) : undefined,
   );
   for (const [name, value] of Object.entries(drawn)) graph.output(name, value);
   const session: Session = await engine.session(graph);
@@ -40,7 +40,11 @@ async function headOf(size: number, tempered = false): Promise<Head> {
       const result = await session.run({
         logits: { type: "float32", dims: [rows.length, size], data },
         uniforms: { type: "float32", dims: [points.length, 1], data: Float32Array.from(points) },
-        temperature: { type: "float32", dims: [], data: Float32Array.of(temperature ?? 1) },
+        temperature: {
+          type: "float32",
+          dims: [points.length, 1],
+          data: new Float32Array(points.length).fill(temperature ?? 1),
+        },
       });
       const list = (name: string): number[] => Array.from(result[name]!.data as Float32Array);
       return { tokens: list("token"), logProbs: list("logProb"), certainties: list("certainty") };

@@ -42,7 +42,7 @@ const ONE_LEVEL = 512;
  * a uniform below 0 asks for the argmax (lowest id on ties).
  * @param logits [n, V].
  * @param uniforms [n, 1] in [0, 1), or negative.
- * @param temperature scalar > 0; undefined for 1, which saves a pass.
+ * @param temperature [n, 1], > 0; undefined for 1, which saves a pass.
  */
 export function samplingHead(logits: Value, uniforms: Value, temperature: Value | undefined): Drawn {
   const size = logits.shape[1] as number;

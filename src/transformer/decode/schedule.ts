@@ -1,3 +1,5 @@
+import type { Lookahead } from "./batch-layout.js";
+
 /** What a schedule needs to know of a request. */
 export interface Scheduled {
   readonly prompt: readonly number[];
@@ -16,7 +18,7 @@ interface Lane<R> {
  * on account of earlier ones; once no prompt is left, idle groups take over half of the longest backlog, so that none
  * waits while there is work. The source is pulled only as groups become free.
  */
-export class Schedule<R extends Scheduled> {
+export class Schedule<R extends Scheduled> implements Lookahead {
   private readonly iterator: Iterator<R>;
   private readonly ahead: R[] = [];
   private lanes: Lane<R>[] = [];
@@ -27,16 +29,7 @@ export class Schedule<R extends Scheduled> {
     this.iterator = requests[Symbol.iterator]();
   }
 
-  /**
-   * The first request's run of equal prompts and the number of requests, both counted up to `limit`, and its prompt's
-   * length in tokens (0 where there is no request); `several` says whether any of them is not its prompt's first response.
-   */
-  look(limit: number): {
-    readonly run: number;
-    readonly total: number;
-    readonly length: number;
-    readonly several: boolean;
-  } {
+  look(limit: number): ReturnType<Lookahead["look"]> {
     let total = 0;
     let run = 0;
     for (let next = this.peek(0); next && total < limit; next = this.peek(total)) {
@@ -113,6 +106,7 @@ export class Schedule<R extends Scheduled> {
   }
 }
 
-function samePrompt(a: readonly number[], b: readonly number[]): boolean {
+/** Whether two prompts are the same tokens. */
+export function samePrompt(a: readonly number[], b: readonly number[]): boolean {
   return a === b || (a.length === b.length && a.every((token, i) => token === b[i]));
 }

@@ -1,0 +1,266 @@
+import { tokenUniform } from "../../core/random.js";
+import type { Session, Tensor } from "../../graph/index.js";
+import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
+import type { ModelConfig } from "../families/config.js";
+import { remainder, type CacheLayout, type Relayout } from "./batch-layout.js";
+import {
+  isCancelled,
+  type Draw,
+  type DrawOptions,
+  type DrawRequest,
+  type DrawSettings,
+} from "./draw-request.js";
+import type { KeyValueCache } from "./key-value-cache.js";
+
+/** Compiled graphs of one model, and the adapter to run them with. */
+export interface SamplerSessions {
+  /** The decoding step for rows that are all greedy or at temperature 1, and for any others. */
+  decode(plain: boolean): Promise<Session>;
+  prefix(): Promise<Session>;
+  readonly adapter: AdapterFeeds | undefined;
+  readonly cacheFactory: (layout: CacheLayout) => KeyValueCache;
+}
+
+/** Where a batch gets its work from. */
+export interface Work<T> {
+  /** The next request for a group whose prompt stays as it is; undefined when there is none. */
+  next(group: number, prompt: readonly number[]): DrawRequest<T> | undefined;
+  /** Gives an idle group a prompt; undefined when there is no work for it. */
+  reopen(group: number): readonly number[] | undefined;
+}
+
+/** A row of the batch while it is at work on a response. */
+interface Row<T> {
+  readonly request: DrawRequest<T>;
+  readonly settings: DrawSettings<T>;
+  readonly tokens: number[];
+  readonly logProbs: number[];
+  readonly certainties: number[];
+  logProb: number;
+}
+
+interface Group<T> {
+  prompt: readonly number[];
+  readonly rows: (Row<T> | undefined)[];
+}
+
+/** The rows at work, their cache, and the step that extends each by one token. */
+export class Batch<T> {
+  private groups: Group<T>[];
+  private readonly cache: KeyValueCache;
+
+  constructor(
+    private readonly sessions: SamplerSessions,
+    private readonly config: ModelConfig,
+    private shape: CacheLayout,
+    private readonly options: DrawOptions<T>,
+  ) {
+    this.groups = Array.from({ length: shape.groups }, () => ({
+      prompt: [],
+      rows: Array.from({ length: shape.rows }, () => undefined),
+    }));
+    this.cache = sessions.cacheFactory(shape);
+  }
+
+  get layout(): CacheLayout {
+    return this.shape;
+  }
+
+  /** By group and row, which are at work. */
+  get busy(): boolean[][] {
+    return this.groups.map(({ rows }) => rows.map((row) => row !== undefined));
+  }
+
+  /** How many rows are at work. */
+  get atWork(): number {
+    return this.busy.flat().filter(Boolean).length;
+  }
+
+  /** By group, the prompt that its rows are at work on; undefined where none is. */
+  get prompts(): (readonly number[] | undefined)[] {
+    return this.groups.map(({ prompt, rows }) =>
+      rows.some((row) => row !== undefined) ? prompt : undefined,
+    );
+  }
+
+  /** Frees the rows of requests that were cancelled, then gives free rows their next ones. @returns whether any row is at work. */
+  async admit(work: Work<T>): Promise<boolean> {
+    this.forEachRow(({ request, settings }, _, free) => {
+      if (!isCancelled(request)) return;
+      free();
+      settings.dropped?.(request.tag);
+    });
+    const opened: number[] = [];
+    let busy = false;
+    this.groups.forEach((group, g) => {
+      let working = this.fill(group, () => work.next(g, group.prompt));
+      for (let prompt; !working && (prompt = work.reopen(g));) {
+        group.prompt = prompt;
+        working = this.fill(group, () => work.next(g, group.prompt));
+        if (working) opened.push(g);
+      }
+      busy ||= working;
+    });
+    if (opened.length > 0) await this.openGroups(opened);
+    return busy;
+  }
+
+  /** Puts requests on a group's free rows. @returns whether any of its rows is at work. */
+  private fill({ rows }: Group<T>, next: () => DrawRequest<T> | undefined): boolean {
+    let working = false;
+    for (let r = 0; r < rows.length; r++) {
+      if (rows[r] === undefined) {
+        let request = next();
+        for (; request && isCancelled(request); request = next())
+          this.settingsOf(request).dropped?.(request.tag);
+        if (request) {
+          const settings = this.settingsOf(request);
+          rows[r] = { request, settings, tokens: [], logProbs: [], certainties: [], logProb: 0 };
+        }
+      }
+      working ||= rows[r] !== undefined;
+    }
+    return working;
+  }
+
+  private settingsOf({ settings }: DrawRequest<T>): DrawSettings<T> {
+    return settings ? { ...this.options, ...settings } : this.options;
+  }
+
+  /** Computes the keys and values of new prompts; the last token is left for the first step, which needs its output. */
+  private async openGroups(opened: readonly number[]): Promise<void> {
+    const prefixes = opened.map((group) => ({ group, tokens: this.groups[group]!.prompt.slice(0, -1) }));
+    await this.cache.fillPrefixes(prefixes, await this.sessions.prefix(), this.sessions.adapter);
+  }
+
+  /** Lays the rows that are at work together, where that makes the batch half as large or smaller. @returns whether it did. */
+  async shrink(): Promise<boolean> {
+    const left = remainder(this.shape, this.busy);
+    if (left) await this.relay(left);
+    return left !== undefined;
+  }
+
+  /** Shortens the caches where half their length would do: a long prompt or response may have come and gone. @returns whether it did. */
+  async shorten(): Promise<boolean> {
+    if (!this.cache.isTooLong(this.longest(), this.longestPrefix())) return false;
+    const places = this.busy.map((group) => group.flatMap((works, r) => (works ? [r] : [])));
+    await this.relay({ layout: this.shape, groups: this.groups.map((_, g) => g), rows: places });
+    return true;
+  }
+
+  /** Puts the rows that are at work into another layout. */
+  async relay(next: Relayout): Promise<void> {
+    await this.cache.relay(next, this.longest(), this.longestPrefix());
+    this.shape = next.layout;
+    this.groups = Array.from({ length: next.layout.groups }, (_, g) => {
+      const from = this.groups[next.groups[g] ?? -1];
+      const places = next.rows[g] ?? [];
+      const rows = Array.from({ length: next.layout.rows }, (__, r) => from?.rows[places[r] ?? -1]);
+      return { prompt: from?.prompt ?? [], rows };
+    });
+  }
+
+  /** Tokens behind the longest row. */
+  private longest(): number {
+    return Math.max(...this.groups.flatMap(({ rows }) => rows.map((row) => row?.tokens.length ?? 0)));
+  }
+
+  private longestPrefix(): number {
+    return Math.max(0, ...this.prompts.map((prompt) => (prompt?.length ?? 1) - 1));
+  }
+
+  /** Extends every row by one token. @returns the responses that are finished with it. */
+  async step(): Promise<Draw<T>[]> {
+    await this.cache.reserve(this.longest());
+    const { plain, feeds } = this.rowFeeds();
+    const steps = this.groups.map(({ rows }) => rows.map((row) => row?.tokens.length));
+    const session = await this.sessions.decode(plain);
+    const output = await session.run(
+      {
+        ...feeds,
+        ...this.cache.feeds(
+          this.groups.map(({ prompt }) => prompt.length - 1),
+          steps,
+        ),
+        ...this.sessions.adapter?.feeds,
+      },
+      { fetch: ["token", "logProb", "certainty"], stores: this.cache.stores(steps) },
+    );
+    return this.advance(output);
+  }
+
+  /** What a step is told of each row; `plain` where all rows are greedy or at temperature 1. */
+  private rowFeeds(): { readonly plain: boolean; readonly feeds: Record<string, Tensor> } {
+    const { groups, rows } = this.shape;
+    const ids = new Int32Array(groups * rows);
+    const positions = new Int32Array(groups * rows);
+    const uniforms = new Float32Array(groups * rows);
+    const temperatures = new Float32Array(groups * rows).fill(1);
+    let plain = true;
+    this.forEachRow(({ request, settings, tokens }, i) => {
+      const { prompt, promptKey, index, given = 0 } = request;
+      const { greedy = false, seed, temperature } = settings;
+      const done = tokens.length;
+      ids[i] = done === 0 ? prompt[prompt.length - 1]! : tokens[done - 1]!;
+      positions[i] = prompt.length - 1 + done;
+      uniforms[i] = greedy ? -1 : tokenUniform(seed, promptKey, index, given + done);
+      if (greedy || temperature === 1) return;
+      temperatures[i] = temperature;
+      plain = false;
+    });
+    const dims = [groups, rows];
+    const feeds: Record<string, Tensor> = {
+      ids: { type: "int32", dims, data: ids },
+      positions: { type: "int32", dims, data: positions },
+      uniforms: { type: "float32", dims, data: uniforms },
+    };
+    if (!plain) feeds["temperature"] = { type: "float32", dims, data: temperatures };
+    return { plain, feeds };
+  }
+
+  private advance(output: Record<string, Tensor>): Draw<T>[] {
+    const tokens = output["token"]!.data as Int32Array;
+    const logProbs = output["logProb"]!.data as Float32Array;
+    const certainties = output["certainty"]!.data as Float32Array;
+    const finished: Draw<T>[] = [];
+    this.forEachRow((row, i, free) => {
+      const token = tokens[i]!;
+      row.tokens.push(token);
+      row.logProbs.push(logProbs[i]!);
+      row.certainties.push(certainties[i]!);
+      row.logProb += logProbs[i]!;
+      const { tag, given = 0 } = row.request;
+      const { maxTokens, abandon, watch, dropped } = row.settings;
+      const stop = this.config.eosTokenIds.includes(token);
+      if (stop || given + row.tokens.length >= maxTokens) {
+        const { tokens: ids, logProbs: scores, certainties: spreads } = row;
+        finished.push({
+          tag,
+          tokens: ids,
+          logProbs: scores,
+          certainties: spreads,
+          finish: stop ? "stop" : "length",
+        });
+        free();
+        return;
+      }
+      watch?.(tag, row);
+      if (!abandon?.(tag, row.tokens.length, row.logProb)) return;
+      free();
+      dropped?.(tag);
+    });
+    return finished;
+  }
+
+  private forEachRow(visit: (row: Row<T>, i: number, free: () => void) => void): void {
+    this.groups.forEach(({ rows }, g) => {
+      rows.forEach((row, r) => {
+        if (row) visit(row, g * this.shape.rows + r, () => (rows[r] = undefined));
+      });
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.cache.dispose();
+  }
+}

@@ -1,0 +1,69 @@
+/** A response that is being drawn; the lists go on growing. */
+export interface Unfinished {
+  readonly tokens: readonly number[];
+  readonly logProbs: readonly number[];
+  /** Their sum. */
+  readonly logProb: number;
+}
+
+/** How a response is drawn. */
+export interface DrawSettings<T> {
+  /** > 0; ignored when greedy. */
+  readonly temperature: number;
+  readonly maxTokens: number;
+  readonly seed: number;
+  readonly greedy?: boolean;
+  /** Asked after each token of an unfinished response, given ones not counted; true drops it. */
+  readonly abandon?: ((tag: T, length: number, logProb: number) => boolean) | undefined;
+  /** Told after each token of an unfinished response, before `abandon` is asked. */
+  readonly watch?: (tag: T, soFar: Unfinished) => void;
+  /** Told once when nothing comes of a request: it was abandoned, or its signal fired. Not told where the drawing ends with an error. */
+  readonly dropped?: (tag: T) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One response to draw. */
+export interface DrawRequest<T> {
+  /** Whatever the caller wants back with the response. */
+  readonly tag: T;
+  /** At least one token. Requests of one prompt that follow each other share its keys and values. */
+  readonly prompt: readonly number[];
+  /** Counter words that, with the seed and the position, fix every token. */
+  readonly promptKey: number;
+  readonly index: number;
+  /**
+   * How many tokens at the end of `prompt` belong to the response already: its positions and `maxTokens` count them.
+   * Less than `maxTokens`. Default 0.
+   */
+  readonly given?: number;
+  /**
+   * What is otherwise for this request than the options say. Its signal cancels it alone: it yields nothing, and its row is
+   * free at the next step.
+   */
+  readonly settings?: Partial<DrawSettings<T>>;
+}
+
+/** A finished response. */
+export interface Draw<T> {
+  readonly tag: T;
+  /** The end token included when `finish` is `stop`. */
+  readonly tokens: readonly number[];
+  /** log π of each token at temperature 1, in nats. */
+  readonly logProbs: readonly number[];
+  /** KL(uniform ‖ p) at each token at temperature 1, in nats. */
+  readonly certainties: readonly number[];
+  readonly finish: "stop" | "length";
+}
+
+/** The settings of all requests that have none of their own; the signal here ends the whole drawing. */
+export interface DrawOptions<T> extends DrawSettings<T> {
+  /** Rows decoded at once. Default 64. */
+  readonly rows?: number;
+  /** At most this many rows share one copy of a prompt's keys and values. Default 16; with `abandon` 8, for short prompts 2. */
+  readonly rowsPerGroup?: number;
+}
+
+/** Whether a request's own signal has fired. */
+export function isCancelled<T>({ settings }: DrawRequest<T>): boolean {
+  return settings?.signal?.aborted === true;
+}
