@@ -28,9 +28,9 @@ function changeLater<A, B>(source: AsyncIterable<A>, change: (value: A) => B | u
       const iterator = source[Symbol.asyncIterator]();
       const next = async (): Promise<IteratorResult<B, undefined>> => {
         for (;;) {
-          const { done, value } = await iterator.next();
-          if (done === true) return { done: true, value: undefined };
-          const changed = change(value);
+          const next = await iterator.next();
+          if (next.done === true) return { done: true, value: undefined };
+          const changed = change(next.value);
           if (changed !== undefined) return { done: false, value: changed };
         }
       };

@@ -36,7 +36,7 @@ export class Arrivals<T> implements Lookahead, Work<T> {
     let stop: (() => void) | undefined;
     const stopped = new Promise<void>((resolve) => {
       stop = resolve;
-      signal?.addEventListener("abort", resolve as () => void);
+      signal?.addEventListener("abort", resolve);
     });
     try {
       for (;;) {

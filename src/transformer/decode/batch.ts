@@ -156,7 +156,8 @@ export class Batch<T> {
       const from = this.groups[next.groups[g] ?? -1];
       const places = next.rows[g] ?? [];
       const rows = Array.from({ length: next.layout.rows }, (__, r) => from?.rows[places[r] ?? -1]);
-      return { prompt: from?.prompt ?? [], rows };
+      // What an idle group holds of its last prompt may have been cut off.
+      return { prompt: from && places.length > 0 ? from.prompt : [], rows };
     });
   }
 

@@ -12,6 +12,7 @@ import {
   tinyAdapter,
   tinyModel,
 } from "../tiny-models.test-helper.js";
+import { watchBuffers } from "./watch-buffers.test-helper.js";
 
 let runtime: Runtime;
 let logitsOf: LogitsOf;
@@ -271,20 +272,6 @@ describe("stopping", () => {
     return { state, requests: pull() };
   }
 
-  /** Buffers made and not freed, by the messages to the engine's thread. */
-  function watchBuffers(): { readonly live: () => number; readonly made: () => number } {
-    const { engine } = runtime;
-    let made = 0;
-    let freed = 0;
-    const request = engine.request.bind(engine);
-    engine.request = (kind, ...rest) => {
-      if (kind === "allocate") made++;
-      if (kind === "free") freed++;
-      return request(kind, ...rest);
-    };
-    return { live: () => made - freed, made: () => made };
-  }
-
   test("an aborted signal throws InterruptedError, before the first token or in the middle", async () => {
     const early = runtime.draw(samples(2), { ...SAMPLING, signal: AbortSignal.abort() });
     await expect(collect(early)).rejects.toThrow(InterruptedError);
@@ -305,22 +292,22 @@ describe("stopping", () => {
   });
 
   test("a loop that is left early frees the buffers and closes the source", async () => {
-    const buffers = watchBuffers();
+    const buffers = watchBuffers(runtime.engine);
     const { state, requests } = counted(samples(20));
     for await (const { tokens } of runtime.draw(requests, { ...SAMPLING, rows: 4 })) {
       expect(tokens.length).toBeGreaterThan(0);
-      expect(buffers.live()).toBeGreaterThan(0);
+      expect(buffers.live).toBeGreaterThan(0);
       break;
     }
     // Two layers' keys and values, of the prompts and of the rows.
-    expect(buffers.made()).toBeGreaterThanOrEqual(8);
-    expect(buffers.live()).toBe(0);
+    expect(buffers.made).toBeGreaterThanOrEqual(8);
+    expect(buffers.live).toBe(0);
     expect(state.closed).toBe(true);
     expect(state.pulled).toBeLessThan(100);
   });
 
   test("a source that throws ends the drawing with its error, and frees the buffers", async () => {
-    const buffers = watchBuffers();
+    const buffers = watchBuffers(runtime.engine);
     function* broken(): Generator<DrawRequest<Tag>> {
       yield* samples(3, [0, 1]);
       throw new RangeError("no more prompts");
@@ -328,8 +315,8 @@ describe("stopping", () => {
     await expect(collect(runtime.draw(broken(), { ...SAMPLING, rows: 2 }))).rejects.toThrow(
       "no more prompts",
     );
-    expect(buffers.made()).toBeGreaterThan(0);
-    expect(buffers.live()).toBe(0);
+    expect(buffers.made).toBeGreaterThan(0);
+    expect(buffers.live).toBe(0);
   });
 
   test("nothing to draw draws nothing, and everything may be abandoned", async () => {
