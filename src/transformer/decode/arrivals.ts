@@ -33,11 +33,9 @@ export class Arrivals<T> implements Lookahead, Work<T> {
 
   /** Waits for a request. @returns false once there will be none. @throws what the source throws, and when the signal fires. */
   async wait(signal: AbortSignal | undefined): Promise<boolean> {
-    let stop: (() => void) | undefined;
-    const stopped = new Promise<void>((resolve) => {
-      stop = resolve;
-      signal?.addEventListener("abort", resolve);
-    });
+    let stop = (): void => undefined;
+    const stopped = new Promise<void>((resolve) => (stop = () => resolve()));
+    signal?.addEventListener("abort", stop);
     try {
       for (;;) {
         signal?.throwIfAborted();
@@ -47,7 +45,7 @@ export class Arrivals<T> implements Lookahead, Work<T> {
         await Promise.race([this.pull(), stopped]);
       }
     } finally {
-      if (stop) signal?.removeEventListener("abort", stop);
+      signal?.removeEventListener("abort", stop);
     }
   }
 
