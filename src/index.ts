@@ -105,8 +105,21 @@ export type {
 } from "./evaluate/metrics.js";
 
 // Run folders.
-export { runVersions, type Json, type Manifest } from "./run/manifest.js";
-export { openRun, type OpenRunOptions, type Run } from "./run/run.js";
+export type {
+  Json,
+  ModuleFile,
+  Part,
+  PowerSampler,
+  RunAmortize,
+  RunConfig,
+  RunDrawing,
+  RunModel,
+  RunSeeds,
+  RunTask,
+  Source,
+} from "./run/config.js";
+export { runVersions, type Manifest } from "./run/manifest.js";
+export { openRun, startRun, type Run, type StartOptions } from "./run/run.js";
 export { readRun, type RunReader } from "./run/read-run.js";
 export { verifyRun, type RunCheck } from "./run/verify-run.js";
 export type { RecordKind, RecordLog } from "./run/record-log.js";

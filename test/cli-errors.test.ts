@@ -185,7 +185,7 @@ describe("one clear sentence on stderr, and nothing on stdout, for", () => {
     const other = await cli.run(["sample", ...small, "--run", "made", "--resume", "--temperature", "0.5"]);
     expect(other).toMatchObject({ status: 1, stdout: "" });
     expect(other.stderr).toMatch(
-      /made is a run with options\.temperature = 1, but now it is 0\.5; resume it as it was made/,
+      /made was made with temperature = 1, but now it is 0\.5; resume it as it was made/,
     );
     const model = join(cli.folder, "renamed");
     symlinkSync(join(cli.folder, "tiny"), model);
@@ -200,7 +200,7 @@ describe("one clear sentence on stderr, and nothing on stdout, for", () => {
       "--seed",
       "7",
     ]);
-    expect(seed.stderr).toMatch(/made is a run with seeds\.run = 0, but now it is 7/);
+    expect(seed.stderr).toMatch(/made was made with seed = 0, but now it is 7/);
   });
 });
 

@@ -61,11 +61,11 @@ describe("a run of a quantized base", () => {
   it("is the same when it goes on, and is refused with another quantization", () => {
     expect(resultOf(ended.again)["quantization"]).toEqual(resultOf(ended.sharpen)["quantization"]);
     expect(JSON.parse(inFolder("manifest.json"))).toMatchObject({
-      options: { quantize: "int8" },
+      model: { quantize: "int8" },
       command: expect.stringContaining("--quantize int8") as string,
     });
     expect(ended.otherwise.status).not.toBe(0);
-    expect(ended.otherwise.stderr).toMatch(/options\.quantize = "int8", but now it is "int4"/);
+    expect(ended.otherwise.stderr).toMatch(/quantize = "int8", but now it is "int4"/);
   });
 
   it("is evaluated anew with what was measured, and is nothing to train on", () => {

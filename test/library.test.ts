@@ -56,6 +56,7 @@ it("the library promises these names, and no others", () => {
     "sftSharpen",
     "sharpenTask",
     "splitPrompts",
+    "startRun",
     "stoppingTime",
     "taskEntries",
     "taskNamed",

@@ -1,8 +1,8 @@
 import { UsageError } from "../core/errors.js";
 import { checkDrawing } from "../policy/capabilities.js";
 import type { Policy } from "../policy/policy.js";
-import { runVersions, type Manifest } from "../run/manifest.js";
-import { openRun, type Run } from "../run/run.js";
+import type { PowerSampler, RunConfig, Source } from "../run/config.js";
+import { startRun, type Run } from "../run/run.js";
 import { presetFor, type Preset } from "../sharpen/presets.js";
 import { FEWEST_TO_SPLIT, type PromptSplit } from "../sharpen/prompts.js";
 import { taskEntry } from "../task/registry.js";
@@ -27,6 +27,10 @@ export interface Drawing {
   readonly maxTokens: number;
   readonly seed: number;
   readonly prompts: number | undefined;
+  /** Absent: independent samples of π. */
+  readonly sampler?: PowerSampler;
+  /** Of the task, as they were given. */
+  readonly taskOptions: Pick<RunConfig["task"], "grader" | "orders" | "rows">;
   /** The same under the names of the options' table, without model, task and seed. */
   readonly settings: Settings;
 }
@@ -63,7 +67,12 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     temperature,
     maxTokens,
   };
-  return { source, opened, preset, n, temperature, maxTokens, seed, prompts, settings };
+  const taskOptions = {
+    ...(grader !== undefined && { grader: { name: grader } }),
+    ...(orders !== undefined && { orders }),
+    ...(rows !== undefined && { rows }),
+  };
+  return { source, opened, preset, n, temperature, maxTokens, seed, prompts, taskOptions, settings };
 }
 
 /** A run folder that is open, with the model loaded. */
@@ -72,33 +81,35 @@ export interface OpenedRun {
   readonly policy: Policy;
 }
 
-/**
- * Loads the model, opens the run folder (a new one, or one to resume), does the work and closes both, whatever happens.
- * @param settings everything that fixes the run's results.
- */
+/** What a run is to do beside drawing. */
+export type AskedOfRun = Pick<RunConfig, "rewards" | "adaptive" | "amortize">;
+
+/** What a run is made of. */
+export interface RunRequest {
+  readonly drawing: Drawing;
+  readonly values: DrawingValues;
+  /** Everything that fixes the run's results, under the names of the options' table. */
+  readonly settings: Settings;
+  readonly asked: AskedOfRun;
+}
+
+/** Loads the model, opens the run folder (a new one, or one to resume), does the work and closes both, whatever happens. */
 export async function withRun<T>(
   name: "sharpen" | "sample",
-  drawing: Drawing,
-  values: DrawingValues,
-  settings: Settings,
+  request: RunRequest,
   context: Context,
   work: (opened: OpenedRun) => Promise<T>,
 ): Promise<T> {
-  const { source, opened, seed } = drawing;
-  const dir = runFolder(values.run, opened.task.name, values.resume === true);
+  const { drawing, values } = request;
+  const { source, opened } = drawing;
+  const resume = values.resume === true;
+  const dir = runFolder(values.run, opened.task.name, resume);
   const policy = await openPolicy(source, values.threads, context);
   try {
     checkDrawing(policy, drawing.temperature);
-    const manifest: Manifest = {
-      ...runVersions(),
-      model: withPath(policy.name, policy.digest, source.path),
-      task: withPath(opened.task.name, opened.task.digest, opened.path),
-      options: policy.served ? { ...settings, server: policy.served.settings } : settings,
-      seeds: { run: seed },
-      command: commandOf(name, drawing, values, settings),
-      createdAt: new Date().toISOString(),
-    };
-    const run = await openRun(dir, manifest, { resume: values.resume === true });
+    const command = commandOf(name, request);
+    const createdAt = new Date().toISOString();
+    const run = await startRun(dir, configOf(request, policy), { resume, command, createdAt });
     try {
       context.note(`Run folder: ${dir}`);
       return await work({ run, policy });
@@ -115,12 +126,31 @@ export async function withRun<T>(
   }
 }
 
+function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {
+  const { source, opened, taskOptions, n, temperature, maxTokens, prompts, sampler, seed } = drawing;
+  return {
+    model: {
+      ...withPath(policy.name, policy.digest, source.path),
+      ...(source.quantize && { quantize: source.quantize }),
+      ...(policy.served && { server: policy.served.settings }),
+    },
+    task: { ...withPath(opened.task.name, opened.task.digest, opened.path), ...taskOptions },
+    drawing: {
+      n,
+      temperature,
+      maxTokens,
+      ...(prompts !== undefined && { prompts }),
+      ...(sampler && { sampler }),
+    },
+    ...asked,
+    seeds: { run: seed },
+  };
+}
+
 /** The command line that makes the run again, options written out. */
 function commandOf(
   name: "sharpen" | "sample",
-  { opened, seed }: Drawing,
-  values: DrawingValues,
-  settings: Settings,
+  { drawing: { opened, seed }, values, settings }: RunRequest,
 ): string {
   const { data } = values;
   const isFile = opened.path !== undefined && taskEntry(opened.task.name) === undefined;
@@ -146,6 +176,6 @@ export function splitNote(task: Task, { train, validation, test }: PromptSplit):
   );
 }
 
-function withPath(name: string, digest: string, path: string | undefined): Manifest["model"] {
+function withPath(name: string, digest: string, path: string | undefined): Source {
   return path === undefined ? { name, digest } : { name, digest, path };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { powerNote, powerSettings, recordedPower, recordedSampler } from "./power.js";
+import { powerNote, powerSettings, recordedPower, samplerOf } from "./power.js";
 
 describe("powerSettings", () => {
   it("are none for independent samples, and the published ones otherwise", () => {
@@ -28,10 +28,9 @@ describe("powerSettings", () => {
     const smc = powerSettings({ method: "smc" })!;
     expect(recordedPower(power)).toEqual({ method: "power", powerAlpha: 4, moves: 10, blocks: 4 });
     expect(recordedPower(smc)).toEqual({ method: "smc", powerAlpha: 4, particles: 32 });
-    expect([recordedPower(power), recordedPower(smc), { temperature: 1 }].map(recordedSampler)).toEqual([
-      "π^4 by Metropolis–Hastings",
-      "π^4 by 32 particles",
-      undefined,
+    expect([power, smc].map(samplerOf)).toEqual([
+      { method: "power", alpha: 4, moves: 10, blocks: 4 },
+      { method: "smc", alpha: 4, particles: 32 },
     ]);
     expect(powerNote(power, { acceptance: 0.254, blockAcceptance: [0.3, 0.2], tokens: 9 })).toBe(
       "π^4 by Metropolis–Hastings: 25 % of proposals accepted (by block 30 %, 20 %).",

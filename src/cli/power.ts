@@ -1,6 +1,7 @@
 import { UsageError } from "../core/errors.js";
 import { checkAlpha } from "../sharpen/power/continuation.js";
 import type { PowerDrawing, PowerRecord } from "../sharpen/power/draw-power.js";
+import type { PowerSampler } from "../run/config.js";
 import type { POWER, Values } from "./options.js";
 import type { Settings } from "./settings.js";
 
@@ -30,17 +31,14 @@ export function powerSettings(values: PowerValues): PowerSettings | undefined {
   return { method, alpha, moves, blocks, particles };
 }
 
-/** What of the settings a run's manifest has, so that a run drawn otherwise is not continued with them. */
-export function recordedPower({ method, alpha, moves, blocks, particles }: PowerSettings): Settings {
-  return { method, powerAlpha: alpha, ...(method === "power" ? { moves, blocks } : { particles }) };
+/** The same as a run's configuration has them: those of the other method left out. */
+export function samplerOf({ method, alpha, moves, blocks, particles }: PowerSettings): PowerSampler {
+  return method === "power" ? { method, alpha, moves, blocks } : { method, alpha, particles };
 }
 
-/** How a run's responses were drawn, by its manifest: as `Metrics.sampler`; undefined where independently from π. */
-export function recordedSampler(options: Settings): string | undefined {
-  const { method, powerAlpha, particles } = options;
-  if (method !== "power" && method !== "smc") return undefined;
-  const how = method === "power" ? "Metropolis–Hastings" : `${Number(particles)} particles`;
-  return `π^${Number(powerAlpha)} by ${how}`;
+/** The same under the names of the options' table, for the command line of the record. */
+export function recordedPower({ method, alpha, moves, blocks, particles }: PowerSettings): Settings {
+  return { method, powerAlpha: alpha, ...(method === "power" ? { moves, blocks } : { particles }) };
 }
 
 const percent = (value: number): string => `${Math.round(100 * value)} %`;

@@ -2,7 +2,6 @@ import { UsageError } from "../core/errors.js";
 import type { QuantizationError } from "../evaluate/quantization.js";
 import { QUANTIZED_TRAINING } from "../policy/local-policy.js";
 import { quantizationInWords } from "../report/quantization.js";
-import type { Json } from "../run/manifest.js";
 import type { RunReader } from "../run/read-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
 import { QUANTIZATIONS, type Quantization } from "../transformer/decoder/quantize.js";
@@ -19,11 +18,6 @@ export const QUANTIZE_OPTION = {
     otherwise: "float32",
   },
 } as const;
-
-/** How the base of a run is quantized, by its manifest. */
-export function recordedQuantization(options: { readonly [name: string]: Json }): Quantization | undefined {
-  return QUANTIZATIONS.find((each) => each === options["quantize"]);
-}
 
 /** @throws UsageError if there is training to do, and the base is quantized. */
 export function refuseTraining(quantize: Quantization | undefined, remedy: string): void {

@@ -1,4 +1,4 @@
-import type { Json } from "../run/manifest.js";
+import type { Json } from "../run/config.js";
 import { PAPER_SFT, type FitOptions } from "../sharpen/fit-adapter.js";
 import { DEFAULT_BETA } from "../sharpen/methods/dpo.js";
 import type { Method } from "../sharpen/methods/method.js";

@@ -5,7 +5,7 @@ import { LocalPolicy } from "../policy/local-policy.js";
 import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
 import { REMOTE_PREFIX } from "../policy/remote/base-urls.js";
-import type { Manifest } from "../run/manifest.js";
+import type { RunTask } from "../run/config.js";
 import type { RunReader } from "../run/read-run.js";
 import { isGraderName } from "../task/graders.js";
 import { taskEntry, taskNamed, taskPath, type TaskOptions } from "../task/registry.js";
@@ -13,7 +13,6 @@ import type { Task } from "../task/task.js";
 import { loadChatTemplate } from "../transformer/text/chat-template.js";
 import type { Quantization } from "../transformer/decoder/quantize.js";
 import type { Context } from "./context.js";
-import { recordedQuantization } from "./quantize.js";
 import { connectRemote, remoteModel, type RemoteModel, type RemoteValues } from "./remote.js";
 
 /** A task, and where its prompts were found, an absolute path; absent for what comes with the package. */
@@ -112,7 +111,7 @@ export async function policyOfRun(
     );
   }
   const source = modelSource(moved ?? model.path ?? model.name);
-  const quantize = recordedQuantization(run.manifest.options);
+  const { quantize } = model;
   const policy = await loadPolicy({ ...source, ...(quantize && { quantize }) }, threads);
   if (policy.digest === model.digest) return policy;
   await policy.dispose();
@@ -122,33 +121,30 @@ export async function policyOfRun(
 }
 
 /**
- * The task of a run that is there already.
+ * The task of a run that is there already, as it is now: its prompts and labels may have changed.
  * @param moved where its file lies now, if not where the run found it.
- * @throws RunError if what is found is another task.
  */
 export async function taskOfRun(run: RunReader, moved: string | undefined): Promise<Task> {
-  const { task: recorded, model, options } = run.manifest;
-  const place = moved === recorded.name ? recorded.path : (moved ?? recorded.path);
+  const { task: recorded, model } = run.manifest;
+  const isBuiltIn = moved !== undefined && moved === recorded.name && taskEntry(moved) !== undefined;
+  const place = isBuiltIn ? recorded.path : (moved ?? recorded.path);
   // A run of a public data set has the task's name and the rows' place; a user's file is its own name.
   const data = taskEntry(recorded.name)?.data && place;
   const name = data ? recorded.name : (place ?? recorded.name);
   const { task } = await openTask(
     name,
-    { ...recordedTaskOptions(options), ...(data !== undefined && { data }) },
+    { ...recordedTaskOptions(recorded), ...(data !== undefined && { data }) },
     existingFolder(model.path ?? model.name),
   );
-  if (task.digest === recorded.digest) return task;
-  throw new RunError(
-    `${data ?? name} is not the task that ${run.dir} was made with: its prompts or answers differ; name the right one with --task.`,
-  );
+  return task;
 }
 
-function recordedTaskOptions(options: Manifest["options"]): TaskOptions {
-  const { grader, orders, rows } = options;
+function recordedTaskOptions({ grader, orders, rows, ids }: RunTask): TaskOptions {
   return {
-    ...(typeof grader === "string" && isGraderName(grader) && { grader }),
-    ...(typeof orders === "number" && { orders }),
-    ...(typeof rows === "number" && { rows }),
+    ...(ids && { ids }),
+    ...(grader && isGraderName(grader.name) && { grader: grader.name }),
+    ...(orders !== undefined && { orders }),
+    ...(rows !== undefined && { rows }),
   };
 }
 

@@ -3,14 +3,15 @@ import { rewardNamed } from "../reward/registry.js";
 import type { Method } from "../sharpen/methods/method.js";
 import { presetFor } from "../sharpen/presets.js";
 import { FEWEST_TO_SPLIT, splitPrompts } from "../sharpen/prompts.js";
+import { samplerInWords } from "../run/config.js";
 import { sharpenTask } from "../sharpen/sharpen-task.js";
 import { readTraining } from "../sharpen/training-record.js";
 import { shellLine } from "./command-line.js";
 import type { Context } from "./context.js";
 import { DEFAULT_REWARDS } from "./defaults.js";
-import { namedRun, recordedDrawing, withExistingRun } from "./existing-run.js";
+import { namedRun, withExistingRun } from "./existing-run.js";
 import { TRAINING, type PAIRS, type Values } from "./options.js";
-import { recordedQuantization, refuseTraining } from "./quantize.js";
+import { refuseTraining } from "./quantize.js";
 import { interruptible, report, tellMetrics } from "./outcome.js";
 import { trainingOptions, trainingSettings, writtenOut } from "./settings.js";
 import { policyOfRun, taskOfRun } from "./sources.js";
@@ -31,27 +32,30 @@ export async function trainOnRun(
   context: Context,
 ): Promise<void> {
   const reader = namedRun(dir);
-  refuseTraining(
-    recordedQuantization(reader.manifest.options),
-    "Or draw a run without it, and train on that.",
-  );
-  const drawing = recordedDrawing(reader);
-  if (drawing.sampler !== undefined) {
+  refuseTraining(reader.manifest.model.quantize, "Or draw a run without it, and train on that.");
+  const { drawing, seeds, rewards, amortize } = reader.manifest;
+  const sampler = samplerInWords(drawing);
+  if (sampler !== undefined) {
     throw new UsageError(
-      `${reader.dir} holds draws from ${drawing.sampler}; training needs independent draws from the base: sample a run without --method.`,
+      `${reader.dir} holds draws from ${sampler}; training needs independent draws from the base: sample a run without --method.`,
+    );
+  }
+  if (reader.manifest.task.ids !== undefined) {
+    throw new UsageError(
+      `${reader.dir} was made by an earlier version: it can be evaluated, reported and exported; to train, draw a run anew.`,
     );
   }
   const task = await taskOfRun(reader, values.task);
-  if (splitPrompts(task, drawing).train.length === 0) {
+  if (splitPrompts(task, { ...drawing, seed: seeds.run }).train.length === 0) {
     throw new UsageError(
       `${task.name} has no prompts to learn from: give at least ${FEWEST_TO_SPLIT} prompts, or lines with "split": "train".`,
     );
   }
   const recorded = readTraining(reader, method);
-  const reward = rewardNamed(values.reward ?? recorded?.reward ?? drawing.amortize ?? "log-likelihood");
+  const reward = rewardNamed(values.reward ?? recorded?.reward ?? amortize?.reward.name ?? "log-likelihood");
   const training = trainingSettings(method, values, {
     n: drawing.n,
-    seed: values.seed ?? recorded?.fit.seed ?? drawing.seed,
+    seed: values.seed ?? recorded?.fit.seed ?? seeds.run,
     preset: presetFor(reader.manifest.model.name, task.name),
     recorded,
   });
@@ -68,7 +72,8 @@ export async function trainOnRun(
             task,
             run,
             ...drawing,
-            rewards: (drawing.rewards ?? DEFAULT_REWARDS).map(rewardNamed),
+            seed: seeds.run,
+            rewards: (rewards?.map(({ name }) => name) ?? DEFAULT_REWARDS).map(rewardNamed),
             amortize: {
               methods: { [method]: training },
               curveSamples: training.curveSamples,

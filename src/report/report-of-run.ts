@@ -1,6 +1,8 @@
 import { basename } from "node:path";
 import type { Metrics } from "../evaluate/metrics.js";
 import { sequenceLogProb, type Response } from "../policy/policy.js";
+import { ownParts } from "../run/config.js";
+import type { Manifest } from "../run/manifest.js";
 import type { RunReader } from "../run/read-run.js";
 import { drawnPrompts, type DrawnPrompt } from "../sharpen/evaluate-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
@@ -22,7 +24,7 @@ export async function reportOfRun(run: RunReader, task: Task, metrics: Metrics):
     byIndex.set(chosen, [...(byIndex.get(chosen) ?? []), reward]);
     choices.set(promptId, byIndex);
   }
-  const drawn = await drawnPrompts(run, metrics.n);
+  const drawn = await drawnPrompts(run);
   return {
     metrics,
     manifest: reportManifest(run),
@@ -44,11 +46,35 @@ function reportManifest(run: RunReader): ReportManifest {
     modelDigest: manifest.model.digest,
     task: manifest.task.name,
     taskDigest: manifest.task.digest,
-    options: { ...manifest.options, ...(trainings.length > 0 && { training: Object.fromEntries(settings) }) },
-    seed: manifest.seeds["run"] ?? 0,
+    options: {
+      ...optionsOf(manifest),
+      ...(trainings.length > 0 && { training: Object.fromEntries(settings) }),
+    },
+    seed: manifest.seeds.run,
     createdAt: manifest.createdAt,
     versions: { node: manifest.node, "onnxruntime-node": manifest.onnxruntime },
     ...(quantization && { quantization }),
+  };
+}
+
+/** A run's settings as the page lists them: by the names of the command line. */
+function optionsOf(manifest: Manifest): Record<string, unknown> {
+  const { model, task, drawing, rewards, adaptive, amortize } = manifest;
+  const { sampler, prompts, ...drawn } = drawing;
+  const { quantize, server } = model;
+  const { grader, orders, rows } = task;
+  return {
+    grader: grader?.name ?? null,
+    orders: orders ?? null,
+    ...(rows !== undefined && { rows }),
+    ...(quantize && { quantize }),
+    prompts: prompts ?? null,
+    ...drawn,
+    ...sampler,
+    ...(rewards && { reward: rewards.map(({ name }) => name), adaptive: adaptive ?? null }),
+    ...(amortize && { amortize: amortize.reward.name, training: amortize.methods }),
+    ...(server && { server }),
+    ...Object.fromEntries(ownParts(manifest).map(({ name, module }) => [`module of ${name}`, module])),
   };
 }
 

@@ -107,23 +107,22 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
 function amortizedWork(cells: readonly Cell[], options: AmortizedOptions): CellWork {
   const { prompts, n, temperature, maxTokens, trainPrompts, curveSamples, training, signal } = options;
   return {
-    settings: ({ model, task, trainN, opened }) => {
-      const { targetModules, ...sft } = training(model, task).sft;
-      return {
-        prompts,
-        n,
-        temperature,
-        maxTokens: maxTokens ?? opened.maxTokens,
-        reward: [REWARD],
-        amortize: REWARD,
+    config: ({ model, task, trainN, opened, seed }) => {
+      const { targetModules, ...fit } = training(model, task).sft;
+      const sft = {
         trainN: trainN!,
         trainPrompts: trainPrompts ?? null,
         curveSamples,
-        ...sft,
+        ...fit,
         ...(targetModules && { targetModules: [...targetModules] }),
       };
+      return {
+        drawing: { prompts, n, temperature, maxTokens: maxTokens ?? opened.maxTokens },
+        rewards: [{ name: REWARD }],
+        amortize: { reward: { name: REWARD }, methods: { sft } },
+        seeds: { run: RUN_SEED, training: seed },
+      };
     },
-    seeds: ({ seed }) => ({ run: RUN_SEED, training: seed }),
     finished: async ({ dir }) => {
       const run = readRun(dir);
       return readMetrics(run)?.adapters["sft"] !== undefined && (await isScored(run));
@@ -205,7 +204,7 @@ async function mergeSeeds(
   const { task } = await options.openTask(taskName, model);
   return {
     ...cell,
-    metrics: await measureSeeds(done, options, task),
+    metrics: await measureSeeds(done, task),
     provenance: {
       modelDigest: manifest.model.digest,
       taskDigest: manifest.task.digest,
@@ -223,13 +222,12 @@ function trainedWith({ training }: AmortizedOptions, model: string, task: string
 /** Intervals over prompts and seeds; the base's draws are the same in every seed. */
 async function measureSeeds(
   done: readonly Cell[],
-  { n }: AmortizedOptions,
   task: Parameters<typeof poolsOf>[0],
 ): Promise<AmortizedMetrics> {
   const runs = done.map(({ dir }) => readRun(dir));
   const each = runs.map((run): Metrics => readMetrics(run)!);
   const adapters = each.map((metrics): AdapterMetrics => metrics.adapters["sft"]!);
-  const drawn = await drawnPrompts(runs[0]!, n);
+  const drawn = await drawnPrompts(runs[0]!);
   const pools = poolsOf(
     task,
     drawn.map(({ prompt }) => prompt),

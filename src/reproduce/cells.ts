@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { InterruptedError, RunError, UsageError, WhetstoneError } from "../core/errors.js";
 import { readError, TEMPORARY_PREFIX, writeAtomically, writeError } from "../core/files.js";
 import type { Policy } from "../policy/policy.js";
-import { firstDifference, runVersions, type Json, type Manifest } from "../run/manifest.js";
+import type { Json, RunConfig, Source } from "../run/config.js";
+import { firstDifference } from "../run/difference.js";
+import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
-import { openRun, type Run } from "../run/run.js";
+import { startRun, type Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import type { Progress } from "../sharpen/draw.js";
 import { throwIfStopped } from "../sharpen/interrupt.js";
@@ -170,9 +172,8 @@ function readSuite(file: string): Record<string, unknown> {
 
 /** How a cell is written and known again. */
 export interface CellWork {
-  /** All that fixes the cell's results, for its manifest. */
-  settings(cell: OpenedCell): { readonly [name: string]: Json };
-  seeds(cell: OpenedCell): { readonly [purpose: string]: number };
+  /** All that fixes the cell's results, but for its model and task. */
+  config(cell: OpenedCell): Omit<RunConfig, "model" | "task">;
   /** Whether nothing is left to do in a folder that was made with the same configuration. */
   finished(cell: OpenedCell): Promise<boolean>;
   run(cell: OpenedCell, run: Run, policy: Policy, progress: (progress: Progress) => void): Promise<void>;
@@ -227,19 +228,15 @@ async function runCell(
 ): Promise<void> {
   const { task, path: taskPath } = await options.openTask(cell.task, cell.model);
   const opened: OpenedCell = { ...cell, opened: task, taskPath };
-  const manifest = (model: Manifest["model"], server: Json | undefined): Manifest => ({
-    ...runVersions(),
-    model,
+  const asked: Omit<RunConfig, "model"> = {
     task: withPath(task.name, task.digest, taskPath),
-    options: { ...work.settings(opened), ...(server !== undefined && { server }) },
-    seeds: work.seeds(opened),
-    command: options.command,
-    createdAt: options.createdAt,
-  });
-  if (isRunOf(cell.dir, manifest) && (await work.finished(opened))) return;
+    ...work.config(opened),
+  };
+  if (isRunOf(cell.dir, asked) && (await work.finished(opened))) return;
   const { policy, path, server } = await load.model();
-  const asked = manifest(withPath(policy.name, policy.digest, path), server);
-  const run = await openRun(cell.dir, asked, { resume: true });
+  const model = { ...withPath(policy.name, policy.digest, path), ...(server && { server }) };
+  const { command, createdAt } = options;
+  const run = await startRun(cell.dir, { ...asked, model }, { resume: true, command, createdAt });
   try {
     await work.run(opened, run, policy, progress);
   } finally {
@@ -251,17 +248,15 @@ async function runCell(
  * Whether a folder holds a run of this configuration, whatever the model's digest and what its servers do: to know that, it
  * would have to be loaded.
  */
-function isRunOf(
-  dir: string,
-  manifest: (model: Manifest["model"], server: Json | undefined) => Manifest,
-): boolean {
+function isRunOf(dir: string, asked: Omit<RunConfig, "model">): boolean {
   if (!existsSync(join(dir, "manifest.json"))) return false;
   const recorded = readRun(dir).manifest;
-  const { model, options } = recorded;
-  return firstDifference(recorded, manifest(model, options["server"])) === undefined;
+  const { model, command, createdAt } = recorded;
+  const now = { format: 2, ...runVersions(), ...asked, model, command, createdAt } as const;
+  return recorded.task.digest === asked.task.digest && firstDifference(recorded, now) === undefined;
 }
 
-function withPath(name: string, digest: string, path: string | undefined): Manifest["model"] {
+function withPath(name: string, digest: string, path: string | undefined): Source {
   return path === undefined ? { name, digest } : { name, digest, path };
 }
 

@@ -45,7 +45,7 @@ describe("reproduceInference", () => {
     for (const seed of [0, 1]) {
       const dir = folderOf(suite.out, seed);
       expect((await verifyRun(dir)).problems).toEqual([]);
-      const drawn = await drawnPrompts(readRun(dir), 5);
+      const drawn = await drawnPrompts(readRun(dir));
       const prompts = drawn.map(({ prompt }) => prompt);
       const responses = drawn.map((one) => one.responses);
       const greedy = drawn.map((one) => one.greedy);

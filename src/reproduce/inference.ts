@@ -3,7 +3,7 @@ import { UsageError } from "../core/errors.js";
 import { findings } from "../evaluate/findings.js";
 import { measure } from "../evaluate/measure.js";
 import type { Metrics } from "../evaluate/metrics.js";
-import type { Policy, Prompt } from "../policy/policy.js";
+import type { Policy } from "../policy/policy.js";
 import { rewardNamed } from "../reward/registry.js";
 import type { Pool, SelfReward } from "../reward/self-reward.js";
 import { runVersions } from "../run/manifest.js";
@@ -11,6 +11,7 @@ import { readRun } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { drawGreedy, drawResponses, type Progress } from "../sharpen/draw.js";
+import { recordPrompts } from "../sharpen/record-prompts.js";
 import { drawnPrompts, evaluateRun, type DrawnPrompt } from "../sharpen/evaluate-run.js";
 import { poolsOf } from "../sharpen/selections.js";
 import {
@@ -81,8 +82,10 @@ function inferenceWork(options: SuiteOptions): CellWork {
   const { prompts, n, temperature } = options;
   const maxTokensOf = (task: Task): number => options.maxTokens ?? task.maxTokens;
   return {
-    settings: ({ opened }) => ({ prompts, n, temperature, maxTokens: maxTokensOf(opened) }),
-    seeds: ({ seed }) => ({ run: seed }),
+    config: ({ opened, seed }) => ({
+      drawing: { prompts, n, temperature, maxTokens: maxTokensOf(opened) },
+      seeds: { run: seed },
+    }),
     finished: ({ dir }) => Promise.resolve(readRun(dir).json("metrics.json") !== undefined),
     run: async (cell, run, policy, onProgress) => {
       const { signal } = options;
@@ -97,7 +100,7 @@ function inferenceWork(options: SuiteOptions): CellWork {
       await drawCell(cell, run, policy, draw);
       const responses = await run.responses();
       const rewards = rewardsFor([...(await run.greedy()), ...responses].every((r) => r.certainties));
-      await evaluateRun({ run, task: cell.opened, rewards, seed: cell.seed, temperature, n });
+      await evaluateRun({ run, task: cell.opened, rewards });
     },
   };
 
@@ -110,15 +113,10 @@ function inferenceWork(options: SuiteOptions): CellWork {
     // All test prompts are measured, and none set aside to learn from: nothing is trained here.
     const tested = task.prompts("test").slice(0, prompts);
     if (tested.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
-    await recordPrompts(run, tested);
+    await recordPrompts(run, task, { test: tested, train: [], validation: [] }, 0);
     await drawGreedy(await run.greedyLog(), policy, tested, draw, "greedy");
     await drawResponses(await run.responseLog(), policy, tested, draw, "sampling");
   }
-}
-
-async function recordPrompts(run: Run, prompts: readonly Prompt[]): Promise<void> {
-  const log = await run.promptLog();
-  for (const { id, text } of prompts) if (!log.has(id)) log.append({ id, text, split: "test" });
 }
 
 const rewardsFor = (certainties: boolean): SelfReward[] =>
@@ -144,7 +142,7 @@ async function mergeSeeds(
   if (done.length === 0) return name;
   const { task } = await options.openTask(taskName, model);
   const drawn: DrawnPrompt[][] = [];
-  for (const { dir } of done) drawn.push(await drawnPrompts(readRun(dir), options.n));
+  for (const { dir } of done) drawn.push(await drawnPrompts(readRun(dir)));
   const { manifest } = readRun(done[0]!.dir);
   const metrics = await measureSeeds(task, name.model, drawn, options);
   const verdict = inferenceVerdict(metrics);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DataError, RunError, UsageError } from "../core/errors.js";
 import { errorCode, readError } from "../core/files.js";
 import type { Response } from "../policy/policy.js";
-import { manifestSchema, type Manifest } from "./manifest.js";
+import { parseManifest, type Manifest } from "./manifest.js";
 import { readRecords, type RecordKind } from "./record-log.js";
 import {
   promptRecords,
@@ -101,14 +101,11 @@ export function readManifest(dir: string): Manifest | undefined {
     throw new RunError(`${dir} is not a usable run folder: ${reason}`, { cause });
   }
   if (value === undefined) return undefined;
-  const parsed = manifestSchema.safeParse(value);
-  if (!parsed.success) {
-    const field = parsed.error.issues[0]?.path.join(".") ?? "";
-    throw new RunError(
-      `${path} is not a manifest that this version of whetstone reads (field "${field}"); choose another folder with --run.`,
-    );
-  }
-  return parsed.data;
+  const parsed = parseManifest(value);
+  if ("manifest" in parsed) return parsed.manifest;
+  throw new RunError(
+    `${path} is not a manifest that this version of whetstone reads (field "${parsed.wrongField}"); choose another folder with --run.`,
+  );
 }
 
 function adapterNames(dir: string): string[] {

@@ -10,7 +10,7 @@ import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { randomStream } from "../core/random.js";
 import { acquireLock } from "./lock.js";
-import type { Manifest } from "./manifest.js";
+import type { RunConfig } from "./config.js";
 import { readRun } from "./read-run.js";
 import { responseKey } from "./records.js";
 import { openRun } from "./run.js";
@@ -22,24 +22,18 @@ const root = fileURLToPath(
   new URL(`../../node_modules/.cache/whetstone-run-${process.pid}`, import.meta.url),
 );
 
-const manifest: Manifest = {
-  format: 1,
-  whetstone: "0",
-  node: "0",
-  onnxruntime: "0",
+const config: RunConfig = {
   model: { name: "m", digest: "m" },
   task: { name: "t", digest: "t" },
-  options: {},
-  seeds: {},
-  command: "",
-  createdAt: "",
+  drawing: { n: 1, temperature: 1, maxTokens: 1 },
+  seeds: { run: 0 },
 };
 
 /** Response i is a function of i alone. */
 const CHILD = `
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { openRun } from "./run/run.js";
+import { startRun } from "./run/run.js";
 import { acquireLock } from "./run/lock.js";
 import { responseKey } from "./run/records.js";
 import { writeAtomically } from "./core/files.js";
@@ -48,11 +42,11 @@ const say = (word) => writeSync(1, word + "\\n");
 export const response = (i) => ({ promptId: "p", index: i, text: String(i).repeat(1 + (i * 7919) % 4000), tokens: [i], logProbs: [-i / 3], finish: "stop" });
 const failure = (error) => JSON.stringify({ name: error.name, message: error.message });
 
-const [mode, dir, manifest] = process.argv.slice(2);
+const [mode, dir, config] = process.argv.slice(2);
 if (mode === "append") {
   // Started ahead of time: begins when it is told to.
   await new Promise((resolve) => process.stdin.once("data", resolve));
-  const run = await openRun(dir, JSON.parse(manifest), { resume: true });
+  const run = await startRun(dir, JSON.parse(config), { resume: true, command: "", createdAt: "" });
   const log = await run.responseLog();
   try {
     for (let i = 0; i < 1e6; i++) {
@@ -83,17 +77,17 @@ beforeAll(() => {
     verbatimModuleSyntax: true,
   };
   for (const folder of ["core", "run"]) {
-    mkdirSync(join(root, folder), { recursive: true });
+    mkdirSync(join(root, "dist", folder), { recursive: true });
     for (const name of readdirSync(join(source, folder))) {
       if (!name.endsWith(".ts") || name.endsWith(".test.ts")) continue;
       const { outputText } = ts.transpileModule(readFileSync(join(source, folder, name), "utf8"), {
         compilerOptions,
       });
-      writeFileSync(join(root, folder, name.replace(/ts$/, "js")), outputText);
+      writeFileSync(join(root, "dist", folder, name.replace(/ts$/, "js")), outputText);
     }
   }
-  writeFileSync(join(root, "package.json"), '{"type":"module"}');
-  writeFileSync(join(root, "child.js"), CHILD);
+  writeFileSync(join(root, "package.json"), '{"type":"module","version":"0"}');
+  writeFileSync(join(root, "dist", "child.js"), CHILD);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -104,7 +98,7 @@ function start(args: readonly string[]): {
   readonly lines: Interface;
   readonly ended: Promise<unknown>;
 } {
-  const child = spawn(process.execPath, [join(root, "child.js"), ...args], {
+  const child = spawn(process.execPath, [join(root, "dist", "child.js"), ...args], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = new Promise((resolve) => child.on("close", resolve));
@@ -119,12 +113,12 @@ describe("kill -9 while appending", () => {
     const dir = join(root, "killed");
     const stream = randomStream(1, "kill moments");
     const acknowledged = new Set<number>();
-    let next = start(["append", dir, JSON.stringify(manifest)]);
+    let next = start(["append", dir, JSON.stringify(config)]);
     for (let round = 0; round < 20; round++) {
       const { child, lines, ended } = next;
       child.stdin.write("go");
       // The start of a process takes longer than its round: the next one starts meanwhile.
-      next = start(["append", dir, JSON.stringify(manifest)]);
+      next = start(["append", dir, JSON.stringify(config)]);
       const appending = new Promise<void>((resolve) => {
         lines.on("line", (line) => {
           if (acknowledged.has(Number(line))) expect.fail(`${line} was written again`);
@@ -140,7 +134,7 @@ describe("kill -9 while appending", () => {
     next.child.kill("SIGKILL");
     await next.ended;
 
-    const run = await openRun(dir, manifest, { resume: true });
+    const run = await openRun(dir);
     const log = await run.responseLog();
     const records = await log.records();
     for (const index of acknowledged) if (!log.has(responseKey("p", index))) expect.fail(`${index} is lost`);
@@ -168,10 +162,10 @@ describe("kill -9 while appending", () => {
         "-c",
         script,
         process.execPath,
-        join(root, "child.js"),
+        join(root, "dist", "child.js"),
         "append",
         dir,
-        JSON.stringify(manifest),
+        JSON.stringify(config),
       ];
       const child = spawn("bash", args, { stdio: ["pipe", "pipe", "inherit"] });
       child.stdin.write("go");
@@ -201,14 +195,14 @@ describe("kill -9 while appending", () => {
 describe("two processes and one folder", () => {
   it("refuses the second at once while the first lives, and lets it in when the first is killed", async () => {
     const dir = join(root, "contended");
-    const { child, lines, ended } = start(["append", dir, JSON.stringify(manifest)]);
+    const { child, lines, ended } = start(["append", dir, JSON.stringify(config)]);
     child.stdin.write("go");
     await new Promise((resolve) => lines.once("line", resolve));
     // The quickest of three, since the machine may be busy.
     let quickestMs = Infinity;
     for (let attempt = 0; attempt < 3; attempt++) {
       const before = performance.now();
-      await expect(openRun(dir, manifest, { resume: true })).rejects.toThrow(
+      await expect(openRun(dir)).rejects.toThrow(
         `${dir} is in use by process ${child.pid}; wait for it to end`,
       );
       quickestMs = Math.min(quickestMs, performance.now() - before);
@@ -216,7 +210,7 @@ describe("two processes and one folder", () => {
     expect(quickestMs).toBeLessThan(1000);
     child.kill("SIGKILL");
     await ended;
-    const run = await openRun(dir, manifest, { resume: true });
+    const run = await openRun(dir);
     expect((await run.responseLog()).size).toBeGreaterThan(0);
     await run.close();
   });

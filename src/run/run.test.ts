@@ -5,9 +5,11 @@ import { afterAll, describe, expect, it } from "vitest";
 import { RunError, UsageError } from "../core/errors.js";
 import type { Response } from "../policy/policy.js";
 import { acquireLock } from "./lock.js";
-import { firstDifference, runVersions, type Manifest } from "./manifest.js";
+import type { RunConfig } from "./config.js";
+import { firstDifference } from "./difference.js";
+import { runVersions, type Manifest } from "./manifest.js";
 import { readRun } from "./read-run.js";
-import { openRun } from "./run.js";
+import { openRun, startRun, type Run } from "./run.js";
 import { verifyRun } from "./verify-run.js";
 
 const root = mkdtempSync(join(tmpdir(), "whetstone-run-"));
@@ -16,24 +18,26 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 let folders = 0;
 const newDir = (): string => join(root, "runs", String(folders++));
 
-const manifest: Manifest = {
-  ...runVersions(),
+const config: RunConfig = {
   model: { name: "game24", digest: "m1" },
   task: { name: "game24", digest: "t1" },
-  options: { n: 50, temperature: 1, rewards: ["log-likelihood", "majority"], lora: { rank: 16 } },
-  seeds: { sampling: 1 },
-  command: "whetstone sharpen game24",
-  createdAt: "2026-11-01T00:00:00.000Z",
+  drawing: { n: 50, temperature: 1, maxTokens: 18 },
+  rewards: [{ name: "log-likelihood" }, { name: "majority" }],
+  amortize: { reward: { name: "majority" }, methods: { sft: { rank: 16 } } },
+  seeds: { run: 1 },
 };
+const options = { command: "whetstone sharpen game24", createdAt: "2026-11-01T00:00:00.000Z" };
+const start = (dir: string, different: Partial<RunConfig> = {}, resume = false): Promise<Run> =>
+  startRun(dir, { ...config, ...different }, { ...options, resume });
 
 function response(promptId: string, index: number): Response {
   return { promptId, index, text: "4 * 6 = 24", tokens: [4, 1], logProbs: [-0.5, -0.25], finish: "stop" };
 }
 
-describe("openRun", () => {
+describe("startRun", () => {
   it("makes a folder that reads back as it was written", async () => {
     const dir = newDir();
-    const run = await openRun(dir, manifest, { resume: false });
+    const run = await start(dir);
     (await run.promptLog()).append({ id: "a", text: "1 2 3 4 = 24 :", split: "test" });
     (await run.responseLog()).append(response("a", 0));
     (await run.responseLog()).append(response("a", 1));
@@ -47,7 +51,7 @@ describe("openRun", () => {
     await run.close();
 
     const reader = readRun(dir);
-    expect(reader.manifest).toEqual(manifest);
+    expect(reader.manifest).toEqual({ format: 2, ...runVersions(), ...config, ...options });
     expect(await reader.prompts()).toEqual([{ id: "a", text: "1 2 3 4 = 24 :", split: "test" }]);
     expect(await reader.responses()).toEqual([response("a", 0), response("a", 1)]);
     expect(await reader.greedy()).toEqual([response("a", -1)]);
@@ -77,18 +81,16 @@ describe("openRun", () => {
 
   it("continues a run, with its own manifest, and opens each log once", async () => {
     const dir = newDir();
-    const first = await openRun(dir, manifest, { resume: true });
+    const first = await start(dir, {}, true);
     (await first.responseLog()).append(response("a", 0));
     await first.close();
-    const later: Manifest = {
-      ...manifest,
-      node: "99",
-      command: "again",
-      createdAt: "later",
-      model: { name: "x", digest: "m1" },
-    };
-    const second = await openRun(dir, later, { resume: true });
-    expect(second.manifest).toEqual(manifest);
+    const moved = { model: { name: "x", digest: "m1", path: "/elsewhere" } };
+    const second = await startRun(
+      dir,
+      { ...config, ...moved },
+      { resume: true, command: "again", createdAt: "later" },
+    );
+    expect(second.manifest).toEqual({ format: 2, ...runVersions(), ...config, ...options });
     const log = await second.responseLog();
     expect(await second.responseLog()).toBe(log);
     expect(log.size).toBe(1);
@@ -99,59 +101,74 @@ describe("openRun", () => {
 
   it("refuses a run that is there unless it is to be continued, and a folder of something else", async () => {
     const dir = newDir();
-    await (await openRun(dir, manifest, { resume: false })).close();
-    await expect(openRun(dir, manifest, { resume: false })).rejects.toThrow(
-      /holds a run already; add --resume/,
-    );
+    await (await start(dir)).close();
+    await expect(start(dir)).rejects.toThrow(/holds a run already; add --resume/);
 
     const foreign = newDir();
     mkdirSync(foreign, { recursive: true });
     writeFileSync(join(foreign, "thesis.doc"), "years of work");
     for (const resume of [false, true]) {
-      await expect(openRun(foreign, manifest, { resume })).rejects.toThrow(
+      await expect(start(foreign, {}, resume)).rejects.toThrow(
         /not a run folder but holds other files \(thesis.doc\)/,
       );
     }
     expect(readdirSync(foreign)).toEqual(["thesis.doc"]);
-    await expect(openRun(join(foreign, "thesis.doc"), manifest, { resume: false })).rejects.toThrow(
-      /is a file, not a folder/,
-    );
-    await expect(openRun(join(foreign, "thesis.doc", "run"), manifest, { resume: false })).rejects.toThrow(
-      RunError,
-    );
+    await expect(start(join(foreign, "thesis.doc"))).rejects.toThrow(/is a file, not a folder/);
+    await expect(start(join(foreign, "thesis.doc", "run"))).rejects.toThrow(RunError);
 
     writeFileSync(join(dir, "manifest.json"), "{");
-    await expect(openRun(dir, manifest, { resume: true })).rejects.toThrow(/manifest.json is not valid JSON/);
-    writeFileSync(join(dir, "manifest.json"), '{"format":2}');
-    await expect(openRun(dir, manifest, { resume: true })).rejects.toThrow(/field "format"/);
+    await expect(start(dir, {}, true)).rejects.toThrow(/manifest.json is not valid JSON/);
+    writeFileSync(join(dir, "manifest.json"), '{"format":3}');
+    await expect(start(dir, {}, true)).rejects.toThrow(/field "format"/);
   });
 
   it("starts anew where a kill left nothing but a lock and a temporary file", async () => {
     const dir = newDir();
     mkdirSync(join(dir, ".lock"), { recursive: true });
     writeFileSync(join(dir, ".tmp-1-0-0-manifest.json"), "{");
-    const run = await openRun(dir, manifest, { resume: false });
+    const run = await start(dir);
     expect(readdirSync(dir).sort()).toEqual([".lock", "manifest.json"]);
     await run.close();
   });
 
-  it("refuses another configuration, naming the first field and both values", async () => {
+  it("refuses another configuration, in words", async () => {
     const dir = newDir();
-    await (await openRun(dir, manifest, { resume: false })).close();
-    const refused = (changes: Partial<Manifest>): Promise<unknown> =>
-      openRun(dir, { ...manifest, ...changes }, { resume: true });
-    await expect(refused({ options: { ...manifest.options, temperature: 0.5 } })).rejects.toThrow(
-      /is a run with options\.temperature = 1, but now it is 0\.5; resume it as it was made, or choose another folder/,
+    await (await start(dir)).close();
+    const refused = (changes: Partial<RunConfig>): Promise<unknown> => start(dir, changes, true);
+    await expect(refused({ drawing: { ...config.drawing, temperature: 0.5 } })).rejects.toThrow(
+      /was made with temperature = 1, but now it is 0\.5; resume it as it was made, or choose another folder/,
     );
     await expect(refused({ model: { name: "game24", digest: "m2" } })).rejects.toThrow(
-      /model\.digest = "m1", but now it is "m2"/,
+      /was made with a model of other weights, tokenizer or template than game24 has now; resume/,
+    );
+    const module = { path: "/mine.js", digest: "a" };
+    await expect(refused({ rewards: [...config.rewards!, { name: "mine", module }] })).rejects.toThrow(
+      /rewards = \["log-likelihood","majority"\], but now it is \["log-likelihood","majority","mine"\]/,
     );
     // The lock is let go each time.
-    await (await openRun(dir, manifest, { resume: true })).close();
+    await (await start(dir, {}, true)).close();
+  });
+
+  it("refuses what is no configuration, before a folder is made", async () => {
+    const dir = newDir();
+    await expect(start(dir, { drawing: { ...config.drawing, n: 0 } })).rejects.toThrow(
+      /cannot be started with this drawing\.n: /,
+    );
+    expect(() => readdirSync(dir)).toThrow();
+  });
+
+  it("is opened again as it was made, and only if it is one", async () => {
+    const dir = newDir();
+    await expect(openRun(dir)).rejects.toThrow(/is not a run folder: it has no manifest\.json/);
+    await (await start(dir)).close();
+    const run = await openRun(dir);
+    expect(run.manifest).toEqual({ format: 2, ...runVersions(), ...config, ...options });
+    await expect(openRun(dir)).rejects.toThrow(/is in use by process/);
+    await run.close();
   });
 
   it("takes no adapter name that leaves the folder", async () => {
-    const run = await openRun(newDir(), manifest, { resume: false });
+    const run = await start(newDir());
     for (const name of ["..", "a/b", "", ".hidden", "a\\b", "x".repeat(65)]) {
       expect(() => run.adapterDir(name)).toThrow(UsageError);
       await expect(run.responseLog(name)).rejects.toThrow(UsageError);
@@ -161,34 +178,43 @@ describe("openRun", () => {
 });
 
 describe("firstDifference", () => {
-  const change = (changes: Partial<Manifest>): string | undefined =>
-    firstDifference(manifest, { ...manifest, ...changes })?.field;
-  const { n: _, ...withoutN } = manifest.options;
+  const manifest: Manifest = { format: 2, ...runVersions(), ...config, ...options };
+  const module = { path: "/mine.js", digest: "a" };
+  const { amortize: _, ...withoutAmortize } = manifest;
 
   it.each([
-    [{ task: { name: "game24", digest: "t2" } }, "task.digest"],
-    [{ options: { ...manifest.options, lora: { rank: 8 } } }, "options.lora.rank"],
-    [{ options: { ...manifest.options, rewards: ["majority"] } }, "options.rewards"],
-    [{ options: { ...manifest.options, extra: null } }, "options.extra"],
-    [{ options: withoutN }, "options.n"],
-    [{ seeds: { sampling: 2 } }, "seeds.sampling"],
+    [{ model: { name: "game24", digest: "m2" } }, "model.digest"],
+    [{ model: { name: "game24", digest: "m2", quantize: "int8" } }, "quantize"],
+    [{ drawing: { ...config.drawing, prompts: 3 } }, "drawing.prompts"],
+    [{ amortize: { ...config.amortize!, methods: { sft: { rank: 8 } } } }, "amortize.methods.sft.rank"],
+    [{ rewards: [{ name: "majority" }] }, "rewards"],
+    [{ task: { ...config.task, grader: { name: "numeric" } } }, "task.grader"],
+    [{ task: { ...config.task, module } }, "modules.game24"],
+    [{ seeds: { run: 2 } }, "seeds.run"],
     [{ whetstone: "0.0.0" }, "whetstone"],
     [{ onnxruntime: "0.0.0" }, "onnxruntime"],
-    [{ node: "0", command: "x", createdAt: "x", task: { name: "other", digest: "t1" } }, undefined],
+    [{ format: 1 }, "format"],
     [
-      { options: { lora: { rank: 16 }, temperature: 1, n: 50, rewards: ["log-likelihood", "majority"] } },
+      { node: "0", command: "x", createdAt: "x", task: { name: "other", digest: "t2", path: "/x" } },
       undefined,
     ],
+    [{ drawing: { maxTokens: 18, temperature: 1, n: 50 } }, undefined],
   ] satisfies [Partial<Manifest>, string | undefined][])("of %j is %s", (changes, field) => {
-    expect(change(changes)).toBe(field);
+    expect(firstDifference(manifest, { ...manifest, ...changes })?.field).toBe(field);
   });
 
-  it("says what is missing", () => {
-    expect(firstDifference(manifest, { ...manifest, options: withoutN })).toEqual({
-      field: "options.n",
-      recorded: "50",
+  it("says what is missing, and compares modules by their bytes alone", () => {
+    expect(firstDifference(manifest, withoutAmortize)).toEqual({
+      field: "amortize",
+      recorded: '{"reward":"majority","methods":{"sft":{"rank":16}}}',
       asked: "nothing",
     });
+    const own = (path: string, digest: string): Manifest => ({
+      ...manifest,
+      rewards: [{ name: "mine", module: { path, digest } }],
+    });
+    expect(firstDifference(own("/a.js", "1"), own("/b.js", "1"))).toBeUndefined();
+    expect(firstDifference(own("/a.js", "1"), own("/a.js", "2"))?.field).toBe("modules.mine");
   });
 });
 
@@ -238,7 +264,7 @@ describe("the lock", () => {
 describe("verifyRun", () => {
   async function soundRun(): Promise<string> {
     const dir = newDir();
-    const run = await openRun(dir, manifest, { resume: false });
+    const run = await start(dir);
     for (const id of ["a", "b"]) {
       (await run.promptLog()).append({ id, text: id, split: "test" });
       (await run.greedyLog()).append(response(id, -1));

@@ -1,11 +1,13 @@
 import { mkdirSync, readdirSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { RunError } from "../core/errors.js";
+import { RunError, UsageError } from "../core/errors.js";
 import { TEMPORARY_PREFIX, errorCode, readError, writeAtomically, writeError } from "../core/files.js";
 import type { Response } from "../policy/policy.js";
 import { LOCK_FOLDER, acquireLock, type Lock } from "./lock.js";
-import { firstDifference, type Manifest } from "./manifest.js";
-import { readManifest, runFile, runReader, type RunReader } from "./read-run.js";
+import { configSchema, type RunConfig } from "./config.js";
+import { differenceInWords, firstDifference } from "./difference.js";
+import { runVersions, type Manifest } from "./manifest.js";
+import { readManifest, readRun, runFile, runReader, type RunReader } from "./read-run.js";
 import { openRecordLog, type RecordKind, type RecordLog } from "./record-log.js";
 import {
   promptRecords,
@@ -37,40 +39,78 @@ export interface Run extends RunReader {
   writeText(name: string, text: string): Promise<void>;
   /** As `writeText`, indented JSON with a line break at the end. */
   writeJson(name: string, value: unknown): Promise<void>;
+  /** Writes down that the run is of a task with this digest now: its prompts or labels have changed. */
+  recordTask(digest: string): Promise<void>;
   /** Syncs and closes every log and lets go of the folder; closing twice is harmless. */
   close(): Promise<void>;
 }
 
-export interface OpenRunOptions {
+/** What a new run says of itself, and whether the folder may hold the same run already. */
+export interface StartOptions {
   /** Continue the run if the folder holds one; a folder that does not exist or is empty starts a new one either way. */
-  readonly resume: boolean;
+  readonly resume?: boolean;
+  /** The command line or program that makes the run, for people. */
+  readonly command: string;
+  /** ISO 8601: the library reads no clock. */
+  readonly createdAt: string;
 }
 
 /**
- * Creates a run folder, or opens one to continue it. A continued run keeps its own manifest.
+ * Makes a run folder, or continues the run that it holds. A continued run keeps its own manifest.
  * @throws RunError if another live process writes it, if it holds something else than a run, if it holds a run and
- *   `resume` is false, or if the run's configuration differs (the message names the first field and both values).
+ *   `resume` is not set, or if that run's configuration differs (the message names the first difference); UsageError for a
+ *   configuration that does not fit its schema.
  */
-export async function openRun(dir: string, manifest: Manifest, options: OpenRunOptions): Promise<Run> {
+export async function startRun(dir: string, config: RunConfig, options: StartOptions): Promise<Run> {
+  const { resume = false, command, createdAt } = options;
+  const asked: Manifest = { format: 2, ...runVersions(), ...checkConfig(config), command, createdAt };
   createFolder(dir);
-  refuseForeign(dir, options);
+  refuseForeign(dir, resume);
+  return lockedRun(dir, async () => {
+    // Once more: another process may have made a run in it before this one had the lock.
+    const recorded = refuseForeign(dir, resume);
+    if (recorded !== undefined) return refuseDifferent(dir, recorded, asked);
+    await writeAtomically(join(dir, MANIFEST), asJson(asked));
+    return asked;
+  });
+}
+
+/**
+ * Opens the run that a folder holds, as it was made, to write into it.
+ * @throws RunError if it is no run folder, or another live process writes it.
+ */
+export async function openRun(dir: string): Promise<Run> {
+  readRun(dir);
+  return lockedRun(dir, () => Promise.resolve(readRun(dir).manifest));
+}
+
+const MANIFEST = "manifest.json";
+
+function checkConfig(config: RunConfig): RunConfig {
+  const parsed = configSchema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new UsageError(
+    `A run cannot be started with this ${issue?.path.join(".") ?? "configuration"}: ${issue?.message ?? "not allowed"}.`,
+  );
+}
+
+/** @param manifestOf tells, or writes, the manifest once the folder is this process's own. */
+async function lockedRun(dir: string, manifestOf: () => Promise<Manifest>): Promise<Run> {
   const lock = acquireLock(dir);
   try {
-    // Once more: another process may have made a run in it before this one had the lock.
-    const recorded = refuseForeign(dir, options);
     removeLeftovers(dir);
+    const manifest = await manifestOf();
     for (const name of runReader(dir, manifest).adapters())
       removeLeftovers(join(dir, dirname(runFile("x", name))));
-    if (recorded === undefined) await writeAtomically(join(dir, "manifest.json"), asJson(manifest));
-    else refuseDifferent(dir, recorded, manifest);
-    return lockedRun(dir, recorded ?? manifest, lock);
+    return writableRun(dir, manifest, lock);
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-function lockedRun(dir: string, manifest: Manifest, lock: Lock): Run {
+function writableRun(dir: string, manifest: Manifest, lock: Lock): Run {
   const logs = new Map<string, Promise<RecordLog<unknown>>>();
   const log = <T>(name: string, kind: RecordKind<T>): Promise<RecordLog<T>> => {
     const path = join(dir, name);
@@ -97,8 +137,18 @@ function lockedRun(dir: string, manifest: Manifest, lock: Lock): Run {
     }
   };
   const writeText = (name: string, text: string): Promise<void> => writeAtomically(join(dir, name), text);
+  let current = manifest;
+  const recordTask = async (digest: string): Promise<void> => {
+    const changed: Manifest = { ...current, format: 2, task: { ...current.task, digest } };
+    await writeAtomically(join(dir, MANIFEST), asJson(changed));
+    current = changed;
+  };
   return {
     ...runReader(dir, manifest),
+    get manifest() {
+      return current;
+    },
+    recordTask,
     log,
     promptLog: () => log("prompts.jsonl", promptRecords),
     responseLog: async (adapter) => log(runFile("responses.jsonl", adapter), responseRecords),
@@ -123,7 +173,7 @@ function createFolder(dir: string): void {
 }
 
 /** The manifest of the run in a folder, undefined if the folder is free for a new one. */
-function refuseForeign(dir: string, { resume }: OpenRunOptions): Manifest | undefined {
+function refuseForeign(dir: string, resume: boolean): Manifest | undefined {
   const recorded = readManifest(dir);
   if (recorded !== undefined) {
     if (resume) return recorded;
@@ -140,12 +190,11 @@ function refuseForeign(dir: string, { resume }: OpenRunOptions): Manifest | unde
   return undefined;
 }
 
-function refuseDifferent(dir: string, recorded: Manifest, asked: Manifest): void {
+function refuseDifferent(dir: string, recorded: Manifest, asked: Manifest): Manifest {
   const difference = firstDifference(recorded, asked);
-  if (difference === undefined) return;
+  if (difference === undefined) return recorded;
   throw new RunError(
-    `${dir} is a run with ${difference.field} = ${difference.recorded}, but now it is ${difference.asked}; ` +
-      "resume it as it was made, or choose another folder with --run.",
+    `${dir} ${differenceInWords(difference, recorded)}; resume it as it was made, or choose another folder with --run.`,
   );
 }
 

@@ -5,26 +5,27 @@ import { measure } from "../evaluate/measure.js";
 import type { Metrics } from "../evaluate/metrics.js";
 import type { Policy, Response } from "../policy/policy.js";
 import type { SelfReward } from "../reward/self-reward.js";
+import { samplerInWords } from "../run/config.js";
 import type { PromptRecord } from "../run/records.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
+import type { PromptSplit } from "./prompts.js";
+import { settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
 import { poolsOf, recordSelections } from "./selections.js";
 
 export interface EvaluateRunOptions {
   readonly run: Run;
-  /** The run's own task: the caller has compared the digests. */
+  /** The run's own task; its labels and its other prompts may have changed since. */
   readonly task: Task;
   readonly rewards: readonly SelfReward[];
-  readonly seed: number;
-  readonly temperature: number;
-  /** As `Metrics.sampler`. */
-  readonly sampler?: string;
-  /** Responses per prompt that the run was made with. */
-  readonly n: number;
+  /** Of the intervals. Default: the run's. */
+  readonly seed?: number;
   /** For rewards that ask the model. */
   readonly policy?: Policy;
+  /** A remark for people: what has become of the prompts. */
+  readonly note?: (text: string) => void;
 }
 
 /** A test prompt of a run with everything that the base drew for it. */
@@ -37,9 +38,10 @@ export interface DrawnPrompt {
 
 /**
  * The test prompts of a finished run with their responses.
- * @throws RunError when it has drawn fewer than `n` responses for a prompt, or no greedy one.
+ * @throws RunError when it has drawn fewer responses to a prompt than it was asked for, or no greedy one.
  */
-export async function drawnPrompts(run: RunReader, n: number): Promise<DrawnPrompt[]> {
+export async function drawnPrompts(run: RunReader): Promise<DrawnPrompt[]> {
+  const { n } = run.manifest.drawing;
   const prompts = (await run.prompts()).filter(({ split }) => split === "test");
   const drawn = byPrompt(await run.responses());
   const greedy = byPrompt(await run.greedy());
@@ -55,16 +57,30 @@ export async function drawnPrompts(run: RunReader, n: number): Promise<DrawnProm
   );
 }
 
+/** The run's prompts that the task still has, in the use that the run has for them. */
+async function promptsOfRun(run: RunReader, task: Task): Promise<PromptSplit> {
+  const splits = ["train", "validation", "test"] as const;
+  const present = new Map(splits.flatMap((split) => task.prompts(split)).map(({ id, text }) => [id, text]));
+  const recorded = (await run.prompts()).filter(({ id, text }) => present.get(id) === text);
+  const of = (name: (typeof splits)[number]): PromptRecord[] =>
+    recorded.filter(({ split }) => split === name);
+  return { test: of("test"), train: of("train"), validation: of("validation") };
+}
+
 /**
  * Measures a run anew from its records, without the model: greedy, base, best-of-N under the given rewards, coverage,
  * findings. What needs the model or the adapter (adapters, adaptive best-of-N, seconds) stays as metrics.json has it.
  * Writes metrics.json.
- * @throws RunError for a run that is not finished; as `measure`.
+ * @throws RunError for a run that is not finished, or of other prompts; as `measure`.
  */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics> {
-  const { run, task, rewards, seed, n, temperature, sampler, policy } = options;
+  const { run, task, rewards, policy } = options;
+  const { drawing, seeds, model } = run.manifest;
+  const { seed = seeds.run } = options;
+  const sampler = samplerInWords(drawing);
+  await settleTask(run, task, await promptsOfRun(run, task), options.note);
   const before = readMetrics(run);
-  const drawn = await drawnPrompts(run, n);
+  const drawn = await drawnPrompts(run);
   const pools = poolsOf(
     task,
     drawn.map(({ prompt }) => prompt),
@@ -74,8 +90,8 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
   const recorded = await recordSelections(run, pools, rewards);
   const parts = {
     ...(await measure({ task, pools, greedy: drawn.map(({ greedy }) => greedy), rewards: recorded, seed })),
-    model: run.manifest.model.name,
-    temperature,
+    model: model.name,
+    temperature: drawing.temperature,
     ...(sampler !== undefined && { sampler }),
     ...(before?.adaptive && { adaptive: before.adaptive }),
     adapters: before?.adapters ?? {},

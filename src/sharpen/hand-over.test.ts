@@ -5,11 +5,10 @@ import { expect, it } from "vitest";
 import { sequentialPolicy } from "../policy/sequential.js";
 import type { Policy, Response } from "../policy/policy.js";
 import { rewardNamed } from "../reward/registry.js";
-import { openRun } from "../run/run.js";
 import { verifyRun } from "../run/verify-run.js";
 import { handOver } from "./hand-over.js";
 import { splitPrompts } from "./prompts.js";
-import { manifestOf, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
+import { startJob, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
 
 const WORDS = ["10", "23", "33", "7"];
 
@@ -42,7 +41,7 @@ it("writes the choice for every training prompt in the shapes of TRL and OpenAI,
     seed: 3,
     reward: rewardNamed("log-likelihood"),
   };
-  const run = await openRun(dir, manifestOf({ ...tinyJob({} as never, task), policy }), { resume: false });
+  const run = await startJob(dir, { ...tinyJob({} as never, task), policy });
   const handed = (await handOver({ ...options, run }))!;
   // Called again, it draws nothing and writes the same.
   const silent: Policy = {
@@ -102,9 +101,7 @@ it("leaves empty responses out of the files for OpenAI, which takes no message w
   const dir = join(mkdtempSync(join(tmpdir(), "whetstone-hand-over-")), "run");
   const task = await tinyTask(true);
   const silent = policyOf(["", "23", "33", "7"]);
-  const run = await openRun(dir, manifestOf({ ...tinyJob({} as never, task), policy: silent }), {
-    resume: false,
-  });
+  const run = await startJob(dir, { ...tinyJob({} as never, task), policy: silent });
   const options = { policy: silent, task, n: 3, temperature: 1, maxTokens: 3, seed: 3 };
   const handed = (await handOver({ ...options, run, reward: rewardNamed("log-likelihood") }))!;
   await run.close();

@@ -8,6 +8,7 @@ import { drawResponses, type DrawSettings } from "./draw.js";
 import { throwIfStopped } from "./interrupt.js";
 import { splitPrompts } from "./prompts.js";
 import { poolsOf } from "./selections.js";
+import { recordPrompts } from "./record-prompts.js";
 import { checkRewards } from "./sharpen-task.js";
 
 const FOLDER = "hand-over";
@@ -60,7 +61,7 @@ export async function handOver(options: HandOverOptions): Promise<HandOver | und
   const split = splitPrompts(task, options);
   const prompts = [...split.train, ...split.validation];
   if (split.train.length === 0) return undefined;
-  await recordPrompts(run, split);
+  await recordPrompts(run, task, split, Infinity);
   const log = await run.log(join(FOLDER, "responses.jsonl"), responseRecords);
   const drawn = await drawResponses(log, policy, prompts, options, "drawing for the hand-over");
   const preferences: Preference[] = [];
@@ -77,16 +78,6 @@ export async function handOver(options: HandOverOptions): Promise<HandOver | und
   const pairs = preferences.filter(({ rejected }) => rejected !== undefined).length;
   const empty = preferences.filter(({ chosen }) => chosen.text === "").length;
   return { dir: join(run.dir, FOLDER), examples: preferences.length, pairs, empty, files };
-}
-
-async function recordPrompts(
-  run: Run,
-  split: Readonly<Record<"train" | "validation", readonly Prompt[]>>,
-): Promise<void> {
-  const log = await run.promptLog();
-  for (const name of ["train", "validation"] as const) {
-    for (const { id, text } of split[name]) if (!log.has(id)) log.append({ id, text, split: name });
-  }
 }
 
 function preferenceOf(

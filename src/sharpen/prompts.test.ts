@@ -37,6 +37,20 @@ describe("splitPrompts", () => {
     }
   });
 
+  it("moves at most two other prompts when a file has one prompt more, wherever it stands", () => {
+    for (const seed of [1, 2, 3]) {
+      for (const count of [20, 21, 25, 29]) {
+        const few = splitPrompts(taskOf({ test: texts(count) }), { seed });
+        const more = splitPrompts(taskOf({ test: ["new", ...texts(count)] }), { seed });
+        const use = (split: PromptSplit): Map<string, string> =>
+          new Map(SPLITS.flatMap((name) => split[name].map(({ text }) => [text, name] as const)));
+        const [before, after] = [use(few), use(more)];
+        const moved = texts(count).filter((text) => before.get(text) !== after.get(text));
+        expect(moved.length).toBeLessThanOrEqual(2);
+      }
+    }
+  });
+
   it("only measures on fewer prompts than can be divided", () => {
     const few = texts(FEWEST_TO_SPLIT - 1);
     expect(sizes(splitPrompts(taskOf({ test: few }), { seed: 1 }))).toEqual([9, 0, 0]);

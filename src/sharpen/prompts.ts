@@ -25,9 +25,9 @@ export interface SplitOptions {
 export const FEWEST_TO_SPLIT = 10;
 
 /**
- * The task's own splits; where it has no training prompts (a user's file), its prompts are divided by the seed: 60 % to
- * learn from, 10 % to choose the iterate by (unless it has prompts for that), the rest to measure on. A task with training
- * but no validation prompts gives a tenth of them.
+ * The task's own splits; where it has no training prompts (a user's file), its prompts are divided by the seed and each one's
+ * text: 60 % to learn from, 10 % to choose the iterate by (unless it has prompts for that), the rest to measure on. A prompt
+ * more or less moves at most a few others at the borders. A task with training but no validation prompts gives a tenth of them.
  *
  * Prompts of the same text stay together; a text that the task has in several splits is only measured on, or else only
  * chosen by, so that nothing is measured on what was learned.
@@ -42,7 +42,7 @@ export function splitPrompts(task: Task, { prompts, trainPrompts, seed }: SplitO
   if (train.length === 0) {
     const texts = distinctTexts(test);
     if (texts.length >= FEWEST_TO_SPLIT) {
-      const order = randomStream(seed, "split").shuffle(texts);
+      const order = inOwnOrder(texts, seed);
       const learned = Math.floor(order.length * 0.6);
       const judged = validation.length > 0 ? 0 : Math.ceil(order.length * 0.1);
       train = withTexts(test, order.slice(0, learned));
@@ -58,6 +58,12 @@ export function splitPrompts(task: Task, { prompts, trainPrompts, seed }: SplitO
     }
   }
   return { test: test.slice(0, prompts), train: train.slice(0, trainPrompts), validation };
+}
+
+/** Texts in a random order that is each one's own: with other texts among them, those that stay keep theirs. */
+function inOwnOrder(texts: readonly string[], seed: number): string[] {
+  const places = new Map(texts.map((text) => [text, randomStream(seed, `split ${text}`).next()]));
+  return [...texts].sort((a, b) => places.get(a)! - places.get(b)! || (a < b ? -1 : 1));
 }
 
 function distinctTexts(prompts: readonly Prompt[]): string[] {

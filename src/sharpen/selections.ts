@@ -36,8 +36,16 @@ export async function recordSelections(
       log.append({ promptId, reward: reward.name, chosen: pool.responses[choose(scores)]!.index, scores });
     }
   }
+  const places = new Map(pools.map(({ prompt }, place) => [prompt.id, place]));
+  const turns = new Map<string, number>();
+  for (const { reward } of await log.records()) if (!turns.has(reward)) turns.set(reward, turns.size);
+  // Prompts may have come after the first choices: reward by reward, in the prompts' order.
+  const sorted = await log.sort(
+    (a, b) =>
+      turns.get(a.reward)! - turns.get(b.reward)! || places.get(a.promptId)! - places.get(b.promptId)!,
+  );
   const recorded = new Map(
-    (await log.records()).map(({ promptId, reward, scores }) => [selectionKey(promptId, reward), scores]),
+    sorted.map(({ promptId, reward, scores }) => [selectionKey(promptId, reward), scores]),
   );
   return rewards.map((reward) =>
     Object.assign(Object.create(reward) as SelfReward, {

@@ -16,9 +16,10 @@ import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import { checkMethod } from "./methods/index.js";
 import { METHODS, type Method, type MethodSettings } from "./methods/method.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
+import { recordPrompts, settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
 import { poolsOf, recordSelections } from "./selections.js";
-import { recordTraining, trainedMethods, type TrainingRecord } from "./training-record.js";
+import { digestOfPrompts, recordTraining, trainedMethods, type TrainingRecord } from "./training-record.js";
 
 export interface SharpenOptions extends DrawSettings {
   /** Trainable, if anything is to be amortized. */
@@ -72,9 +73,11 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   const clock = stageClock();
   checkOptions(options);
   const methods = METHODS.filter((method) => options.amortize?.methods[method]);
-  if (splitPrompts(task, options).train.length > 0) {
+  const all = splitPrompts(task, options);
+  await settleTask(run, task, all, options.note);
+  if (all.train.length > 0) {
     for (const method of methods)
-      await recordTraining(run, method, trainingRecord(options.amortize!, method));
+      await recordTraining(run, method, trainingRecord(options.amortize!, method, all), options.note);
   }
   const before = readMetrics(run);
   const learned = methods.map((method) => options.amortize!.methods[method]!.trainPrompts ?? Infinity);
@@ -159,14 +162,14 @@ export interface DrawnTask {
  * @throws UsageError when the task has no prompts to measure on.
  */
 export async function drawTask(
-  options: Pick<SharpenOptions, "policy" | "task" | "run" | keyof DrawSettings | "prompts">,
+  options: Pick<SharpenOptions, "policy" | "task" | "run" | keyof DrawSettings | "prompts" | "note">,
   clock: StageClock = stageClock(),
   trainPrompts = 0,
 ): Promise<DrawnTask> {
   const { policy, task, run } = options;
   const split = splitPrompts(task, options);
   if (split.test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
-  await recordPrompts(run, split, trainPrompts);
+  await recordPrompts(run, task, split, trainPrompts, options.note);
   const greedy = await clock("greedy", async () =>
     drawGreedy(await run.greedyLog(), policy, split.test, options, "greedy"),
   );
@@ -209,8 +212,10 @@ export function checkRewards(rewards: readonly SelfReward[], policy: Policy): vo
 function trainingRecord(
   { reward, methods, curveSamples, command }: NonNullable<SharpenOptions["amortize"]>,
   method: Method,
+  split: PromptSplit,
 ): TrainingRecord {
   const { trainN, trainPrompts, beta, optimism, rounds, fit } = methods[method]!;
+  const { validation } = split;
   return {
     reward: reward.name,
     trainN,
@@ -219,17 +224,9 @@ function trainingRecord(
     ...(method !== "sft" && { beta: beta ?? null }),
     ...(method === "xpo" && { optimism: optimism ?? null, ...(rounds !== undefined && { rounds }) }),
     fit,
+    prompts: digestOfPrompts({ train: split.train.slice(0, trainPrompts), validation }),
     command,
   };
-}
-
-async function recordPrompts(run: Run, split: PromptSplit, trainPrompts: number): Promise<void> {
-  const log = await run.promptLog();
-  const names = trainPrompts > 0 ? (["test", "train", "validation"] as const) : (["test"] as const);
-  for (const name of names) {
-    const prompts = name === "train" ? split.train.slice(0, trainPrompts) : split[name];
-    for (const { id, text } of prompts) if (!log.has(id)) log.append({ id, text, split: name });
-  }
 }
 
 /** Adaptive best-of-N over what is drawn already: its draws are the first of the pool's. */

@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import type { TrainablePolicy } from "../policy/trainable.js";
 import { rewardNamed } from "../reward/registry.js";
-import { runVersions, type Manifest } from "../run/manifest.js";
-import { openRun } from "../run/run.js";
+import { startRun, type Run } from "../run/run.js";
 import { jsonlTask } from "../task/jsonl.js";
 import type { Task } from "../task/task.js";
 import type { FitOptions } from "./fit-adapter.js";
@@ -60,20 +59,22 @@ export function tinyJob(
   };
 }
 
-/** What `whetstone` would write for it; the task and the policy stand for all that differs between these jobs. */
-export const manifestOf = ({ policy, task, n, seed }: JobOptions): Manifest => ({
-  ...runVersions(),
-  model: { name: policy.name, digest: policy.digest },
-  task: { name: task.name, digest: task.digest },
-  options: { n },
-  seeds: { sampling: seed },
-  command: "whetstone sharpen numbers.jsonl",
-  createdAt: "2026-01-01T00:00:00.000Z",
-});
+/** Starts, or continues, the job's run in a folder; the task and the policy stand for all that differs between these jobs. */
+export function startJob(dir: string, job: JobOptions): Promise<Run> {
+  const { policy, task, n, temperature, maxTokens, seed } = job;
+  const config = {
+    model: { name: policy.name, digest: policy.digest },
+    task: { name: task.name, digest: task.digest },
+    drawing: { n, temperature, maxTokens },
+    seeds: { run: seed },
+  };
+  const command = "whetstone sharpen numbers.jsonl";
+  return startRun(dir, config, { resume: true, command, createdAt: "2026-01-01T00:00:00.000Z" });
+}
 
 /** Runs, or continues, the job in a folder. */
 export async function runJob(dir: string, options: JobOptions): Promise<SharpenResult> {
-  const run = await openRun(dir, manifestOf(options), { resume: true });
+  const run = await startJob(dir, options);
   try {
     return await sharpenTask({ ...options, run });
   } finally {

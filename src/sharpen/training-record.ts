@@ -2,6 +2,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { DataError, RunError } from "../core/errors.js";
+import { sha256 } from "../core/files.js";
+import type { Prompt } from "../policy/policy.js";
+import { putAway } from "../run/settle-prompts.js";
+import type { PromptSplit } from "./prompts.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import { KEEPS, type FitOptions } from "./fit-adapter.js";
@@ -22,6 +26,8 @@ export interface TrainingRecord {
   readonly optimism?: number | null;
   readonly rounds?: number;
   readonly fit: Omit<FitOptions, "signal">;
+  /** Digest of the prompts that it learns from and is chosen by; absent in runs of format 1. */
+  readonly prompts?: string;
   /** The command line that asked for it, for people; free to differ. */
   readonly command: string;
 }
@@ -51,6 +57,7 @@ const schema: z.ZodType<TrainingRecord> = z.object({
     targetModules: z.array(z.string()).exactOptional(),
     seed: z.int().min(0),
   }),
+  prompts: z.string().exactOptional(),
   command: z.string(),
 });
 
@@ -75,12 +82,31 @@ export function trainedMethods(run: RunReader): Method[] {
   return METHODS.filter((method) => run.json(fileOf(method)) !== undefined);
 }
 
+/** Digest of the prompts that an adapter learns from and is chosen by. */
+export function digestOfPrompts({ train, validation }: Pick<PromptSplit, "train" | "validation">): string {
+  const texts = (prompts: readonly Prompt[]): string[][] => prompts.map(({ id, text }) => [id, text]);
+  return sha256(JSON.stringify([texts(train), texts(validation)]));
+}
+
 /**
- * Writes down how the adapter is trained, or checks that it is continued as it was begun.
+ * Writes down how the adapter is trained, or checks that it is continued as it was begun. An adapter that learned from other
+ * prompts, because the task has changed since, is set aside.
  * @throws RunError naming the first setting that differs.
  */
-export async function recordTraining(run: Run, method: Method, asked: TrainingRecord): Promise<void> {
-  const recorded = readTraining(run, method);
+export async function recordTraining(
+  run: Run,
+  method: Method,
+  asked: TrainingRecord,
+  note?: (text: string) => void,
+): Promise<void> {
+  let recorded = readTraining(run, method);
+  if (recorded?.prompts !== undefined && recorded.prompts !== asked.prompts) {
+    putAway(run.dir, join("adapters", method));
+    note?.(
+      `The ${method} adapter learned from other prompts: it is kept in set-aside, and another is trained.`,
+    );
+    recorded = undefined;
+  }
   if (recorded === undefined) {
     run.adapterDir(method);
     await run.writeJson(fileOf(method), asked);
@@ -99,6 +125,6 @@ export async function recordTraining(run: Run, method: Method, asked: TrainingRe
   }
 }
 
-function settingsOf({ command: _, fit, ...rest }: TrainingRecord): Record<string, unknown> {
+function settingsOf({ command: _, prompts: __, fit, ...rest }: TrainingRecord): Record<string, unknown> {
   return { ...rest, ...fit };
 }

@@ -10,6 +10,9 @@ import type { Task } from "./task.js";
 
 const dir = mkdtempSync(join(tmpdir(), "whetstone-jsonl-"));
 const path = join(dir, "prompts.jsonl");
+/** The first 16 digits of the SHA-256 of "one" and "a", as sha256sum gives them. */
+const ONE = "text-7692c3ad3540bb80";
+const A = "text-ca978112ca1bbdca";
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 async function taskOf(content: string | Uint8Array, options: JsonlOptions = {}): Promise<Task> {
@@ -24,7 +27,7 @@ async function refusal(content: string | Uint8Array, options: JsonlOptions = {})
 }
 
 describe("a JSONL file as a task", () => {
-  it("has the prompts of each split in order, with ids from the line where there are none", async () => {
+  it("has the prompts of each split in order, with ids from the text where there are none", async () => {
     const task = await taskOf(
       [
         '{"prompt": "one", "answer": "1"}',
@@ -37,24 +40,33 @@ describe("a JSONL file as a task", () => {
     expect(task.name).toBe("prompts.jsonl");
     expect(task.maxTokens).toBe(512);
     expect(task.prompts("test")).toEqual([
-      { id: "line-1", text: "one" },
+      { id: ONE, text: "one" },
       { id: "7", text: " three\n" },
     ]);
     expect(task.prompts("train")).toEqual([{ id: "b", text: "two" }]);
-    expect(task.prompts("validation")).toEqual([{ id: "line-5", text: "four" }]);
-    expect(task.grade("line-1", "so\n1")).toBe(true);
-    expect(task.grade("line-1", "2")).toBe(false);
+    expect(task.prompts("validation")).toEqual([{ id: "text-04efaf080f5a3e74", text: "four" }]);
+    expect(task.grade(ONE, "so\n1")).toBe(true);
+    expect(task.grade(ONE, "2")).toBe(false);
     expect(task.grade("b", "2")).toBeUndefined();
     expect(() => task.grade("c", "2")).toThrow(/has no prompt "c"/);
+  });
+
+  it("names a prompt by its text alone, wherever it stands, and the same text again by its count", async () => {
+    const ids = async (lines: readonly string[], options: JsonlOptions = {}): Promise<string[]> =>
+      (await taskOf(lines.join("\n"), options)).prompts("test").map(({ id }) => id);
+    const [one, a] = ['{"prompt": "one"}', '{"prompt": "a", "answer": "2"}'];
+    expect(await ids([one, a])).toEqual([ONE, A]);
+    expect(await ids([a, '{"prompt": "other"}', one])).toEqual([A, expect.stringMatching(/^text-/), ONE]);
+    expect(await ids([one, a, one, one])).toEqual([ONE, A, `${ONE}-2`, `${ONE}-3`]);
+    // As runs of format 1 know them.
+    expect(await ids([one, "", a, one], { ids: "line" })).toEqual(["line-1", "line-3", "line-4"]);
   });
 
   it("does not mind a byte-order mark, CRLF, blank lines and a missing last line break", async () => {
     const plain = await taskOf('{"prompt":"a"}\n{"prompt":"ü"}\n');
     const dressed = await taskOf('\uFEFF{"prompt":"a"}\r\n{"prompt":"ü"}');
     expect(dressed.digest).toBe(plain.digest);
-    expect((await taskOf('\r\n  \n{"prompt":"a"}\n\n')).prompts("test")).toEqual([
-      { id: "line-3", text: "a" },
-    ]);
+    expect((await taskOf('\r\n  \n{"prompt":"a"}\n\n')).prompts("test")).toEqual([{ id: A, text: "a" }]);
   });
 
   it("grades with the grader that is asked for", async () => {
@@ -140,8 +152,8 @@ describe("a malformed JSONL file is refused by line", () => {
     [`${ok}{"prompt":"b","id":1.5}`, /^Line 2 of FILE has a wrong "id"/],
     [`${ok}{"prompt":"b","id":"a\\nb"}`, /^Line 2 of FILE has an id that is empty, longer than 200/],
     [
-      `${ok}\n{"prompt":"b","id":"line-1"}`,
-      /^Line 3 of FILE has the id "line-1" of line 1; ids must be unique\.$/,
+      `{"prompt":"b","id":"x"}\n\n{"prompt":"c","id":"x"}`,
+      /^Line 3 of FILE has the id "x" of line 1; ids must be unique\.$/,
     ],
     [`${ok}{"prompt":"b\0"}`, /^Line 2 of FILE holds a NUL byte/],
     [`${ok}\0\0\0\n`, /^Line 2 of FILE holds a NUL byte/],
@@ -189,7 +201,7 @@ describe("taskNamed", () => {
   it("finds built-in tasks and files, and names what there is otherwise", async () => {
     expect((await taskNamed("game24", { orders: 2 })).prompts("train").length).toBeGreaterThan(2000);
     writeFileSync(path, '{"prompt":"a","answer":3}');
-    expect((await taskNamed(path, { grader: "numeric" })).grade("line-1", "it is 3")).toBe(true);
+    expect((await taskNamed(path, { grader: "numeric" })).grade(A, "it is 3")).toBe(true);
     await expect(taskNamed("game25")).rejects.toThrow(UsageError);
     expect((await taskNamed("game24", { maxTokens: 30 })).maxTokens).toBe(30);
     await expect(taskNamed("game24", { maxTokens: 0 })).rejects.toThrow(UsageError);

@@ -4,7 +4,7 @@ import { DataError, UsageError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
 import type { Prompt } from "../policy/policy.js";
 import { graderNamed, type Grader, type GraderName } from "./graders.js";
-import { checkRow, checkText, readJsonLines, shorten } from "./json-lines.js";
+import { checkRow, checkText, readJsonLines, shorten, type RawRow } from "./json-lines.js";
 import type { Split, Task } from "./task.js";
 
 /** A turn of a conversation. */
@@ -21,9 +21,13 @@ export interface JsonlOptions {
   readonly maxTokens?: number;
   /** The model's chat template, for lines with `messages`: the text that the model continues. */
   readonly applyChatTemplate?: (messages: readonly Message[]) => string | Promise<string>;
+  /** `line`: prompts without an id are named by their line, as run folders of format 1 know them. Default: by their text. */
+  readonly ids?: "line";
 }
 
 const LONGEST_ID = 200;
+/** Hex digits of a text's digest in its name: 64 bits. */
+const DIGEST_LENGTH = 16;
 const DEFAULT_MAX_TOKENS = 512;
 
 const row = z.object({
@@ -53,7 +57,7 @@ interface Item extends Prompt {
  * | `prompt` | the exact text that the model continues; or |
  * | `messages` | a conversation `[{"role": "user", "content": "…"}]`, put into text by the model's chat template |
  * | `answer` | optional label, a string or a number; a prompt without one is not graded |
- * | `id` | optional, unique; default `line-7` for line 7 |
+ * | `id` | optional, unique; default a digest of the prompt's text, and for the same text again `-2`, `-3`, … behind it |
  * | `split` | optional: `train`, `validation` or `test` (default) |
  *
  * Other fields are ignored. Prompts keep the file's order.
@@ -88,9 +92,10 @@ export async function jsonlTask(path: string, options: JsonlOptions = {}): Promi
 async function readItems(path: string, grader: Grader, options: JsonlOptions): Promise<Map<string, Item>> {
   const items = new Map<string, Item>();
   const lineOf = new Map<string, number>();
+  const nameOf = options.ids === "line" ? (_: string, line: number) => `line-${line}` : namesByText();
   for await (const raw of readJsonLines(path)) {
     const { number, where } = raw;
-    const item = await toItem(checkRow(raw, row, 'a "prompt" or "messages"'), number, where, grader, options);
+    const item = await toItem(checkRow(raw, row, 'a "prompt" or "messages"'), raw, grader, options, nameOf);
     const earlier = lineOf.get(item.id);
     if (earlier !== undefined) {
       throw new DataError(`${where} has the id "${item.id}" of line ${earlier}; ids must be unique.`);
@@ -103,20 +108,34 @@ async function readItems(path: string, grader: Grader, options: JsonlOptions): P
   return items;
 }
 
+/**
+ * Names for prompts that have none, by their text: what is drawn for a prompt depends on its id, and is not to change with the
+ * lines around it.
+ */
+function namesByText(): (text: string) => string {
+  const seen = new Map<string, number>();
+  return (text) => {
+    const times = (seen.get(text) ?? 0) + 1;
+    seen.set(text, times);
+    const name = `text-${sha256(text).slice(0, DIGEST_LENGTH)}`;
+    return times === 1 ? name : `${name}-${times}`;
+  };
+}
+
 async function toItem(
   row: Row,
-  number: number,
-  where: string,
+  { number, where }: RawRow,
   grader: Grader,
   options: JsonlOptions,
+  nameOf: (text: string, line: number) => string,
 ): Promise<Item> {
-  const id = String(row.id ?? `line-${number}`);
+  const text = await promptText(row, where, options);
+  const id = String(row.id ?? nameOf(text, number));
   if (id === "" || id.length > LONGEST_ID || /\p{Cc}/u.test(id)) {
     throw new DataError(
       `${where} has an id that is empty, longer than ${LONGEST_ID} characters or not printable.`,
     );
   }
-  const text = await promptText(row, where, options);
   if (text === "") throw new DataError(`${where} has an empty prompt.`);
   checkText(where, "id", id);
   checkText(where, "prompt", text);

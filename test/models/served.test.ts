@@ -41,9 +41,9 @@ it("reproduce inference puts a model behind a server beside one on this machine,
   const cell = join(cli.folder, "mixed", "openai-tiny", "game24", "seed-1");
   expect((await verifyRun(cell)).problems).toEqual([]);
   const manifest = JSON.parse(readFileSync(join(cell, "manifest.json"), "utf8")) as {
-    options: { server: object };
+    model: { server: object };
   };
-  expect(manifest.options.server).toMatchObject({ kind: "vLLM", logProbs: "raw", echo: "matches" });
+  expect(manifest.model.server).toMatchObject({ kind: "vLLM", logProbs: "raw", echo: "matches" });
   expect(existsSync(join(cli.folder, result.page))).toBe(true);
 
   // A third seed: what is there is not asked for again.

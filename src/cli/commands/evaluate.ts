@@ -3,7 +3,7 @@ import { readMetrics } from "../../sharpen/run-metrics.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_REWARDS } from "../defaults.js";
-import { namedRun, recordedDrawing, withExistingRun } from "../existing-run.js";
+import { namedRun, withExistingRun } from "../existing-run.js";
 import { report, tellMetrics } from "../outcome.js";
 import { policyOfRun, taskOfRun } from "../sources.js";
 
@@ -21,27 +21,25 @@ export const evaluateCommand = defineCommand({
   ],
   run: async ([dir], values, context) => {
     const reader = namedRun(dir);
-    const recorded = recordedDrawing(reader);
     const before = readMetrics(reader);
     const names =
-      values.reward ?? recorded.rewards ?? (before ? Object.keys(before.bestOfN) : DEFAULT_REWARDS);
+      values.reward ??
+      reader.manifest.rewards?.map(({ name }) => name) ??
+      (before ? Object.keys(before.bestOfN) : DEFAULT_REWARDS);
     const rewards = names.map(rewardNamed);
     const task = await taskOfRun(reader, values.task);
     const asksModel = rewards.some(({ needs }) => needs.includes("policy"));
     const policy = asksModel ? await policyOfRun(reader, values.model, values.threads) : undefined;
     try {
       await withExistingRun(reader, async (run) => {
-        const seed = values.seed ?? recorded.seed;
-        const { n, temperature, sampler } = recorded;
+        const { seed } = values;
         const metrics = await evaluateRun({
           run,
           task,
           rewards,
-          seed,
-          n,
-          temperature,
-          ...(sampler !== undefined && { sampler }),
+          ...(seed !== undefined && { seed }),
           ...(policy && { policy }),
+          note: (text) => context.note(text),
         });
         tellMetrics(context, metrics, { runDir: run.dir, report: await report(run, task, metrics) });
       });

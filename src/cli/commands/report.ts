@@ -20,6 +20,11 @@ export const reportCommand = defineCommand({
       );
     }
     const task = await taskOfRun(reader, values.task);
+    if (task.digest !== reader.manifest.task.digest) {
+      throw new RunError(
+        `The prompts or labels of ${task.name}, or how its answers are read, have changed since ${reader.dir} was measured: run \`whetstone evaluate ${reader.dir}\` first.`,
+      );
+    }
     const path = await withExistingRun(reader, (run) => report(run, task, metrics));
     context.say(path);
     context.result({ runDir: reader.dir, report: path });

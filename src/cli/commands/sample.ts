@@ -1,5 +1,6 @@
 import { UsageError } from "../../core/errors.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
+import { recordPrompts } from "../../sharpen/record-prompts.js";
 import { drawGreedy } from "../../sharpen/draw.js";
 import { requireAbility } from "../../policy/capabilities.js";
 import { drawPowerTask, powerSummary } from "../../sharpen/power/draw-power.js";
@@ -13,7 +14,7 @@ import { DRAWING, POWER } from "../options.js";
 import { interruptible } from "../outcome.js";
 import { measureIfQuantized } from "../measure-quantized.js";
 import { quantizationResult } from "../quantize.js";
-import { powerNote, powerSettings, recordedPower, type PowerSettings } from "../power.js";
+import { powerNote, powerSettings, recordedPower, samplerOf, type PowerSettings } from "../power.js";
 import { usageResult } from "../remote.js";
 
 /** `whetstone sample [task]`: draws into a run folder, and nothing else. */
@@ -31,7 +32,8 @@ export const sampleCommand = defineCommand({
   ],
   run: async ([named], values, context) => {
     const power = powerSettings(values);
-    const drawing = await resolveDrawing(named, values);
+    const plain = await resolveDrawing(named, values);
+    const drawing = power ? { ...plain, sampler: samplerOf(power) } : plain;
     const settings = power ? { ...drawing.settings, ...recordedPower(power) } : drawing.settings;
     const { task } = drawing.opened;
     const note = splitNote(task, splitPrompts(task, drawing));
@@ -41,7 +43,7 @@ export const sampleCommand = defineCommand({
       context,
       () => dir && resumeLine(context.args, dir),
       () =>
-        withRun("sample", drawing, values, settings, context, async ({ run, policy }) => {
+        withRun("sample", { drawing, values, settings, asked: {} }, context, async ({ run, policy }) => {
           dir = run.dir;
           if (power) return samplePower(power, drawing, { run, policy }, context);
           const started = performance.now();
@@ -51,6 +53,7 @@ export const sampleCommand = defineCommand({
             task,
             run,
             ...drawing,
+            note: (text) => context.note(text),
             signal,
             onProgress: context.progress.update,
           });
@@ -85,10 +88,10 @@ async function samplePower(
   const { signal, progress } = context;
   requireAbility(policy, "continues", power.method === "power" ? "Power sampling" : "Sequential Monte Carlo");
   const started = performance.now();
-  const { test } = splitPrompts(task, { seed, prompts });
+  const split = splitPrompts(task, { seed, prompts });
+  const { test } = split;
   if (test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
-  const log = await run.promptLog();
-  for (const { id, text } of test) if (!log.has(id)) log.append({ id, text, split: "test" });
+  await recordPrompts(run, task, split, 0, (text) => context.note(text));
   const settings = { maxTokens, signal, onProgress: progress.update };
   await drawGreedy(await run.greedyLog(), policy, test, settings, "greedy");
   const drawing = { ...power, n, maxTokens, seed, signal };

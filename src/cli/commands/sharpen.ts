@@ -1,4 +1,3 @@
-import type { Json } from "../../run/manifest.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
 import { handOver, type HandOver } from "../../sharpen/hand-over.js";
@@ -7,13 +6,13 @@ import { resumeLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
 import { DEFAULT_METHODS, DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js";
-import { resolveDrawing, splitNote, withRun } from "../drawing.js";
+import { resolveDrawing, splitNote, withRun, type AskedOfRun } from "../drawing.js";
 import { measureIfQuantized } from "../measure-quantized.js";
 import { refuseTraining } from "../quantize.js";
 import { DRAWING, PAIRS, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
 import { usageResult } from "../remote.js";
-import { commonOptions, trainingOptions, trainingSettings } from "../settings.js";
+import { commonOptions, trainingOptions, trainingSettings, type Settings } from "../settings.js";
 
 const NAMES = [
   ...DRAWING,
@@ -66,7 +65,7 @@ async function sharpen(
   const methods = amortized === false ? [] : (values.methods ?? drawing.preset?.methods ?? DEFAULT_METHODS);
   const training = methods.map((method) => [method, trainingSettings(method, values, drawing)] as const);
   const options = training.map(([method, its]) => [method, trainingOptions(its)] as const);
-  const settings: { [name: string]: Json } = {
+  const settings: Settings = {
     ...drawing.settings,
     reward: rewards.map(({ name }) => name),
     adaptive: values.adaptive ?? null,
@@ -74,7 +73,13 @@ async function sharpen(
     ...(amortized !== false && {
       methods: [...methods],
       ...commonOptions(options.map(([, its]) => its)),
-      training: Object.fromEntries(options),
+    }),
+  };
+  const asked: AskedOfRun = {
+    rewards: rewards.map(({ name }) => ({ name })),
+    ...(values.adaptive !== undefined && { adaptive: values.adaptive }),
+    ...(amortized !== false && {
+      amortize: { reward: { name: amortized }, methods: Object.fromEntries(options) },
     }),
   };
   const note = splitNote(task, splitPrompts(task, drawing));
@@ -84,7 +89,7 @@ async function sharpen(
     context,
     () => dir && resumeLine(context.args, dir),
     () =>
-      withRun("sharpen", drawing, values, settings, context, async ({ run, policy }) => {
+      withRun("sharpen", { drawing, values, settings, asked }, context, async ({ run, policy }) => {
         dir = run.dir;
         const { signal } = context;
         if (amortized !== false) checkRewards([rewardNamed(amortized)], policy);

@@ -9,20 +9,11 @@ import type { TrainablePolicy } from "../../policy/trainable.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { readRun } from "../../run/read-run.js";
 import { responseRecords } from "../../run/records.js";
-import { openRun } from "../../run/run.js";
 import { verifyRun } from "../../run/verify-run.js";
 import type { Progress } from "../draw.js";
 import { splitPrompts } from "../prompts.js";
 import type { SharpenOptions } from "../sharpen-task.js";
-import {
-  filesOf,
-  manifestOf,
-  newFolder,
-  runJob,
-  tinyFit,
-  tinyJob,
-  tinyTask,
-} from "../tiny-job.test-helper.js";
+import { filesOf, startJob, newFolder, runJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
 import { tinyPolicy } from "../tiny-policies.test-helper.js";
 import { plans } from "./index.js";
 import type { MethodSettings } from "./method.js";
@@ -115,7 +106,7 @@ describe("a run with DPO and XPO", () => {
       logProb: refuse,
       score: refuse,
     });
-    const run = await openRun(newFolder(), manifestOf(job), { resume: true });
+    const run = await startJob(newFolder(), job);
     const split = splitPrompts(job.task, job);
     const reward = rewardNamed("log-likelihood");
     const { facts } = await plans.dpo({ ...job, policy: silent, run, split, reward, settings: methods.dpo });

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Response } from "../../policy/policy.js";
-import { runVersions, type Manifest } from "../../run/manifest.js";
-import { openRun } from "../../run/run.js";
+import type { RunConfig } from "../../run/config.js";
+import { startRun } from "../../run/run.js";
 import { promptsOf, wordPolicy } from "../tiny-policies.test-helper.js";
 import { drawPower, drawPowerTask, powerSummary, type PowerDrawing } from "./draw-power.js";
 import { powerSample } from "./power-sample.js";
@@ -20,14 +20,11 @@ import {
 const drawing: PowerDrawing = {
   ...{ method: "power", alpha: 4, moves: 4, blocks: 2, particles: 8, n: 3, maxTokens: 9, seed: 5 },
 };
-const manifest: Manifest = {
-  ...runVersions(),
+const config: RunConfig = {
   model: { name: "words", digest: "words" },
   task: { name: "task", digest: "task" },
-  options: {},
+  drawing: { n: 3, temperature: 1, maxTokens: 9 },
   seeds: { run: 5 },
-  command: "test",
-  createdAt: "2026-01-01T00:00:00.000Z",
 };
 
 const folders: string[] = [];
@@ -80,7 +77,7 @@ describe("drawPowerTask", () => {
       for (const [i, dir] of dirs.entries()) {
         const cut = i === 0 ? [4] : [2, 4];
         for (const count of cut) {
-          const run = await openRun(dir, manifest, { resume: true });
+          const run = await startRun(dir, config, { resume: true, command: "test", createdAt: "" });
           const records = await drawPowerTask(run, wordPolicy(), prompts.slice(0, count), settings, () => {});
           expect(records).toHaveLength(count);
           await run.close();

@@ -1,0 +1,169 @@
+import { z } from "zod";
+import type { Quantization } from "../transformer/decoder/quantize.js";
+
+/** A plain value that JSON holds. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** A file of somebody's own code: what it does is fixed by its bytes, wherever it lies. */
+export interface ModuleFile {
+  /** Absolute; it may have moved since. */
+  readonly path: string;
+  /** SHA-256 (hex) of the file, not of what it imports. */
+  readonly digest: string;
+}
+
+/** A self-reward, a grader or a method: by its name where it is built in, with its module where it is somebody's own. */
+export interface Part {
+  readonly name: string;
+  readonly module?: ModuleFile;
+}
+
+/** The model or the task of a run. */
+export interface Source {
+  readonly name: string;
+  /** Fixes what it is, wherever it lies. */
+  readonly digest: string;
+  /** Where it was found, an absolute path; absent for what comes with the package. It may have moved since. */
+  readonly path?: string;
+}
+
+/** The base model of a run. */
+export interface RunModel extends Source {
+  /** How it is held; absent: in float32. */
+  readonly quantize?: Quantization;
+  /** What its servers were found to do; absent for a model on this machine. */
+  readonly server?: { readonly [name: string]: Json };
+}
+
+/** What a run's prompts are. `digest` is of all of them, with template, extractor and labels, as last drawn for or measured. */
+export interface RunTask extends Source {
+  /** Its own code, if it is no built-in task and no file of prompts. */
+  readonly module?: ModuleFile;
+  /** How the answers of a file of prompts are compared; absent: `exact`, or the task's own way. */
+  readonly grader?: Part;
+  /** Of game24. */
+  readonly orders?: number;
+  /** Rows of each split of a public data set's task; absent: the task's default. */
+  readonly rows?: number;
+  /** `line`: prompts without an id of their own are named by their line, as runs of format 1 did; absent: by their text. */
+  readonly ids?: "line";
+}
+
+/** Power sampling: how responses are drawn from π^α. */
+export type PowerSampler =
+  | { readonly method: "power"; readonly alpha: number; readonly moves: number; readonly blocks: number }
+  | { readonly method: "smc"; readonly alpha: number; readonly particles: number };
+
+/** What is drawn from the base for each test prompt. */
+export interface RunDrawing {
+  /** Responses per prompt. */
+  readonly n: number;
+  readonly temperature: number;
+  /** The longest response, in tokens. */
+  readonly maxTokens: number;
+  /** Test prompts at most; absent: all. */
+  readonly prompts?: number;
+  /** Prompts too long for the model are left out; absent: they are refused. */
+  readonly skipLong?: true;
+  /** Absent: independent samples of π. */
+  readonly sampler?: PowerSampler;
+}
+
+/** What a run trains into adapters. */
+export interface RunAmortize {
+  readonly reward: Part;
+  /** Each method's settings by its name, as its registry reads them: this room stands below theirs. */
+  readonly methods: { readonly [method: string]: { readonly [setting: string]: Json } };
+}
+
+/** Random seeds; non-negative safe integers. */
+export interface RunSeeds {
+  /** Of splits, draws and intervals. */
+  readonly run: number;
+  /** Of training; absent: the run's. */
+  readonly training?: number;
+}
+
+/** All that fixes a run's results, every default filled in; nothing that does not (progress, `--json`, threads). */
+export interface RunConfig {
+  readonly model: RunModel;
+  readonly task: RunTask;
+  readonly drawing: RunDrawing;
+  /** The self-rewards that are compared; absent for a run that only draws. */
+  readonly rewards?: readonly Part[];
+  /** δ of adaptive best-of-N; absent: not measured. */
+  readonly adaptive?: number;
+  /** Absent: inference time only. */
+  readonly amortize?: RunAmortize;
+  readonly seeds: RunSeeds;
+}
+
+const json: z.ZodType<Json> = z.json();
+const count = z.int().min(1);
+const positive = z.number().positive();
+const seed = z.int().min(0);
+const moduleFile = z.object({ path: z.string(), digest: z.string() });
+const part = z.object({ name: z.string().min(1), module: moduleFile.exactOptional() });
+const source = { name: z.string().min(1), digest: z.string(), path: z.string().exactOptional() };
+
+// Names alone: the room that quantizes is not loaded to read a manifest.
+const quantizations = { int8: true, int4: true, keep: true } satisfies Record<Quantization, true>;
+/** How a run's model may be held. */
+export const quantization = z.enum(Object.keys(quantizations) as Quantization[]);
+
+/** What a `RunConfig` must hold, field by field: checked when a run is started, and when its manifest is read. */
+export const configFields = {
+  model: z.object({
+    ...source,
+    quantize: quantization.exactOptional(),
+    server: z.record(z.string(), json).exactOptional(),
+  }),
+  task: z.object({
+    ...source,
+    module: moduleFile.exactOptional(),
+    grader: part.exactOptional(),
+    orders: count.exactOptional(),
+    rows: count.exactOptional(),
+    ids: z.literal("line").exactOptional(),
+  }),
+  drawing: z.object({
+    n: count,
+    temperature: positive,
+    maxTokens: count,
+    prompts: count.exactOptional(),
+    skipLong: z.literal(true).exactOptional(),
+    sampler: z
+      .discriminatedUnion("method", [
+        z.object({
+          method: z.literal("power"),
+          alpha: z.number().min(1),
+          moves: z.int().min(0),
+          blocks: count,
+        }),
+        z.object({ method: z.literal("smc"), alpha: z.number().min(1), particles: count }),
+      ])
+      .exactOptional(),
+  }),
+  rewards: z.array(part).min(1).exactOptional(),
+  adaptive: z.number().exactOptional(),
+  amortize: z
+    .object({ reward: part, methods: z.record(z.string(), z.record(z.string(), json)) })
+    .exactOptional(),
+  seeds: z.object({ run: seed, training: seed.exactOptional() }),
+} as const;
+
+/** What a `RunConfig` must hold as a whole. */
+export const configSchema: z.ZodType<RunConfig> = z.object(configFields);
+
+/** The parts of a run that are somebody's own code. */
+export function ownParts({ task, rewards = [], amortize }: RunConfig): readonly Required<Part>[] {
+  const parts: readonly (Part | undefined)[] = [task, task.grader, ...rewards, amortize?.reward];
+  return parts.flatMap((part) => (part?.module ? [{ name: part.name, module: part.module }] : []));
+}
+
+/** How a run's responses were drawn where not independently from π, for people: `π^4 by Metropolis–Hastings`. */
+export function samplerInWords({ sampler }: RunDrawing): string | undefined {
+  if (sampler === undefined) return undefined;
+  const how = sampler.method === "power" ? "Metropolis–Hastings" : `${sampler.particles} particles`;
+  return `π^${sampler.alpha} by ${how}`;
+}

@@ -1,0 +1,189 @@
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { RunError } from "../core/errors.js";
+import { readError, sha256, writeAtomically, writeError } from "../core/files.js";
+import { readLines } from "../core/lines.js";
+import type { PromptRecord } from "./records.js";
+import type { Run } from "./run.js";
+
+/** What has become of a run's prompts. */
+export interface PromptChanges {
+  /** Prompts that the run had, and that the task has no more. */
+  readonly removed: number;
+  /** Prompts that have another text than when they were drawn for, or are measured now and were not, or the reverse. */
+  readonly changed: number;
+  /** Prompts of which records that were set aside are back. */
+  readonly restored: number;
+  /** Prompts that the run has not had. */
+  readonly added: number;
+}
+
+const FOLDER = "set-aside";
+const RECORDS = join(FOLDER, "records.jsonl");
+const PROMPTS = "prompts.jsonl";
+const LONGEST_LINE_BYTES = 64 * 1024 * 1024;
+
+/** A line of set-aside/records.jsonl: a record, the file it was in, and the prompt that it belongs to. */
+interface SetAside {
+  readonly file: string;
+  readonly prompt: string;
+  readonly record: unknown;
+}
+
+/**
+ * Brings a run's records into line with a task whose prompts have changed, before anything else is drawn: records of prompts
+ * that are gone, or have another text or split, go to set-aside/records.jsonl, and come back with the prompt. So a run ends with
+ * the same records as one that was made with these prompts from the start. Killed at any moment and called again, it ends the
+ * same. No log of the run may be open.
+ * @param digest of the task as it is now.
+ * @param prompts all that the run may have: each with the split that it is used for.
+ * @returns undefined where nothing had to be done.
+ * @throws RunError where the run has prompts and the task has none of them: it is another task.
+ */
+export async function settlePrompts(
+  run: Run,
+  digest: string,
+  prompts: readonly PromptRecord[],
+): Promise<PromptChanges | undefined> {
+  const recorded = await run.prompts();
+  const present = new Set(prompts.map(identity));
+  const gone = recorded.filter((prompt) => !present.has(identity(prompt)));
+  const texts = new Set(prompts.map(({ text }) => text));
+  if (recorded.length > 0 && !recorded.some(({ text }) => texts.has(text))) {
+    throw new RunError(
+      `${run.dir} was made with other prompts: the task has none of its ${recorded.length}; name the right one with --task.`,
+    );
+  }
+  if (gone.length > 0) await setAside(run.dir, gone);
+  const restored = await takeBack(run.dir, prompts);
+  await renewSplits(run.dir, prompts);
+  const ids = new Set(prompts.map(({ id }) => id));
+  const known = new Set(recorded.map(({ id }) => id));
+  const changed = gone.filter(({ id }) => ids.has(id)).length;
+  const added = prompts.filter((prompt) => prompt.split === "test" && !known.has(prompt.id)).length;
+  const isAnother = run.manifest.task.digest !== digest;
+  if (gone.length === 0 && restored === 0 && !isAnother) return undefined;
+  if (gone.length > 0 || restored > 0 || added > 0) putAway(run.dir, "metrics.json");
+  if (isAnother) await run.recordTask(digest);
+  return { removed: gone.length - changed, changed, restored, added };
+}
+
+/** What a record belongs to: a prompt of this id and text, that is measured or not: what is learned from also chooses. */
+const identity = ({ id, text, split }: PromptRecord): string =>
+  JSON.stringify([id, sha256(text), split === "test" ? "test" : "train"]);
+
+/** A prompt that was learned from may choose the iterate now, or the reverse. */
+async function renewSplits(dir: string, prompts: readonly PromptRecord[]): Promise<void> {
+  const splits = new Map(prompts.map(({ id, split }) => [id, split]));
+  const lines = await linesOf(dir, PROMPTS);
+  const renewed = lines.map((line) => {
+    const { id, text, split } = JSON.parse(line) as PromptRecord;
+    return JSON.stringify({ id, text, split: splits.get(id) ?? split });
+  });
+  if (renewed.some((line, i) => line !== lines[i])) await writeLines(dir, PROMPTS, renewed);
+}
+
+/** Moves the records of prompts; prompts.jsonl last, which says what the other records belong to. */
+async function setAside(dir: string, gone: readonly PromptRecord[]): Promise<void> {
+  const owners = new Map(gone.map((prompt) => [prompt.id, identity(prompt)]));
+  const kept = new Map<string, string[]>();
+  const moved: string[] = [];
+  for (const file of recordFiles(dir)) {
+    const lines = await linesOf(dir, file);
+    const own = lines.map((line) => owners.get(promptIdOf(file, line)));
+    if (own.every((owner) => owner === undefined)) continue;
+    kept.set(
+      file,
+      lines.filter((_, i) => own[i] === undefined),
+    );
+    for (const [i, line] of lines.entries()) {
+      if (own[i] === undefined) continue;
+      moved.push(
+        JSON.stringify({ file, prompt: own[i], record: JSON.parse(line) as unknown } satisfies SetAside),
+      );
+    }
+  }
+  makeFolder(join(dir, FOLDER));
+  const before = await linesOf(dir, RECORDS);
+  await writeLines(dir, RECORDS, [...new Set([...before, ...moved])]);
+  for (const [file, lines] of kept) await writeLines(dir, file, lines);
+}
+
+/** Gives prompts that are there again the records that were set aside. @returns how many prompts. */
+async function takeBack(dir: string, prompts: readonly PromptRecord[]): Promise<number> {
+  const before = await linesOf(dir, RECORDS);
+  const present = new Set(prompts.map(identity));
+  const entries = before.map((line) => ({ line, ...(JSON.parse(line) as SetAside) }));
+  const back = entries.filter(({ prompt }) => present.has(prompt));
+  if (back.length === 0) return 0;
+  const files = [...new Set(back.map(({ file }) => file))];
+  // The prompts first: a record is never without its prompt.
+  for (const file of files.sort((a, b) => Number(b === PROMPTS) - Number(a === PROMPTS))) {
+    const own = back.filter((entry) => entry.file === file).map(({ record }) => JSON.stringify(record));
+    await writeLines(dir, file, [...new Set([...(await linesOf(dir, file)), ...own])]);
+  }
+  const left = entries.filter(({ prompt }) => !present.has(prompt));
+  await writeLines(
+    dir,
+    RECORDS,
+    left.map(({ line }) => line),
+  );
+  return new Set(back.map(({ prompt }) => prompt)).size;
+}
+
+/** Moves a file or folder of a run that is true no more into set-aside/, under a name that is free. */
+export function putAway(dir: string, name: string): void {
+  if (!existsSync(join(dir, name))) return;
+  const place = (count: number): string => join(dir, FOLDER, `${name.replaceAll(/[\\/]/g, "-")}-${count}`);
+  let count = 1;
+  while (existsSync(place(count))) count++;
+  makeFolder(join(dir, FOLDER));
+  try {
+    renameSync(join(dir, name), place(count));
+  } catch (cause) {
+    throw writeError(join(dir, name), cause);
+  }
+}
+
+/** Every JSONL file of a run, relative to it; prompts.jsonl last. */
+function recordFiles(dir: string): string[] {
+  try {
+    const files = readdirSync(dir, { recursive: true, encoding: "utf8" }).filter(
+      (name) => name.endsWith(".jsonl") && !name.startsWith(FOLDER) && name !== PROMPTS,
+    );
+    return [...files.sort(), PROMPTS];
+  } catch (cause) {
+    throw readError(dir, cause);
+  }
+}
+
+/** The whole lines of a file; none if it is not there. A torn last line was never acknowledged. */
+async function linesOf(dir: string, file: string): Promise<string[]> {
+  const path = join(dir, file);
+  if (!existsSync(path)) return [];
+  const lines: string[] = [];
+  for await (const { text } of readLines(path, { maxBytes: LONGEST_LINE_BYTES, skipTornTail: true }))
+    lines.push(text);
+  return lines;
+}
+
+function promptIdOf(file: string, line: string): string {
+  const value = JSON.parse(line) as { readonly promptId?: unknown; readonly id?: unknown };
+  return String(file === PROMPTS ? value.id : value.promptId);
+}
+
+async function writeLines(dir: string, file: string, lines: readonly string[]): Promise<void> {
+  // Bytes, since a string may not be longer than half a gigabyte.
+  await writeAtomically(
+    join(dir, file),
+    Buffer.concat(lines.map((line) => Buffer.from(`${line}\n`, "utf8"))),
+  );
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw writeError(folder, cause);
+  }
+}
