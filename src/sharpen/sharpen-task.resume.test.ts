@@ -199,7 +199,7 @@ describe("a run that is killed and continued ends with the same files", { timeou
 
   it("is not continued as something else", async () => {
     await expect(runJob(whole, { ...job, n: 5 })).rejects.toThrow(RunError);
-    await expect(runJob(whole, { ...job, n: 5 })).rejects.toThrow(/options\.n = 4, but now it is 5/);
+    await expect(runJob(whole, { ...job, n: 5 })).rejects.toThrow(/n = 4, but now it is 5/);
     const sft = { trainN: 5, fit: { ...tinyFit, learningRate: 0.02 } };
     await expect(runJob(whole, { ...job, amortize: { ...job.amortize!, methods: { sft } } })).rejects.toThrow(
       /learningRate = 0.01, but now it is 0.02/,
