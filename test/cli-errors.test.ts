@@ -108,7 +108,12 @@ const CASES: readonly Case[] = [
     2,
     /There is no reward "luck": choose among log-likelihood, length-normalized, majority/,
   ],
-  ["unknown linear", ["sharpen", "--target-modules", "q"], 2, /There is no (linear|target) "q": choose among q_proj/],
+  [
+    "unknown linear",
+    ["sharpen", "--target-modules", "q"],
+    2,
+    /There is no (linear|target) "q": choose among q_proj/,
+  ],
   [
     "unknown model",
     ["answer", "1", "--model", "gpt"],
