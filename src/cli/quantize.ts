@@ -13,7 +13,7 @@ export const QUANTIZE_OPTION = {
   quantize: {
     flags: "--quantize <how>",
     description:
-      "hold the model's linears in fewer bits, for sampling: int8, int4, or keep (a GGUF file's blocks of 4 bits as they are)",
+      "hold the model's linears in fewer bits, for sampling: int8, int4, or keep (a GGUF file's blocks as they are)",
     parse: oneOf(QUANTIZATIONS),
     otherwise: "float32",
   },

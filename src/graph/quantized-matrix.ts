@@ -3,14 +3,21 @@ export const QUANTIZED_BLOCK = 32;
 
 /**
  * A matrix W [rows, columns] as small integers: w = scale · (q − zeroPoint) + offset, with one scale, zero point and offset
- * for each block of 32 values of a row. Where the columns are no whole number of blocks, a row's last one is filled up.
+ * for each block of values of a row. Where the columns are no whole number of blocks, a row's last one is filled up.
+ *
+ * With `low`, an integer has two digits of four bits, and w = scale · (16 · (q − 8) + low) + offset: so any eight bits are held
+ * exactly, and multiplied with floats at the speed of two products of four bits.
  */
 export interface QuantizedMatrix {
   readonly bits: 4 | 8;
   readonly rows: number;
   readonly columns: number;
+  /** Values of a row that share a scale. Absent: 32. */
+  readonly blockSize?: 16 | 32;
   /** q, block by block, row by row; of 4 bits two a byte, the first in the lower half. */
   readonly packed: Uint8Array;
+  /** The lower digits, packed as q is; only of 4 bits, whole blocks and no zero points. */
+  readonly low?: Uint8Array;
   /** [rows · blocks] */
   readonly scales: Float32Array;
   /** Integers; packed as q is, each row from a whole byte on. Absent: 2^(bits − 1). */

@@ -1,8 +1,8 @@
 import { GraphError } from "../../core/errors.js";
 import { formatShape } from "../dim.js";
-import type { Attribute, Value } from "../graph.js";
-import { QUANTIZED_BLOCK, blocksOf, type QuantizedMatrix } from "../quantized-matrix.js";
-import { add } from "./elementwise.js";
+import type { Attribute, Graph, Value } from "../graph.js";
+import { QUANTIZED_BLOCK, type QuantizedMatrix } from "../quantized-matrix.js";
+import { add, mul } from "./elementwise.js";
 import { matMul } from "./linear.js";
 import { reduceSum } from "./reduce.js";
 import { reshape } from "./shape.js";
@@ -21,44 +21,67 @@ const ACCURACY_LEVEL = { 4: 1, 8: 4 } as const;
  * @throws GraphError when x has not as many columns as the matrix.
  */
 export function quantizedProduct(x: Value, name: string, matrix: QuantizedMatrix): Value {
-  const { bits, rows, columns } = matrix;
+  const { rows, columns } = matrix;
   if (x.type !== "float32" || x.shape.length < 2 || x.shape.at(-1) !== columns) {
     throw new GraphError(
       `MatMulNBits: ${x.type}${formatShape(x.shape)} does not multiply with the transpose of ${formatShape([rows, columns])}.`,
     );
   }
+  const digit = (of: Value, part: "packed" | "low"): Value => bitsProduct(of, name, matrix, part);
+  // The upper digit's 16 goes to x, where it is exact and shared by all matrices that x meets.
+  const product = matrix.low
+    ? add(
+        digit(
+          x.graph.once(`sixteenfold:${x.name}`, () => mul(x, 16)),
+          "packed",
+        ),
+        digit(x, "low"),
+      )
+    : digit(x, "packed");
+  if (!matrix.offsets) return product;
+  const size = matrix.blockSize ?? QUANTIZED_BLOCK;
+  const blocks = columns / size;
+  // Σ over a block of x · (d·q + m) is d · Σ x·q + m · Σ x: the offsets meet the sums over blocks, which are shared by all
+  // matrices that x meets.
+  const sums = x.graph.once(`block sums:${size}:${x.name}`, () =>
+    reduceSum(reshape(x, [...x.shape.slice(0, -1), blocks, size]), [-1]),
+  );
+  const offsets = constant(x.graph, `${name}.offsets`, "float32", [rows, blocks], matrix.offsets);
+  return add(product, matMul(sums, offsets, { transB: true }));
+}
+
+function constant(
+  graph: Graph,
+  name: string,
+  type: "uint8" | "float32",
+  shape: readonly number[],
+  data: Uint8Array | Float32Array,
+): Value {
+  return graph.once(`quantized:${name}`, () => graph.initializer(name, type, shape, data, { fixed: true }));
+}
+
+/** One MatMulNBits: x with the integers of one digit. */
+function bitsProduct(x: Value, name: string, matrix: QuantizedMatrix, part: "packed" | "low"): Value {
   const { graph } = x;
-  const blocks = blocksOf(columns);
-  const constant = (
-    part: string,
-    type: "uint8" | "float32",
-    shape: readonly number[],
-    data: Uint8Array | Float32Array,
-  ) =>
-    graph.once(`quantized:${name}.${part}`, () =>
-      graph.initializer(`${name}.${part}`, type, shape, data, { fixed: true }),
-    );
-  const packed = constant("packed", "uint8", [rows, blocks, (QUANTIZED_BLOCK * bits) / 8], matrix.packed);
-  const scales = constant("scales", "float32", [rows * blocks], matrix.scales);
+  const { bits, rows, columns, blockSize = QUANTIZED_BLOCK } = matrix;
+  const blocks = Math.ceil(columns / blockSize);
+  const shape = [rows, blocks, (blockSize * bits) / 8];
+  const packed = constant(graph, `${name}.${part}`, "uint8", shape, matrix[part]!);
+  const scales = constant(graph, `${name}.scales`, "float32", [rows * blocks], matrix.scales);
+  const zeroBytes = rows * Math.ceil((blocks * bits) / 8);
+  // Lower digits are 0 … 15 as they stand, where without zero points 8 would be taken for 0.
   const zeros =
-    matrix.zeroPoints &&
-    constant("zero_points", "uint8", [rows * Math.ceil((blocks * bits) / 8)], matrix.zeroPoints);
+    part === "low"
+      ? constant(graph, `no zero points.${zeroBytes}`, "uint8", [zeroBytes], new Uint8Array(zeroBytes))
+      : matrix.zeroPoints && constant(graph, `${name}.zero_points`, "uint8", [zeroBytes], matrix.zeroPoints);
   const attributes: Record<string, Attribute> = {
     K: { kind: "int", value: columns },
     N: { kind: "int", value: rows },
     bits: { kind: "int", value: bits },
-    block_size: { kind: "int", value: QUANTIZED_BLOCK },
+    block_size: { kind: "int", value: blockSize },
     accuracy_level: { kind: "int", value: ACCURACY_LEVEL[bits] },
   };
   const output = [{ type: x.type, shape: [...x.shape.slice(0, -1), rows] }];
   const inputs = [x, packed, scales, ...(zeros ? [zeros] : [])];
-  const product = graph.node("MatMulNBits", inputs, output, attributes, "com.microsoft")[0]!;
-  if (!matrix.offsets) return product;
-  // Σ over a block of x · (d·q + m) is d · Σ x·q + m · Σ x: the offsets meet the sums over blocks, which are shared by all
-  // matrices that x meets.
-  const sums = graph.once(`block sums:${x.name}`, () =>
-    reduceSum(reshape(x, [...x.shape.slice(0, -1), blocks, QUANTIZED_BLOCK]), [-1]),
-  );
-  const offsets = constant("offsets", "float32", [rows, blocks], matrix.offsets);
-  return add(product, matMul(sums, offsets, { transB: true }));
+  return graph.node("MatMulNBits", inputs, output, attributes, "com.microsoft")[0]!;
 }

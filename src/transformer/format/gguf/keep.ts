@@ -1,8 +1,8 @@
 /**
- * Blocks of four bits as ONNX Runtime's quantized product takes them: the same integers in another order, the same scales, so
- * that the weights are those of `dequantize` (an offset may be rounded in its last bit). Blocks of eight bits are not kept:
- * that product has a fast kernel for them only with activations rounded to eight bits, too, and then it is another model
- * (docs/log.md); in other formats a scale is shared by another number of values than the product knows.
+ * Blocks as ONNX Runtime's quantized product takes them: the same integers in another order, the same scales, so that the weights
+ * are those of `dequantize` (a scale or an offset may be rounded in its last bit). Integers of five, six and eight bits are held in
+ * two digits of four: for eight bits, that product has a fast kernel only with activations rounded to eight bits, too, and then
+ * it is another model (docs/log.md).
  */
 import { QUANTIZED_BLOCK, type QuantizedMatrix } from "../../../graph/index.js";
 import { halfAt } from "../half-precision.js";
@@ -11,7 +11,7 @@ import { readScales } from "./dequantize-k.js";
 
 /** The file's integer that is held as the product's own zero: the middle of 0 … 15. */
 const MIDDLE = 8;
-/** Bytes of a block of 32 integers. */
+/** Bytes of a block of 32 integers, of each digit. */
 const PACKED = QUANTIZED_BLOCK / 2;
 
 /** 16 bytes whose lower halves are integers 0 … 15 and whose upper ones are 16 … 31. */
@@ -20,6 +20,14 @@ function packHalves(bytes: Uint8Array, from: number, packed: Uint8Array, to: num
     const [a, b] = [bytes[from + 2 * i]!, bytes[from + 2 * i + 1]!];
     packed[to + i] = (a & 15) | ((b & 15) << 4);
     packed[to + 8 + i] = (a >>> 4) | (b & 0xf0);
+  }
+}
+
+/** The lower or the upper halves of 32 bytes, as `shift` says. */
+function packNibbles(bytes: Uint8Array, from: number, shift: number, packed: Uint8Array, to: number): void {
+  for (let i = 0; i < PACKED; i++) {
+    const [a, b] = [bytes[from + 2 * i]!, bytes[from + 2 * i + 1]!];
+    packed[to + i] = ((a >>> shift) & 15) | (((b >>> shift) & 15) << 4);
   }
 }
 
@@ -44,19 +52,90 @@ const keepQ4K: Keep = (bytes, at, { scales, offsets, packed }, block) => {
   for (let j = 0; j < 8; j++) {
     scales[block + j] = read.scales[j]!;
     offsets![block + j] = MIDDLE * read.scales[j]! - read.minima[j]!;
-    const from = at + 16 + (j >>> 1) * 32;
-    const shift = 4 * (j & 1);
-    for (let i = 0; i < PACKED; i++) {
-      const [a, b] = [bytes[from + 2 * i]!, bytes[from + 2 * i + 1]!];
-      packed[(block + j) * PACKED + i] = ((a >>> shift) & 15) | (((b >>> shift) & 15) << 4);
+    packNibbles(bytes, at + 16 + (j >>> 1) * 32, 4 * (j & 1), packed, (block + j) * PACKED);
+  }
+};
+
+/** A block's 32 fifth bits as upper digits: `base` where a bit is not set, one more where it is. */
+function packFifths(fifth: (i: number) => number, base: number, packed: Uint8Array, to: number): void {
+  for (let i = 0; i < PACKED; i++) packed[to + i] = (base + fifth(2 * i)) | ((base + fifth(2 * i + 1)) << 4);
+}
+
+const wordAt = (bytes: Uint8Array, at: number): number =>
+  bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+
+const keepQ50: Keep = (bytes, at, { scales, packed, low }, block) => {
+  scales[block] = halfAt(bytes, at);
+  const high = wordAt(bytes, at + 2);
+  // d · (q − 16): what the upper digit counts from is one below the product's zero.
+  packFifths((i) => (high >>> i) & 1, MIDDLE - 1, packed, block * PACKED);
+  packHalves(bytes, at + 6, low!, block * PACKED);
+};
+
+const keepQ51: Keep = (bytes, at, { scales, offsets, packed, low }, block) => {
+  scales[block] = halfAt(bytes, at);
+  offsets![block] = halfAt(bytes, at + 2);
+  const high = wordAt(bytes, at + 4);
+  packFifths((i) => (high >>> i) & 1, MIDDLE, packed, block * PACKED);
+  packHalves(bytes, at + 8, low!, block * PACKED);
+};
+
+const keepQ80: Keep = (bytes, at, { scales, packed, low }, block) => {
+  scales[block] = halfAt(bytes, at);
+  for (let i = 0; i < PACKED; i++) {
+    // From −128 … 127 to 0 … 255.
+    const [a, b] = [bytes[at + 2 + 2 * i]! ^ 0x80, bytes[at + 3 + 2 * i]! ^ 0x80];
+    packed[block * PACKED + i] = (a >>> 4) | (b & 0xf0);
+    low![block * PACKED + i] = (a & 15) | ((b & 15) << 4);
+  }
+};
+
+const keepQ5K: Keep = (bytes, at, { scales, offsets, packed, low }, block) => {
+  const read = readScales(bytes, at);
+  for (let j = 0; j < 8; j++) {
+    scales[block + j] = read.scales[j]!;
+    offsets![block + j] = -read.minima[j]!;
+    packFifths((i) => (bytes[at + 16 + i]! >>> j) & 1, MIDDLE, packed, (block + j) * PACKED);
+    packNibbles(bytes, at + 48 + (j >>> 1) * 32, 4 * (j & 1), low!, (block + j) * PACKED);
+  }
+};
+
+/** Sixteen blocks of 16: quarters of 32 values take the lower halves of 64 bytes, then the upper ones, and two bits each of 32. */
+const keepQ6K: Keep = (bytes, at, { scales, packed, low }, block) => {
+  const d = halfAt(bytes, at + 208);
+  for (let j = 0; j < 16; j++) {
+    const [part, quarter, group] = [j >>> 3, (j >>> 1) & 3, j & 1];
+    scales[block + j] = d * ((bytes[at + 192 + j]! << 24) >> 24);
+    const to = ((block + j) * PACKED) / 2;
+    const nibbles = at + part * 64 + (quarter & 1) * 32 + group * 16;
+    const tops = at + 128 + part * 32 + group * 16;
+    const shift = 4 * (quarter >>> 1);
+    for (let i = 0; i < PACKED / 2; i++) {
+      const [a, b] = [bytes[nibbles + 2 * i]!, bytes[nibbles + 2 * i + 1]!];
+      low![to + i] = ((a >>> shift) & 15) | (((b >>> shift) & 15) << 4);
+      const [c, e] = [bytes[tops + 2 * i]! >>> (2 * quarter), bytes[tops + 2 * i + 1]! >>> (2 * quarter)];
+      // d · scale · (q − 32): two below the product's zero.
+      packed[to + i] = (MIDDLE - 2 + (c & 3)) | ((MIDDLE - 2 + (e & 3)) << 4);
     }
   }
 };
 
-const KEPT: Readonly<Record<string, { readonly keep: Keep; readonly hasOffsets: boolean }>> = {
-  Q4_0: { keep: keepQ40, hasOffsets: false },
+interface Kept {
+  readonly keep: Keep;
+  readonly hasOffsets?: boolean;
+  readonly hasLow?: boolean;
+  readonly blockSize?: 16;
+}
+
+const KEPT: Readonly<Record<string, Kept>> = {
+  Q4_0: { keep: keepQ40 },
   Q4_1: { keep: keepQ41, hasOffsets: true },
+  Q5_0: { keep: keepQ50, hasLow: true },
+  Q5_1: { keep: keepQ51, hasLow: true, hasOffsets: true },
+  Q8_0: { keep: keepQ80, hasLow: true },
   Q4_K: { keep: keepQ4K, hasOffsets: true },
+  Q5_K: { keep: keepQ5K, hasLow: true, hasOffsets: true },
+  Q6_K: { keep: keepQ6K, hasLow: true, blockSize: 16 },
 };
 
 /** The formats whose blocks can be kept, by ggml's names. */
@@ -66,21 +145,25 @@ export const keptFormats: readonly string[] = Object.keys(KEPT);
 export function emptyMatrix(format: BlockFormat, rows: number, columns: number): QuantizedMatrix | undefined {
   const kept = KEPT[format.name];
   if (kept === undefined) return undefined;
-  const blocks = rows * (columns / QUANTIZED_BLOCK);
+  const { hasOffsets = false, hasLow = false, blockSize } = kept;
+  const size = blockSize ?? QUANTIZED_BLOCK;
+  const blocks = rows * (columns / size);
   return {
     bits: 4,
     rows,
     columns,
-    packed: new Uint8Array(blocks * PACKED),
+    ...(blockSize !== undefined && { blockSize }),
+    packed: new Uint8Array((blocks * size) / 2),
+    ...(hasLow && { low: new Uint8Array((blocks * size) / 2) }),
     scales: new Float32Array(blocks),
-    ...(kept.hasOffsets && { offsets: new Float32Array(blocks) }),
+    ...(hasOffsets && { offsets: new Float32Array(blocks) }),
   };
 }
 
 /** Fills in whole rows, from row `row` on. @param matrix of `emptyMatrix` for the same format. */
 export function keepRows(format: BlockFormat, bytes: Uint8Array, matrix: QuantizedMatrix, row: number): void {
-  const { keep } = KEPT[format.name]!;
-  const step = format.elements / QUANTIZED_BLOCK;
-  let block = row * (matrix.columns / QUANTIZED_BLOCK);
+  const { keep, blockSize = QUANTIZED_BLOCK } = KEPT[format.name]!;
+  const step = format.elements / blockSize;
+  let block = row * (matrix.columns / blockSize);
   for (let at = 0; at < bytes.length; at += format.bytes, block += step) keep(bytes, at, matrix, block);
 }
