@@ -126,32 +126,38 @@ describe("a process", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const run = (end: string) => {
+  const run = (lines: string) => {
     const code = `
       import { Engine, Graph, mul } from "./graph/index.js";
       const engine = new Engine({ threads: 2 });
-      const graph = new Graph();
-      graph.output("y", mul(graph.input("x", "float32", ["n"]), 2));
-      const session = await engine.session(graph);
-      const { y } = await session.run({ x: { type: "float32", dims: [1], data: Float32Array.of(21) } });
-      console.log(y.data[0]);
-      ${end}`;
+      ${lines}`;
     writeFileSync(join(folder, "main.js"), code);
     const result = spawnSync(process.execPath, ["main.js"], {
       cwd: folder,
       encoding: "utf8",
-      timeout: 60_000,
+      timeout: 30_000,
     });
     return { status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr };
   };
+  const USE = `
+    const graph = new Graph();
+    graph.output("y", mul(graph.input("x", "float32", ["n"]), 2));
+    const session = await engine.session(graph);
+    const { y } = await session.run({ x: { type: "float32", dims: [1], data: Float32Array.of(21) } });
+    console.log(y.data[0]);`;
 
   test.each([
-    ["its engine is disposed", "await engine.dispose();"],
-    ["its engine is idle and was forgotten", ""],
+    ["its engine is disposed", `${USE} await engine.dispose();`],
+    ["its engine is idle and was forgotten", USE],
+    ["its engine was never used", "console.log(42);"],
+    [
+      "something else fails after its engine was made",
+      "try { throw new Error(42); } catch (error) { console.log(error.message); }",
+    ],
   ])(
     "ends by itself when %s",
-    (_, end) => {
-      expect(run(end)).toEqual({ status: 0, signal: null, stdout: "42\n", stderr: "" });
+    (_, lines) => {
+      expect(run(lines)).toEqual({ status: 0, signal: null, stdout: "42\n", stderr: "" });
     },
     90_000,
   );

@@ -48,7 +48,6 @@ export class Engine implements Requests {
     this.threads = threads ?? availableParallelism();
     this.providers = providers;
     this.worker = new Worker(new URL("./session-worker.mjs", import.meta.url));
-    this.worker.unref();
     this.worker.on("message", ({ id, value, error }: { id: number; value: unknown; error?: string }) => {
       const waiting = this.pending.get(id);
       this.pending.delete(id);
@@ -60,6 +59,8 @@ export class Engine implements Requests {
       this.end(new GraphError(`The compute thread stopped: ${error.message}`, { cause: error })),
     );
     this.worker.on("exit", () => this.end(new GraphError("The compute thread has ended.")));
+    // While nothing is asked of it, it must not keep the process; listening to it makes it do so, so this comes last.
+    this.worker.unref();
   }
 
   private end(error: GraphError): void {
