@@ -3,12 +3,33 @@ import type { Capabilities } from "./capabilities.js";
 import type { ServerUsage } from "./remote/usage.js";
 import type { Source } from "../core/source.js";
 
+/** A turn of a conversation. */
+export interface Message {
+  /** `system`, `user`, `assistant`, or what else the model's template knows. */
+  readonly role: string;
+  readonly content: string;
+}
+
 /** A prompt x. */
 export interface Prompt {
   /** Unique within a task; it keys the randomness of the prompt's samples. */
   readonly id: string;
-  /** The exact text given to the model: the task's template is already applied. */
+  /**
+   * What people and rewards are shown; without `messages` also the exact text that the model goes on from, the task's own template
+   * applied.
+   */
   readonly text: string;
+  /**
+   * A conversation that the model is to go on with, at least one turn, the last not the assistant's. The policy puts it into the
+   * model's form: by the chat template, or through a server's chat route. Absent: the model goes on from `text` as it is.
+   */
+  readonly messages?: readonly Message[];
+}
+
+/** A prompt's conversation, for people: the content of a single turn, or each turn after its role. */
+export function conversationText(messages: readonly Message[]): string {
+  if (messages.length === 1) return messages[0]!.content;
+  return messages.map(({ role, content }) => `${role}: ${content}`).join("\n\n");
 }
 
 /** A response y to a prompt, with what the base model says of it. */

@@ -1,16 +1,17 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { ServerError, UsageError } from "../../core/errors.js";
 import { randomStream } from "../../core/random.js";
+import type { Message } from "../policy.js";
 import type { ApiKey } from "./api-key.js";
 import { REMOTE_PREFIX } from "./base-urls.js";
 import { Budget, type BudgetLimits } from "./budget.js";
 import { Connection } from "./connection.js";
+import { DIALECTS } from "./dialects/index.js";
+import type { Dialect } from "./dialects/dialect.js";
 import { ServerFault } from "./fault.js";
 import { Pool, type PoolOptions } from "./pool.js";
 import { probe, type ServerFacts } from "./probe.js";
-import { tokensUsed } from "./reply.js";
-import { requestBody } from "./request.js";
-import type { Api } from "./server-kinds.js";
+import { dispatcherFor } from "./transport.js";
 import { Tally } from "./usage.js";
 
 /** Which servers, and how to treat them. */
@@ -20,8 +21,15 @@ export interface ServersOptions extends BudgetLimits {
   /** Servers of the same model, as `baseUrls` gives them; at least one. */
   readonly baseUrls: readonly string[];
   readonly key?: ApiKey | undefined;
-  /** `chat` sends each prompt as one message of the user. Default `completions`: the prompt's text as it is. */
-  readonly api?: Api | undefined;
+  /**
+   * The protocol, by its name or one of your own. `chat` takes conversations, and a prompt's text as one message of the user.
+   * Default `completions`: the prompt's text as it is.
+   */
+  readonly api?: string | Dialect | undefined;
+  /** The model's chat template, for conversations where the protocol takes text alone. */
+  readonly render?: ((messages: readonly Message[]) => Promise<string>) | undefined;
+  /** Certificates in PEM that are trusted beside the usual ones. */
+  readonly ca?: string | undefined;
   /** Requests at once to each server. Default 8. */
   readonly concurrency?: number | undefined;
   /** Responses are taken as streams. Default false. */
@@ -46,6 +54,9 @@ export interface Servers {
   readonly pool: Pool<Server>;
   readonly budget: Budget;
   readonly tally: Tally;
+  readonly dialect: Dialect;
+  /** Ends all connections. */
+  readonly close: () => Promise<void>;
   /** What holds for all; where they differ, the weaker. */
   readonly facts: ServerFacts;
   /** What holds for one; probes it if it was down before. @throws ServerFault while it is, or if it gives less than the others. */
@@ -73,7 +84,7 @@ export async function connectServers(options: ServersOptions): Promise<Servers> 
   const tally = new Tally();
   const settings: ProbeSettings = {
     model,
-    api: options.api ?? "completions",
+    dialect: dialectOf(options.api),
     budget: new Budget(options, tally),
     tally,
   };
@@ -84,8 +95,9 @@ export async function connectServers(options: ServersOptions): Promise<Servers> 
     jitter: randomStream(0, "backoff"),
     tally,
   };
+  const dispatcher = dispatcherFor(options.ca);
   const servers = baseUrls.map((url): { readonly connection: Connection; readonly server: Server } => ({
-    connection: new Connection(url, key, options.timeoutMs ?? TIMEOUT_MS),
+    connection: new Connection(url, key, options.timeoutMs ?? TIMEOUT_MS, dispatcher),
     server: { facts: undefined },
   }));
   // With others at hand there is no need to wait for one that is down.
@@ -106,10 +118,22 @@ export async function connectServers(options: ServersOptions): Promise<Servers> 
     pool: new Pool(servers, oneAtATime ? { ...shared, concurrency: 1 } : shared),
     budget: settings.budget,
     tally,
+    dialect: settings.dialect,
+    close: () => dispatcher.destroy(),
     facts,
     factsOf: async (connection, server, inner) =>
       (server.facts ??= await probeLate({ ...shared, tries: 1 }, connection, settings, facts, inner)),
   };
+}
+
+/** @throws UsageError for the name of no dialect. */
+function dialectOf(api: string | Dialect = "completions"): Dialect {
+  if (typeof api !== "string") return api;
+  const found = DIALECTS.find(({ name }) => name === api);
+  if (found) return found;
+  throw new UsageError(
+    `There is no protocol "${api}" for servers; use ${DIALECTS.map(({ name }) => name).join(" or ")}.`,
+  );
 }
 
 async function pause(ms: number, signal?: AbortSignal): Promise<void> {
@@ -118,7 +142,7 @@ async function pause(ms: number, signal?: AbortSignal): Promise<void> {
 
 interface ProbeSettings {
   readonly model: string;
-  readonly api: Api;
+  readonly dialect: Dialect;
   readonly budget: Budget;
   readonly tally: Tally;
 }
@@ -126,20 +150,20 @@ interface ProbeSettings {
 async function probeThrough(
   pooling: PoolOptions,
   connection: Connection,
-  { model, api, budget, tally }: ProbeSettings,
+  { model, dialect, budget, tally }: ProbeSettings,
   signal: AbortSignal | undefined,
 ): Promise<ServerFacts> {
   const one = new Pool([{ connection, server: undefined }], pooling);
   const what = `the probe of ${model}`;
   const models = await one.run(what, () => connection.models(signal), signal);
-  return probe({ url: connection.url, models }, api, model, (kind, ask, read, tries) =>
+  return probe({ url: connection.url, models }, dialect, model, (kind, ask, read, tries) =>
     one.run(
       what,
       async () => {
         const release = budget.spend(connection.url, ask.maxTokens);
         try {
-          const { body } = await connection.draw({ api, body: requestBody(api, model, kind, ask), signal });
-          tally.reply(tokensUsed(body));
+          const { body } = await connection.draw({ dialect, body: dialect.body(model, kind, ask), signal });
+          tally.reply(dialect.tokensUsed(body));
           return read(body);
         } finally {
           release();

@@ -7,6 +7,7 @@ export type FaultName =
   | "busy"
   | "server error"
   | "refused"
+  | "certificate"
   | "redirect"
   | "not JSON"
   | "error in a 200"
@@ -31,18 +32,21 @@ export interface FaultOptions {
   readonly rest?: boolean;
   /** How long the server asked to be left alone, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
+  /** The status that the server refused with. */
+  readonly status?: number | undefined;
 }
 
 /**
  * One failed request. It never reaches a user: the pool retries it, and turns the last one into a ServerError. The message
- * says what happened in a few words; it and everything else here is free of the key, and there is no `cause`, because the
- * client library's errors hold headers.
+ * says what happened in a few words; it and everything else here is free of the key, and there is no `cause`, because
+ * what the client library throws may hold headers.
  */
 export class ServerFault extends Error {
   readonly fault: FaultName;
   readonly retry: boolean;
   readonly rest: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly status: number | undefined;
 
   constructor(fault: FaultName, message: string, options: FaultOptions = {}) {
     super(message);
@@ -51,5 +55,6 @@ export class ServerFault extends Error {
     this.retry = options.retry ?? true;
     this.rest = options.rest ?? false;
     this.retryAfterMs = options.retryAfterMs;
+    this.status = options.status;
   }
 }

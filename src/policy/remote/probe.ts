@@ -3,15 +3,15 @@ import type { FirstToken } from "../policy.js";
 import type { ServedModel } from "./connection.js";
 import { BudgetError } from "./budget.js";
 import { ServerFault } from "./fault.js";
-import { choicesIn, modelIn, readReply, type Reply } from "./reply.js";
-import type { Ask } from "./request.js";
-import { serverKind, type Api, type ServerKind } from "./server-kinds.js";
+import type { Ask, Dialect } from "./dialects/dialect.js";
+import { readReply, type Reply } from "./reply.js";
+import { serverKind, type ServerKind } from "./server-kinds.js";
 
 /** What a few tiny requests found out about a server. */
 export interface ServerFacts {
   readonly kind: ServerKind;
-  /** As the server names the model in its replies. */
-  readonly served: string;
+  /** The names that the server gives the model in its replies, and the one that was asked for; undefined where it names none, or another each time. */
+  readonly models: readonly string[] | undefined;
   /** Log-probabilities at temperature 0.3: the same as at 1 (`raw`), divided by it (`processed`), or neither. */
   readonly logProbs: "raw" | "processed" | "unclear";
   /** Whether greedy responses have log-probabilities at temperature 1. */
@@ -30,7 +30,7 @@ export interface ServerFacts {
 /** Sends an ask and reads the reply, within the budget; faults are retried. @throws ServerError after so many tries. */
 export type Send = <R>(kind: ServerKind, ask: Ask, read: (body: unknown) => R, tries?: number) => Promise<R>;
 
-const PROMPT = "The capital of France is";
+const PROMPT = { text: "The capital of France is" };
 const TOP = 5;
 const LOW_TEMPERATURE = 0.3;
 /** In nats: servers with batches in flight round differently. */
@@ -42,7 +42,7 @@ const SAME = 0.05;
  */
 export async function probe(
   { url, models }: { readonly url: string; readonly models: readonly ServedModel[] | undefined },
-  api: Api,
+  dialect: Dialect,
   model: string,
   send: Send,
 ): Promise<ServerFacts> {
@@ -52,44 +52,53 @@ export async function probe(
     throw new ServerError(`The server ${url} does not have the model ${model}; it has ${names || "none"}.`);
   }
   const kind = serverKind(listed?.owner);
+  const names = new Set<string>();
   const draw: Draw = (ask, read, tries) =>
-    send(kind, { prompt: PROMPT, maxTokens: 1, temperature: 1, seed: 1, ...ask }, read, tries);
-  const { first, served } = await firstReply(url, kind, draw);
+    send(
+      kind,
+      { prompt: PROMPT, maxTokens: 1, temperature: 1, seed: 1, ...ask },
+      (body) => {
+        const name = dialect.model(body);
+        if (name !== undefined) names.add(name);
+        return read(body);
+      },
+      tries,
+    );
+  const oneToken = (body: unknown): Reply => readReply(dialect, body, { maxTokens: 1, ids: "none" });
+  const first = await firstReply(url, kind, dialect, draw);
   const atOne = first.top[0] ?? [];
   const low = await draw({ top: TOP, temperature: LOW_TEMPERATURE }, oneToken);
   const greedy = await draw({ top: TOP, temperature: 0 }, oneToken);
-  return {
+  const facts = {
     kind,
-    served: served ?? model,
     logProbs: temperatureEffect(atOne, low.top[0] ?? []),
     greedyRaw: Math.abs((greedy.logProbs[0] ?? NaN) - (atOne[0]?.logProb ?? NaN)) < SAME,
-    seeds: (await sameTwice(draw)) ? "repeat" : "do not repeat",
-    n: await severalChoices(draw),
-    echo: api === "chat" ? "none" : await echoed(draw, atOne),
+    seeds: (await sameTwice(dialect, draw)) ? "repeat" : "do not repeat",
+    n: await severalChoices(dialect, draw),
+    echo: dialect.echoes ? await echoed(dialect, draw, atOne) : "none",
     tokenIds: first.tokens.length > 0,
     fingerprint: atOne,
-  };
+  } as const;
+  return { ...facts, models: names.size === 1 ? [...new Set([...names, model])] : undefined };
 }
 
 type Draw = <R>(ask: Partial<Ask>, read: (body: unknown) => R, tries?: number) => Promise<R>;
 
-const oneToken = (body: unknown): Reply => readReply(body, { maxTokens: 1, ids: "none" });
-
 async function firstReply(
   url: string,
   kind: ServerKind,
+  dialect: Dialect,
   draw: Draw,
-): Promise<{ readonly first: Reply; readonly served: string | undefined }> {
+): Promise<Reply> {
   const lacking = (): ServerError =>
     new ServerError(
       `The server ${url} gives no log-probabilities of its tokens, which every run needs: ${kind.logProbsHint}.`,
     );
   try {
     return await draw({ top: TOP }, (body) => {
-      const served = modelIn(body);
       try {
-        const first = readReply(body, { maxTokens: 1, ids: "optional" });
-        if (first.logProbs.length > 0) return { first, served };
+        const first = readReply(dialect, body, { maxTokens: 1, ids: "optional" });
+        if (first.logProbs.length > 0) return first;
       } catch (error) {
         if (!(error instanceof ServerFault && error.fault === "no log-probabilities")) throw error;
       }
@@ -119,26 +128,31 @@ function temperatureEffect(
   return Math.abs(ratio * LOW_TEMPERATURE - 1) < 0.1 ? "processed" : "unclear";
 }
 
-async function sameTwice(draw: Draw): Promise<boolean> {
-  const read = (body: unknown): Reply => readReply(body, { maxTokens: 8, ids: "none" });
+async function sameTwice(dialect: Dialect, draw: Draw): Promise<boolean> {
+  const read = (body: unknown): Reply => readReply(dialect, body, { maxTokens: 8, ids: "none" });
   const ask = { maxTokens: 8, seed: 7 };
   const [one, two] = [await draw(ask, read), await draw(ask, read)];
   return one.text === two.text && one.logProbs.length === two.logProbs.length;
 }
 
-async function severalChoices(draw: Draw): Promise<ServerFacts["n"]> {
-  const choices = await unlessRefused(draw({ n: 2 }, choicesIn, 1));
+async function severalChoices(dialect: Dialect, draw: Draw): Promise<ServerFacts["n"]> {
+  const choices = await unlessRefused(draw({ n: 2 }, (body) => dialect.count(body), 1));
   if (choices === undefined) return "refused";
   return choices === 2 ? "honoured" : "ignored";
 }
 
 /** The prompt goes on by a likely word and is asked for back: is that word's log-probability what it was? */
-async function echoed(draw: Draw, atOne: readonly FirstToken[]): Promise<ServerFacts["echo"]> {
+async function echoed(
+  dialect: Dialect,
+  draw: Draw,
+  atOne: readonly FirstToken[],
+): Promise<ServerFacts["echo"]> {
   const word = atOne.find(({ text }) => /^\s?\p{L}+$/u.test(text));
   if (word === undefined) return "none";
-  const read = (body: unknown): Reply => readReply(body, { maxTokens: Infinity, ids: "none", echo: true });
+  const read = (body: unknown): Reply =>
+    readReply(dialect, body, { maxTokens: Infinity, ids: "none", echo: true });
   const reply = await unlessRefused(
-    draw({ prompt: PROMPT + word.text, echo: true, temperature: 0 }, read, 1),
+    draw({ prompt: { text: PROMPT.text + word.text }, echo: true, temperature: 0 }, read, 1),
   );
   // The prompt's tokens, and perhaps the one that had to be drawn.
   if (reply === undefined || reply.pieces.length < 3) return "none";

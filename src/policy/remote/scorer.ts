@@ -1,14 +1,13 @@
-import type { ScoreRequest } from "../policy.js";
+import type { Ask, Dialect } from "./dialects/dialect.js";
 import { ServerFault } from "./fault.js";
-import { promptTokensIn, readReply } from "./reply.js";
+import { readReply } from "./reply.js";
 import type { Signals } from "./in-parallel.js";
-import type { Ask } from "./request.js";
 
 /** Sends an ask and reads its reply. */
 type Send = <R>(
   what: string,
   ask: Ask,
-  read: (body: unknown, served: string) => R,
+  read: (body: unknown, models: readonly string[] | undefined) => R,
   signals: Signals | undefined,
 ) => Promise<R | undefined>;
 
@@ -20,18 +19,29 @@ export class Scorer {
   /** Responses to one prompt follow each other: its ids are asked for once. */
   #last: { readonly text: string; readonly ids: Promise<readonly number[]> } | undefined;
 
-  constructor(send: Send) {
+  constructor(
+    private readonly dialect: Dialect,
+    send: Send,
+  ) {
     this.#send = send;
   }
 
-  /** log π(y_t | x, y_<t) in nats, at temperature 1: servers scale those of prompts by nothing. */
-  async score({ prompt, tokens }: ScoreRequest, signals?: Signals): Promise<Float64Array> {
+  /**
+   * log π(y_t | x, y_<t) in nats, at temperature 1: servers scale those of prompts by nothing.
+   * @param what names the prompt in errors. @param text what the response goes on from.
+   */
+  async score(
+    what: string,
+    text: string,
+    tokens: readonly number[],
+    signals?: Signals,
+  ): Promise<Float64Array> {
     if (tokens.length === 0) return new Float64Array();
-    const what = `the prompt "${prompt.id}"`;
-    const ids = await this.#promptIds(what, prompt.text, signals);
+    const ids = await this.#promptIds(what, text, signals);
     const whole = [...ids, ...tokens];
-    const read = (body: unknown, served: string): Float64Array => {
-      const { logProbs } = readReply(body, { maxTokens: Infinity, model: served, ids: "none", echo: true });
+    const read = (body: unknown, models: readonly string[] | undefined): Float64Array => {
+      const expected = { maxTokens: Infinity, models, ids: "none", echo: true } as const;
+      const { logProbs } = readReply(this.dialect, body, expected);
       if (logProbs.length < whole.length) {
         throw new ServerFault(
           "counts differ",
@@ -40,22 +50,22 @@ export class Scorer {
       }
       return Float64Array.from(logProbs.slice(ids.length, whole.length));
     };
-    return (await this.#send(what, { prompt: whole, echo: true, ...NOTHING_DRAWN }, read, signals))!;
+    return (await this.#send(what, { prompt: { ids: whole }, echo: true, ...NOTHING_DRAWN }, read, signals))!;
   }
 
   #promptIds(what: string, text: string, signals: Signals | undefined): Promise<readonly number[]> {
     if (this.#last?.text === text) return this.#last.ids;
-    const ids = this.#send(what, { prompt: text, ...NOTHING_DRAWN }, promptIds, signals).then(
+    const ids = this.#send(what, { prompt: { text }, ...NOTHING_DRAWN }, (body) => this.#idsIn(body), signals).then(
       (found) => found!,
     );
     this.#last = { text, ids };
     ids.catch(() => (this.#last = undefined));
     return ids;
   }
-}
 
-function promptIds(body: unknown): readonly number[] {
-  const ids = promptTokensIn(body);
-  if (ids === undefined) throw new ServerFault("counts differ", "a reply without the prompt's token ids");
-  return ids;
+  #idsIn(body: unknown): readonly number[] {
+    const ids = this.dialect.promptIds(body);
+    if (ids === undefined) throw new ServerFault("counts differ", "a reply without the prompt's token ids");
+    return ids;
+  }
 }

@@ -1,9 +1,6 @@
 /** Parameters of a request beyond OpenAI's own. */
 type Parameters = Readonly<Record<string, string | number | boolean>>;
 
-/** The two routes on which text is drawn: a text that goes on, or a conversation with one message of the user. */
-export type Api = "completions" | "chat";
-
 /** What we know of a kind of server beyond OpenAI's own parameters. */
 export interface ServerKind {
   readonly name: "vLLM" | "SGLang" | "llama-server" | "llama-cpp-python" | "OpenAI" | "unknown";
@@ -12,7 +9,7 @@ export interface ServerKind {
   /** Sent to get token ids. */
   readonly ids: Parameters;
   /** Log-probabilities that may be asked for at each position, at most. */
-  readonly top: Readonly<Record<Api, number>>;
+  readonly top: Readonly<Record<"completions" | "chat", number>>;
   /** What to change where log-probabilities come after temperature. */
   readonly rawHint: string;
   /** What to change where there are no log-probabilities. */

@@ -1,25 +1,18 @@
 import { z } from "zod";
+import type { StreamReader } from "./dialect.js";
 
-const eventSchema = z.looseObject({
-  choices: z
-    .array(
-      z.looseObject({
-        text: z.string().nullish(),
-        delta: z.looseObject({ content: z.string().nullish() }).nullish(),
-        finish_reason: z.string().nullish(),
-        logprobs: z.record(z.string(), z.unknown()).nullish(),
-        token_ids: z.array(z.unknown()).nullish(),
-      }),
-    )
-    .nullish(),
-  usage: z.unknown().optional(),
-  model: z.unknown().optional(),
+const pieceSchema = z.looseObject({
+  finish_reason: z.string().nullish(),
+  logprobs: z.record(z.string(), z.unknown()).nullish(),
+  token_ids: z.array(z.unknown()).nullish(),
 });
 
-/** Puts the events of a stream together into the body that the same reply would have had as a whole. */
-export class StreamedReply {
-  /** Whether an event has named a finish reason. */
+/** A stream of OpenAI's, of either route. */
+export class OpenAiStream<Piece> implements StreamReader {
   finished = false;
+  readonly #event;
+  readonly #textOf: (piece: Piece) => string | undefined;
+  readonly #told: (text: string | undefined) => object;
   #model: unknown;
   #usage: unknown;
   #finish: string | undefined;
@@ -29,30 +22,46 @@ export class StreamedReply {
   readonly #lists = new Map<string, unknown[]>();
   #choices = 0;
 
-  /** The log-probabilities so far; those that are no numbers are left for the reply's check. */
+  /**
+   * @param piece the part of an event's choice that holds text.
+   * @param textOf that text; undefined where there is none.
+   * @param told where the whole text stands in a choice of a reply that comes whole.
+   */
+  constructor(
+    piece: z.ZodType<Piece>,
+    textOf: (piece: Piece) => string | undefined,
+    told: (text: string | undefined) => object,
+  ) {
+    this.#event = z.looseObject({
+      choices: z.array(z.intersection(pieceSchema, piece)).nullish(),
+      usage: z.unknown().optional(),
+      model: z.unknown().optional(),
+    });
+    this.#textOf = textOf;
+    this.#told = told;
+  }
+
   get logProbs(): readonly number[] {
     const content = (this.#lists.get("content") ?? []) as readonly { readonly logprob?: unknown }[];
     const values = this.#lists.get("token_logprobs") ?? content.map((entry) => entry.logprob);
     return values.filter((value): value is number => typeof value === "number");
   }
 
-  /** The text so far. */
   get text(): string {
     return this.#text ?? "";
   }
 
-  /** Adds an event; what is no event of a completion is left out, and missed at the end. */
   add(event: unknown): void {
-    const parsed = eventSchema.safeParse(event);
+    const parsed = this.#event.safeParse(event);
     if (!parsed.success) return;
     const { choices, usage, model } = parsed.data;
     this.#model ??= model;
     if (usage !== undefined && usage !== null) this.#usage = usage;
     this.#choices = Math.max(this.#choices, choices?.length ?? 0);
-    for (const { text, delta, finish_reason: finish, logprobs, token_ids: ids } of choices?.slice(0, 1) ??
-      []) {
-      const piece = text ?? delta?.content;
-      if (piece !== undefined && piece !== null) this.#text = (this.#text ?? "") + piece;
+    for (const choice of choices?.slice(0, 1) ?? []) {
+      const { finish_reason: finish, logprobs, token_ids: ids } = choice;
+      const piece = this.#textOf(choice);
+      if (piece !== undefined) this.#text = (this.#text ?? "") + piece;
       if (finish !== undefined && finish !== null) {
         this.#finish = finish;
         this.finished = true;
@@ -65,11 +74,10 @@ export class StreamedReply {
     }
   }
 
-  /** The reply as a whole. */
   body(): unknown {
     const choice = {
       // A stream that ends at once has no piece of text.
-      text: this.#text ?? (this.finished ? "" : undefined),
+      ...this.#told(this.#text ?? (this.finished ? "" : undefined)),
       finish_reason: this.#finish,
       logprobs: this.#lists.size > 0 ? Object.fromEntries(this.#lists) : undefined,
       ...(this.#ids.length > 0 && { token_ids: this.#ids }),

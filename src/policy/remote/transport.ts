@@ -1,0 +1,146 @@
+import { rootCertificates } from "node:tls";
+import { createParser } from "eventsource-parser";
+import { EnvHttpProxyAgent, fetch, type Dispatcher, type Response } from "undici";
+import type { ApiKey } from "./api-key.js";
+import { ServerFault } from "./fault.js";
+import { connectionFault, retryAfterMs, statusFault } from "./transport-faults.js";
+
+/**
+ * How servers are reached: through the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name.
+ * @param ca certificates in PEM that are trusted beside the usual ones.
+ */
+export function dispatcherFor(ca?: string): Dispatcher {
+  const tls = ca === undefined ? undefined : { ca: [...rootCertificates, ca] };
+  return new EnvHttpProxyAgent({
+    // The longest wait is the connection's own; undici would give up on a reply's beginning after 300 s.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    ...(tls && { connect: tls, requestTls: tls, proxyTls: tls }),
+  });
+}
+
+/**
+ * JSON over HTTP to one server. Redirects are not followed: the key goes nowhere but to the URL that was named. Everything that goes
+ * wrong is a ServerFault without the key; nothing is sent twice.
+ */
+export class Transport {
+  constructor(
+    readonly url: string,
+    private readonly key: ApiKey | undefined,
+    private readonly dispatcher: Dispatcher,
+  ) {}
+
+  /** @returns what the server says in JSON. */
+  async get(path: string, signal: AbortSignal): Promise<unknown> {
+    return this.#json(await this.#send(path, undefined, signal));
+  }
+
+  /** @returns what the server says in JSON. */
+  async post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    return this.#json(await this.#send(path, body, signal));
+  }
+
+  /** The events of a reply that comes as a stream, each in JSON, up to `[DONE]`. */
+  async *stream(path: string, body: object, signal: AbortSignal): AsyncGenerator<unknown> {
+    const reply = await this.#send(path, body, signal);
+    const events: string[] = [];
+    const parser = createParser({ onEvent: ({ data }) => events.push(data) });
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of reply.body ?? []) {
+        parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
+        for (const data of events.splice(0)) {
+          if (data.trim() === "[DONE]") return;
+          yield this.#event(data);
+        }
+      }
+    } catch (error) {
+      throw this.#faultOf(error);
+    }
+  }
+
+  async #send(path: string, body: object | undefined, signal: AbortSignal): Promise<Response> {
+    let reply: Response;
+    try {
+      reply = await fetch(`${this.url}${path}`, {
+        method: body === undefined ? "GET" : "POST",
+        headers: {
+          accept: "application/json",
+          ...(body !== undefined && { "content-type": "application/json" }),
+          ...(this.key && { authorization: `Bearer ${this.key.reveal()}` }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        redirect: "manual",
+        signal,
+        dispatcher: this.dispatcher,
+      });
+    } catch (error) {
+      throw this.#faultOf(error);
+    }
+    if (reply.ok) return reply;
+    const text = await reply.text().catch(() => "");
+    throw statusFault(reply.status, {
+      said: this.#shown(messageIn(text)),
+      retryAfterMs: retryAfterMs(reply.headers),
+      location: reply.headers.get("location"),
+      url: this.url,
+    });
+  }
+
+  async #json(reply: Response): Promise<unknown> {
+    let text: string;
+    try {
+      text = await reply.text();
+    } catch (error) {
+      throw this.#faultOf(error);
+    }
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      throw new ServerFault("not JSON", "a reply that is not JSON, or is cut off");
+    }
+  }
+
+  #event(data: string): unknown {
+    let event: unknown;
+    try {
+      event = JSON.parse(data);
+    } catch {
+      throw new ServerFault("not JSON", "a reply that is not JSON, or is cut off");
+    }
+    if (typeof event === "object" && event !== null && "error" in event && event.error) {
+      throw new ServerFault("error in a stream", `an error in a stream: ${this.#shown(messageIn(data))}`);
+    }
+    return event;
+  }
+
+  #faultOf(error: unknown): ServerFault {
+    return error instanceof ServerFault ? error : connectionFault(error, (text) => this.#shown(text));
+  }
+
+  #shown(message: string): string {
+    const clean = (this.key?.redact(message) ?? message).replace(/[\s\p{Cc}]+/gu, " ").trim();
+    return clean.length > SHOWN_CHARACTERS ? `${clean.slice(0, SHOWN_CHARACTERS)}…` : clean;
+  }
+}
+
+const SHOWN_CHARACTERS = 300;
+
+/** What a server says went wrong: OpenAI's `error.message`, its relatives, or the text itself. */
+function messageIn(text: string): string {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return text;
+  }
+  for (const place of ["error", "message", "detail"]) {
+    if (typeof body !== "object" || body === null || !(place in body)) continue;
+    const said = (body as Record<string, unknown>)[place];
+    if (typeof said === "string") return said;
+    if (typeof said === "object" && said !== null && "message" in said && typeof said.message === "string")
+      return said.message;
+    return JSON.stringify(said);
+  }
+  return text;
+}
