@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { fetchRealModel } from "../../scripts/fetch-model.mjs";
 import type { Response } from "../../src/policy/policy.js";
-import { sampleSeed } from "../../src/policy/remote/request.js";
+import { sampleSeed } from "../../src/policy/remote/sample-seed.js";
 import type { ServerUsage } from "../../src/policy/remote/usage.js";
 import { verifyRun } from "../../src/run/verify-run.js";
 import type { InferenceResult } from "../../src/reproduce/result.js";

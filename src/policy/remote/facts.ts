@@ -45,7 +45,10 @@ const SCORING = {
 } as const;
 
 /** The same for people. */
-export function summaryOf({ name }: Dialect, { kind, logProbs, seeds, n, echo, tokenIds }: ServerFacts): string {
+export function summaryOf(
+  { name }: Dialect,
+  { kind, logProbs, seeds, n, echo, tokenIds }: ServerFacts,
+): string {
   return (
     `${kind.name === "unknown" ? "a server of unknown kind" : kind.name}, ${name}; log-probabilities ${logProbs}, ` +
     `seeds ${seeds}, n ${n}, token ids ${tokenIds ? "told" : "not told"}, given text ${SCORING[echo]}.`

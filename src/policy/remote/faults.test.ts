@@ -10,7 +10,7 @@ import {
 } from "./fault-server.test-helper.js";
 import type { FaultName } from "./fault.js";
 import { CANARY, collect, connect, options, requests, serve } from "./remote.test-helper.js";
-import { sampleSeed } from "./request.js";
+import { sampleSeed } from "./sample-seed.js";
 
 /** The name under which a fault is counted, and whether another try mends it. */
 type Outcome = readonly [FaultName, "mended" | "final"];

@@ -11,7 +11,7 @@ describe("the probe", () => {
 
   it("finds out what a server of vLLM's kind does", async () => {
     expect(await facts({ severalChoices: true })).toMatchObject({
-      served: "tiny",
+      models: ["tiny"],
       logProbs: "raw",
       greedyRaw: true,
       seeds: "repeat",

@@ -84,12 +84,7 @@ export async function probe(
 
 type Draw = <R>(ask: Partial<Ask>, read: (body: unknown) => R, tries?: number) => Promise<R>;
 
-async function firstReply(
-  url: string,
-  kind: ServerKind,
-  dialect: Dialect,
-  draw: Draw,
-): Promise<Reply> {
+async function firstReply(url: string, kind: ServerKind, dialect: Dialect, draw: Draw): Promise<Reply> {
   const lacking = (): ServerError =>
     new ServerError(
       `The server ${url} gives no log-probabilities of its tokens, which every run needs: ${kind.logProbsHint}.`,

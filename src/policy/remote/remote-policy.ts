@@ -20,12 +20,12 @@ import { REMOTE_PREFIX } from "./base-urls.js";
 import { BudgetError } from "./budget.js";
 import { connectServers, type Server, type Servers, type ServersOptions } from "./connect.js";
 import type { Connection, StopRule } from "./connection.js";
+import type { Ask, Asked } from "./dialects/dialect.js";
 import { atOnce, inParallel, withOwn, type Signals } from "./in-parallel.js";
 import type { ServerFacts } from "./probe.js";
-import { readReply, tokensUsed, type Reply } from "./reply.js";
-import { requestBody, sampleSeed, type Ask } from "./request.js";
+import { readReply, type Reply } from "./reply.js";
+import { sampleSeed } from "./sample-seed.js";
 import { Scorer } from "./scorer.js";
-import type { Api } from "./server-kinds.js";
 import type { ServerUsage } from "./usage.js";
 
 /** The most that servers tell of one position. */
@@ -49,22 +49,25 @@ export class RemotePolicy implements Policy {
   readonly can: Capabilities;
   /** What the probe found out about the servers; where they differ, the weaker. */
   readonly facts: ServerFacts;
-  readonly api: Api;
+  /** The name of the protocol. */
+  readonly api: string;
   readonly #options: ServersOptions;
   readonly #servers: Servers;
-  readonly #scorer = new Scorer((what, ask, read, signals) => this.#send(what, ask, read, signals));
-  /** log π of an empty response, by the prompt's text: asked for once. */
+  readonly #scorer: Scorer;
+  /** log π of an empty response, by what it goes on from: asked for once. */
   readonly #ends = new Map<string, number>();
   #disposed = false;
 
   private constructor(options: ServersOptions, servers: Servers) {
     this.name = REMOTE_PREFIX + options.model;
-    this.api = options.api ?? "completions";
+    const { dialect } = servers;
+    this.api = dialect.name;
     this.digest = sha256(JSON.stringify([this.name, this.api]));
     this.facts = servers.facts;
-    this.can = abilities(servers.facts, this.api);
+    this.can = abilities(servers.facts, dialect, options.render !== undefined);
     this.#options = options;
     this.#servers = servers;
+    this.#scorer = new Scorer(dialect, (what, ask, read, signals) => this.#send(what, ask, read, signals));
   }
 
   /**
@@ -81,8 +84,9 @@ export class RemotePolicy implements Policy {
   }
 
   get served(): Served {
-    const { name, api, facts, usage } = this;
-    return { settings: settingsOf(api, facts), summary: `${name}: ${summaryOf(api, facts)}`, usage };
+    const { name, facts, usage } = this;
+    const { dialect } = this.#servers;
+    return { settings: settingsOf(dialect, facts), summary: `${name}: ${summaryOf(dialect, facts)}`, usage };
   }
 
   async *sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
@@ -122,7 +126,8 @@ export class RemotePolicy implements Policy {
     }
     if (temperature !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
     const promptId = prompt.id;
-    const ask = { prompt: prompt.text, maxTokens, temperature, seed: sampleSeed(seed, promptId, index) };
+    const asked = await this.#asked(prompt);
+    const ask = { prompt: asked, maxTokens, temperature, seed: sampleSeed(seed, promptId, index) };
     // A reply that comes whole has nothing to show before its end.
     const shown = this.#options.stream === true ? watcher : undefined;
     const seen: SeenRule | undefined =
@@ -132,16 +137,17 @@ export class RemotePolicy implements Policy {
             return abandon?.({ promptId, index, length: soFar.length, logProb: soFar.logProb }) ?? false;
           }
         : undefined;
-    const reply = await this.#reply(`the prompt "${promptId}"`, ask, signals, seen);
-    return reply && toResponse(promptId, index, await this.#withEnd(prompt, reply, signals));
+    const reply = await this.#reply(nameOf(prompt), ask, signals, seen);
+    return reply && toResponse(promptId, index, await this.#withEnd(asked, reply, signals));
   }
 
   async #drawGreedily(prompt: Prompt, index: number, maxTokens: number, signals: Signals): Promise<Response> {
-    const ask = { prompt: prompt.text, maxTokens, temperature: 0, seed: 0 };
-    const reply = (await this.#reply(`the prompt "${prompt.id}"`, ask, signals))!;
-    const response = toResponse(prompt.id, index, await this.#withEnd(prompt, reply, signals));
+    const asked = await this.#asked(prompt);
+    const ask = { prompt: asked, maxTokens, temperature: 0, seed: 0 };
+    const reply = (await this.#reply(nameOf(prompt), ask, signals))!;
+    const response = toResponse(prompt.id, index, await this.#withEnd(asked, reply, signals));
     if (this.facts.greedyRaw) return response;
-    const scored = await this.#scorer.score({ prompt, tokens: response.tokens }, atOnce(signals.abort));
+    const scored = await this.#score({ prompt, tokens: response.tokens }, atOnce(signals.abort));
     return { ...response, logProbs: Array.from(scored) };
   }
 
@@ -161,7 +167,7 @@ export class RemotePolicy implements Policy {
     const work = async (
       [at, example]: [number, ScoreRequest],
       signals: Signals,
-    ): Promise<[number, Float64Array]> => [at, await this.#scorer.score(example, signals)];
+    ): Promise<[number, Float64Array]> => [at, await this.#score(example, signals)];
     for await (const [at, logProbs] of inParallel(
       examples.entries(),
       this.#servers.pool.width,
@@ -174,18 +180,35 @@ export class RemotePolicy implements Policy {
 
   async firstTokens(prompt: Prompt): Promise<readonly FirstToken[]> {
     this.#check();
-    const ask = { prompt: prompt.text, maxTokens: 1, temperature: 1, seed: 0, top: FIRST_TOKENS };
+    const asked = await this.#asked(prompt);
+    const ask = { prompt: asked, maxTokens: 1, temperature: 1, seed: 0, top: FIRST_TOKENS };
     const { signal } = this.#options;
-    const reply = await this.#reply(`the prompt "${prompt.id}"`, ask, signal && atOnce(signal));
+    const reply = await this.#reply(nameOf(prompt), ask, signal && atOnce(signal));
     return reply?.top[0] ?? [];
   }
 
   async dispose(): Promise<void> {
+    if (this.#disposed) return;
     this.#disposed = true;
+    await this.#servers.close();
   }
 
   #check(): void {
     if (this.#disposed) throw new UsageError(`policy ${this.name} is used after dispose(); make a new one`);
+  }
+
+  /** What a prompt is to the servers' protocol. @throws UsageError for a conversation where it takes text, and there is no template. */
+  async #asked(prompt: Prompt): Promise<Asked> {
+    const { text, messages } = prompt;
+    if (messages === undefined) return { text };
+    requireAbility(this, "messages", `The conversation of ${nameOf(prompt)}`);
+    if (this.#servers.dialect.takes === "messages") return { messages };
+    return { text: await this.#options.render!(messages) };
+  }
+
+  async #score({ prompt, tokens }: ScoreRequest, signals: Signals): Promise<Float64Array> {
+    const asked = await this.#asked(prompt);
+    return this.#scorer.score(nameOf(prompt), "text" in asked ? asked.text : prompt.text, tokens, signals);
   }
 
   /** A whole response, or undefined if it was dropped. */
@@ -193,8 +216,9 @@ export class RemotePolicy implements Policy {
     const { stream = false } = this.#options;
     const expected = { maxTokens: ask.maxTokens, ids: this.facts.tokenIds ? "required" : "none" } as const;
     const rule = (): StopRule => (seen ? droppedAt(seen) : () => false);
-    const read = (body: unknown, model: string): Reply | undefined => {
-      const reply = readReply(body, { ...expected, model });
+    const { dialect } = this.#servers;
+    const read = (body: unknown, models: ServerFacts["models"]): Reply | undefined => {
+      const reply = readReply(dialect, body, { ...expected, models });
       // A stream has been asked about already, piece by piece.
       return !stream && rule()(reply.logProbs, reply.text) ? undefined : reply;
     };
@@ -205,17 +229,18 @@ export class RemotePolicy implements Policy {
    * An empty response of a server that does not report end tokens gets the most that its end token's probability can be: what the
    * likeliest first tokens leave. Without it, log-likelihood would hold it for certain.
    */
-  async #withEnd(prompt: Prompt, reply: Reply, { abort }: Signals): Promise<Reply> {
+  async #withEnd(prompt: Asked, reply: Reply, { abort }: Signals): Promise<Reply> {
     if (reply.logProbs.length > 0) return reply;
-    const logProb = this.#ends.get(prompt.text) ?? (await this.#endOf(prompt, abort));
-    this.#ends.set(prompt.text, logProb);
+    const key = JSON.stringify(prompt);
+    const logProb = this.#ends.get(key) ?? (await this.#endOf(prompt, abort));
+    this.#ends.set(key, logProb);
     return { ...reply, logProbs: [logProb] };
   }
 
-  async #endOf(prompt: Prompt, signal: AbortSignal): Promise<number> {
+  async #endOf(prompt: Asked, signal: AbortSignal): Promise<number> {
     for (let seed = 0; seed < EMPTY_TRIES; seed++) {
-      const ask = { prompt: prompt.text, maxTokens: 1, temperature: 1, seed, top: FIRST_TOKENS };
-      const first = await this.#reply(`the prompt "${prompt.id}"`, ask, atOnce(signal));
+      const ask = { prompt, maxTokens: 1, temperature: 1, seed, top: FIRST_TOKENS };
+      const first = await this.#reply("the end of an empty response", ask, atOnce(signal));
       const shown = first?.top[0]?.filter(({ text }) => text !== "" && !END_TOKEN.test(text)) ?? [];
       if (shown.length === 0) continue;
       const left = 1 - shown.reduce((sum, { logProb }) => sum + Math.exp(logProb), 0);
@@ -227,25 +252,29 @@ export class RemotePolicy implements Policy {
   async #send<R>(
     what: string,
     ask: Ask,
-    read: (body: unknown, served: string) => R | undefined,
+    read: (body: unknown, models: ServerFacts["models"]) => R | undefined,
     signals: Signals | undefined,
     stop?: () => StopRule,
   ): Promise<R | undefined> {
-    const { pool, budget, tally, factsOf } = this.#servers;
+    const { pool, budget, tally, dialect, factsOf } = this.#servers;
     const work = async (connection: Connection, server: Server): Promise<R | undefined> => {
-      const { kind, served } = await factsOf(connection, server, signals?.stop);
-      const body = requestBody(this.api, this.#options.model, kind, ask);
+      const { kind, models } = await factsOf(connection, server, signals?.stop);
+      const body = dialect.body(this.#options.model, kind, ask);
       const release = budget.spend(connection.url, ask.maxTokens);
       try {
-        const reply = await connection.draw({ api: this.api, body, stop: stop?.(), signal: signals?.abort });
-        tally.reply(tokensUsed(reply.body));
-        return reply.stopped ? undefined : read(reply.body, served);
+        const reply = await connection.draw({ dialect, body, stop: stop?.(), signal: signals?.abort });
+        tally.reply(dialect.tokensUsed(reply.body));
+        return reply.stopped ? undefined : read(reply.body, models);
       } finally {
         release();
       }
     };
     return pool.run(what, work, signals?.stop, undefined, signals?.whole);
   }
+}
+
+function nameOf({ id }: Prompt): string {
+  return `the prompt "${id}"`;
 }
 
 function toResponse(promptId: string, index: number, { text, tokens, logProbs, finish }: Reply): Response {

@@ -40,7 +40,10 @@ export function readReply(dialect: Dialect, body: unknown, expected: Expected): 
   const model = dialect.model(body);
   // A reply that names no model is not of another one.
   if (expected.models !== undefined && model !== undefined && !expected.models.includes(model)) {
-    throw new ServerFault("wrong model", `a reply of the model ${model}, not ${expected.models.join(" or ")}`);
+    throw new ServerFault(
+      "wrong model",
+      `a reply of the model ${model}, not ${expected.models.join(" or ")}`,
+    );
   }
   const choices = dialect.choices(body);
   if (choices.length !== 1)

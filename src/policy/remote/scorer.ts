@@ -55,9 +55,12 @@ export class Scorer {
 
   #promptIds(what: string, text: string, signals: Signals | undefined): Promise<readonly number[]> {
     if (this.#last?.text === text) return this.#last.ids;
-    const ids = this.#send(what, { prompt: { text }, ...NOTHING_DRAWN }, (body) => this.#idsIn(body), signals).then(
-      (found) => found!,
-    );
+    const ids = this.#send(
+      what,
+      { prompt: { text }, ...NOTHING_DRAWN },
+      (body) => this.#idsIn(body),
+      signals,
+    ).then((found) => found!);
     this.#last = { text, ids };
     ids.catch(() => (this.#last = undefined));
     return ids;

@@ -37,7 +37,9 @@ export function statusFault(status: number, details: StatusDetails): ServerFault
  * library reads no clock. Undefined where none of them can be read.
  */
 export function retryAfterMs(headers: Pick<Headers, "get">): number | undefined {
-  const [milliseconds, after, now] = ["retry-after-ms", "retry-after", "date"].map((name) => headers.get(name));
+  const [milliseconds, after, now] = ["retry-after-ms", "retry-after", "date"].map((name) =>
+    headers.get(name),
+  );
   const waits = [
     milliseconds ? Number(milliseconds) : NaN,
     after ? Number(after) * 1000 : NaN,

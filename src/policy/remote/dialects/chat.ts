@@ -80,7 +80,9 @@ function textOf(message: Told["message"]): string | undefined {
   const content = message?.content ?? undefined;
   const thought = message?.reasoning_content ?? message?.reasoning ?? undefined;
   if (thought === undefined || thought === "") return content ?? (thought === undefined ? undefined : "");
-  return content === undefined || content === "" ? `<think>${thought}` : `<think>${thought}</think>${content}`;
+  return content === undefined || content === ""
+    ? `<think>${thought}`
+    : `<think>${thought}</think>${content}`;
 }
 
 function entryOf(entry: z.infer<typeof contentEntry>): Entry {

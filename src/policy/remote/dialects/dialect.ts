@@ -3,9 +3,7 @@ import type { ServerKind } from "../server-kinds.js";
 
 /** What a model goes on from: a text as it is, a conversation, or tokens. */
 export type Asked =
-  | { readonly text: string }
-  | { readonly messages: readonly Message[] }
-  | { readonly ids: readonly number[] };
+  { readonly text: string } | { readonly messages: readonly Message[] } | { readonly ids: readonly number[] };
 
 /** What is asked of a server, whatever its dialect. */
 export interface Ask {

@@ -49,10 +49,7 @@ const usageSchema = z.object({ prompt_tokens: count, completion_tokens: count, t
 const promptIdsSchema = z.object({ prompt_token_ids: z.array(z.int().min(0)) });
 
 /** How both of OpenAI's routes are read alike. */
-export const OPENAI: Pick<
-  Dialect,
-  "streaming" | "count" | "model" | "error" | "tokensUsed" | "promptIds"
-> = {
+export const OPENAI: Pick<Dialect, "streaming" | "count" | "model" | "error" | "tokensUsed" | "promptIds"> = {
   streaming: { stream: true, stream_options: { include_usage: true } },
   count: (body) => {
     const parsed = z.object({ choices: z.array(z.unknown()) }).safeParse(body);
@@ -81,8 +78,6 @@ export const OPENAI: Pick<
       .union([promptIdsSchema, z.object({ choices: z.tuple([promptIdsSchema]) })])
       .safeParse(body);
     if (!parsed.success) return undefined;
-    return "choices" in parsed.data
-      ? parsed.data.choices[0].prompt_token_ids
-      : parsed.data.prompt_token_ids;
+    return "choices" in parsed.data ? parsed.data.choices[0].prompt_token_ids : parsed.data.prompt_token_ids;
   },
 };
