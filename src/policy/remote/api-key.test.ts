@@ -58,7 +58,14 @@ describe("the key", () => {
     expect([...open.authorizations]).toEqual([undefined]);
   });
 
-  it("may not hide in a URL", () => {
+  it("may not hide in a URL, which is otherwise taken as people have it", () => {
+    expect(baseUrls("http://a:1, http://a:1/v1/chat/completions,http://a:1/v1/models")).toEqual([
+      "http://a:1/v1",
+    ]);
+    expect(baseUrls("https://b/api/openai/,https://b/api/completions")).toEqual([
+      "https://b/api/openai",
+      "https://b/api",
+    ]);
     expect(baseUrls("http://a:1/v1/, https://b/v1,http://a:1/v1")).toEqual(["http://a:1/v1", "https://b/v1"]);
     for (const [text, said] of [
       [`http://user:${encodeURIComponent(CANARY)}@a/v1`, /user name or password/],

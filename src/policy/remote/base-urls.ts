@@ -3,11 +3,13 @@ import { UsageError } from "../../core/errors.js";
 /** The prefix that tells a served model from a local one: `openai:<name>`. */
 export const REMOTE_PREFIX = "openai:";
 
+/** What stands behind the base URL where it was pasted from a client. */
+const ROUTES = /\/(?:chat\/completions|completions|models|responses|embeddings)$/;
 const EXAMPLE = "http://localhost:8000/v1";
 
 /**
- * The base URLs of a list with commas, each as it will be used: http or https, no trailing slash, each once. Such as
- * `http://localhost:8000/v1`; `phi=http://localhost:8000/v1` is for the model phi alone.
+ * The base URLs of a list with commas, each as it will be used: http or https, no trailing slash, `/v1` where there is no path, no route
+ * behind it, each once. Such as `http://localhost:8000/v1`; `phi=http://localhost:8000/v1` is for the model phi alone.
  * @param model whose servers they are to be; absent: URLs of every model.
  * @throws UsageError for what is no such URL, or holds a password, a query or a fragment, where keys like to hide; the
  * message then does not repeat it. Where none is left.
@@ -41,5 +43,6 @@ function baseUrl(text: string, at: number): string {
   if (url.search !== "" || url.hash !== "") {
     throw new UsageError(`${which} has a "?" or "#" part; give the URL up to its path, such as ${EXAMPLE}.`);
   }
-  return `${url.origin}${url.pathname}`.replace(/\/+$/, "");
+  const path = url.pathname.replace(/\/+$/, "").replace(ROUTES, "");
+  return `${url.origin}${path === "" ? "/v1" : path}`;
 }

@@ -15,6 +15,7 @@ export type ReplyMisdeed =
   | "408"
   | "409"
   | "429"
+  | "429 until a date"
   | "500"
   | "503"
   | "502 in HTML"
@@ -133,7 +134,7 @@ export class FaultServer {
       response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad gateway</h1>");
     } else if (status !== undefined) {
       const message = misdeed.includes("key") ? repeating(authorization) : "try again";
-      send(response, Number(status), { error: { message } }, misdeed === "429" ? { "retry-after": "7" } : {});
+      send(response, Number(status), { error: { message } }, RETRY_AFTER[misdeed]);
     } else if (misdeed === "reset") request.socket.destroy();
     else if (misdeed === "stall in a body") response.writeHead(200, json).write(whole().slice(0, 40));
     else if (misdeed === "redirect") response.writeHead(307, { location: this.elsewhere }).end();
@@ -175,7 +176,7 @@ export class FaultServer {
     const asked = this.#traits.severalChoices ? (ask.n ?? 1) : 1;
     const copies = misdeed === "no choices" ? 0 : misdeed === "two choices" ? 2 : asked;
     return {
-      model: misdeed === "wrong model" ? "another" : ask.model,
+      ...this.#named(misdeed === "wrong model" ? "another" : ask.model),
       choices: Array.from({ length: copies }, (_, index) => ({ index, ...choice })),
       usage: {
         prompt_tokens: words.length,
@@ -183,6 +184,11 @@ export class FaultServer {
         total_tokens: words.length + drawn.ids.length,
       },
     };
+  }
+
+  #named(model: string): { readonly model?: string } {
+    const { names } = this.#traits;
+    return names === "none" ? {} : { model: names === undefined ? model : `${model}-${this.asked.length}` };
   }
 
   #choice(
@@ -205,20 +211,30 @@ export class FaultServer {
     const told = misdeed === "fewer ids than tokens" ? ids.slice(1) : ids;
     const silent = misdeed === "no log-probabilities" || misdeed === "stream without log-probabilities";
     return {
-      ...(ask.messages ? { message: { role: "assistant", content: shown } } : { text: shown }),
+      ...(ask.messages ? { message: this.#message(shown) } : { text: shown }),
       ...(!silent && {
         logprobs: misdeed === "null log-probabilities" ? null : ask.messages ? { content } : legacy,
       }),
-      finish_reason: finishOf(misdeed, finish),
+      finish_reason: this.#ended(finishOf(misdeed, finish)),
       ...(ask.return_token_ids && this.#traits.ids !== false && { token_ids: told }),
     };
+  }
+
+  #ended(finish: string | null): string | null {
+    return finish === "stop" ? (this.#traits.stopped ?? finish) : finish;
+  }
+
+  #message(text: string | undefined): Record<string, unknown> {
+    const [, thought, content] = /^(\s*\S+)(.*)$/s.exec(text ?? "") ?? [];
+    if (!this.#traits.thinks || thought === undefined) return { role: "assistant", content: text };
+    return { role: "assistant", reasoning_content: thought, content: content === "" ? null : content };
   }
 
   /** One event for each token, and one that ends; the last reports usage. */
   #stream(ask: AskedBody, misdeed: Misdeed | undefined, response: ServerResponse): void {
     const prompt = this.#model.wordsOf(ask);
     const { words, ids, logProbs, top, finish } = this.#model.draw(ask, prompt.join(""));
-    const model = misdeed === "stream of another model" ? "another" : ask.model;
+    const named = this.#named(misdeed === "stream of another model" ? "another" : ask.model);
     response.writeHead(200, { "content-type": "text/event-stream" });
     const event = (value: unknown): void => void response.write(`data: ${JSON.stringify(value)}\n\n`);
     words.forEach((word, at) => {
@@ -229,10 +245,10 @@ export class FaultServer {
         top: [top[at]!],
         finish: null,
       };
-      event({
-        model,
-        choices: [{ index: 0, ...this.#choice(ask, one, word, misdeed), finish_reason: null }],
-      });
+      const whole = this.#choice(ask, one, word, misdeed);
+      const thought = at === 0 && this.#traits.thinks ? { reasoning_content: word } : { content: word };
+      const delta = ask.messages ? { message: undefined, delta: thought } : {};
+      event({ ...named, choices: [{ index: 0, ...whole, ...delta, finish_reason: null }] });
     });
     if (misdeed === "stalled stream") return;
     if (misdeed === "cut stream") {
@@ -246,12 +262,23 @@ export class FaultServer {
     if (misdeed === "error in a stream") event({ error: { message: "out of memory" } });
     else if (misdeed === "broken event in a stream") response.write('data: {"model": "ti\n\n');
     else if (misdeed !== "stream without a finish")
-      event({ model, choices: [{ index: 0, text: "", finish_reason: finishOf(misdeed, finish) }] });
+      event({
+        ...named,
+        choices: [{ index: 0, text: "", finish_reason: this.#ended(finishOf(misdeed, finish)) }],
+      });
     const usage = { prompt_tokens: prompt.length, completion_tokens: ids.length };
-    event({ model, choices: [], usage });
+    event({ ...named, choices: [], usage });
     response.end("data: [DONE]\n\n");
   }
 }
+
+const RETRY_AFTER: Readonly<Record<string, Record<string, string>>> = {
+  "429": { "retry-after": "7" },
+  "429 until a date": {
+    "retry-after": "Sun, 06 Nov 1994 08:49:46 GMT",
+    date: "Sun, 06 Nov 1994 08:49:37 GMT",
+  },
+};
 
 /** Says the key in every way that a server's log might. */
 function repeating(authorization: string | undefined): string {

@@ -20,6 +20,7 @@ const FAULTS: Readonly<Record<ReplyMisdeed, Outcome>> = {
   "408": ["busy", "mended"],
   "409": ["busy", "mended"],
   "429": ["busy", "mended"],
+  "429 until a date": ["busy", "mended"],
   "429 that repeats the key": ["busy", "mended"],
   "500": ["server error", "mended"],
   "503": ["server error", "mended"],
@@ -173,6 +174,10 @@ describe("retries", () => {
     server.misdeeds.push("429");
     await collect(policy.sample(requests(1).slice(0, 1), options));
     expect(waits).toEqual([7000]);
+    waits.length = 0;
+    server.misdeeds.push("429 until a date");
+    await collect(policy.sample(requests(1).slice(0, 1), options));
+    expect(waits).toEqual([9000]);
     waits.length = 0;
     server.misdeeds.push(...Array.from({ length: 6 }, () => "error in a 200" as const));
     const asked = server.asked.length;

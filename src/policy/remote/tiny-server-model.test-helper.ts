@@ -14,6 +14,12 @@ export interface ServerTraits {
   readonly severalChoices?: boolean;
   /** Changes the weights. */
   readonly weights?: number;
+  /** How it names the model in its replies. Default: as it was asked for. */
+  readonly names?: "none" | "another each time";
+  /** What it calls an end; default `stop`. */
+  readonly stopped?: string;
+  /** Of a conversation: the first word is thinking, told apart; a response of one word has no content at all. */
+  readonly thinks?: boolean;
   /** Each reply takes so long. Default 0. */
   readonly delayMs?: number;
 }

@@ -15,6 +15,8 @@ export function dispatcherFor(ca?: string): Dispatcher {
     // The longest wait is the connection's own; undici would give up on a reply's beginning after 300 s.
     headersTimeout: 0,
     bodyTimeout: 0,
+    // A server without TLS is asked through the proxy itself, as curl does: proxies refuse tunnels to ports other than 443.
+    proxyTunnel: false,
     ...(tls && { connect: tls, requestTls: tls, proxyTls: tls }),
   });
 }
