@@ -1,10 +1,17 @@
+import { UsageError } from "../core/errors.js";
 import { DEFAULT_PATIENCE, DEFAULT_REWARDS } from "./defaults.js";
 import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
 import { KEEPS, PAPER_SFT } from "../sharpen/fit-adapter.js";
 import { METHODS, type Method } from "../sharpen/methods/method.js";
 import { POWER_METHODS } from "../sharpen/power/draw-power.js";
-import { graderNames } from "../task/graders.js";
+import {
+  graderDescriptions,
+  graderNamed,
+  graderNames,
+  isGraderName,
+  type GraderName,
+} from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
 import { TARGET_NAMES } from "../transformer/decoder/lora.js";
@@ -107,8 +114,8 @@ export const OPTIONS = {
   ),
   grader: option(
     "--grader <name>",
-    `how your file's answers are compared: ${graderNames.join(", ")}`,
-    oneOf(graderNames),
+    `how your file's labels are compared with responses; ${graderDescriptions.join("; ")}`,
+    grader,
     "exact",
   ),
   orders: option(
@@ -372,6 +379,12 @@ export const TRAINING = [
 ] as const satisfies readonly OptionName[];
 /** What methods that learn from pairs add to it. */
 export const PAIRS = ["beta", "optimism", "rounds"] as const satisfies readonly OptionName[];
+
+/** A grader's name; a pattern is tried at once, so that a wrong one is refused before a model is loaded. */
+function grader(value: string, flag: string): GraderName {
+  if (isGraderName(value)) return graderNamed(value).name;
+  throw new UsageError(`${flag} must be one of ${graderNames.join(", ")}, not ${JSON.stringify(value)}.`);
+}
 
 function oneReward(value: string): string {
   return someOf(rewardNames, "reward")(value, "--reward", undefined)[0]!;

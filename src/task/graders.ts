@@ -1,79 +1,154 @@
-import { choiceAnswer } from "./answers/choice.js";
+import { choiceAnswer, choiceLabel } from "./answers/choice.js";
 import { exactAnswer } from "./answers/exact.js";
-import { numericAnswer } from "./answers/numeric.js";
+import { labelValue, numericValue } from "./answers/numeric.js";
+import { patternExtractor } from "./answers/pattern.js";
+import { foldedLabel, shortLabel } from "./answers/short-label.js";
+
+/** What a label means, in the form in which the grader compares. */
+export interface Label {
+  /** Canonical: equal labels are equal texts. */
+  readonly text: string;
+  /** Of a percentage, the number before the sign. */
+  readonly figure?: string;
+}
 
 /** How a user's labels are compared with responses. */
 export interface Grader {
-  readonly name: string;
+  readonly name: GraderName;
   /** One sentence for `--help`. */
   readonly description: string;
   /** Changes whenever answers may come out differently; part of the task's digest. */
   readonly version: number;
   /** The answer in a text, canonical so that equal answers are equal strings; undefined if there is none. */
   readonly extract: (text: string) => string | undefined;
-  /** What a label in the file means, in the same form; undefined if it cannot be an answer of this kind. */
-  readonly label: (answer: string) => string | undefined;
+  /** What a label in the file means; undefined if it cannot be an answer of this kind. */
+  readonly label: (answer: string) => Label | undefined;
+  /** Whether a response gives the answer that a label means. */
+  readonly agrees: (label: Label, text: string) => boolean;
   /** What a label must be, for the error message. */
   readonly expects: string;
   /** Whether labels are compared at all. */
   readonly grades: boolean;
 }
 
-const GRADERS = {
-  exact: {
+type NamedGrader = "exact" | "label" | "numeric" | "choice" | "none";
+
+/** A grader's name; a pattern of the user's own stands in it. */
+export type GraderName = NamedGrader | `regex:${string}`;
+
+const REGEX = "regex:";
+
+const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
+  exact: byText({
     name: "exact",
-    description: "the response's last line equals the answer's, white space aside",
+    description: "the response's last line is the label, to the letter; white space aside",
     version: 2,
     extract: exactAnswer,
     label: exactAnswer,
     expects: "text",
     grades: true,
-  },
+  }),
+  label: byText({
+    name: "label",
+    description:
+      "the word or two that the response gives as its answer are the label; case, dots and quotes aside",
+    version: 1,
+    extract: shortLabel,
+    label: foldedLabel,
+    expects: "a word or two",
+    grades: true,
+  }),
   numeric: {
     name: "numeric",
-    description: "the number that the response ends with, or says is the answer, equals the answer's",
-    version: 1,
-    extract: numericAnswer,
-    label: numericAnswer,
-    expects: "a number",
+    description:
+      "the value that the response gives as its answer equals the label's: 3/4, 0.75 and \\frac{3}{4} are one; units aside",
+    version: 2,
+    extract: (text) => numericValue(text)?.text,
+    label: labelValue,
+    agrees: agreesInValue,
+    expects: "one value, such as 18, 3/4, 2.5 million, 25 cm^2 or [0, 1)",
     grades: true,
   },
-  choice: {
+  choice: byText({
     name: "choice",
-    description: "the letter (A to J) that the response chooses equals the answer's",
-    version: 1,
+    description: "the letter (A to J) that the response chooses is the label's",
+    version: 2,
     extract: choiceAnswer,
     label: choiceLabel,
     expects: "a letter from A to J",
     grades: true,
-  },
-  none: {
+  }),
+  none: byText({
     name: "none",
-    description: "no grading, also where the file has answers; last lines are compared for agreement",
+    description: "nothing is graded, also where the file has labels; last lines are compared for agreement",
     version: 2,
     extract: exactAnswer,
     label: exactAnswer,
     expects: "text",
     grades: false,
+  }),
+};
+
+/** The graders' names, for `--help` and errors; `regex:` stands for any pattern. */
+export const graderNames: readonly string[] = [
+  ...Object.keys(GRADERS).filter((name) => name !== "none"),
+  "regex:<pattern>",
+  "none",
+];
+
+/** What each grader does, for `--help`: `name: sentence`. */
+export const graderDescriptions: readonly string[] = [
+  ...Object.values(GRADERS).filter(({ grades }) => grades),
+  {
+    name: "regex:<pattern>",
+    description: "what the pattern's first group finds last is the label (RE2's syntax; time is linear)",
   },
-} as const satisfies Readonly<Record<string, Grader>>;
-
-export type GraderName = keyof typeof GRADERS;
-
-/** The graders' names, for `--help` and errors. */
-export const graderNames = Object.keys(GRADERS) as readonly GraderName[];
+  GRADERS.none,
+].map(({ name, description }) => `${name}: ${description}`);
 
 /** Whether a grader has this name. */
 export function isGraderName(name: string): name is GraderName {
-  return Object.hasOwn(GRADERS, name);
+  return Object.hasOwn(GRADERS, name) || (name.startsWith(REGEX) && name.length > REGEX.length);
 }
 
-/** The grader of a name. */
+/** The grader of a name. @throws UsageError for a pattern that cannot be used. */
 export function graderNamed(name: GraderName): Grader {
-  return GRADERS[name];
+  if (Object.hasOwn(GRADERS, name)) return GRADERS[name as NamedGrader];
+  const extract = patternExtractor(name.slice(REGEX.length));
+  const asWritten = (answer: string): string | undefined => answer.trim().replace(/\s+/g, " ") || undefined;
+  return byText({
+    name,
+    description: "what the pattern finds last is the label",
+    version: 1,
+    extract,
+    label: (answer) => extract(answer) ?? asWritten(answer),
+    expects: "text",
+    grades: true,
+  });
 }
 
-/** A label is the letter alone, also as `(B)`, `B.` or `b`: a label that needs to be searched for is a mistake. */
-function choiceLabel(answer: string): string | undefined {
-  return /^\(?([A-J])\)?[.:]?$/i.exec(answer.trim())?.[1]?.toUpperCase();
+type TextGrader = Omit<Grader, "label" | "agrees"> & {
+  readonly label: (answer: string) => string | undefined;
+};
+
+/** A grader whose answers are right if they are the label's text. */
+function byText({ label, ...grader }: TextGrader): Grader {
+  return {
+    ...grader,
+    label: (answer) => {
+      const text = label(answer);
+      return text === undefined ? undefined : { text };
+    },
+    agrees: (wanted, text) => grader.extract(text) === wanted.text,
+  };
+}
+
+/** Equal in value; and a percentage agrees with its figure alone, since who asks for a percentage gets 25 for 25 %. */
+function agreesInValue(label: Label, text: string): boolean {
+  const value = numericValue(text);
+  if (value === undefined) return false;
+  if (value.text === label.text) return true;
+  return value.figure === undefined
+    ? label.figure === value.text
+    : label.figure === undefined && value.figure === label.text;
 }

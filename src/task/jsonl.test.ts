@@ -175,7 +175,7 @@ describe("a malformed JSONL file is refused by line", () => {
   it("where the grader cannot compare a label", async () => {
     const content = '{"prompt":"a","answer":"none of these"}';
     expect(await refusal(content, { grader: "numeric" })).toMatch(
-      /^Line 1 of FILE .* the grader "numeric" needs a number; choose/,
+      /^Line 1 of FILE .* the grader "numeric" needs one value, such as 18, .*; choose/,
     );
     expect(await refusal(content, { grader: "choice" })).toMatch(/needs a letter from A to J/);
   });
@@ -215,8 +215,13 @@ describe("taskNamed", () => {
 
 describe("graders", () => {
   it("are found by name", () => {
-    expect(graderNames).toEqual(["exact", "numeric", "choice", "none"]);
-    for (const name of graderNames) expect(graderNamed(name).name).toBe(name);
-    expect([isGraderName("numeric"), isGraderName("toString")]).toEqual([true, false]);
+    expect(graderNames).toEqual(["exact", "label", "numeric", "choice", "regex:<pattern>", "none"]);
+    for (const name of graderNames.filter(isGraderName)) expect(graderNamed(name).name).toBe(name);
+    expect(["numeric", "regex:x", "toString", "regex:"].map(isGraderName)).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 });

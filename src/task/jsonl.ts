@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DataError, UsageError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
 import type { Prompt } from "../policy/policy.js";
-import { graderNamed, type Grader, type GraderName } from "./graders.js";
+import { graderNamed, type Grader, type GraderName, type Label } from "./graders.js";
 import { checkRow, checkText, readJsonLines, shorten, type RawRow } from "./json-lines.js";
 import type { Split, Task } from "./task.js";
 
@@ -45,8 +45,7 @@ type Row = z.infer<typeof row>;
 
 interface Item extends Prompt {
   readonly split: Split;
-  /** Canonical, as the grader's extractor gives it. */
-  readonly answer?: string;
+  readonly label?: Label;
 }
 
 /**
@@ -73,7 +72,10 @@ export async function jsonlTask(path: string, options: JsonlOptions = {}): Promi
   const items = await readItems(path, grader, options);
   const splits: Readonly<Record<Split, Prompt[]>> = { train: [], validation: [], test: [] };
   for (const { id, text, split } of items.values()) splits[split].push({ id, text });
-  const fixed = [...items.values()].map(({ id, text, split, answer }) => [id, text, split, answer ?? null]);
+  const fixed = [...items.values()].map(({ id, text, split, label }) => [
+    ...[id, text, split, label?.text ?? null],
+    ...(label?.figure === undefined ? [] : [label.figure]),
+  ]);
   return {
     name: basename(path),
     digest: sha256(JSON.stringify(["jsonl/1", grader.name, grader.version, fixed])),
@@ -83,8 +85,8 @@ export async function jsonlTask(path: string, options: JsonlOptions = {}): Promi
     grade: (promptId, text) => {
       const item = items.get(promptId);
       if (item === undefined) throw new UsageError(`${path} has no prompt "${promptId}".`);
-      if (!grader.grades || item.answer === undefined) return undefined;
-      return grader.extract(text) === item.answer;
+      if (!grader.grades || item.label === undefined) return undefined;
+      return grader.agrees(item.label, text);
     },
   };
 }
@@ -141,14 +143,14 @@ async function toItem(
   checkText(where, "prompt", text);
   const item = { id, text, split: row.split ?? "test" } as const;
   if (row.answer === undefined) return item;
-  const answer = grader.label(String(row.answer));
-  if (answer === undefined) {
+  const label = grader.label(String(row.answer));
+  if (label === undefined) {
     throw new DataError(
       `${where} has the answer ${shorten(JSON.stringify(row.answer))}, but the grader "${grader.name}" needs ${grader.expects}; ` +
         "choose another with --grader.",
     );
   }
-  return { ...item, answer };
+  return { ...item, label };
 }
 
 async function promptText(row: Row, where: string, { applyChatTemplate }: JsonlOptions): Promise<string> {

@@ -48,13 +48,7 @@ const MMLU = [
 describe("the tasks of public data sets", () => {
   it.each([
     ["gsm8k", GSM8K, ["test-1", "test-2"], ["7", "The answer is $2,000.00."], ["8", "The answer is 2"]],
-    [
-      "math",
-      MATH,
-      ["test-1", "test-4"],
-      ["\\boxed{32}", "it is −10,000"],
-      ["$\\boxed{\\frac{64}{2}}$", "10000"],
-    ],
+    ["math", MATH, ["test-1"], ["\\boxed{32}"], ["$\\boxed{\\frac{64}{2}}$"]],
     [
       "prontoqa",
       PRONTOQA,

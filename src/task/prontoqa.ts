@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DataError } from "../core/errors.js";
 import { ownPart } from "./answers/own-part.js";
+import { withoutThinking } from "./answers/thinking.js";
 import { truthAnswer } from "./answers/truth.js";
 import type { LabelledSpec } from "./labelled.js";
 
@@ -15,7 +16,7 @@ export const prontoqa: LabelledSpec<{
   readonly answer: string;
 }> = {
   name: "prontoqa",
-  version: 1,
+  version: 2,
   row: z.looseObject({ question: z.string().min(1), query: z.string().min(1), answer: z.string() }),
   example: ({ question, query, answer }, where) => {
     const label = /^\s*(?:(true)|false)\s*$/i.exec(answer);
@@ -31,5 +32,5 @@ export const prontoqa: LabelledSpec<{
       "Rex is a dax. Every dax is a wug. Rex is a wug. Wugs are feps. Rex is a fep. Feps are tall. Rex is tall. The answer is False.",
   },
   chance: 1 / 2,
-  extract: (text) => truthAnswer(ownPart(text)),
+  extract: (text) => truthAnswer(withoutThinking(ownPart(text))),
 };

@@ -4,8 +4,12 @@ import { lastBoxed } from "./boxed.js";
 import { choiceAnswer } from "./choice.js";
 import { exactAnswer } from "./exact.js";
 import { numberInWords } from "./number-words.js";
-import { numericAnswer } from "./numeric.js";
+import { labelValue, numericAnswer } from "./numeric.js";
 import { ownPart } from "./own-part.js";
+import { plainCharacters } from "./characters.js";
+import { patternExtractor } from "./pattern.js";
+import { shortLabel } from "./short-label.js";
+import { withoutThinking } from "./thinking.js";
 import { truthAnswer } from "./truth.js";
 
 const MEGABYTE = 1 << 20;
@@ -13,10 +17,15 @@ const EXTRACTORS = {
   lastBoxed,
   choiceAnswer,
   exactAnswer,
+  labelValue,
   numberInWords,
   numericAnswer,
   ownPart,
+  patternExtractor: patternExtractor("(a|1|,)*answer: (.+)$"),
+  plainCharacters,
+  shortLabel,
   truthAnswer,
+  withoutThinking,
 };
 
 /** What backtracking patterns choke on: repeated openings, long runs of what two parts of a pattern both take. */
@@ -84,6 +93,31 @@ const PIECES = [
     "\u2212",
     "\u00A0",
     "é",
+    "½",
+    "⁻⁵",
+    "１",
+    "٣",
+    "答案",
+    "<think>",
+    "</think>",
+    "<answer>",
+    '{"answer": "',
+    "\\frac",
+    "\\frac{1}{2}",
+    "\\sqrt{",
+    " 1/2",
+    " 111",
+    " million",
+    " × 10^",
+    "$$",
+    "\\(",
+    "\\[",
+    "**",
+    "*a",
+    "is ",
+    " or ",
+    "≈",
+    "negative ",
   ],
 ];
 

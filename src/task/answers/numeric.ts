@@ -1,141 +1,174 @@
 /**
- * The number that a response gives as its answer. Looked for, in this order:
- * 1. in the last `\boxed{…}`: the number, with its sign, currency, per cent or unit left out; or, if the box holds anything
- *    else (a fraction, a product with a variable, an interval), its text without spaces: such answers are equal to each
- *    other only, and never to a number;
- * 2. after the last `####`, or else the last "answer is", "answer:" or "answer =": the first number of that sentence, of
- *    its last side if it is an equation; where it has none in digits, the first in English words ("forty-two");
- * 3. anywhere: the last number. A response that was cut off is so judged by how far it got.
+ * The value that a response gives as its answer, and that a label is: exact rationals and, compared as normal text, intervals, surds,
+ * polynomials and the like. Looked for, in this order:
+ * 1. where the response states its answer (`statements`), the last statement that begins with a value first: a box, a tag, a JSON field,
+ *    `####`, "the answer is", "Answer:", in the commonest languages. What is said after it, numbers included, does not count;
+ * 2. anywhere in the sentence after "the answer is", in digits or in English words;
+ * 3. anywhere: the last number before closing remarks ("Let me know if …"), numbers of lists and of circumstance ("in 3 hours") left
+ *    out where there is another. A response that was cut off is so judged by how far it got.
  *
- * Among several answers the last one marked counts, since models correct themselves; within a marked sentence the first
- * number, since what follows it is a unit or a reason. A number may have thousands commas, a sign (- or −), a currency
- * before or a % after it, decimals and an exponent; `a/b` is one answer, not two, and is not reduced. Numbers inside words
- * (`x2`) are not seen. Time is linear in the text.
+ * What the model thought aloud (`<think>`) is cut. Time is linear in the text.
  */
-import { lastBoxed } from "./boxed.js";
-import { numberInWords } from "./number-words.js";
-
-const DIGITS = String.raw`(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?<!\.)\.\d+`;
-const NUMBER = new RegExp(
-  String.raw`(?<!\w|\w\.)(?:${DIGITS})(?:[eE][-+]?\d{1,3}\b)?(?:\s?\/\s?(?:${DIGITS}))?`,
-  "g",
-);
-const ANSWER_MARK = /\banswer\s{0,8}(?:is\b|:|=)/gi;
-/** Hyphen, minus sign, and what typographers and keyboards put in its place. */
-const MINUS = /[-\u2212\u2013\uFE63\uFF0D]/;
-const CURRENCY = /[$\u20AC\u00A3\u00A5]/;
+import { plainCharacters } from "./characters.js";
+import { statements, type Statement } from "./final-statement.js";
+import { withoutThinking } from "./thinking.js";
+import { directValue, firstValue, numbersIn, valueOf } from "./value-in-text.js";
+import { undressed, wholeValue, type Value } from "./whole-value.js";
 
 /** Thousands set apart as LaTeX does it: `1{,}234`, `1,\!234`, `1\,234`, `1\ 234`. */
-const LATEX_THOUSANDS = /(?<=\d)(?:\{,\}|,?\\[,!; ]|,\{\}|[\u2009\u202F])(?=\d{3}(?!\d))/g;
-/** A box's unit or ornament after its number: `\%`, `^\circ`, `\text{ cm}`, ` dollars`; a lone letter is a variable. */
-const UNIT =
-  /^(?:\s|\\[,!; ]|\\?%|\^\{?\\circ\}?|\\degree|\\(?:text|mathrm|mbox|textrm)\s?\{[^{}]{0,80}\}(?:\^\{?[23]\}?)?|[A-Za-z]{2,20}\b|[.,])*$/;
+const LATEX_THOUSANDS = /(?<=\d)(?:\{,\}|,?\\[,!; ]|,\{\})(?=\d{3}(?!\d))/g;
+const OVER = /\{([^{}\\]{1,60})\\over(?![a-z])([^{}\\]{1,60})\}/g;
+const HTML = /<\/?(?:b|strong|em|i|u|p|br|span|code|div)(?:\s[^<>]{0,60})?\/?>/gi;
+const SUPERSCRIPT = /<sup>\s{0,4}(-?\d{1,6})\s{0,4}<\/sup>/gi;
+const END_TOKEN = /<\/s>|<\|[a-z_]{2,24}\|>|<(?:eos|end_of_turn)>/g;
+const DISPLAYED = /\$\$[^$]{1,400}\$\$|\\\[[^[\]]{1,400}\\\]/g;
+const EMPHASIS =
+  /(?<![\w)*])\*\*([^*\n]{1,300})\*\*(?![\w(*])|(?<!\w)__([^_\n]{1,300})__(?!\w)|(?<!\w)(?<![0-9)*] )\*([^*\s][^*\n]{0,200})(?<!\s)\*(?![\w(*])/g;
+/** How the closing remarks of an assistant begin. */
+const CLOSING =
+  /\n\s*(?:let me know|i hope|hope (?:this|that)|if you(?:'d| would| have| need| want)|would you like|do you (?:want|need|have)|feel free|please (?:let|feel|note|ask)|thank|is there anything|any (?:other )?questions|want me to|can i help|wenn du|lass mich|falls du|n'hésite|espero|si (?:tienes|necesitas|vous)|fammi sapere|se (?:hai|você)|если у вас|надеюсь|希望|如果你|如果您|还有)/giu;
+const LAST_CHARACTERS = 2000;
+const LONGEST_ALONE = 400;
 
-/**
- * The answer in canonical form: `1234.5` for `$1,234.50`, `-3` for `−3.0`, `3/4` for `3 / 4`; see the top of the file.
- * @returns undefined if the text has no number.
- */
+/** The value; see the top of the file. Undefined if the text has none. */
+export function numericValue(text: string): Value | undefined {
+  const plain = plainMathematics(withoutThinking(text));
+  const stated = statements(plain).filter(({ denies }) => !denies);
+  return (
+    firstOf(stated, (one) => (one.form === "enclosed" ? enclosedValue(one) : directValue(one.text))) ??
+    firstOf(stated, (one) => (one.form === "said" ? firstValue(one.text) : undefined)) ??
+    lastValue(plain)
+  );
+}
+
+/** `numericValue`'s canonical text: equal answers are equal strings. */
 export function numericAnswer(text: string): string | undefined {
-  const box = lastBoxed(text);
-  if (box !== undefined) return boxedNumber(box);
-  return markedNumber(text) ?? numbersIn(text).at(-1)?.value;
+  return numericValue(text)?.text;
 }
 
 /**
- * The answer in a box: a canonical number, or the text without spaces if it is anything but one number, perhaps with a sign,
- * a currency, a unit, and a variable that equals it (`x = 4`).
- * @returns undefined if the box is empty.
+ * What a label means: a whole value, or, of a label that reasons and marks its answer (`… #### 18`), the value that it marks.
+ * @returns undefined for a label that cannot be read as one value.
  */
-export function boxedNumber(box: string): string | undefined {
-  const plain = unwrapText(box).replace(LATEX_THOUSANDS, ",").replace(/\\\$/g, "$");
-  const value = plain.slice(plain.lastIndexOf("=") + 1).trim();
-  const first = numbersIn(value)[0];
-  const isAlone =
-    first !== undefined &&
-    /^(?:[-\u2212\u2013\uFE63\uFF0D+$\u20AC\u00A3\u00A5]|\s){0,8}$/.test(value.slice(0, first.start)) &&
-    UNIT.test(value.slice(first.end));
-  if (isAlone) return first.value;
-  const compact = box.replace(/\s+/g, "");
-  return compact === "" ? undefined : compact;
+export function labelValue(label: string): Value | undefined {
+  const plain = plainMathematics(label);
+  const whole = wholeValue(plain);
+  if (whole) return whole;
+  return firstOf(statements(plain), (one) =>
+    one.form === "enclosed" ? wholeValue(one.text) : directValue(one.text),
+  );
 }
 
-/** A box that holds nothing but `\text{…}`, `\textbf{…}`, `\mathbf{…}` or braces has what they hold. */
-function unwrapText(box: string): string {
-  const inner = /^\s{0,8}(?:\\(?:text|textbf|mathrm|mathbf|mbox)\s{0,8})?\{([^{}\\]*)\}\s{0,8}$/.exec(
-    box,
-  )?.[1];
-  return inner ?? box;
+/** One spelling for characters, and for LaTeX's and HTML's ways to set a number. */
+export function plainMathematics(text: string): string {
+  return plainCharacters(text)
+    .replace(END_TOKEN, "")
+    .replace(DISPLAYED, (display) => display.replace(/\s{0,9}\n\s{0,9}/g, " "))
+    .replace(EMPHASIS, (_, bold?: string, under?: string, thin?: string) => bold ?? under ?? thin!)
+    .replace(LATEX_THOUSANDS, ",")
+    .replace(SUPERSCRIPT, "^{$1}")
+    .replace(HTML, " ")
+    .replace(OVER, "\\frac{$1}{$2}");
 }
 
-/** The number after the last `####` or the last "answer is". */
-function markedNumber(text: string): string | undefined {
-  const hash = text.lastIndexOf("####");
-  if (hash >= 0) {
-    const marked = firstOfSentence(text.slice(hash + 4));
-    if (marked !== undefined) return marked;
+function firstOf(
+  stated: readonly Statement[],
+  read: (one: Statement) => Value | undefined,
+): Value | undefined {
+  for (const one of stated) {
+    const value = read(one);
+    if (value) return value;
   }
-  let after = -1;
-  for (const mark of text.matchAll(ANSWER_MARK)) after = mark.index + mark[0].length;
-  return after < 0 ? undefined : firstOfSentence(text.slice(after));
+  return undefined;
 }
 
-function firstOfSentence(rest: string): string | undefined {
-  const start = rest.trimStart();
-  const end = start.search(/\.(?:\s|$)|\n/);
-  const sentence = end < 0 ? start : start.slice(0, end);
-  const side = sentence.slice(sentence.lastIndexOf("=") + 1);
-  return (numbersIn(side)[0] ?? numbersIn(sentence)[0])?.value ?? numberInWords(sentence);
+/** What is enclosed is an answer whatever it is: where it is no value, its text without spaces, which equals no number. */
+function enclosedValue({ text }: Statement): Value | undefined {
+  const value = wholeValue(text) ?? directValue(text);
+  if (value) return value;
+  const compact = undressed(text).replace(/\s+/g, "").slice(0, 400);
+  return compact === "" ? undefined : { kind: "literal", text: compact };
 }
 
-interface FoundNumber {
-  /** Canonical. */
-  readonly value: string;
-  readonly start: number;
-  readonly end: number;
+function lastValue(text: string): Value | undefined {
+  const body = withoutClosing(text);
+  const alone = aloneValue(body);
+  if (alone) return alone;
+  const tail = tailWithNumber(body);
+  const numbers = numbersIn(tail);
+  const counted = numbers.filter(({ start, end }) => !isListNumber(tail, start, end));
+  const from = lastConclusion(tail);
+  const concluded = from < 0 ? [] : counted.filter(({ start }) => start >= from);
+  const last =
+    concluded.filter(({ start }) => !isCircumstance(tail, start)).at(-1) ?? counted.at(-1) ?? numbers.at(-1);
+  return last && valueOf(last);
 }
 
-function numbersIn(text: string): FoundNumber[] {
-  return [...text.matchAll(NUMBER)].map(({ 0: digits, index: start }) => {
-    const number = canonical(digits);
-    const value = number !== "0" && isNegative(text, start) ? `-${number}` : number;
-    return { value, start, end: start + digits.length };
-  });
+const HEADLINE =
+  /^([^\n]{1,60})\n\s*(?:explanation|reasoning|because|note|steps?|solution|here|erklärung|begründung|explication|explicación|解释|解説)/i;
+const DISPLAY_AT_END = /(?:\\\[([^[\]]{1,300})\\\]|\$\$([^$]{1,300})\$\$)[\s.]{0,8}$/;
+
+/** A response that is a value and nothing else, begins with one on a line of its own before it explains, or ends with a display. */
+function aloneValue(text: string): Value | undefined {
+  const short = text.trim();
+  if (short.length <= LONGEST_ALONE && !short.includes("\n")) {
+    const whole = wholeValue(short);
+    if (whole) return whole;
+  }
+  const headline = HEADLINE.exec(text.slice(0, LONGEST_ALONE).trimStart())?.[1];
+  const shown = DISPLAY_AT_END.exec(text.slice(-LONGEST_ALONE));
+  return readOne(headline) ?? readOne(shown?.[1] ?? shown?.[2]);
 }
 
-/** Whether the number at a position has a sign, perhaps with a currency between; `10-3` and `10 - 3` hold an operator. */
-function isNegative(text: string, at: number): boolean {
-  let before = at - 1;
-  if (CURRENCY.test(text[before] ?? "")) before -= text[before - 1] === "\\" ? 2 : 1;
-  if (!MINUS.test(text[before] ?? "")) return false;
-  return before === 0 || !/[\w)\]}%]/.test(text[before - 1]!);
+function readOne(text: string | undefined): Value | undefined {
+  return text === undefined ? undefined : wholeValue(text);
 }
 
-function canonical(number: string): string {
-  const [numerator, denominator] = number
-    .split("/")
-    .map((part) => canonicalDecimal(part.trim().replaceAll(",", "")));
-  return denominator === undefined ? numerator! : `${numerator}/${denominator}`;
+function withoutClosing(text: string): string {
+  for (const { index } of text.matchAll(CLOSING)) {
+    const before = text.slice(0, index);
+    if (/\d/.test(before)) return before;
+  }
+  return text;
 }
 
-/** The decimal digits are kept as they are, and an exponent shifts them: a float would round long ones. */
-function canonicalDecimal(number: string): string {
-  const [mantissa = "", exponent = "0"] = number.split(/[eE]/);
-  const [whole = "", fraction = ""] = mantissa.split(".");
-  const point = whole.length + Number(exponent);
-  const digits = "0".repeat(Math.max(0, -point)) + whole + fraction;
-  const split = Math.max(0, point);
-  const before = withoutLeadingZeros(digits.slice(0, split).padEnd(split, "0"));
-  const after = withoutTrailingZeros(digits.slice(split));
-  return after === "" ? before : `${before}.${after}`;
+/** The end of a text from some way before its last digit, so that the work is bounded; a number is never cut. */
+function tailWithNumber(text: string): string {
+  let last = text.length - 1;
+  while (last >= 0 && !isDigit(text[last]!)) last--;
+  let first = Math.max(0, last - LAST_CHARACTERS);
+  while (first > 0 && /[\d.,'_]/.test(text[first]!)) first--;
+  return text.slice(first);
 }
 
-function withoutLeadingZeros(digits: string): string {
-  return digits.replace(/^0+/, "") || "0";
+function isDigit(character: string): boolean {
+  return character >= "0" && character <= "9";
 }
 
-/** By a loop: a pattern that ends in `0+$` is tried again from every zero. */
-function withoutTrailingZeros(digits: string): string {
-  let end = digits.length;
-  while (end > 0 && digits[end - 1] === "0") end--;
-  return digits.slice(0, end);
+/** `2.` or `2)` at the start of a line with text behind it. */
+function isListNumber(text: string, start: number, end: number): boolean {
+  return (
+    /(?:^|\n)[\s*_-]{0,6}$/.test(text.slice(Math.max(0, start - 8), start)) &&
+    /^[.)]\s+\S/.test(text.slice(end, end + 8))
+  );
+}
+
+const CONCLUSION =
+  /(?:^|[.!?\n]\s{0,4})[*_]{0,3}(?:so|thus|hence|therefore|altogether|in total|overall|finally|in conclusion|consequently|∴|somit|daher|also|insgesamt|donc|ainsi|au total|por lo tanto|en total|quindi|dunque|portanto|logo|итак|таким образом|следовательно|所以|因此|故|したがって|よって|따라서)(?!\p{L})/giu;
+
+/** Where the last sentence begins that draws a conclusion, if it is the last sentence with a number; else -1. */
+function lastConclusion(text: string): number {
+  let at = -1;
+  for (const { index, 0: words } of text.matchAll(CONCLUSION)) at = index + words.length;
+  if (at < 0) return -1;
+  const rest = text.slice(at);
+  const end = /[.!?](?=\s)|\n/.exec(rest)?.index ?? rest.length;
+  return /\d/.test(rest.slice(end)) ? -1 : at;
+}
+
+/** "in 3 hours" and "per 2 eggs" tell of circumstances. */
+function isCircumstance(text: string, start: number): boolean {
+  return /\b(?:in|per|after|within|every|each|over|during|since)\s{1,2}$/i.test(
+    text.slice(Math.max(0, start - 10), start),
+  );
 }
