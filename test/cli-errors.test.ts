@@ -18,7 +18,7 @@ beforeAll(async () => {
   weights.fill(0x7b, 8, 40);
   writeFileSync(join(cli.folder, "corrupt/model.safetensors"), weights);
   file("malformed.jsonl", '{"prompt": "1 2"}\n{"prompt": "3 4",}\n');
-  file("wrong.jsonl", '{"prompt": "1 2", "answer": "eight"}\n');
+  file("wrong.jsonl", '{"prompt": "1 2", "answer": "none of these"}\n');
   file("messages.jsonl", '{"messages": [{"role": "user", "content": "1 2"}]}\n');
   mkdirSync(join(cli.folder, "thesis"));
   file("thesis/chapter.txt", "not a run");
@@ -79,7 +79,7 @@ const CASES: readonly Case[] = [
     "label of another kind",
     ["sharpen", "--task", "wrong.jsonl", "--grader", "numeric", ...small],
     1,
-    /Line 1 of wrong\.jsonl has the answer "eight", but the grader "numeric" needs a number/,
+    /Line 1 of wrong\.jsonl has the answer "none of these", but the grader "numeric" needs one value, such as 18/,
   ],
   [
     "no chat template",

@@ -1,20 +1,14 @@
-import { UsageError } from "../core/errors.js";
 import { DEFAULT_PATIENCE, DEFAULT_REWARDS } from "./defaults.js";
 import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
 import { KEEPS, PAPER_SFT } from "../sharpen/fit-adapter.js";
 import { METHODS, type Method } from "../sharpen/methods/method.js";
 import { POWER_METHODS } from "../sharpen/power/draw-power.js";
-import {
-  graderDescriptions,
-  graderNamed,
-  graderNames,
-  isGraderName,
-  type GraderName,
-} from "../task/graders.js";
+import { graderDescriptions } from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
 import { TARGET_NAMES } from "../transformer/decoder/lora.js";
+import { grader } from "./grader.js";
 import { QUANTIZE_OPTION } from "./quantize.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
 import { atLeastZero, oneOf, positive, someOf, text, wholeNumber, type Parse } from "./values.js";
@@ -379,12 +373,6 @@ export const TRAINING = [
 ] as const satisfies readonly OptionName[];
 /** What methods that learn from pairs add to it. */
 export const PAIRS = ["beta", "optimism", "rounds"] as const satisfies readonly OptionName[];
-
-/** A grader's name; a pattern is tried at once, so that a wrong one is refused before a model is loaded. */
-function grader(value: string, flag: string): GraderName {
-  if (isGraderName(value)) return graderNamed(value).name;
-  throw new UsageError(`${flag} must be one of ${graderNames.join(", ")}, not ${JSON.stringify(value)}.`);
-}
 
 function oneReward(value: string): string {
   return someOf(rewardNames, "reward")(value, "--reward", undefined)[0]!;
