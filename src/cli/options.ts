@@ -261,6 +261,7 @@ export const OPTIONS = {
     "all",
   ),
   list: flag("--list", "list the statements and run nothing"),
+  errata: flag("--errata", "print what the paper has wrong, each with a counterexample that is computed now"),
   thorough: flag("--thorough", "more and larger instances: up to an hour"),
   page: option("--page <file.html>", "where the page goes", text, "runs/theory.html"),
   ...QUANTIZE_OPTION,

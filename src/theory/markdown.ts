@@ -1,5 +1,6 @@
 import { worstVerdict, type Verdict } from "./row.js";
 import type { RowReport, TheoryReport } from "./run.js";
+import { numberedStatements } from "./statements.js";
 import { countVerdicts, show, statementIndex } from "./table.js";
 
 const cell = (value: string): string => value.replace(/[\\|*_<>`]/g, (character) => `\\${character}`);
@@ -92,6 +93,11 @@ export function theoryMarkdown(report: TheoryReport, command: string): string {
     "## Index by number",
     "Definitions and equations are listed with the rows that use them.",
     table(["In the paper", "Checked in", "Verdict"], index),
+    "What has no row, and why:",
+    numberedStatements
+      .flatMap(({ name, noRow }) => (noRow === undefined ? [] : [`- ${name}: ${cell(noRow)}.`]))
+      .join("\n"),
+    "What the paper has wrong stands in [errata.md](errata.md), each with a counterexample that runs.",
     ...report.rows.map(section),
   ].join("\n\n")}\n`;
 }

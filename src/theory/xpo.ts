@@ -1,5 +1,5 @@
 import { xpoObjective, type ResponsePair } from "../sharpen/objectives/index.js";
-import type { QueryOracle } from "./oracle.js";
+import type { Drawn, QueryOracle } from "./oracle.js";
 
 /** How XPO over a finite class of one prompt is run. */
 export interface FiniteXpoOptions {
@@ -11,6 +11,8 @@ export interface FiniteXpoOptions {
   readonly rounds: number;
   /** Number of responses Y. */
   readonly responses: number;
+  /** r(y) by response; log π_base, as the oracle tells it, by default. */
+  readonly reward?: (response: number) => number;
   /** Responses drawn once per new iterate to estimate its J_β; 32 by default. */
   readonly evaluations?: number;
   /** −1: the misprinted sign, for a mutation. */
@@ -24,12 +26,13 @@ export interface FiniteXpoOptions {
 /**
  * XPO (paper Alg. 1) over a finite class, exactly: π^(1) = π_base; each round draws y ~ π^(t), y′ ~ π_base, and takes
  * the candidate of least `xpoObjective` on all pairs so far. The iterate with the best estimated J_β is returned: each
- * new iterate gets `evaluations` draws of r(y) − β log[π(y)/π_base(y)] with r = log π_base. Sees the oracle only.
+ * new iterate gets `evaluations` draws of r(y) − β log[π(y)/π_base(y)]. Sees the oracle only.
  * @returns the candidate returned after the last round; −1 is π_base.
  */
 export function xpoFinite(oracle: QueryOracle, options: FiniteXpoOptions): number {
   const { logCandidates: logs, beta, evaluations = 32, explore = true, lossSign = 1 } = options;
   const alpha = explore ? options.alpha : 0;
+  const rewardOf = ({ response, logProb }: Drawn): number => options.reward?.(response) ?? logProb;
   const candidates = logs.map((row) => row.map(Math.exp));
   const pairs = new Map<number, ResponsePair & { weight: number }>();
   const estimates = new Map<number, number>();
@@ -41,7 +44,7 @@ export function xpoFinite(oracle: QueryOracle, options: FiniteXpoOptions): numbe
       for (let i = 0; i < evaluations; i++) {
         const drawn = current < 0 ? oracle.draw(0) : oracle.generate(0, candidates[current]!);
         const ratio = current < 0 ? 0 : logs[current]![drawn.response]! - drawn.logProb;
-        sum += drawn.logProb - beta * ratio;
+        sum += rewardOf(drawn) - beta * ratio;
       }
       estimates.set(current, sum / evaluations);
       if (sum / evaluations > (estimates.get(returned) ?? -Infinity)) returned = current;
@@ -57,7 +60,7 @@ export function xpoFinite(oracle: QueryOracle, options: FiniteXpoOptions): numbe
         first: first.response,
         second: second.response,
         referenceGap: gap,
-        rewardGap: gap,
+        rewardGap: rewardOf(first) - rewardOf(second),
         weight: 1,
       });
     }

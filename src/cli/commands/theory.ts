@@ -3,6 +3,8 @@ import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { WhetstoneError } from "../../core/errors.js";
 import { writeAtomically, writeError } from "../../core/files.js";
+import { errataMarkdown } from "../../theory/errata-text.js";
+import { errata } from "../../theory/errata.js";
 import { theoryMarkdown } from "../../theory/markdown.js";
 import { rows } from "../../theory/rows/index.js";
 import { runTheory } from "../../theory/run.js";
@@ -19,11 +21,12 @@ export const theoryCommand = defineCommand({
   details:
     "Prints what was measured beside each bound, and writes a page with a figure a statement. Takes at most three minutes on " +
     "two cores. The status is 1 if a statement does not hold.",
-  options: ["only", "list", "thorough", "page", "markdown", "seed", "threads"],
+  options: ["only", "list", "errata", "thorough", "page", "markdown", "seed", "threads"],
   examples: [
     ["theory", "all statements, fast"],
     ["theory --only thm-4.1,thm-3.1 --thorough", "two of them, on more and larger instances"],
     ["theory --list", "every statement by its number"],
+    ["theory --errata", "what the paper has wrong, with counterexamples"],
     ["theory --thorough --markdown docs/theory.md", "renew the index in the documentation"],
   ],
   run: async (_words, values, context) => {
@@ -32,6 +35,13 @@ export const theoryCommand = defineCommand({
       context.result({
         rows: rows.map(({ id, title, source, file, statement }) => ({ id, title, source, file, statement })),
         index: statementIndex(),
+      });
+      return;
+    }
+    if (values.errata) {
+      context.say(errataMarkdown());
+      context.result({
+        errata: errata.map(({ counterexample, ...known }) => ({ ...known, ...counterexample() })),
       });
       return;
     }

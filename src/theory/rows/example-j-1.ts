@@ -164,14 +164,6 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
         "0.4",
       ),
       compare(
-        `d = ${last.d}: share where the offline form is right with the same m (lower limit, risk 1e-6)`,
-        lowerLimit(offlineShare * replicates, replicates, 1e-6),
-        "<=",
-        0.6,
-        "0.6",
-        lowerLimit(replicates, replicates, 1e-6),
-      ),
-      compare(
         `d = ${last.d}: median m of SFT / XPO`,
         median(last.sft) / median(last.xpo.map(({ settled }) => settled)),
         ">=",
