@@ -1,6 +1,8 @@
 import { CommanderError } from "commander";
 import { describe, expect, it } from "vitest";
 import { InterruptedError, ModelError, UsageError } from "../core/errors.js";
+import { sft } from "../sharpen/methods/sft.js";
+import { xpo } from "../sharpen/methods/xpo.js";
 import { PAPER_SFT } from "../sharpen/fit-adapter.js";
 import { resumeLine, shellLine } from "./command-line.js";
 import { failureOf } from "./errors.js";
@@ -56,20 +58,20 @@ describe("command lines", () => {
 });
 
 describe("training settings", () => {
-  const preset = { model: "m", task: "t", source: "x", sft: { epochs: 4, rank: 8, alpha: 20 } };
+  const preset = { model: "m", task: "t", source: "x", training: { sft: { epochs: 4, rank: 8, alpha: 20 } } };
 
   it("are those given, else the preset's, else the paper's", () => {
-    const { fit, trainN, trainPrompts } = trainingSettings("sft", { epochs: 2 }, { n: 50, seed: 7, preset });
+    const { fit, trainN, trainPrompts } = trainingSettings(sft, { epochs: 2 }, { n: 50, seed: 7, preset });
     expect(fit).toMatchObject({ epochs: 2, rank: 8, alpha: 20, seed: 7, clipNorm: PAPER_SFT.clipNorm });
     expect([trainN, trainPrompts]).toEqual([50, undefined]);
   });
 
   it("make α twice a rank that is given without one", () => {
-    expect(trainingSettings("sft", { rank: 4 }, { n: 1, seed: 0, preset }).fit.alpha).toBe(8);
+    expect(trainingSettings(sft, { rank: 4 }, { n: 1, seed: 0, preset }).fit.alpha).toBe(8);
   });
 
   it("written out and read again are the same", () => {
-    const settings = trainingSettings("sft", { weightDecay: 0.1 }, { n: 5, seed: 0, preset });
+    const settings = trainingSettings(sft, { weightDecay: 0.1 }, { n: 5, seed: 0, preset });
     expect(writtenOut([], trainingOptions(settings))).toContain(
       "--train-n 5 --curve-samples 4 --epochs 4 --batch-size 4 --learning-rate 0.0003 --schedule linear --clip-norm 0.1 --weight-decay 0.1 --rank 8 --alpha 20 --patience 3 --keep best --target-modules q_proj,",
     );
@@ -78,13 +80,12 @@ describe("training settings", () => {
 
 describe("settings of several methods", () => {
   it("are written out where one line can give them to all", () => {
-    const [sft, xpo] = (["sft", "xpo"] as const).map((method) =>
-      trainingOptions(
-        trainingSettings(method, { epochs: 2, rounds: 7 }, { n: 50, seed: 0, preset: undefined }),
-      ),
+    const given = { epochs: 2, rounds: 7 };
+    const [ofSft, ofXpo] = [sft, xpo].map((method) =>
+      trainingOptions(trainingSettings(method, given, { n: 50, seed: 0, preset: undefined })),
     );
-    expect([sft!["trainN"], xpo!["trainN"], xpo!["beta"]]).toEqual([50, 2, null]);
-    const common = commonOptions([sft!, xpo!]);
+    expect([ofSft!["trainN"], ofXpo!["trainN"], ofXpo!["beta"]]).toEqual([50, 2, null]);
+    const common = commonOptions([ofSft!, ofXpo!]);
     expect(common).toMatchObject({ epochs: 2, rounds: 7, rank: 16, beta: null });
     expect(common).not.toHaveProperty("trainN");
   });

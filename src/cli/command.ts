@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import type { Context } from "./context.js";
 import { fetchNamed } from "./fetch-named.js";
+import type { MethodOptionSpecs } from "./method-options.js";
 import { COMMON, OPTIONS, type OptionName, type OptionSpec, type Values } from "./options.js";
 
 /** A command: what `--help` says of it, the options that it takes, and what it does. */
@@ -13,6 +14,8 @@ export interface CommandSpec<K extends OptionName> {
   /** More than one sentence, where that helps. */
   readonly details?: string;
   readonly options: readonly K[];
+  /** Options beside those of the table; their values stand among the others under these names. */
+  readonly own?: MethodOptionSpecs;
   /** Command lines after the program's name, each with what it does. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
   /** @param words the arguments, absent ones undefined. */
@@ -28,6 +31,7 @@ export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCo
     const command = parent.command(spec.usage).summary(spec.summary);
     command.description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
     for (const name of [...spec.options, ...COMMON]) command.addOption(toOption(OPTIONS[name]));
+    for (const option of Object.values(spec.own ?? {})) command.addOption(toOption(option));
     const width = Math.max(...spec.examples.map(([line]) => line.length));
     const examples = spec.examples.map(
       ([line, meaning]) => `  whetstone ${line.padEnd(width)}  # ${meaning}`,

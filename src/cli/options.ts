@@ -1,8 +1,9 @@
-import { DEFAULT_PATIENCE, DEFAULT_REWARDS } from "./defaults.js";
+import { DEFAULT_METHODS, DEFAULT_REWARDS } from "./defaults.js";
 import { rewards } from "../reward/registry.js";
-import { presets } from "../sharpen/presets.js";
-import { KEEPS, PAPER_SFT } from "../sharpen/fit-adapter.js";
-import { METHODS, type Method } from "../sharpen/methods/method.js";
+import { presetOf, presets } from "../sharpen/presets.js";
+import { DEFAULT_PATIENCE, KEEPS, PAPER_SFT } from "../sharpen/fit-adapter.js";
+import type { Method } from "../sharpen/methods/method.js";
+import { methods } from "../sharpen/methods/registry.js";
 import { POWER_METHODS } from "../sharpen/power/draw-power.js";
 import { graderDescriptions } from "../task/graders.js";
 import { taskEntries } from "../task/registry.js";
@@ -41,16 +42,33 @@ function trained(
   description: string,
   parse: Parse<number>,
 ): OptionSpec<number> {
-  const special = presets.flatMap(({ model, task, source, ...preset }) => {
+  const special = presets.flatMap((preset) => {
+    const { model, task, source } = preset;
     const own = METHODS.flatMap((method) => {
-      const value = preset[method]?.[name];
-      return value === undefined || value === PAPER_SFT[name] ? [] : [`${method} ${value}`];
+      const value = presetOf(preset, method)?.[name];
+      return value === undefined || value === PAPER_SFT[name] ? [] : [`${method.name} ${value}`];
     });
     return own.length === 0 ? [] : [`for ${model} on ${task} ${own.join(", ")}, ${source}`];
   });
   const paper = name === "weightDecay" ? "" : ", paper App. A.3";
   return option(flags, description, parse, [`${PAPER_SFT[name]}${paper}`, ...special].join("; "));
 }
+
+const METHODS = Object.values(methods);
+
+/** What the methods say of something, each after its name: `dpo: every two are a pair; …`; nothing of those that say nothing. */
+const byMethod = (of: (method: Method) => string | undefined): string =>
+  METHODS.flatMap((method) => {
+    const said = of(method);
+    return said === undefined ? [] : [`${method.name}: ${said}`];
+  }).join("; ");
+
+/** The names of the methods for which something holds, joined by "and". */
+const those = (holds: (method: Method) => boolean): string =>
+  METHODS.filter(holds)
+    .map(({ name }) => name)
+    .join(", ")
+    .replace(/, ([^,]*)$/, " and $1");
 
 const rewardNames = Object.keys(rewards);
 
@@ -178,32 +196,25 @@ export const OPTIONS = {
   resume: flag("--resume", "continue a run that was stopped or killed"),
   methods: option(
     "--methods <names>",
-    "what to train, repeated or with commas: sft (the choice), dpo (pairs of the base's), xpo (pairs with exploration)",
-    (value, flag, previous) => someOf(METHODS, "method")(value, flag, previous) as readonly Method[],
+    `what to train, repeated or with commas: ${METHODS.map(({ name, brief }) => `${name} (${brief})`).join(", ")}`,
+    someOf(Object.keys(methods), "method"),
     [
-      "sft",
-      ...presets.map(({ model, task, methods }) => `${methods?.join(",") ?? "sft"} for ${model} on ${task}`),
+      DEFAULT_METHODS.join(","),
+      ...presets.map(
+        ({ model, task, methods: own }) => `${(own ?? DEFAULT_METHODS).join(",")} for ${model} on ${task}`,
+      ),
     ].join("; "),
   ),
   trainN: option(
     "--train-n <count>",
-    "responses drawn per training prompt; dpo: every two are a pair; xpo: one from the adapter, the others from the base",
+    `responses drawn per training prompt; ${byMethod(({ trainN }) => trainN.help)}`,
     wholeNumber(1),
-    "N for sft; 2 for dpo and xpo, paper §2.2, or the preset's",
+    `N for ${those(({ trainN }) => trainN.default === "n")}; ${[
+      ...new Set(METHODS.flatMap(({ trainN }) => (trainN.default === "n" ? [] : [trainN.default]))),
+    ]
+      .map((count) => `${count} for ${those(({ trainN }) => trainN.default === count)}, paper §2.2`)
+      .join("; ")}, or the preset's`,
   ),
-  beta: option(
-    "--beta <number>",
-    "β of dpo and xpo, the strength of the KL term: the target is π·exp(r/β)",
-    positive(),
-    "dpo 0.5; xpo by the paper's formula, Thm 4.3; or the preset's",
-  ),
-  optimism: option(
-    "--optimism <alpha>",
-    "xpo's α, the weight of the optimism term",
-    atLeastZero,
-    "by the paper's formula, Thm 4.3; or the preset's",
-  ),
-  rounds: option("--rounds <count>", "xpo's T", wholeNumber(1), "5, or the preset's"),
   curveSamples: option(
     "--curve-samples <count>",
     "samples per prompt for each point of the training curve; 0 for none",
@@ -213,7 +224,7 @@ export const OPTIONS = {
   epochs: trained(
     "epochs",
     "--epochs <count>",
-    "passes over the examples; xpo: in each round",
+    `passes over the examples; ${those(({ iterate }) => iterate === "round")}: in each round`,
     wholeNumber(1),
   ),
   batchSize: trained(
@@ -243,7 +254,12 @@ export const OPTIONS = {
     "--patience <count>",
     "training ends after so many epochs without a lower validation loss; 0: never",
     wholeNumber(0),
-    `${DEFAULT_PATIENCE}; xpo 0`,
+    [
+      `${DEFAULT_PATIENCE}`,
+      ...METHODS.flatMap(({ name, patience }) =>
+        patience === DEFAULT_PATIENCE ? [] : [`${name} ${patience}`],
+      ),
+    ].join("; "),
   ),
   keep: option(
     "--keep <which>",
@@ -372,8 +388,6 @@ export const TRAINING = [
   "targetModules",
   "curveSamples",
 ] as const satisfies readonly OptionName[];
-/** What methods that learn from pairs add to it. */
-export const PAIRS = ["beta", "optimism", "rounds"] as const satisfies readonly OptionName[];
 
 function oneReward(value: string): string {
   return someOf(rewardNames, "reward")(value, "--reward", undefined)[0]!;

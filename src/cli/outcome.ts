@@ -4,7 +4,6 @@ import type { Metrics } from "../evaluate/metrics.js";
 import { reportOfRun } from "../report/report-of-run.js";
 import { terminalTable } from "../report/terminal-table.js";
 import { readRun, type RunReader } from "../run/read-run.js";
-import type { Method } from "../sharpen/methods/method.js";
 import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 import { quantizationResult } from "./quantize.js";
@@ -26,7 +25,7 @@ export function tellMetrics(
   context: Context,
   metrics: Metrics,
   paths: { readonly runDir: string; readonly report: string },
-  adapterDirs: Readonly<Partial<Record<Method, string>>> = {},
+  adapterDirs: Readonly<Record<string, string>> = {},
   more: object = {},
 ): void {
   const { adapters } = metrics;

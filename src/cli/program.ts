@@ -11,9 +11,7 @@ import { reproduceInferenceCommand } from "./commands/reproduce-inference.js";
 import { sampleCommand } from "./commands/sample.js";
 import { sharpenCommand } from "./commands/sharpen.js";
 import { theoryCommand } from "./commands/theory.js";
-import { trainDpoCommand } from "./commands/train-dpo.js";
-import { trainSftCommand } from "./commands/train-sft.js";
-import { trainXpoCommand } from "./commands/train-xpo.js";
+import { trainCommands } from "./commands/train.js";
 import { processContext, type Context } from "./context.js";
 import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
 
@@ -65,9 +63,7 @@ function createProgram(contextOf: (json: boolean) => Context): Command {
   sampleCommand(program, contextOf);
   evaluateCommand(program, contextOf);
   const train = program.command("train").description("train an adapter on a run");
-  trainSftCommand(train, contextOf);
-  trainDpoCommand(train, contextOf);
-  trainXpoCommand(train, contextOf);
+  for (const addCommand of trainCommands) addCommand(train, contextOf);
   reportCommand(program, contextOf);
   exportCommand(program, contextOf);
   modelsCommand(program, contextOf);

@@ -1,14 +1,14 @@
 import type { Json } from "../run/config.js";
 import { PAPER_SFT, type FitOptions } from "../sharpen/fit-adapter.js";
-import { DEFAULT_BETA } from "../sharpen/methods/dpo.js";
 import type { Method } from "../sharpen/methods/method.js";
-import { DEFAULT_ROUNDS } from "../sharpen/methods/xpo.js";
-import type { Preset } from "../sharpen/presets.js";
+import { ownSettings } from "../sharpen/methods/options.js";
+import { presetOf, type Preset } from "../sharpen/presets.js";
 import type { MethodTraining } from "../sharpen/sharpen-task.js";
 import type { TrainingRecord } from "../sharpen/training-record.js";
 import { ALL_LINEARS } from "../transformer/decoder/lora.js";
-import { DEFAULT_CURVE_SAMPLES, DEFAULT_PATIENCE, FEWEST_TO_PAIR } from "./defaults.js";
-import type { PAIRS, TRAINING, Values } from "./options.js";
+import { DEFAULT_CURVE_SAMPLES } from "./defaults.js";
+import { givenOwn, ownFlag } from "./method-options.js";
+import type { TRAINING, Values } from "./options.js";
 import { OPTIONS } from "./options.js";
 import { shellLine } from "./command-line.js";
 
@@ -35,35 +35,36 @@ export interface SettingsSource {
  */
 export function trainingSettings(
   method: Method,
-  values: Values<(typeof TRAINING)[number] | (typeof PAIRS)[number]>,
+  values: Values<(typeof TRAINING)[number]>,
   { n, seed, preset: presets, recorded }: SettingsSource,
 ): TrainingSettings {
-  const preset = presets?.[method];
-  const beta = values.beta ?? recorded?.beta ?? preset?.beta ?? (method === "dpo" ? DEFAULT_BETA : undefined);
-  const optimism = values.optimism ?? recorded?.optimism ?? preset?.optimism;
+  const preset = presetOf(presets, method);
+  const before = Object.entries({ ...recorded?.own }).filter(([, value]) => value !== null);
+  const { trainN } = method;
   return {
-    trainN: values.trainN ?? recorded?.trainN ?? preset?.trainN ?? (method === "sft" ? n : FEWEST_TO_PAIR),
+    method,
+    trainN:
+      values.trainN ??
+      recorded?.trainN ??
+      preset?.trainN ??
+      (trainN.default === "n" ? Math.max(n, trainN.least) : trainN.default),
     trainPrompts: values.trainPrompts ?? recorded?.trainPrompts ?? preset?.trainPrompts,
     curveSamples: values.curveSamples ?? recorded?.curveSamples ?? DEFAULT_CURVE_SAMPLES,
-    ...(method !== "sft" && { beta }),
-    ...(method === "xpo" && {
-      optimism,
-      rounds: values.rounds ?? recorded?.rounds ?? preset?.rounds ?? DEFAULT_ROUNDS,
+    own: ownSettings(method.options, {
+      ...preset?.own,
+      ...(Object.fromEntries(before) as Record<string, number>),
+      ...givenOwn(method, values),
     }),
     fit: {
       ...fitSettings(values, { ...preset, ...recorded?.fit }, seed),
-      patience:
-        values.patience ??
-        recorded?.fit.patience ??
-        preset?.patience ??
-        (method === "xpo" ? 0 : DEFAULT_PATIENCE),
+      patience: values.patience ?? recorded?.fit.patience ?? preset?.patience ?? method.patience,
       keep: values.keep ?? recorded?.fit.keep ?? preset?.keep ?? PAPER_SFT.keep,
     },
   };
 }
 
 function fitSettings(
-  values: Values<(typeof TRAINING)[number] | (typeof PAIRS)[number]>,
+  values: Values<(typeof TRAINING)[number]>,
   base: Partial<FitOptions>,
   seed: number,
 ): TrainingSettings["fit"] {
@@ -85,9 +86,15 @@ function fitSettings(
 }
 
 /** Training settings under the names of the options' table. */
-export function trainingOptions({ fit, ...rest }: TrainingSettings): Settings {
+export function trainingOptions({
+  fit,
+  trainN,
+  trainPrompts,
+  curveSamples,
+  own,
+}: TrainingSettings): Settings {
   const { seed: _, warmup: __, targetModules, ...numbers } = fit;
-  const given = Object.entries({ ...rest, trainPrompts: rest.trainPrompts ?? null }).map(
+  const given = Object.entries({ trainN, trainPrompts, curveSamples, ...own }).map(
     ([name, value]) => [name, value ?? null] as const,
   );
   return { ...Object.fromEntries(given), ...numbers, targetModules: [...(targetModules ?? ALL_LINEARS)] };
@@ -125,5 +132,5 @@ export function writtenOut(words: readonly string[], settings: Settings): string
 
 function longFlag(name: string): string {
   const flags = Object.hasOwn(OPTIONS, name) ? OPTIONS[name as keyof typeof OPTIONS].flags : `--${name}`;
-  return /--[\w-]+/.exec(flags)?.[0] ?? `--${name}`;
+  return ownFlag(name) ?? /--[\w-]+/.exec(flags)?.[0] ?? `--${name}`;
 }

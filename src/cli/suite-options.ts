@@ -1,5 +1,7 @@
 import { UsageError } from "../core/errors.js";
-import { text, wholeNumber, type Parse } from "./values.js";
+import { PAPER_METHOD } from "../reproduce/paper-settings.js";
+import { methods } from "../sharpen/methods/registry.js";
+import { someOf, text, wholeNumber, type Parse } from "./values.js";
 
 /** Words separated by commas or given by repeating the option; each once, in the order given. */
 const words: Parse<readonly string[]> = (value, flag, previous) => {
@@ -65,9 +67,15 @@ export const SUITE_OPTIONS = {
     parse: wholeNumber(1),
     otherwise: "3, as in the paper",
   },
+  suiteMethods: {
+    flags: "--methods <names>",
+    description: `ways to train, repeated or with commas: ${Object.keys(methods).join(", ")}`,
+    parse: someOf(Object.keys(methods), "method"),
+    otherwise: `${PAPER_METHOD}, as in the paper`,
+  },
   trainNs: {
     flags: "--train-n <counts>",
-    description: "N of SFT-Sharpening, repeated or with commas; the largest is that of Table 1",
+    description: "responses per training prompt, repeated or with commas; the largest is that of Table 1",
     parse: counts,
     otherwise: "10,25,50, as in the paper's figure 9",
   },
@@ -85,5 +93,6 @@ export interface RenamedInSuites {
   readonly suitePrompts: "prompts";
   readonly drawSeeds: "seeds";
   readonly trainingSeeds: "seeds";
+  readonly suiteMethods: "methods";
   readonly trainNs: "trainN";
 }

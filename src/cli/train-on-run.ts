@@ -10,16 +10,16 @@ import { shellLine } from "./command-line.js";
 import type { Context } from "./context.js";
 import { DEFAULT_REWARDS } from "./defaults.js";
 import { namedRun, withExistingRun } from "./existing-run.js";
-import { TRAINING, type PAIRS, type Values } from "./options.js";
+import { TRAINING, type Values } from "./options.js";
 import { refuseTraining } from "./quantize.js";
 import { interruptible, report, tellMetrics } from "./outcome.js";
 import { trainingOptions, trainingSettings, writtenOut } from "./settings.js";
 import { policyOfRun, taskOfRun } from "./sources.js";
 
-/** Options of training on a run, those of pairs left out. */
+/** Options of training on a run, those of the method left out. */
 export const TRAIN = ["oneReward", ...TRAINING, "seed", "model", "task", "resume", "threads"] as const;
 
-/** What `train sft`, `train dpo` and `train xpo` have in common, in the words of `--help`. */
+/** What the commands of all methods have in common, in the words of `--help`. */
 export const TRAIN_DETAILS =
   "Model, task and drawing are the run's own. Stopped or killed, the same command continues; --resume says so and changes " +
   "nothing.";
@@ -28,7 +28,7 @@ export const TRAIN_DETAILS =
 export async function trainOnRun(
   method: Method,
   dir: string | undefined,
-  values: Values<(typeof TRAIN)[number] | (typeof PAIRS)[number]>,
+  values: Values<(typeof TRAIN)[number]>,
   context: Context,
 ): Promise<void> {
   const reader = namedRun(dir);
@@ -51,7 +51,7 @@ export async function trainOnRun(
       `${task.name} has no prompts to learn from: give at least ${FEWEST_TO_SPLIT} prompts, or lines with "split": "train".`,
     );
   }
-  const recorded = readTraining(reader, method);
+  const recorded = readTraining(reader, method.name);
   const reward = rewardNamed(values.reward ?? recorded?.reward ?? amortize?.reward.name ?? "log-likelihood");
   const training = trainingSettings(method, values, {
     n: drawing.n,
@@ -75,10 +75,10 @@ export async function trainOnRun(
             seed: seeds.run,
             rewards: (rewards?.map(({ name }) => name) ?? DEFAULT_REWARDS).map(rewardNamed),
             amortize: {
-              methods: { [method]: training },
+              methods: [training],
               curveSamples: training.curveSamples,
               reward,
-              command: writtenOut(["train", method, run.dir, "--reward", reward.name], {
+              command: writtenOut(["train", method.name, run.dir, "--reward", reward.name], {
                 ...trainingOptions(training),
                 seed: training.fit.seed,
               }),

@@ -10,8 +10,14 @@ const ENTROPY = 0.05;
 /** Less than this share of the base's coverage is left. */
 const COVERAGE = 0.5;
 
-/** What a method's iterates are called. */
-export const iterateOf = (method: string): "epoch" | "round" => (method === "xpo" ? "round" : "epoch");
+/** A method as findings speak of it. */
+export interface MethodWords {
+  readonly name: string;
+  /** What its iterates are called. */
+  readonly iterate: "epoch" | "round";
+  /** What there is to say of its training besides, in whole sentences, from the adapter's metrics; absent: nothing. */
+  remarks?(adapter: AdapterMetrics): readonly string[];
+}
 
 /** Whether no iterate was better than the base, so that the adapter changes nothing. */
 export const isBase = ({ epochs, keptEpoch }: AdapterMetrics): boolean =>
@@ -66,9 +72,12 @@ export function collapseSigns(base: Guarded, now: Guarded): string[] {
  * Names a collapse of an adapter or of its training, in a sentence each; none where there is none.
  * @param base the base sampled once on the same prompts.
  */
-export function collapses(method: string, adapter: AdapterMetrics, base: AnswerMetrics): string[] {
+export function collapses(
+  { name: method, iterate: unit }: MethodWords,
+  adapter: AdapterMetrics,
+  base: AnswerMetrics,
+): string[] {
   const { epochs, keptEpoch } = adapter;
-  const unit = iterateOf(method);
   const untouched: Guarded = epochs[0]?.length ? epochs[0] : base;
   const of = epochs.map((epoch) => ({ epoch: epoch.epoch, signs: collapseSigns(untouched, epoch) }));
   const kept = of.find(({ epoch }) => epoch === keptEpoch)?.signs ?? [];

@@ -1,4 +1,4 @@
-import { collapses, driftFinding, isBase, iterateOf } from "./collapse.js";
+import { collapses, driftFinding, isBase, type MethodWords } from "./collapse.js";
 import { change, decimal, directionOf, percent, sentence } from "./findings-words.js";
 import type { AdapterMetrics, AnswerMetrics } from "./metrics.js";
 
@@ -62,15 +62,14 @@ function coverageFinding(name: string, adapter: AdapterMetrics, prompts: number)
 }
 
 /** Says that no iterate was better than the base, and what can be done; nothing where one was, or none was trained. */
-export function baseKept(method: string, adapter: AdapterMetrics): string[] {
+export function baseKept({ name: method, iterate: unit }: MethodWords, adapter: AdapterMetrics): string[] {
   const [base, ...trained] = adapter.epochs;
   if (base === undefined || !isBase(adapter)) return [];
   const best = trained.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
-  const unit = iterateOf(method);
   // What is minimized is −J_β where a method has an objective, and else a loss.
-  const [name, sign] = base.objective ? ["J_β", -1] : ["a loss of", 1];
+  const [named, sign] = base.objective ? ["J_β", -1] : ["a loss of", 1];
   const [reached, before] = [best, base].map(({ validationLoss }) => decimal(sign * validationLoss, 3));
-  const judged = `${name} ${reached} at best, the base ${before}`;
+  const judged = `${named} ${reached} at best, the base ${before}`;
   return [
     `No ${unit} of ${method} was better than the base on the validation prompts (${judged}), so the adapter is the base, ` +
       `unchanged. More training prompts, more responses to each or a lower learning rate may do better; with --keep last the ` +
@@ -80,26 +79,28 @@ export function baseKept(method: string, adapter: AdapterMetrics): string[] {
 
 /**
  * What to take from one adapter: helped, hurt or unclear; whether it sharpened; what it cost in coverage; signs of collapse.
- * @param method `sft`, say.
  * @param base the base sampled once on the same prompts.
  * @param prompts how many were measured, and of these how many with a label.
  */
 export function adapterFindings(
-  method: string,
+  method: MethodWords,
   adapter: AdapterMetrics,
   base: AnswerMetrics,
   prompts: number,
   labelledPrompts: number,
 ): string[] {
-  const name = `the ${method} adapter`;
+  const name = `the ${method.name} adapter`;
   const unchanged = baseKept(method, adapter);
-  if (unchanged.length > 0) return [...unchanged, ...collapses(method, adapter, base)].map(sentence);
-  const drift = driftFinding(method, adapter);
+  const remarks = method.remarks?.(adapter) ?? [];
+  if (unchanged.length > 0)
+    return [...unchanged, ...remarks, ...collapses(method, adapter, base)].map(sentence);
+  const drift = driftFinding(method.name, adapter);
   const found = [
     ...accuracyFinding(name, adapter, base, labelledPrompts),
     sharpeningFinding(name, adapter, prompts),
     ...coverageFinding(name, adapter, labelledPrompts),
     ...(drift === undefined ? [] : [drift]),
+    ...remarks,
     ...collapses(method, adapter, base),
   ];
   return found.map(sentence);

@@ -1,3 +1,4 @@
+import type { MethodWords } from "./collapse.js";
 import { adapterFindings } from "./findings-adapter.js";
 import { guessFinding } from "./findings-guess.js";
 import {
@@ -249,8 +250,12 @@ function adaptiveFinding({ adaptive, prompts }: FindingsInputs): string[] {
  * Plain sentences on what to take from a run: where sharpening helped, saturated or hurt, and why. A difference is called a
  * rise, a gain or a loss only if its 95 % interval is clear of 0 and there are at least ten prompts. Without labels they speak of
  * likelihood and agreement alone. The intervals are not corrected for how many comparisons there are.
+ * @param wordsOf how a method is spoken of. Default: its iterates are epochs.
  */
-export function findings(metrics: FindingsInputs): readonly string[] {
+export function findings(
+  metrics: FindingsInputs,
+  wordsOf: (method: string) => MethodWords = (name) => ({ name, iterate: "epoch" }),
+): readonly string[] {
   const rewards = metrics.labelled ? Object.keys(metrics.bestOfN) : [];
   const found = [
     ...caution(metrics),
@@ -268,7 +273,7 @@ export function findings(metrics: FindingsInputs): readonly string[] {
     ...(metrics.labelled ? [] : agreementFinding(metrics)),
     ...adaptiveFinding(metrics),
     ...Object.entries(metrics.adapters).flatMap(([method, adapter]) =>
-      adapterFindings(method, adapter, metrics.base, metrics.prompts, labelledPrompts(metrics)),
+      adapterFindings(wordsOf(method), adapter, metrics.base, metrics.prompts, labelledPrompts(metrics)),
     ),
   ];
   return found.map(sentence);

@@ -38,15 +38,15 @@ export interface Histogram {
   readonly counts: readonly number[];
 }
 
-/** One iterate of amortized training, as the page's training curve shows it: an epoch (SFT, DPO) or a round (XPO). */
+/** One iterate of amortized training, as the page's training curve shows it: an epoch or a round, as its method says. */
 export interface EpochMetrics {
   /** 0 is the untouched base. */
   readonly epoch: number;
-  /** Mean loss over the iterate's training examples: SFT per token, in nats; DPO and XPO per pair. */
+  /** Mean loss over the iterate's training examples, in the unit of the method's objective: per token in nats, or per pair. */
   readonly trainLoss?: number;
   /**
-   * On validation prompts, without labels; the lowest is kept if nothing else was asked for. SFT: mean loss per token of their
-   * own chosen responses, in nats; DPO: mean squared error per pair; XPO: −J_β.
+   * On validation prompts, without labels; the lowest is kept if nothing else was asked for. The method's own loss there, or −J_β
+   * where it has an `objective`.
    */
   readonly validationLoss: number;
   /** J_β = E[r] − β·KL(π‖π_base) on the validation prompts, where the method computes it. */
@@ -67,7 +67,10 @@ export interface EpochMetrics {
   readonly samples?: number;
 }
 
-/** An adapter, measured on the held-out prompts. `accuracy` and `logLikelihood` are at temperature 1. */
+/**
+ * An adapter, measured on the held-out prompts. `accuracy` and `logLikelihood` are at temperature 1. Beside these fields stand
+ * numbers that its method alone has (`factOf`): how many pairs it learned from, β.
+ */
 export interface AdapterMetrics extends AnswerMetrics {
   readonly greedyAccuracy?: Estimate;
   readonly greedyLogLikelihood: Estimate;
@@ -89,14 +92,14 @@ export interface AdapterMetrics extends AnswerMetrics {
   readonly modelCalls?: number;
   /** Responses drawn to choose the iterate by, and the parameters. */
   readonly validationCalls?: number;
-  /** Pairs learned from (DPO, XPO). */
-  readonly trainingPairs?: number;
-  /** β of DPO and XPO. */
-  readonly beta?: number;
-  /** XPO's α. */
-  readonly optimism?: number;
-  /** What β and α were computed from by the paper's formulas, by name; absent where they were given. */
+  /** What settings of the method were computed from by the paper's formulas, by name; absent where they were given. */
   readonly quantities?: Readonly<Record<string, number>>;
+}
+
+/** A number that an adapter's method alone has, by its name; undefined where it has no such number. */
+export function factOf(adapter: AdapterMetrics, name: string): number | undefined {
+  const value = (adapter as unknown as Readonly<Record<string, unknown>>)[name];
+  return typeof value === "number" ? value : undefined;
 }
 
 /** metrics.json of a run: what `--json` prints and what the report shows. */
@@ -147,7 +150,7 @@ export interface Metrics {
     readonly capped: number;
     readonly cap: number;
   };
-  /** Amortized adapters by method: `sft`, `dpo`, `xpo`. */
+  /** Amortized adapters by the names of their methods. */
   readonly adapters: Readonly<Record<string, AdapterMetrics>>;
   /** Plain sentences on what to take from it: where sharpening helped, saturated or hurt, and why. */
   readonly findings: readonly string[];

@@ -1,5 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import type { AdapterMetrics, EpochMetrics, Estimate } from "../evaluate/metrics.js";
+import type { Method, MethodPage } from "../sharpen/methods/method.js";
+import { registered } from "../sharpen/methods/registry.js";
 import { domainOf, figure, lineMarks, svg, type ChartSeries, type Mark } from "./chart.js";
 import { fixed, inWords, list, methodName, NATS, PERCENT } from "./format.js";
 import { html, type Html } from "./html.js";
@@ -8,41 +10,18 @@ import { seriesStyle } from "./palette.js";
 const TRAIN = seriesStyle(6);
 const VALIDATION = seriesStyle(0);
 
-/** What a method's losses are, and what its iterates are called. */
-interface Wording {
-  readonly unit: "epoch" | "round";
-  readonly losses: string;
-  readonly kept: string;
-}
-
-const SFT: Wording = {
-  unit: "epoch",
-  losses: "Loss per token, nats",
-  kept: "the lowest loss on the validation prompts’ own chosen responses",
-};
-const WORDINGS: Readonly<Record<string, Wording>> = {
-  dpo: {
-    unit: "epoch",
-    losses: "Squared error of reward gaps",
-    kept: "the lowest error on pairs of the validation prompts’ responses",
-  },
-  xpo: {
-    unit: "round",
-    losses: "Loss per pair, optimism included",
-    kept: "the highest J_β = E[r] − β·KL on the validation prompts",
-  },
-};
-
-/** How a method's training is spoken of. */
-export function wordingOf(method: string): Wording {
-  return (Object.hasOwn(WORDINGS, method) ? WORDINGS[method] : undefined) ?? SFT;
+/** How a method's training is spoken of; one that is not registered, as supervised training anywhere. */
+export function wordingOf(name: string): Pick<MethodPage, "losses" | "kept"> & Pick<Method, "iterate"> {
+  const method = registered(name);
+  if (method) return { ...method.page, iterate: method.iterate };
+  return { losses: "Loss", kept: "the lowest validation loss", iterate: "epoch" };
 }
 
 /** An adapter's training: loss, what the held-out prompts say at each iterate, and the guards, with the kept one marked. */
 export function trainingFigure(method: string, adapter: AdapterMetrics): Html | undefined {
   const { epochs, keptEpoch } = adapter;
   if (epochs.length === 0) return undefined;
-  const { unit, losses, kept: reason } = wordingOf(method);
+  const { iterate: unit, losses, kept: reason } = wordingOf(method);
   const kept = adapter.keep === "last" ? "is the last, as was asked" : `has ${reason}, which needs no labels`;
   const samples = epochs.find((e) => e.samples !== undefined)?.samples;
   const of = (title: string, series: readonly ChartSeries[]): Html | undefined =>

@@ -1,4 +1,7 @@
 import { expect, it } from "vitest";
+import { dpo } from "../sharpen/methods/dpo.js";
+import { sft } from "../sharpen/methods/sft.js";
+import { xpo } from "../sharpen/methods/xpo.js";
 import { collapseSigns, collapses } from "../evaluate/collapse.js";
 import { adapterFindings, baseKept } from "../evaluate/findings-adapter.js";
 import type { Estimate } from "../evaluate/metrics.js";
@@ -23,7 +26,7 @@ it("names a collapse that training on one's own likelihood provokes: the likelie
     maxTokens: 24,
     rewards: [rewardNamed("log-likelihood")],
     adaptiveDelta: undefined,
-    amortize: { ...base.amortize!, methods: { sft: { trainN: 300, fit } }, curveSamples: 8 },
+    amortize: { ...base.amortize!, methods: [{ method: sft, trainN: 300, fit }], curveSamples: 8 },
   });
   await policy.dispose();
   const { epochs, keptEpoch, length } = metrics.adapters["sft"]!;
@@ -85,17 +88,17 @@ it("says of a collapse in training from when on, and that the iterate kept is fr
     trainingPrompts: 1,
     trainingSamples: 2,
   };
-  expect(collapses("xpo", adapter, answers)).toEqual([
+  expect(collapses(xpo, adapter, answers)).toEqual([
     "Training xpo collapsed in round 2: it answers in 3.0 tokens where the base takes 20.0. The adapter is that of round 1, which shows no sign of it.",
   ]);
-  expect(collapses("xpo", { ...adapter, epochs: epochs.slice(0, 2) }, answers)).toEqual([]);
+  expect(collapses(xpo, { ...adapter, epochs: epochs.slice(0, 2) }, answers)).toEqual([]);
   const late = epochs.map((epoch) => ({ ...epoch, validationLoss: epoch.epoch === 0 ? 0 : 1 }));
-  expect(collapses("sft", { ...adapter, epochs: late, keptEpoch: 0 }, answers)).toEqual([
+  expect(collapses(sft, { ...adapter, epochs: late, keptEpoch: 0 }, answers)).toEqual([
     "Training sft collapsed in epoch 2: it answers in 3.0 tokens where the base takes 20.0. The adapter is the untouched base.",
   ]);
   // Without a curve the adapter's own responses tell.
   const short = { ...adapter, epochs: [], length: about(4, 1) };
-  expect(collapses("dpo", short, answers)[0]).toMatch(
+  expect(collapses(dpo, short, answers)[0]).toMatch(
     /^The dpo adapter has collapsed: it answers in 4\.0 tokens/,
   );
 });
@@ -113,18 +116,18 @@ it("says that the adapter is the base where no iterate was better, instead of wh
   };
   const advice =
     "so the adapter is the base, unchanged. More training prompts, more responses to each or a lower learning rate may do better; with --keep last the adapter is the last";
-  const sft = `No epoch of sft was better than the base on the validation prompts (a loss of 1.260 at best, the base 1.250), ${advice} epoch, whatever its loss.`;
-  expect(baseKept("sft", adapter)).toEqual([sft]);
-  expect(adapterFindings("sft", adapter, answers, 20, 20)).toEqual([sft]);
+  const text = `No epoch of sft was better than the base on the validation prompts (a loss of 1.260 at best, the base 1.250), ${advice} epoch, whatever its loss.`;
+  expect(baseKept(sft, adapter)).toEqual([text]);
+  expect(adapterFindings(sft, adapter, answers, 20, 20)).toEqual([text]);
   const judged = adapter.epochs.map((epoch) => ({
     ...epoch,
     objective: { value: -epoch.validationLoss, reward: 0, kl: 0 },
   }));
-  expect(baseKept("xpo", { ...adapter, epochs: judged })).toEqual([
+  expect(baseKept(xpo, { ...adapter, epochs: judged })).toEqual([
     `No round of xpo was better than the base on the validation prompts (J_β −1.260 at best, the base −1.250), ${advice} round, whatever its loss.`,
   ]);
   for (const other of [{ keptEpoch: 2 }, { epochs: adapter.epochs.slice(0, 1) }, { epochs: [] }])
-    expect(baseKept("sft", { ...adapter, ...other })).toEqual([]);
+    expect(baseKept(sft, { ...adapter, ...other })).toEqual([]);
 });
 
 it.each([

@@ -1,5 +1,7 @@
 import { sampleSizes } from "../evaluate/largest-n.js";
-import type { AdapterMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import { factOf, type AdapterMetrics, type Estimate, type Metrics } from "../evaluate/metrics.js";
+import type { FactRow } from "../sharpen/methods/method.js";
+import { methods, registered } from "../sharpen/methods/registry.js";
 import {
   count,
   direction,
@@ -64,7 +66,7 @@ export function comparisonTable(metrics: Metrics): Html | undefined {
     rows: [
       ...rows,
       effort(
-        "Iterate kept (epoch; XPO: round)",
+        `Iterate kept (epoch; ${roundMethods()}: round)`,
         (a) => `${a.keptEpoch} of ${a.epochs.at(-1)?.epoch ?? a.keptEpoch}`,
       ),
       effort(
@@ -75,11 +77,24 @@ export function comparisonTable(metrics: Metrics): Html | undefined {
         count(a.modelCalls ?? a.trainingPrompts * a.trainingSamples),
       ),
       ...optional("… and to choose the iterate", (a) => a.validationCalls),
-      ...optional("Pairs learned from", (a) => a.trainingPairs),
-      ...optional("β", (a) => a.beta, precise),
-      ...optional("α of XPO", (a) => a.optimism, precise),
+      ...factRows(adapters.map(([method]) => method)).flatMap(({ fact, label, write }) =>
+        optional(label, (a) => factOf(a, fact), write === "count" ? count : precise),
+      ),
     ],
   });
+}
+
+/** The titles of the methods whose iterates are rounds. */
+const roundMethods = (): string =>
+  Object.values(methods)
+    .filter(({ iterate }) => iterate === "round")
+    .map(({ title }) => title)
+    .join(", ");
+
+/** The rows of these methods' own numbers, each once. */
+function factRows(names: readonly string[]): FactRow[] {
+  const rows = names.flatMap((name) => registered(name)?.page.facts ?? []);
+  return [...new Map(rows.map((row) => [row.fact, row])).values()];
 }
 
 /** Three digits, whatever the size. */

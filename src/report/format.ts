@@ -1,3 +1,4 @@
+import { registered } from "../sharpen/methods/registry.js";
 import { directionOf, type Direction } from "../evaluate/findings-words.js";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
 
@@ -91,9 +92,9 @@ export function direction(
     : directionOf(gain, labelledPrompts ?? prompts, "points");
 }
 
-/** How a method is written in a sentence: `sft` as "SFT"; other names stay. */
+/** How a method is written in a sentence; the name of one that is not registered stays. */
 export function methodName(method: string): string {
-  return /^[a-z]{2,4}$/.test(method) ? method.toUpperCase() : method;
+  return registered(method)?.title ?? method;
 }
 
 /** How a run's responses were drawn: `temperature 1`, or what `Metrics.sampler` says. */

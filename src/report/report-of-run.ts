@@ -6,7 +6,7 @@ import type { Manifest } from "../run/manifest.js";
 import type { RunReader } from "../run/read-run.js";
 import { drawnPrompts, type DrawnPrompt } from "../sharpen/evaluate-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
-import { readTraining, trainedMethods } from "../sharpen/training-record.js";
+import { flatRecord, readTraining, trainedMethods } from "../sharpen/training-record.js";
 import type { Task } from "../task/task.js";
 import type { PromptRow, ReportInput, ReportManifest, ResponseRow } from "./report-input.js";
 
@@ -37,7 +37,10 @@ function reportManifest(run: RunReader): ReportManifest {
   const trainings = trainedMethods(run).map((method) => [method, readTraining(run, method)!] as const);
   const commands = new Set([manifest.command, ...trainings.map(([, { command }]) => command)]);
   const quantization = readQuantization(run);
-  const settings = trainings.map(([method, { command: _, ...its }]) => [method, its] as const);
+  const settings = trainings.map(([method, record]) => {
+    const { command: _, ...its } = flatRecord(record);
+    return [method, its] as const;
+  });
   return {
     name: basename(run.dir),
     command: [...commands].join("\n"),

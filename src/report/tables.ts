@@ -180,7 +180,7 @@ function trainingTable(metrics: Metrics, method: string): DataTable | undefined 
   const adapter = metrics.adapters[method];
   if (adapter === undefined || adapter.epochs.length === 0) return undefined;
   const { epochs, keptEpoch } = adapter;
-  const { unit, losses } = wordingOf(method);
+  const { iterate: unit, losses } = wordingOf(method);
   const none = html`<span class="none">–</span>`;
   const columns: readonly (readonly [string, (e: EpochMetrics) => HtmlValue | undefined])[] = [
     ["Training loss", (e) => (e.trainLoss === undefined ? undefined : fixed(e.trainLoss, 4))],

@@ -2,6 +2,7 @@ import { collapses } from "../evaluate/collapse.js";
 import { baseKept } from "../evaluate/findings-adapter.js";
 import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import { wordsOf } from "../sharpen/methods/registry.js";
 import {
   count,
   inTable,
@@ -46,12 +47,16 @@ export function terminalTable(metrics: Metrics): string {
   );
 }
 
-/** Adapters that are the base, and every collapse by its name; nothing where there is neither. */
+/** Adapters that are the base, what their methods remark, and every collapse by its name; nothing where there is none. */
 function warningsBlock({ adapters, base }: Metrics): string[] {
-  const found = Object.entries(adapters).flatMap(([method, adapter]) => [
-    ...baseKept(plain(method), adapter),
-    ...collapses(plain(method), adapter, base),
-  ]);
+  const found = Object.entries(adapters).flatMap(([name, adapter]) => {
+    const method = { ...wordsOf(name), name: plain(name) };
+    return [
+      ...baseKept(method, adapter),
+      ...(method.remarks?.(adapter) ?? []),
+      ...collapses(method, adapter, base),
+    ];
+  });
   return found.flatMap((text) => ["", ...wrap(`! ${text}`)]);
 }
 

@@ -11,7 +11,7 @@ import { tinyPolicy } from "../sharpen/tiny-policies.test-helper.js";
 import { reproduceAmortized, type AmortizedOptions } from "./amortized.js";
 import { tinySuite } from "./tiny-suite.test-helper.js";
 
-const sft = {
+const fit = {
   epochs: 1,
   batchSize: 4,
   learningRate: 0.02,
@@ -37,7 +37,7 @@ function suiteOf(task: Task): AmortizedOptions & { readonly loaded: string[] } {
       return { policy: await tinyPolicy("tiny-tied") };
     },
     openTask: () => Promise.resolve({ task }),
-    training: () => ({ sft, source: "this test" }),
+    training: () => ({ fit, source: "this test" }),
   };
 }
 

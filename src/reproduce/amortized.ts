@@ -12,6 +12,10 @@ import { readRun } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import { drawnPrompts } from "../sharpen/evaluate-run.js";
 import { splitPrompts } from "../sharpen/prompts.js";
+import type { Method } from "../sharpen/methods/method.js";
+import type { OwnSettings } from "../sharpen/methods/options.js";
+import { methodNamed, wordsOf } from "../sharpen/methods/registry.js";
+import { recordedOwn } from "../sharpen/training-record.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
 import { PAPER_SFT, type FitOptions } from "../sharpen/fit-adapter.js";
 import { poolsOf } from "../sharpen/selections.js";
@@ -28,22 +32,36 @@ import {
   type FailedCell,
   type SuiteOptions,
 } from "./cells.js";
+import { PAPER_METHOD } from "./paper-settings.js";
 import type { AmortizedCell, AmortizedMetrics, AmortizedResult, TrainedWith } from "./result.js";
 import { amortizedVerdict } from "./verdict.js";
 
 /** What the amortized suite is told beside what every suite is. */
 export interface AmortizedOptions extends SuiteOptions {
-  /** N of SFT-Sharpening: responses drawn per training prompt; several for figure 9. */
+  /** What trains. Default: SFT-Sharpening, as in the paper. */
+  readonly methods?: readonly Method[] | undefined;
+  /** Responses drawn per training prompt; several for figure 9. */
   readonly trainNs: readonly number[];
   /** Training prompts at most. Default: all. */
   readonly trainPrompts?: number | undefined;
   /** Samples per test prompt for each point of the training curves. */
   readonly curveSamples: number;
-  /** How a model is trained on a task, and where that comes from, in words. */
+  /** How a method trains a model on a task, and where that comes from, in words. */
   readonly training: (
+    method: Method,
     model: string,
     task: string,
-  ) => { readonly sft: Omit<FitOptions, "seed" | "signal">; readonly source: string };
+  ) => {
+    readonly fit: Omit<FitOptions, "seed" | "signal">;
+    readonly own?: OwnSettings;
+    readonly source: string;
+  };
+}
+
+/** A cell of this suite. */
+interface TrainingCell extends Cell {
+  readonly method: string;
+  readonly trainN: number;
 }
 
 const REWARD = "log-likelihood";
@@ -51,41 +69,51 @@ const REWARD = "log-likelihood";
 const RUN_SEED = 0;
 /** What the seeds of a model and task have in common, and is therefore drawn once. */
 const SHARED = ["prompts.jsonl", "greedy.jsonl", "responses.jsonl", "selections.jsonl"] as const;
-const SHARED_BY_N = "chosen.jsonl";
 
 /**
  * The paper's amortized experiments (§6, App. A.3): SFT-Sharpening by log-likelihood of each model on each task, for each N, with
- * several seeds, sampled at temperature 1. The seeds are of training (the adapter's initial values and the order of the
+ * several seeds; or other methods in its place. Each adapter is sampled at temperature 1. The seeds are of training (the adapter's initial values and the order of the
  * examples); splits and draws from the base are the same for all, and drawn once. Otherwise as `reproduceInference`.
  */
 export async function reproduceAmortized(options: AmortizedOptions): Promise<AmortizedResult> {
   const { models, tasks, out, resume, prompts, n, seeds, temperature, command } = options;
+  const methods = methodsOf(options);
   const trainNs = [...new Set(options.trainNs)].sort((a, b) => a - b);
   checkNames("model", models);
   checkNames("task", tasks);
-  checkCounts({ prompts, n, seeds, ...Object.fromEntries(trainNs.map((N) => ["N of training", N])) });
+  for (const trainN of trainNs) checkCounts({ "N of training": trainN });
+  checkCounts({ prompts, n, seeds });
   if (trainNs.length === 0) throw new UsageError("Name at least one N to train with.");
   const { curveSamples, maxTokens = null, trainPrompts = null } = options;
   const fixed = { prompts, n, temperature, maxTokens, trainPrompts, curveSamples };
   await openSuite(out, resume, { kind: "amortized", ...fixed });
-  const cells: Cell[] = models.flatMap((model) =>
+  const cells: TrainingCell[] = models.flatMap((model) =>
     tasks.flatMap((task) =>
       // The largest N first: it is Table 1.
       [...trainNs].reverse().flatMap((trainN) =>
-        Array.from({ length: seeds }, (_, seed) => {
-          const dir = join(out, labelOf(model), labelOf(task), `n-${trainN}-seed-${seed}`);
-          return { model, task, seed, trainN, dir };
-        }),
+        methods.flatMap(({ name: method }) =>
+          Array.from({ length: seeds }, (_, seed) => {
+            const kind = method === PAPER_METHOD ? "" : `${method}-`;
+            const dir = join(out, labelOf(model), labelOf(task), `${kind}n-${trainN}-seed-${seed}`);
+            return { model, task, method, seed, trainN, dir };
+          }),
+        ),
       ),
     ),
   );
   const failed = await runCells(cells, amortizedWork(cells, options), options);
+  const alone = methods.length === 1 && methods[0]!.name === PAPER_METHOD;
   const results: AmortizedCell[] = [];
   for (const model of models) {
     for (const task of tasks) {
-      for (const trainN of trainNs) {
-        const of = cells.filter((c) => c.model === model && c.task === task && c.trainN === trainN);
-        results.push(await mergeSeeds(of, failed, options));
+      for (const { name: method } of methods) {
+        for (const trainN of trainNs) {
+          const of = cells.filter(
+            (c) => c.model === model && c.task === task && c.method === method && c.trainN === trainN,
+          );
+          const { method: _, ...merged } = await mergeSeeds(of, failed, options);
+          results.push(alone ? merged : { ...merged, method });
+        }
       }
     }
   }
@@ -99,39 +127,55 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
     n,
     seeds,
     temperature,
+    ...(!alone && { methods: methods.map(({ name }) => name) }),
     trainNs,
     cells: results,
   };
 }
 
-function amortizedWork(cells: readonly Cell[], options: AmortizedOptions): CellWork {
+/** What trains, each once. */
+function methodsOf({ methods }: Pick<AmortizedOptions, "methods">): readonly Method[] {
+  return [...new Set(methods ?? [methodNamed(PAPER_METHOD)])];
+}
+
+function methodOf(options: AmortizedOptions, method: string | undefined): Method {
+  return methodsOf(options).find(({ name }) => name === method)!;
+}
+
+function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions): CellWork {
   const { prompts, n, temperature, maxTokens, trainPrompts, curveSamples, training, signal } = options;
   return {
-    config: ({ model, task, trainN, opened, seed }) => {
-      const { targetModules, ...fit } = training(model, task).sft;
-      const sft = {
+    config: ({ model, task, trainN, opened, seed, method: name }) => {
+      const method = methodOf(options, name);
+      const { fit, own } = training(method, model, task);
+      const { targetModules, ...numbers } = fit;
+      const settings = {
         trainN: trainN!,
         trainPrompts: trainPrompts ?? null,
         curveSamples,
-        ...fit,
+        ...recordedOwn(method.options, own),
+        ...numbers,
         ...(targetModules && { targetModules: [...targetModules] }),
       };
       return {
         drawing: { prompts, n, temperature, maxTokens: maxTokens ?? opened.maxTokens },
         rewards: [{ name: REWARD }],
-        amortize: { reward: { name: REWARD }, methods: { sft } },
+        amortize: { reward: { name: REWARD }, methods: { [method.name]: settings } },
         seeds: { run: RUN_SEED, training: seed },
       };
     },
-    finished: async ({ dir }) => {
+    finished: async ({ dir, method }) => {
       const run = readRun(dir);
-      return readMetrics(run)?.adapters["sft"] !== undefined && (await isScored(run));
+      return readMetrics(run)?.adapters[method!] !== undefined && (await isScored(run, method!));
     },
-    run: async ({ model, task, seed, trainN, opened }, run, policy, onProgress) => {
+    run: async (cell, run, policy, onProgress) => {
+      const { model, task, seed, trainN, opened } = cell;
+      const method = methodOf(options, cell.method);
       requireTrainable(policy, "Amortized sharpening");
       if (splitPrompts(opened, { prompts, seed: RUN_SEED }).train.length === 0)
         throw new UsageError(`${opened.name} has too few different prompts to learn from.`);
-      shareDraws(run, cells, { model, task, trainN: trainN! });
+      shareDraws(run, cells, method, { model, task, trainN: trainN! });
+      const { fit, own } = training(method, model, task);
       await sharpenTask({
         policy,
         task: opened,
@@ -144,16 +188,14 @@ function amortizedWork(cells: readonly Cell[], options: AmortizedOptions): CellW
         seed: RUN_SEED,
         amortize: {
           reward: rewardNamed(REWARD),
-          methods: {
-            sft: { trainN: trainN!, trainPrompts, fit: { ...training(model, task).sft, seed } },
-          },
+          methods: [{ method, trainN: trainN!, trainPrompts, own, fit: { ...fit, seed } }],
           curveSamples,
           command: options.command,
         },
         signal,
         onProgress,
       });
-      await scoreUnderBase(run, policy, signal, onProgress);
+      await scoreUnderBase(run, method.name, policy, signal, onProgress);
     },
   };
 }
@@ -161,16 +203,19 @@ function amortizedWork(cells: readonly Cell[], options: AmortizedOptions): CellW
 /** Takes over what another cell of the same model and task has drawn from the base: the same, since the run's seed is the same. */
 function shareDraws(
   run: Run,
-  cells: readonly Cell[],
+  cells: readonly TrainingCell[],
+  method: Method,
   { model, task, trainN }: { readonly model: string; readonly task: string; readonly trainN: number },
 ): void {
+  const draws = method.draws.map(({ name }) => name);
   const { dir, manifest } = run;
   for (const cell of cells) {
     if (cell.model !== model || cell.task !== task || cell.dir === dir) continue;
     if (!existsSync(join(cell.dir, "metrics.json"))) continue;
     const other = readRun(cell.dir).manifest;
     if (other.model.digest !== manifest.model.digest || other.task.digest !== manifest.task.digest) continue;
-    for (const name of cell.trainN === trainN ? [...SHARED, SHARED_BY_N] : SHARED) {
+    const alike = cell.trainN === trainN && cell.method === method.name;
+    for (const name of alike ? [...SHARED, ...draws] : SHARED) {
       const [from, to] = [join(cell.dir, name), join(dir, name)];
       if (existsSync(to) || !existsSync(from)) continue;
       const draft = temporaryPath(to);
@@ -182,21 +227,22 @@ function shareDraws(
 
 /** One model, task and N over all seeds that are finished. */
 async function mergeSeeds(
-  cells: readonly Cell[],
+  cells: readonly TrainingCell[],
   failed: readonly FailedCell[],
   options: AmortizedOptions,
 ): Promise<AmortizedCell> {
-  const { model, task: taskName, trainN } = cells[0]!;
+  const { model, task: taskName, method, trainN } = cells[0]!;
   const failures = failed
-    .filter((cell) => cell.model === model && cell.task === taskName && cell.trainN === trainN)
-    .map(({ seed, sentence }) => ({ seed, trainN: trainN!, sentence }));
+    .filter(({ dir }) => cells.some((cell) => cell.dir === dir))
+    .map(({ seed, sentence }) => ({ seed, trainN, sentence }));
   const done = cells.filter(({ seed }) => !failures.some((failure) => failure.seed === seed));
   const cell = {
     model: labelOf(model),
     task: labelOf(taskName),
-    trainN: trainN!,
+    method,
+    trainN,
     seeds: done.map(({ seed }) => seed),
-    settings: trainedWith(options, model, taskName),
+    settings: trainedWith(options, cells[0]!),
     failures,
   };
   if (done.length === 0) return cell;
@@ -213,20 +259,21 @@ async function mergeSeeds(
   };
 }
 
-function trainedWith({ training }: AmortizedOptions, model: string, task: string): TrainedWith {
-  const { sft, source } = training(model, task);
-  const { epochs, batchSize, learningRate, clipNorm, weightDecay, rank } = { ...PAPER_SFT, ...sft };
+function trainedWith(options: AmortizedOptions, cell: TrainingCell): TrainedWith {
+  const { fit, source } = options.training(methodOf(options, cell.method), cell.model, cell.task);
+  const { epochs, batchSize, learningRate, clipNorm, weightDecay, rank } = { ...PAPER_SFT, ...fit };
   return { source, epochs, batchSize, learningRate, clipNorm, weightDecay, rank };
 }
 
 /** Intervals over prompts and seeds; the base's draws are the same in every seed. */
 async function measureSeeds(
-  done: readonly Cell[],
+  done: readonly TrainingCell[],
   task: Parameters<typeof poolsOf>[0],
 ): Promise<AmortizedMetrics> {
   const runs = done.map(({ dir }) => readRun(dir));
+  const { method } = done[0]!;
   const each = runs.map((run): Metrics => readMetrics(run)!);
-  const adapters = each.map((metrics): AdapterMetrics => metrics.adapters["sft"]!);
+  const adapters = each.map((metrics): AdapterMetrics => metrics.adapters[method]!);
   const drawn = await drawnPrompts(runs[0]!);
   const pools = poolsOf(
     task,
@@ -234,7 +281,7 @@ async function measureSeeds(
     drawn.map(({ responses }) => responses),
   );
   const samples = [];
-  for (const run of runs) samples.push(await adapterSample(run));
+  for (const run of runs) samples.push(await adapterSample(run, method));
   const greedy = drawn.map((prompt) => prompt.greedy);
   const adapter = measureAdapter({ task, pools, greedy, seed: RUN_SEED, runs: samples });
   const first = each[0]!;
@@ -251,7 +298,7 @@ async function measureSeeds(
     epochs: adapters.map(({ epochs }) => epochs),
     keptEpochs: adapters.map(({ keptEpoch }) => keptEpoch),
     trainingPrompts: adapters[0]!.trainingPrompts,
-    findings: findings({ ...first, adapters: { sft: merged } }),
+    findings: findings({ ...first, adapters: { [method]: merged } }, wordsOf),
   };
   const verdict = amortizedVerdict(metrics);
   return verdict === undefined ? metrics : { ...metrics, verdict };

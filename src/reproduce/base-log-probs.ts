@@ -18,8 +18,7 @@ interface BaseLogProb {
   readonly baseLogProb: number;
 }
 
-const FILE = join("adapters", "sft", "base-log-probs.jsonl");
-const ADAPTER = "sft";
+const fileOf = (adapter: string): string => join("adapters", adapter, "base-log-probs.jsonl");
 /** Responses scored at once. */
 const BATCH = 512;
 
@@ -29,21 +28,22 @@ const records: RecordKind<BaseLogProb> = {
 };
 
 /** The adapter's greedy responses and samples. */
-const answersOf = async (run: RunReader): Promise<Response[]> => [
-  ...(await run.greedy(ADAPTER)),
-  ...(await run.responses(ADAPTER)),
+const answersOf = async (run: RunReader, adapter: string): Promise<Response[]> => [
+  ...(await run.greedy(adapter)),
+  ...(await run.responses(adapter)),
 ];
 
 /** Scores an adapter's responses under the base; those that are scored already stay. @throws InterruptedError */
 export async function scoreUnderBase(
   run: Run,
+  adapter: string,
   policy: Policy,
   signal?: AbortSignal,
   onProgress?: (progress: Progress) => void,
 ): Promise<void> {
-  const log = await run.log(FILE, records);
+  const log = await run.log(fileOf(adapter), records);
   const prompts = new Map((await run.prompts()).map(({ id, text }): [string, Prompt] => [id, { id, text }]));
-  const all = await answersOf(run);
+  const all = await answersOf(run, adapter);
   const missing = all.filter(({ promptId, index }) => !log.has(responseKey(promptId, index)));
   for (let i = 0; i < missing.length; i += BATCH) {
     throwIfStopped(signal, "Scoring");
@@ -59,28 +59,28 @@ export async function scoreUnderBase(
 }
 
 /** Whether every response of the adapter is scored. */
-export async function isScored(run: RunReader): Promise<boolean> {
-  const scored = await run.records(FILE, records);
-  return scored.length > 0 && scored.length === (await answersOf(run)).length;
+export async function isScored(run: RunReader, adapter: string): Promise<boolean> {
+  const scored = await run.records(fileOf(adapter), records);
+  return scored.length > 0 && scored.length === (await answersOf(run, adapter)).length;
 }
 
 /** The adapter's responses with what the base says of them. @throws DataError where one is not scored. */
-export async function adapterSample(run: RunReader): Promise<AdapterSample> {
+export async function adapterSample(run: RunReader, adapter: string): Promise<AdapterSample> {
   const scores = new Map(
-    (await run.records(FILE, records)).map((record) => [records.key(record), record.baseLogProb]),
+    (await run.records(fileOf(adapter), records)).map((record) => [records.key(record), record.baseLogProb]),
   );
   const scored = (responses: readonly Response[]): AdapterResponse[] =>
     responses.map((response) => {
       const baseLogProb = scores.get(responseKey(response.promptId, response.index));
       if (baseLogProb === undefined) {
         throw new DataError(
-          `${join(run.dir, FILE)} lacks response ${response.index} to prompt "${response.promptId}"; continue the suite with --resume.`,
+          `${join(run.dir, fileOf(adapter))} lacks response ${response.index} to prompt "${response.promptId}"; continue the suite with --resume.`,
         );
       }
       return { ...response, baseLogProb };
     });
   return {
-    responses: scored(await run.responses(ADAPTER)),
-    greedy: scored(await run.greedy(ADAPTER)),
+    responses: scored(await run.responses(adapter)),
+    greedy: scored(await run.greedy(adapter)),
   };
 }

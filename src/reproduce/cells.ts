@@ -11,6 +11,7 @@ import { startRun, type Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import type { Progress } from "../sharpen/draw.js";
 import { throwIfStopped } from "../sharpen/interrupt.js";
+import { PAPER_METHOD } from "./paper-settings.js";
 import type { CellFailure } from "./result.js";
 
 /** A model as a suite gets it. */
@@ -63,6 +64,8 @@ export interface Cell {
   readonly model: string;
   readonly task: string;
   readonly seed: number;
+  /** The method's name, in the amortized suite. */
+  readonly method?: string;
   readonly trainN?: number;
   readonly dir: string;
 }
@@ -216,8 +219,14 @@ export async function runCells(
   return failed;
 }
 
-const describe = ({ model, task, seed, trainN }: Cell): string =>
-  `${labelOf(model)}, ${labelOf(task)}, ${trainN === undefined ? "" : `N ${trainN}, `}seed ${seed}`;
+const describe = ({ model, task, seed, method, trainN }: Cell): string =>
+  [
+    labelOf(model),
+    labelOf(task),
+    ...(method === undefined || method === PAPER_METHOD ? [] : [method]),
+    ...(trainN === undefined ? [] : [`N ${trainN}`]),
+    `seed ${seed}`,
+  ].join(", ");
 
 async function runCell(
   cell: Cell,

@@ -1,5 +1,8 @@
 import type { Preset } from "../sharpen/presets.js";
 
+/** What the paper's amortized experiments train with (§6), and what they are of unless another method is asked for. */
+export const PAPER_METHOD = "sft";
+
 /** A row of the paper's table of SFT-Sharpening (App. A.3, Table 1). */
 export interface PaperRow {
   readonly model: string;
@@ -68,13 +71,15 @@ export function paperPreset(model: string, task: string): Preset | undefined {
     model,
     task,
     source: row ? "paper, Table 1 and App. A.3" : "paper App. A.3",
-    sft: {
-      rank,
-      batchSize,
-      epochs,
-      learningRate: 3e-4,
-      clipNorm: 0.1,
-      weightDecay: row === undefined ? 0 : row.weightDecay,
+    training: {
+      [PAPER_METHOD]: {
+        rank,
+        batchSize,
+        epochs,
+        learningRate: 3e-4,
+        clipNorm: 0.1,
+        weightDecay: row === undefined ? 0 : row.weightDecay,
+      },
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Direction } from "../evaluate/findings-words.js";
 /** A cell, or a part of it, that has no result, and why. */
 export interface CellFailure {
   readonly seed: number;
-  /** N of SFT-Sharpening, in the amortized suite. */
+  /** Responses per training prompt, in the amortized suite. */
   readonly trainN?: number;
   /** One sentence for people. */
   readonly sentence: string;
@@ -78,7 +78,7 @@ export interface TrainedWith {
   readonly rank: number;
 }
 
-/** What SFT-Sharpening with one N did to one model on one task, over all seeds that have a result. */
+/** What a method with one N did to one model on one task, over all seeds that have a result. */
 export interface AmortizedMetrics {
   readonly prompts: number;
   readonly labelledPrompts: number;
@@ -95,10 +95,12 @@ export interface AmortizedMetrics {
   readonly verdict?: Verdict;
 }
 
-/** SFT-Sharpening of one model on one task with one N. */
+/** One method on one model and task, with one N. */
 export interface AmortizedCell {
   readonly model: string;
   readonly task: string;
+  /** Absent in a suite of the paper's method alone. */
+  readonly method?: string;
   readonly trainN: number;
   readonly seeds: readonly number[];
   readonly settings: TrainedWith;
@@ -111,9 +113,11 @@ export interface AmortizedCell {
 /** `whetstone reproduce amortized` (paper §6, figures 7 to 9, Table 1). */
 export interface AmortizedResult extends SuiteHeader {
   readonly kind: "amortized";
-  /** N of SFT-Sharpening, ascending; figures 7 and 8 and Table 1 are of the largest. */
+  /** The names of the methods; absent in a suite of the paper's method alone. */
+  readonly methods?: readonly string[];
+  /** Responses per training prompt, ascending; figures 7 and 8 and Table 1 are of the largest. */
   readonly trainNs: readonly number[];
-  /** One a model, task and N. */
+  /** One a model, task, method and N. */
   readonly cells: readonly AmortizedCell[];
 }
 

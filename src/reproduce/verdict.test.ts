@@ -74,19 +74,19 @@ describe("a verdict", () => {
 
 describe("the paper's settings", () => {
   it("are Table 1's for its models and tasks, and nothing for others", () => {
-    expect(paperPreset("Phi-3.5-mini-instruct", "gsm8k")!.sft).toMatchObject({
+    expect(paperPreset("Phi-3.5-mini-instruct", "gsm8k")!.training["sft"]).toMatchObject({
       weightDecay: 0.5,
       rank: 16,
       batchSize: 4,
       epochs: 30,
     });
-    expect(paperPreset("Mistral-7B-Instruct-v0.3", "math")!.sft).toMatchObject({
+    expect(paperPreset("Mistral-7B-Instruct-v0.3", "math")!.training["sft"]).toMatchObject({
       weightDecay: 1,
       rank: 8,
       batchSize: 1,
       epochs: 10,
     });
-    expect(paperPreset("mistral-7b", "gsm8k")!.sft).toMatchObject({
+    expect(paperPreset("mistral-7b", "gsm8k")!.training["sft"]).toMatchObject({
       weightDecay: 0,
       rank: 8,
       batchSize: 1,

@@ -14,7 +14,6 @@ import { openSafetensors } from "../transformer/format/safetensors.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import { fitAdapter, hasEnded, keptEpoch, type Iterate } from "./fit-adapter.js";
 import { throwIfStopped } from "./interrupt.js";
-import { plans } from "./methods/index.js";
 import type { Method, MethodPlan, MethodSettings } from "./methods/method.js";
 import type { PromptSplit } from "./prompts.js";
 
@@ -67,8 +66,8 @@ export async function amortize(
   options: AmortizeOptions,
 ): Promise<{ readonly metrics: AdapterMetrics; readonly adapterDir: string }> {
   const { method, run, split, settings } = options;
-  const adapterDir = run.adapterDir(method);
-  const plan = await plans[method](options);
+  const adapterDir = run.adapterDir(method.name);
+  const plan = await method.plan(options);
   const epochs = await trainAdapter(options, adapterDir, plan);
   const measured = await measureTrained(options, adapterDir);
   return {
@@ -91,12 +90,13 @@ async function trainAdapter(
   plan: MethodPlan,
 ): Promise<EpochMetrics[]> {
   const { method, policy, run, signal, onProgress } = options;
-  const log = await run.log(join("adapters", method, "epochs.jsonl"), epochRecords);
+  const log = await run.log(join("adapters", method.name, "epochs.jsonl"), epochRecords);
   const checkpoint = join(adapterDir, "checkpoint.safetensors");
   const { patience = 0 } = options.settings.fit;
   if (!hasEnded(await log.records(), plan.iterates, patience) || existsSync(checkpoint)) {
     const hooks = {
-      onStep: (done: number, total: number) => onProgress?.({ stage: `training, ${method}`, done, total }),
+      onStep: (done: number, total: number) =>
+        onProgress?.({ stage: `training, ${method.name}`, done, total }),
       onEpoch: (epoch: Iterate, training: Training, kept: boolean) =>
         recordEpoch(options, log, adapterDir, epoch, training, kept),
       checkpoint: (training: Training, { epoch }: Iterate) => {
@@ -112,7 +112,7 @@ async function trainAdapter(
     const done = (await log.records()).length - 1;
     if (done < plan.iterates) {
       options.note?.(
-        `${method}: ended after ${done} of ${plan.iterates} epochs, ${patience} of them without a lower validation loss.`,
+        `${method.name}: ended after ${done} of ${plan.iterates} epochs, ${patience} of them without a lower validation loss.`,
       );
     }
   }
@@ -156,7 +156,7 @@ async function epochOf(checkpoint: string): Promise<number> {
 async function curvePoint(options: AmortizeOptions, training: Training): Promise<Partial<EpochMetrics>> {
   const { method, policy, task, split, curveSamples, temperature, maxTokens, seed, signal } = options;
   if (curveSamples === 0 || split.test.length === 0) return {};
-  const adapted = await policy.withAdapter(training.adapter, method);
+  const adapted = await policy.withAdapter(training.adapter, method.name);
   try {
     const requests = split.test.flatMap((prompt) =>
       Array.from({ length: curveSamples }, (_, index) => ({ prompt, index })),
@@ -188,21 +188,21 @@ async function measureTrained(
   adapterDir: string,
 ): Promise<ReturnType<typeof measureAdapter>> {
   const { method, policy, task, run, split, pools, greedy, seed } = options;
-  const adapted = await policy.withAdapter(await loadAdapter(adapterDir), method);
+  const adapted = await policy.withAdapter(await loadAdapter(adapterDir), method.name);
   try {
     const drawn = await drawResponses(
-      await run.responseLog(method),
+      await run.responseLog(method.name),
       adapted,
       split.test,
       options,
-      `sampling, ${method}`,
+      `sampling, ${method.name}`,
     );
     const best = await drawGreedy(
-      await run.greedyLog(method),
+      await run.greedyLog(method.name),
       adapted,
       split.test,
       options,
-      `greedy, ${method}`,
+      `greedy, ${method.name}`,
     );
     return measureAdapter({
       task,

@@ -10,6 +10,7 @@ import type { PromptRecord } from "../run/records.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
+import { wordsOf } from "./methods/registry.js";
 import type { PromptSplit } from "./prompts.js";
 import { settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
@@ -98,7 +99,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
     findings: [],
     seconds: before?.seconds ?? {},
   };
-  const metrics: Metrics = { ...parts, findings: findings(parts) };
+  const metrics: Metrics = { ...parts, findings: findings(parts, wordsOf) };
   await run.writeJson("metrics.json", metrics);
   return metrics;
 }

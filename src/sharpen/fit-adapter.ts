@@ -115,6 +115,12 @@ export const PAPER_SFT = {
   keep: "best",
 } as const satisfies Partial<FitOptions>;
 
+/**
+ * Epochs without a lower validation loss after which a method of epochs ends, unless it says otherwise: the iterate with the lowest
+ * is kept, and the embedded model has it after two of the paper's thirty (docs/log.md).
+ */
+export const DEFAULT_PATIENCE = 3;
+
 const SCHEDULES: Readonly<Record<NonNullable<FitOptions["schedule"]>, Schedule>> = {
   linear: linearSchedule,
   cosine: cosineSchedule,

@@ -4,7 +4,7 @@ import { trainingMultisets } from "../task/game24/training-data.js";
 import { game24 } from "../task/game24/game24.js";
 import { taskEntries } from "../task/registry.js";
 import { checkFit } from "./fit-adapter.js";
-import { METHODS } from "./methods/method.js";
+import { methods } from "./methods/registry.js";
 import { presetFor, presets } from "./presets.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
 
@@ -20,8 +20,8 @@ describe("presets", () => {
   it("are of tasks that exist, have settings in range, and say where they come from", () => {
     for (const { task, source, orders, ...preset } of presets) {
       expect(taskEntries.map(({ name }) => name)).toContain(task);
-      for (const method of METHODS) {
-        const settings = preset[method] ?? {};
+      for (const name of Object.keys(preset.training)) expect(Object.keys(methods)).toContain(name);
+      for (const { trainN: _, trainPrompts: __, own: ___, ...settings } of Object.values(preset.training)) {
         expect(checkFit({ ...settings, seed: 1 })).toMatchObject(settings);
       }
       expect(source).not.toBe("");

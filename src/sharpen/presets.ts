@@ -1,24 +1,25 @@
 import type { FitOptions } from "./fit-adapter.js";
 import type { Method } from "./methods/method.js";
+import type { OwnSettings } from "./methods/options.js";
 
 /** A method's settings in a preset; what is left out is the method's default. */
 export interface MethodPreset extends Omit<FitOptions, "seed" | "signal"> {
   readonly trainN?: number;
   /** Training prompts at most. */
   readonly trainPrompts?: number;
-  readonly beta?: number;
-  /** XPO's α. */
-  readonly optimism?: number;
-  readonly rounds?: number;
+  /** The method's own settings, by name. */
+  readonly own?: OwnSettings;
 }
 
 /** Settings of training that are known to suit a model and a task, and where they come from. */
-export interface Preset extends Readonly<Partial<Record<Method, MethodPreset>>> {
+export interface Preset {
   readonly model: string;
   readonly task: string;
   readonly source: string;
   /** What `sharpen` trains when no methods are named. */
-  readonly methods?: readonly Method[];
+  readonly methods?: readonly string[];
+  /** By method. */
+  readonly training: Readonly<Record<string, MethodPreset>>;
   /** Orders of its numbers in which each training puzzle is asked (game24). */
   readonly orders?: number;
 }
@@ -35,27 +36,28 @@ export const presets: readonly Preset[] = [
     source: "docs/log.md",
     methods: ["sft", "dpo", "xpo"],
     orders: 2,
-    sft: { epochs: 3, batchSize: 32, learningRate: 3e-4, clipNorm: 0.1, weightDecay: 0, rank: 16 },
-    dpo: {
-      trainN: 8,
-      trainPrompts: 1006,
-      beta: 1,
-      epochs: 2,
-      batchSize: 8,
-      learningRate: 3e-4,
-      clipNorm: 1,
-      rank: 16,
-    },
-    xpo: {
-      trainN: 8,
-      trainPrompts: 600,
-      beta: 0.5,
-      rounds: 2,
-      epochs: 1,
-      batchSize: 8,
-      learningRate: 1e-4,
-      clipNorm: 1,
-      rank: 16,
+    training: {
+      sft: { epochs: 3, batchSize: 32, learningRate: 3e-4, clipNorm: 0.1, weightDecay: 0, rank: 16 },
+      dpo: {
+        trainN: 8,
+        trainPrompts: 1006,
+        own: { beta: 1 },
+        epochs: 2,
+        batchSize: 8,
+        learningRate: 3e-4,
+        clipNorm: 1,
+        rank: 16,
+      },
+      xpo: {
+        trainN: 8,
+        trainPrompts: 600,
+        own: { beta: 0.5, rounds: 2 },
+        epochs: 1,
+        batchSize: 8,
+        learningRate: 1e-4,
+        clipNorm: 1,
+        rank: 16,
+      },
     },
   },
 ];
@@ -63,4 +65,12 @@ export const presets: readonly Preset[] = [
 /** The preset of a model and a task, if there is one. */
 export function presetFor(model: string, task: string): Preset | undefined {
   return presets.find((preset) => preset.model === model && preset.task === task);
+}
+
+/** A method's settings in a preset: its own, or those of the method whose presets hold for it too. */
+export function presetOf(
+  preset: Preset | undefined,
+  { name, presetsOf }: Pick<Method, "name" | "presetsOf">,
+): MethodPreset | undefined {
+  return preset?.training[name] ?? (presetsOf === undefined ? undefined : preset?.training[presetsOf]);
 }

@@ -5,6 +5,7 @@ import { InterruptedError, RunError } from "../core/errors.js";
 import type { LocalPolicy } from "../policy/local-policy.js";
 import type { TrainablePolicy } from "../policy/trainable.js";
 import type { Progress } from "./draw.js";
+import { sft } from "./methods/sft.js";
 import { filesOf, newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
 import { tinyPolicy } from "./tiny-policies.test-helper.js";
 
@@ -49,7 +50,7 @@ describe("a run that is killed and continued ends with the same files", { timeou
     const notes: string[] = [];
     // A rate at which no epoch is better than the base.
     const fit = { ...tinyFit, epochs: 6, learningRate: 3, schedule: "constant" as const, patience: 2 };
-    const amortized = { ...job.amortize!, methods: { sft: { trainN: 5, fit } }, curveSamples: 0 };
+    const amortized = { ...job.amortize!, methods: [{ method: sft, trainN: 5, fit }], curveSamples: 0 };
     const hasty = { ...job, amortize: amortized, note: (text: string) => notes.push(text) };
     const { metrics } = await runJob(dir, hasty);
     expect(metrics.adapters["sft"]).toMatchObject({ keptEpoch: 0 });
@@ -63,12 +64,15 @@ describe("a run that is killed and continued ends with the same files", { timeou
     // The adapter is the base, and the page says so; if asked, it is the last epoch's.
     expect(metrics.findings.filter((text) => text.startsWith("No epoch of sft was better"))).toHaveLength(1);
     expect(metrics.adapters["sft"]!.logLikelihoodGain.value).toBeCloseTo(0, 5);
-    const last = { sft: { trainN: 5, fit: { ...fit, keep: "last" as const } } };
+    const last = [{ method: sft, trainN: 5, fit: { ...fit, keep: "last" as const } }];
     const kept = newFolder();
-    const { sft } = (await runJob(kept, { ...job, amortize: { ...amortized, methods: last } })).metrics
-      .adapters;
-    expect(sft).toMatchObject({ keptEpoch: 2, keep: "last", epochs: metrics.adapters["sft"]!.epochs });
-    expect(Math.abs(sft!.logLikelihoodGain.value)).toBeGreaterThan(0.01);
+    const { adapters } = (await runJob(kept, { ...job, amortize: { ...amortized, methods: last } })).metrics;
+    expect(adapters["sft"]).toMatchObject({
+      keptEpoch: 2,
+      keep: "last",
+      epochs: metrics.adapters["sft"]!.epochs,
+    });
+    expect(Math.abs(adapters["sft"]!.logLikelihoodGain.value)).toBeGreaterThan(0.01);
     expect(filesOf(kept)[ADAPTER[0]!]).not.toEqual(before[ADAPTER[0]!]);
   });
 
@@ -200,8 +204,8 @@ describe("a run that is killed and continued ends with the same files", { timeou
   it("is not continued as something else", async () => {
     await expect(runJob(whole, { ...job, n: 5 })).rejects.toThrow(RunError);
     await expect(runJob(whole, { ...job, n: 5 })).rejects.toThrow(/n = 4, but now it is 5/);
-    const sft = { trainN: 5, fit: { ...tinyFit, learningRate: 0.02 } };
-    await expect(runJob(whole, { ...job, amortize: { ...job.amortize!, methods: { sft } } })).rejects.toThrow(
+    const methods = [{ method: sft, trainN: 5, fit: { ...tinyFit, learningRate: 0.02 } }];
+    await expect(runJob(whole, { ...job, amortize: { ...job.amortize!, methods } })).rejects.toThrow(
       /learningRate = 0.01, but now it is 0.02/,
     );
     expect(filesOf(whole)).toEqual(files);

@@ -15,6 +15,7 @@ import type { Task } from "../task/task.js";
 import { loadAdapter } from "../transformer/format/peft.js";
 import { stoppingTime } from "./adaptive-best-of-n.js";
 import { bestOfN } from "./best-of-n.js";
+import { sft } from "./methods/sft.js";
 import { splitPrompts } from "./prompts.js";
 import type { SharpenOptions, SharpenResult } from "./sharpen-task.js";
 import { newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
@@ -212,8 +213,8 @@ describe("sharpenTask", { timeout: 120_000 }, () => {
     const task = game24({ orders: 2 });
     const dir = newFolder();
     const base = tinyJob(game, task);
-    const sft = { trainN: 2, trainPrompts: 5, fit: tinyFit };
-    const amortize = { ...base.amortize!, methods: { sft }, curveSamples: 1 };
+    const methods = [{ method: sft, trainN: 2, trainPrompts: 5, fit: tinyFit }];
+    const amortize = { ...base.amortize!, methods, curveSamples: 1 };
     const { metrics } = await runJob(dir, {
       ...base,
       prompts: 3,
@@ -270,13 +271,18 @@ describe("sharpenTask", { timeout: 120_000 }, () => {
       ["prompts", () => ({ prompts: 0 })],
       [
         "N for training",
-        ({ amortize }) => ({ amortize: { ...amortize!, methods: { sft: { trainN: 0, fit: tinyFit } } } }),
+        ({ amortize }) => ({
+          amortize: { ...amortize!, methods: [{ method: sft, trainN: 0, fit: tinyFit }] },
+        }),
       ],
       ["samples", ({ amortize }) => ({ amortize: { ...amortize!, curveSamples: -1 } })],
       [
         "training",
         ({ amortize }) => ({
-          amortize: { ...amortize!, methods: { sft: { trainN: 5, fit: { seed: 1, learningRate: -1 } } } },
+          amortize: {
+            ...amortize!,
+            methods: [{ method: sft, trainN: 5, fit: { seed: 1, learningRate: -1 } }],
+          },
         }),
       ],
     ];

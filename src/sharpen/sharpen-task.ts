@@ -13,13 +13,19 @@ import { adaptiveMu, chooseAdaptively } from "./adaptive-best-of-n.js";
 import { amortize } from "./amortize.js";
 import { checkN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
-import { checkMethod } from "./methods/index.js";
-import { METHODS, type Method, type MethodSettings } from "./methods/method.js";
+import type { Method, MethodSettings } from "./methods/method.js";
+import { checkMethod, inOrder, wordsOf } from "./methods/registry.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
 import { recordPrompts, settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
 import { poolsOf, recordSelections } from "./selections.js";
-import { digestOfPrompts, recordTraining, trainedMethods, type TrainingRecord } from "./training-record.js";
+import {
+  digestOfPrompts,
+  recordedOwn,
+  recordTraining,
+  trainedMethods,
+  type TrainingRecord,
+} from "./training-record.js";
 
 export interface SharpenOptions extends DrawSettings {
   /** Trainable, if anything is to be amortized. */
@@ -38,8 +44,8 @@ export interface SharpenOptions extends DrawSettings {
   readonly amortize?:
     | {
         readonly reward: SelfReward;
-        /** Trained one after the other, in the order of `METHODS`. */
-        readonly methods: Readonly<Partial<Record<Method, MethodTraining>>>;
+        /** Each method once; trained one after the other, those of the registry first and in its order. */
+        readonly methods: readonly MethodTraining[];
         readonly curveSamples: number;
         /** The command line that asked for it, for the record. */
         readonly command: string;
@@ -51,6 +57,7 @@ export interface SharpenOptions extends DrawSettings {
 
 /** How one method is to be trained. */
 export interface MethodTraining extends MethodSettings {
+  readonly method: Method;
   /** Training prompts at most, the first ones. Default: all. */
   readonly trainPrompts?: number | undefined;
 }
@@ -58,7 +65,7 @@ export interface MethodTraining extends MethodSettings {
 export interface SharpenResult {
   readonly metrics: Metrics;
   /** Where each adapter that was trained now is, in PEFT's layout. */
-  readonly adapterDirs: Readonly<Partial<Record<Method, string>>>;
+  readonly adapterDirs: Readonly<Record<string, string>>;
 }
 
 /**
@@ -72,15 +79,17 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   const { policy, task, run } = options;
   const clock = stageClock();
   checkOptions(options);
-  const methods = METHODS.filter((method) => options.amortize?.methods[method]);
+  const trainings = trainingsOf(options);
   const all = splitPrompts(task, options);
   await settleTask(run, task, all, options.note);
   if (all.train.length > 0) {
-    for (const method of methods)
-      await recordTraining(run, method, trainingRecord(options.amortize!, method, all), options.note);
+    for (const training of trainings) {
+      const record = trainingRecord(options.amortize!, training, all);
+      await recordTraining(run, training.method, record, options.note);
+    }
   }
   const before = readMetrics(run);
-  const learned = methods.map((method) => options.amortize!.methods[method]!.trainPrompts ?? Infinity);
+  const learned = trainings.map(({ trainPrompts }) => trainPrompts ?? Infinity);
   const { split, greedy, drawn } = await drawTask(options, clock, Math.max(0, ...learned));
   const pools = poolsOf(task, split.test, drawn, policy);
   const measured = await clock("evaluating", async () => {
@@ -100,23 +109,19 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
     options.adaptiveDelta === undefined
       ? undefined
       : await clock("adaptive", async () => measureRule(options, options.adaptiveDelta!, pools, greedy));
-  const trained = trainedMethods(run).filter((method) => !methods.includes(method));
-  const earlier = trained.flatMap((method) =>
-    before?.adapters[method] ? [[method, before.adapters[method]]] : [],
+  const adapters: Record<string, AdapterMetrics> = Object.fromEntries(
+    trainedMethods(run)
+      .filter((name) => !trainings.some(({ method }) => method.name === name))
+      .flatMap((name) => (before?.adapters[name] ? [[name, before.adapters[name]]] : [])),
   );
-  const adapters: Record<string, AdapterMetrics> = Object.fromEntries(earlier) as Record<
-    string,
-    AdapterMetrics
-  >;
-  const adapterDirs: Partial<Record<Method, string>> = {};
+  const adapterDirs: Record<string, string> = {};
   const trainable = isTrainable(policy) && split.train.length > 0 ? policy : undefined;
-  for (const method of trainable ? methods : []) {
+  for (const { method, trainPrompts, ...settings } of trainable ? trainings : []) {
     const { reward, curveSamples } = options.amortize!;
-    const settings = options.amortize!.methods[method]!;
     const { n, temperature, maxTokens, seed, signal, onProgress, note } = options;
     const draw = { n, temperature, maxTokens, seed, signal, onProgress, note };
-    const own = { ...split, train: split.train.slice(0, settings.trainPrompts) };
-    const result = await clock(`amortizing, ${method}`, () =>
+    const own = { ...split, train: split.train.slice(0, trainPrompts) };
+    const result = await clock(`amortizing, ${method.name}`, () =>
       amortize({
         ...draw,
         method,
@@ -131,19 +136,19 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
         greedy,
       }),
     );
-    adapters[method] = result.metrics;
-    adapterDirs[method] = result.adapterDir;
+    adapters[method.name] = result.metrics;
+    adapterDirs[method.name] = result.adapterDir;
   }
   const parts = {
     ...measured,
     model: policy.name,
     temperature: options.temperature,
     ...((adaptive ?? before?.adaptive) && { adaptive: (adaptive ?? before?.adaptive)! }),
-    adapters: Object.fromEntries(METHODS.flatMap((m) => (adapters[m] ? [[m, adapters[m]]] : []))),
+    adapters: Object.fromEntries(inOrder(Object.keys(adapters)).map((name) => [name, adapters[name]!])),
     findings: [],
     seconds: clock.seconds(),
   };
-  const metrics: Metrics = { ...parts, findings: findings(parts) };
+  const metrics: Metrics = { ...parts, findings: findings(parts, wordsOf) };
   await run.writeJson("metrics.json", metrics);
   return { metrics, adapterDirs };
 }
@@ -188,10 +193,7 @@ function checkOptions({ rewards, policy, n, ns, adaptiveDelta, amortize: setting
   if (!settings) return;
   requireTrainable(policy, "Amortized sharpening");
   checkRewards([settings.reward], policy);
-  for (const method of METHODS) {
-    const training = settings.methods[method];
-    if (training) checkMethod(method, training, settings.reward);
-  }
+  for (const { method, ...training } of settings.methods) checkMethod(method, training, settings.reward);
   const { curveSamples } = settings;
   if (!Number.isInteger(curveSamples) || curveSamples < 0)
     throw new UsageError(`curveSamples must be a whole number of at least 0, not ${curveSamples}.`);
@@ -209,20 +211,26 @@ export function checkRewards(rewards: readonly SelfReward[], policy: Policy): vo
   }
 }
 
+/** @throws UsageError where a method is named twice. */
+function trainingsOf({ amortize: settings }: Pick<SharpenOptions, "amortize">): MethodTraining[] {
+  const byName = new Map(settings?.methods.map((training) => [training.method.name, training]));
+  if (byName.size !== (settings?.methods.length ?? 0))
+    throw new UsageError("A method is named twice; name each once.");
+  return inOrder([...byName.keys()]).map((name) => byName.get(name)!);
+}
+
 function trainingRecord(
-  { reward, methods, curveSamples, command }: NonNullable<SharpenOptions["amortize"]>,
-  method: Method,
+  { reward, curveSamples, command }: NonNullable<SharpenOptions["amortize"]>,
+  { method, trainN, trainPrompts, own, fit }: MethodTraining,
   split: PromptSplit,
 ): TrainingRecord {
-  const { trainN, trainPrompts, beta, optimism, rounds, fit } = methods[method]!;
   const { validation } = split;
   return {
     reward: reward.name,
     trainN,
     trainPrompts: trainPrompts ?? null,
     curveSamples,
-    ...(method !== "sft" && { beta: beta ?? null }),
-    ...(method === "xpo" && { optimism: optimism ?? null, ...(rounds !== undefined && { rounds }) }),
+    own: recordedOwn(method.options, own),
     fit,
     prompts: digestOfPrompts({ train: split.train.slice(0, trainPrompts), validation }),
     command,

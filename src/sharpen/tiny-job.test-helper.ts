@@ -7,6 +7,7 @@ import { startRun, type Run } from "../run/run.js";
 import { jsonlTask } from "../task/jsonl.js";
 import type { Task } from "../task/task.js";
 import type { FitOptions } from "./fit-adapter.js";
+import { sft } from "./methods/sft.js";
 import { sharpenTask, type SharpenOptions, type SharpenResult } from "./sharpen-task.js";
 import { promptsOf } from "./tiny-policies.test-helper.js";
 
@@ -51,7 +52,7 @@ export function tinyJob(
     adaptiveDelta: 0.5,
     amortize: {
       reward: rewardNamed("log-likelihood"),
-      methods: { sft: { trainN: 5, fit: tinyFit } },
+      methods: [{ method: sft, trainN: 5, fit: tinyFit }],
       curveSamples: 2,
       command: "whetstone sharpen numbers.jsonl",
     },

@@ -9,7 +9,9 @@ import type { PromptSplit } from "./prompts.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import { KEEPS, type FitOptions } from "./fit-adapter.js";
-import { METHODS, type Method } from "./methods/method.js";
+import type { Method } from "./methods/method.js";
+import { ownSettings, type MethodOption } from "./methods/options.js";
+import { inOrder } from "./methods/registry.js";
 
 /** How an adapter of a run was trained: adapters/<method>/training.json. Everything that changes the result is in it. */
 export interface TrainingRecord {
@@ -21,10 +23,8 @@ export interface TrainingRecord {
   readonly trainPrompts: number | null;
   /** Samples per test prompt for each point of the training curve. */
   readonly curveSamples: number;
-  /** β, XPO's α and its rounds, where the method has them; null: computed by the paper's formulas. */
-  readonly beta?: number | null;
-  readonly optimism?: number | null;
-  readonly rounds?: number;
+  /** The method's own settings; in the file they stand beside the others. Null: the method computes it. */
+  readonly own: Readonly<Record<string, number | null>>;
   readonly fit: Omit<FitOptions, "signal">;
   /** Digest of the prompts that it learns from and is chosen by; absent in runs of format 1. */
   readonly prompts?: string;
@@ -32,54 +32,78 @@ export interface TrainingRecord {
   readonly command: string;
 }
 
-const fileOf = (method: Method): string => join("adapters", method, "training.json");
+const fileOf = (method: string): string => join("adapters", method, "training.json");
 
-const schema: z.ZodType<TrainingRecord> = z.object({
-  reward: z.string(),
-  trainN: z.int().min(1),
-  trainPrompts: z.int().min(1).nullable(),
-  curveSamples: z.int().min(0),
-  beta: z.number().nullable().exactOptional(),
-  optimism: z.number().nullable().exactOptional(),
-  rounds: z.int().min(1).exactOptional(),
-  fit: z.object({
-    epochs: z.int().exactOptional(),
-    batchSize: z.int().exactOptional(),
-    learningRate: z.number().exactOptional(),
-    schedule: z.enum(["linear", "cosine", "constant"]).exactOptional(),
-    warmup: z.number().exactOptional(),
-    clipNorm: z.number().exactOptional(),
-    weightDecay: z.number().exactOptional(),
-    rank: z.int().exactOptional(),
-    patience: z.int().exactOptional(),
-    keep: z.enum(KEEPS).exactOptional(),
-    alpha: z.number().exactOptional(),
-    targetModules: z.array(z.string()).exactOptional(),
-    seed: z.int().min(0),
-  }),
-  prompts: z.string().exactOptional(),
-  command: z.string(),
-});
+const schema = z
+  .object({
+    reward: z.string(),
+    trainN: z.int().min(1),
+    trainPrompts: z.int().min(1).nullable(),
+    curveSamples: z.int().min(0),
+    fit: z.object({
+      epochs: z.int().exactOptional(),
+      batchSize: z.int().exactOptional(),
+      learningRate: z.number().exactOptional(),
+      schedule: z.enum(["linear", "cosine", "constant"]).exactOptional(),
+      warmup: z.number().exactOptional(),
+      clipNorm: z.number().exactOptional(),
+      weightDecay: z.number().exactOptional(),
+      rank: z.int().exactOptional(),
+      patience: z.int().exactOptional(),
+      keep: z.enum(KEEPS).exactOptional(),
+      alpha: z.number().exactOptional(),
+      targetModules: z.array(z.string()).exactOptional(),
+      seed: z.int().min(0),
+    }),
+    prompts: z.string().exactOptional(),
+    command: z.string(),
+  })
+  // What else a record has are the own settings of its method.
+  .catchall(z.number().nullable());
+
+/** A method's own settings as a record has them: all of its options, null where it computes the value. */
+export function recordedOwn(
+  options: readonly MethodOption[],
+  given: Readonly<Record<string, number | null | undefined>> = {},
+): TrainingRecord["own"] {
+  const own = ownSettings(options, given);
+  return Object.fromEntries(options.map(({ name }) => [name, own[name] ?? null]));
+}
+
+/** A record as the file has it: one object, the method's own settings before those of the fit. */
+export function flatRecord({
+  own,
+  fit,
+  prompts,
+  command,
+  ...rest
+}: TrainingRecord): Readonly<Record<string, unknown>> {
+  return { ...rest, ...own, fit, ...(prompts !== undefined && { prompts }), command };
+}
 
 /**
  * The training that a run's adapter was begun with; undefined where there is none.
  * @throws DataError if the file is malformed.
  */
-export function readTraining(run: RunReader, method: Method): TrainingRecord | undefined {
-  const file = fileOf(method);
+export function readTraining(run: RunReader, name: string): TrainingRecord | undefined {
+  const file = fileOf(name);
   const value = run.json(file);
   if (value === undefined) return undefined;
   const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { reward, trainN, trainPrompts, curveSamples, fit, prompts, command, ...own } = parsed.data;
+    const settings = { reward, trainN, trainPrompts, curveSamples, own, fit };
+    return { ...settings, ...(prompts !== undefined && { prompts }), command };
+  }
   const field = parsed.error.issues[0]?.path.join(".") ?? "";
   throw new DataError(
-    `${join(run.dir, file)} is not a record of a training (field "${field}"); delete the folder adapters/${method} and train again.`,
+    `${join(run.dir, file)} is not a record of a training (field "${field}"); delete the folder adapters/${name} and train again.`,
   );
 }
 
-/** The methods whose training a run records. */
-export function trainedMethods(run: RunReader): Method[] {
-  return METHODS.filter((method) => run.json(fileOf(method)) !== undefined);
+/** The methods whose training a run records, in the order of tables. */
+export function trainedMethods(run: RunReader): string[] {
+  return inOrder(run.adapters().filter((name) => run.json(fileOf(name)) !== undefined));
 }
 
 /** Digest of the prompts that an adapter learns from and is chosen by. */
@@ -99,32 +123,39 @@ export async function recordTraining(
   asked: TrainingRecord,
   note?: (text: string) => void,
 ): Promise<void> {
-  let recorded = readTraining(run, method);
+  const { name } = method;
+  let recorded = readTraining(run, name);
   if (recorded?.prompts !== undefined && recorded.prompts !== asked.prompts) {
-    putAway(run.dir, join("adapters", method));
+    putAway(run.dir, join("adapters", name));
     note?.(
-      `The ${method} adapter learned from other prompts: it is kept in set-aside, and another is trained.`,
+      `The ${name} adapter learned from other prompts: it is kept in set-aside, and another is trained.`,
     );
     recorded = undefined;
   }
   if (recorded === undefined) {
-    run.adapterDir(method);
-    await run.writeJson(fileOf(method), asked);
+    run.adapterDir(name);
+    await run.writeJson(fileOf(name), flatRecord(asked));
     return;
   }
-  const [before, now] = [settingsOf(recorded), settingsOf(asked)];
-  for (const name of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    const [a, b] = [before, now].map((settings) => JSON.stringify(settings[name]) ?? "nothing");
+  const [before, now] = [recorded, asked].map((record) => settingsOf(method, record));
+  for (const setting of new Set([...Object.keys(before!), ...Object.keys(now!)])) {
+    const [a, b] = [before, now].map((settings) => JSON.stringify(settings![setting]) ?? "nothing");
     if (a === b) continue;
-    const adapter = join(run.dir, "adapters", method);
-    const chosen = method === "sft" && existsSync(join(run.dir, "chosen.jsonl")) ? " and chosen.jsonl" : "";
+    const adapter = join(run.dir, "adapters", name);
+    const files = method.draws
+      .filter((file) => file.bySettings && existsSync(join(run.dir, file.name)))
+      .map((file) => ` and ${file.name}`);
     throw new RunError(
-      `${adapter} was trained with ${name} = ${a}, but now it is ${b}; go on as it was begun, or delete that folder` +
-        `${chosen} to train anew.`,
+      `${adapter} was trained with ${setting} = ${a}, but now it is ${b}; go on as it was begun, or delete that folder` +
+        `${files.join("")} to train anew.`,
     );
   }
 }
 
-function settingsOf({ command: _, prompts: __, fit, ...rest }: TrainingRecord): Record<string, unknown> {
-  return { ...rest, ...fit };
+/** The settings that must not differ; one that a record leaves out has its default. */
+function settingsOf(
+  { options }: Method,
+  { command: _, prompts: __, own, fit, ...rest }: TrainingRecord,
+): Record<string, unknown> {
+  return { ...rest, ...recordedOwn(options, own), ...fit };
 }

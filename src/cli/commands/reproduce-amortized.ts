@@ -1,9 +1,12 @@
-import { presetFor } from "../../sharpen/presets.js";
+import type { Method } from "../../sharpen/methods/method.js";
+import { methodNamed, methods } from "../../sharpen/methods/registry.js";
+import { presetFor, presetOf } from "../../sharpen/presets.js";
 import { reproduceAmortized, type AmortizedOptions } from "../../reproduce/amortized.js";
 import { labelOf } from "../../reproduce/cells.js";
 import { paperPreset } from "../../reproduce/paper-settings.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_CURVE_SAMPLES } from "../defaults.js";
+import { givenOwn, methodOptions } from "../method-options.js";
 import { TRAINING, type Values } from "../options.js";
 import { interruptible } from "../outcome.js";
 import { trainingSettings } from "../settings.js";
@@ -17,7 +20,7 @@ const PAPER_TRAIN_NS = [10, 25, 50];
 const NOT_ASKED = ["trainN", "patience", "keep"] as const;
 type TrainingName = Exclude<(typeof TRAINING)[number], (typeof NOT_ASKED)[number]>;
 const OWN = TRAINING.filter((name): name is TrainingName => !NOT_ASKED.some((other) => other === name));
-const NAMES = [...SUITE, ...OWN, "trainNs", "trainingSeeds"] as const;
+const NAMES = [...SUITE, ...OWN, "suiteMethods", "trainNs", "trainingSeeds"] as const;
 
 /** `whetstone reproduce amortized`: the paper's figures 7 to 9 and Table 1. */
 export const reproduceAmortizedCommand = defineCommand({
@@ -25,12 +28,17 @@ export const reproduceAmortizedCommand = defineCommand({
   summary: "the paper's figures 7 to 9 and Table 1: SFT-Sharpening of each model on each task",
   details:
     "Trains, for each model, task, N and seed, the most likely of N responses into a LoRA adapter, in an ordinary run folder, " +
-    "with the paper's settings for the model and task, or a preset's, and samples it at temperature 1. Otherwise as `reproduce " +
-    "inference`.",
+    "with the paper's settings for the model and task, or a preset's, and samples it at temperature 1. With --methods, other ways to train " +
+    "stand beside it or in its place. Otherwise as `reproduce inference`.",
   options: NAMES,
+  own: methodOptions(Object.values(methods)),
   examples: [
     ["reproduce amortized", "the embedded model on its task"],
     ["reproduce amortized --train-n 50 --seeds 1 --epochs 1", "small, without figure 9"],
+    [
+      `reproduce amortized --methods ${Object.keys(methods).slice(0, 2).join(",")} --train-n 8`,
+      "two ways to train, side by side",
+    ],
   ],
   run: async (_words, values, context) => {
     const out = values.out ?? "runs/reproduce-amortized";
@@ -43,10 +51,11 @@ export const reproduceAmortizedCommand = defineCommand({
           ...settings,
           out,
           seeds: values.seeds ?? PAPER_SEEDS,
+          methods: values.methods?.map(methodNamed),
           trainNs: values.trainN ?? PAPER_TRAIN_NS,
           trainPrompts: values.trainPrompts,
           curveSamples: values.curveSamples ?? DEFAULT_CURVE_SAMPLES,
-          training: (model, task) => trainingOf(values, model, task),
+          training: (method, model, task) => trainingOf(values, method, model, task),
         }),
     );
     await tellSuite(context, out, result);
@@ -56,19 +65,22 @@ export const reproduceAmortizedCommand = defineCommand({
 /** What was given, else the paper's for this very model and task, else a preset's, else the paper's for all. */
 function trainingOf(
   { trainN: _, ...values }: Values<(typeof NAMES)[number]>,
+  method: Method,
   model: string,
   task: string,
 ): ReturnType<AmortizedOptions["training"]> {
   const [name, on] = [labelOf(model), labelOf(task)];
   const preset = paperPreset(name, on) ?? presetFor(name, on);
-  const { seed: __, ...sft } = trainingSettings(
-    "sft",
-    { ...values, patience: 0 },
-    { n: 1, seed: 0, preset },
-  ).fit;
-  const given = OWN.filter((option) => option !== "trainPrompts" && option !== "curveSamples").filter(
-    (option) => values[option] !== undefined,
-  );
-  const source = preset?.source ?? "paper App. A.3";
-  return { sft, source: given.length === 0 ? source : `${source}; ${given.join(", ")} as given` };
+  const { fit, own } = trainingSettings(method, { ...values, patience: 0 }, { n: 1, seed: 0, preset });
+  const { seed: __, ...rest } = fit;
+  const given: string[] = OWN.filter(
+    (option) => option !== "trainPrompts" && option !== "curveSamples",
+  ).filter((option) => values[option] !== undefined);
+  given.push(...Object.keys(givenOwn(method, values)));
+  const source = preset && presetOf(preset, method) ? preset.source : "paper App. A.3";
+  return {
+    fit: rest,
+    ...(own && { own }),
+    source: given.length === 0 ? source : `${source}; ${given.join(", ")} as given`,
+  };
 }

@@ -122,15 +122,17 @@ export async function tellSuite(
   await writeAtomically(page, suitePage(result));
   const cells = result.cells.map((cell) => {
     const verdict = "verdict" in cell ? cell.verdict : "trainN" in cell ? cell.metrics?.verdict : undefined;
-    const name = `${cell.model} on ${cell.task}${"trainN" in cell ? `, N = ${cell.trainN}` : ""}`;
+    const method = "method" in cell && cell.method !== undefined ? `, ${cell.method}` : "";
+    const name = `${cell.model} on ${cell.task}${method}${"trainN" in cell ? `, N = ${cell.trainN}` : ""}`;
     return `${name}: ${verdict?.sentence ?? (cell.metrics ? "no labels." : "no result.")}`;
   });
   context.say(`\n${cells.join("\n")}\n\nPage: ${page}`);
   context.result({ ...result, page, figures, ...more });
-  const failures = result.cells.flatMap(({ model, task, failures: own }) =>
-    own.map(({ seed, trainN, sentence }) => {
+  const failures = result.cells.flatMap((cell) =>
+    cell.failures.map(({ seed, trainN, sentence }) => {
+      const method = "method" in cell && cell.method !== undefined ? `, ${cell.method}` : "";
       const n = trainN === undefined ? "" : `, N = ${trainN}`;
-      return `${model} on ${task}${n}, seed ${seed}: ${sentence}`;
+      return `${cell.model} on ${cell.task}${method}${n}, seed ${seed}: ${sentence}`;
     }),
   );
   if (failures.length === 0) return;

@@ -1,4 +1,5 @@
 import { rewardNamed } from "../../reward/registry.js";
+import { methodNamed, methods } from "../../sharpen/methods/registry.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
 import { handOver, type HandOver } from "../../sharpen/hand-over.js";
 import { checkRewards, sharpenTask } from "../../sharpen/sharpen-task.js";
@@ -9,7 +10,8 @@ import { DEFAULT_METHODS, DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js
 import { resolveDrawing, splitNote, withRun, type AskedOfRun } from "../drawing.js";
 import { measureIfQuantized } from "../measure-quantized.js";
 import { refuseTraining } from "../quantize.js";
-import { DRAWING, PAIRS, TRAINING, type Values } from "../options.js";
+import { methodOptions } from "../method-options.js";
+import { DRAWING, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
 import { usageResult } from "../remote.js";
 import { commonOptions, trainingOptions, trainingSettings, type Settings } from "../settings.js";
@@ -22,7 +24,6 @@ const NAMES = [
   "noAmortize",
   "methods",
   ...TRAINING,
-  ...PAIRS,
   "run",
   "resume",
 ] as const;
@@ -34,13 +35,17 @@ export const sharpenCommand = defineCommand({
   details:
     "Draws N responses per prompt, measures best-of-N under every self-reward, trains what one of them prefers into a " +
     "LoRA adapter by each of the methods, measures those too, and writes it all into a run folder. Options of training hold for " +
-    "every method; where they are to differ, use `train sft`, `train dpo` and `train xpo`. A run that was stopped or killed at " +
+    "every method; where they are to differ, use `train <method>`. A run that was stopped or killed at " +
     "any moment continues with --resume and ends with the same files.",
   options: NAMES,
+  own: methodOptions(Object.values(methods)),
   examples: [
     ["sharpen game24", "the embedded model on its task, with a report"],
     ["sharpen --task prompts.jsonl --model ./my-model --grader numeric", "your prompts and model"],
-    ["sharpen game24 --methods sft,dpo,xpo", "three ways to train, side by side"],
+    [
+      `sharpen game24 --methods ${Object.keys(methods).slice(0, 3).join(",")}`,
+      "three ways to train, side by side",
+    ],
     ["sharpen game24 --no-amortize --n 10 --prompts 50", "choosing only, small"],
     [
       "sharpen --task prompts.jsonl --model openai:my-model --base-url http://localhost:8000/v1",
@@ -62,16 +67,16 @@ async function sharpen(
   const rewards = (values.reward ?? (remote ? REMOTE_REWARDS : DEFAULT_REWARDS)).map(rewardNamed);
   const amortized = values.amortize ?? "log-likelihood";
   if (amortized !== false) refuseTraining(values.quantize, "Or add --no-amortize, to choose only.");
-  const methods = amortized === false ? [] : (values.methods ?? drawing.preset?.methods ?? DEFAULT_METHODS);
-  const training = methods.map((method) => [method, trainingSettings(method, values, drawing)] as const);
-  const options = training.map(([method, its]) => [method, trainingOptions(its)] as const);
+  const names = amortized === false ? [] : (values.methods ?? drawing.preset?.methods ?? DEFAULT_METHODS);
+  const training = names.map((name) => trainingSettings(methodNamed(name), values, drawing));
+  const options = training.map((its) => [its.method.name, trainingOptions(its)] as const);
   const settings: Settings = {
     ...drawing.settings,
     reward: rewards.map(({ name }) => name),
     adaptive: values.adaptive ?? null,
     amortize: amortized,
     ...(amortized !== false && {
-      methods: [...methods],
+      methods: [...names],
       ...commonOptions(options.map(([, its]) => its)),
     }),
   };
@@ -105,8 +110,8 @@ async function sharpen(
               ? undefined
               : {
                   reward: rewardNamed(amortized),
-                  methods: Object.fromEntries(training),
-                  curveSamples: training[0]![1].curveSamples,
+                  methods: training,
+                  curveSamples: training[0]!.curveSamples,
                   command: run.manifest.command,
                 },
           note: (text) => context.note(text),
@@ -114,7 +119,7 @@ async function sharpen(
           onProgress: context.progress.update,
         });
         if (remote && amortized !== false) {
-          const { trainN } = training[0]![1];
+          const { trainN } = training[0]!;
           const { trainPrompts } = values;
           const asked = { ...drawing, n: trainN, trainPrompts, signal, onProgress: context.progress.update };
           const handed = await handOver({ policy, task, run, reward: rewardNamed(amortized), ...asked });

@@ -1,7 +1,18 @@
 import type { EpochMetrics, Estimate } from "../../evaluate/metrics.js";
 import type { AmortizedCell, AmortizedMetrics, AmortizedResult } from "../../reproduce/result.js";
+import { PAPER_METHOD } from "../../reproduce/paper-settings.js";
 import { legend, type ChartPoint, type ChartSeries } from "../chart.js";
-import { count, inWords, list, NATS, NATS_GAIN, PERCENT, RELATIVE, type Unit } from "../format.js";
+import {
+  count,
+  inWords,
+  list,
+  methodName,
+  NATS,
+  NATS_GAIN,
+  PERCENT,
+  RELATIVE,
+  type Unit,
+} from "../format.js";
 import { html, type Html, type HtmlValue } from "../html.js";
 import { seriesStyle } from "../palette.js";
 import { estimateCell, table, type DataTable } from "../table.js";
@@ -37,13 +48,21 @@ const LOG_LIKELIHOOD: Quantity = {
 /** The paper's figures 7 to 9. */
 export function amortizedFigures(result: AmortizedResult): PaperFigure[] {
   return [
-    through(result, "7", "% lift in accuracy over greedy through SFT-Sharpening", LIFT),
-    through(result, "8", "mean log-probability under the base through SFT-Sharpening", LOG_LIKELIHOOD),
+    through(result, "7", `% lift in accuracy over greedy through ${trained(result)}`, LIFT),
+    through(result, "8", `mean log-probability under the base through ${trained(result)}`, LOG_LIKELIHOOD),
     byTrainN(result),
   ];
 }
 
-const nameOf = ({ model, task }: AmortizedCell): string => `${model} on ${task}`;
+/** After a cell's model and task, where a suite is not of the paper's method alone: its method. */
+export const methodOf = ({ method }: Pick<AmortizedCell, "method">): string =>
+  method === undefined ? "" : `, ${methodName(method)}`;
+
+const nameOf = (cell: AmortizedCell): string => `${cell.model} on ${cell.task}${methodOf(cell)}`;
+
+/** What trained, in a title: `SFT-Sharpening`. */
+const trained = ({ methods = [PAPER_METHOD] }: AmortizedResult): string =>
+  list(methods.map((method) => `${methodName(method)}-Sharpening`));
 
 /** The cells of the largest N: Table 1, and figures 7 and 8. */
 function mainCells({ cells, trainNs }: AmortizedResult): AmortizedCell[] {
@@ -136,7 +155,9 @@ const curveTable = (id: string, title: string, rows: DataTable["rows"]): Html =>
 /** Figure 9: the same two quantities, a line for each N. */
 function byTrainN(result: AmortizedResult): PaperFigure {
   const pairs = mainCells(result).map((main) =>
-    result.cells.filter(({ model, task }) => model === main.model && task === main.task),
+    result.cells.filter(
+      ({ model, task, method }) => model === main.model && task === main.task && method === main.method,
+    ),
   );
   const rows: DataTable["rows"][number][] = [];
   const body = (cells: readonly AmortizedCell[], quantity: Quantity): HtmlValue => {
@@ -163,11 +184,11 @@ function byTrainN(result: AmortizedResult): PaperFigure {
   const legendLines = result.trainNs.map((n, i) => seriesOf(`N = ${n}`, i, []));
   return {
     number: "9",
-    title: "SFT-Sharpening with different N",
+    title: `${trained(result)} with different N`,
     message:
       result.trainNs.length === 1
         ? `This suite trains with one N alone, ${result.trainNs[0]!}.`
-        : `The adapter trained on the likeliest of N, for N of ${list(result.trainNs.map(String))}: ${finals(pairs.flat())}.`,
+        : `The adapter trained on ${result.methods ? "N responses a prompt" : "the likeliest of N"}, for N of ${list(result.trainNs.map(String))}: ${finals(pairs.flat())}.`,
     note: "The mean over seeds, and the span of the seeds as a band; the dotted line is the base's greedy response.",
     body: html`<div class="panels">
       ${pairs.map((cells) => [
@@ -219,7 +240,7 @@ export function tableOne(result: AmortizedResult): Html {
   });
   return table({
     id: "table-1",
-    caption: `SFT-Sharpening with N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}: one sample of the adapter at temperature 1 against the base's greedy response; in brackets the 95\u00a0% interval over prompts and seeds. A dash is a cell without a result or without labels.`,
+    caption: `${trained(result)} with N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}: one sample of the adapter at temperature 1 against the base's greedy response; in brackets the 95\u00a0% interval over prompts and seeds. A dash is a cell without a result or without labels.`,
     columns: [
       "Model and task",
       "Weight decay",

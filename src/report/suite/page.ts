@@ -5,7 +5,7 @@ import { list, plural } from "../format.js";
 import { html, trusted, type Html, type HtmlValue } from "../html.js";
 import { PAGE_STYLE } from "../page-style.js";
 import { table } from "../table.js";
-import { amortizedFigures, tableOne } from "./amortized-figures.js";
+import { amortizedFigures, methodOf, tableOne } from "./amortized-figures.js";
 import { figureId, figureName, framed, type PaperFigure } from "./figure-frame.js";
 import { inferenceFigures } from "./inference-figures.js";
 import { SUITE_STYLE } from "./style.js";
@@ -145,7 +145,7 @@ function provenance(input: SuiteResult): Html {
     caption: `What the cells are of; temperature ${temperature}.`,
     columns: ["Cell", "Prompts", "Seeds", "Longest response, tokens", "Model digest", "Task digest"],
     rows: input.cells.map((cell) => ({
-      head: `${cell.model} on ${cell.task}${"trainN" in cell ? `, N ${cell.trainN}` : ""}`,
+      head: `${cell.model} on ${cell.task}${"trainN" in cell ? `${methodOf(cell)}, N ${cell.trainN}` : ""}`,
       cells: [
         cell.metrics?.prompts ?? "–",
         cell.seeds.length,

@@ -1,6 +1,7 @@
 import type { AmortizedCell, InferenceCell, SuiteResult, Verdict } from "../../reproduce/result.js";
 import { list } from "../format.js";
 import { html, type Html } from "../html.js";
+import { methodOf } from "./amortized-figures.js";
 
 interface Judged {
   readonly name: string;
@@ -13,7 +14,7 @@ interface Judged {
 function judged(cell: InferenceCell | AmortizedCell): Judged {
   const amortized = "trainN" in cell;
   return {
-    name: `${cell.model} on ${cell.task}${amortized ? `, N\u00a0=\u00a0${cell.trainN}` : ""}`,
+    name: `${cell.model} on ${cell.task}${amortized ? `${methodOf(cell)}, N\u00a0=\u00a0${cell.trainN}` : ""}`,
     verdict: amortized ? cell.metrics?.verdict : cell.verdict,
     findings: cell.metrics?.findings ?? [],
     failures: cell.failures.map(({ seed, sentence }) => `Seed ${seed}: ${sentence}`),
@@ -30,7 +31,7 @@ export function summary(input: SuiteResult): string {
   const what =
     input.kind === "inference"
       ? `Choosing the likeliest of ${input.n} responses`
-      : "One sample from a model that was trained on the likeliest of N of its own responses";
+      : `One sample from a model that was trained on ${input.methods ? "" : "the likeliest of N of "}its own responses`;
   const blank = cells.filter((cell) => cell.blank).length;
   const parts = [
     up.length > 0 && `clearly more often than greedy for ${list(up)}`,

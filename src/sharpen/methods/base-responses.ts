@@ -5,7 +5,26 @@ import { choose, type Pool, type SelfReward } from "../../reward/self-reward.js"
 import { responseKey, responseRecords, selectionKey, selectionRecords } from "../../run/records.js";
 import { throwIfStopped } from "../interrupt.js";
 import type { PairExample, Pairing, RewardedResponse } from "../pairs.js";
-import type { Method, MethodContext } from "./method.js";
+import type { MethodContext } from "./method.js";
+import type { MethodOption } from "./options.js";
+
+/** Responses per validation prompt of methods that learn from pairs: the loss on few pairs would choose the iterate by chance. */
+export const VALIDATION_RESPONSES = 8;
+
+/** β of the methods that regress on reward gaps. */
+export const BETA = {
+  name: "beta",
+  flags: "--beta <number>",
+  symbol: "β",
+  help: "β, the strength of the KL term: the target is π·exp(r/β)",
+  range: "positive",
+} as const satisfies Partial<MethodOption>;
+
+/** Responses per training prompt of methods that learn from pairs: 2 is the paper's (§2.2). */
+export const PAIRED = { default: 2, least: 2 } as const;
+
+/** What such methods draw from the base: a superset of what any of them needs. */
+export const BASE_DRAWS = { name: "training-responses.jsonl", bySettings: false } as const;
 
 /** Scores this low do not rate a response but rule it out (`LOWEST_SCORE`, and what such rewards put beside it). */
 const RULED_OUT = -1e8;
@@ -14,11 +33,11 @@ const RULED_OUT = -1e8;
  * Whether reward gaps of this self-reward can be regressed on.
  * @throws UsageError for one whose scores are themselves random: they have no expectation to fit.
  */
-export function checkRegressable(reward: SelfReward, method: Method): void {
+export function checkRegressable(reward: SelfReward, title: string): void {
   if (reward.randomized) {
     throw new UsageError(
-      `${method.toUpperCase()} fits differences of rewards, and the scores of ${reward.name} are a random choice; ` +
-        `use another reward, or train sft.`,
+      `${title} fits differences of rewards, and the scores of ${reward.name} are a random choice; ` +
+        `use another reward, or a method that learns the choice itself.`,
     );
   }
 }
@@ -37,7 +56,7 @@ export async function baseResponses(
   stage: string,
 ): Promise<Map<string, Response[]>> {
   const { policy, run, temperature, maxTokens, seed, signal, onProgress } = context;
-  const log = await run.log("training-responses.jsonl", responseRecords);
+  const log = await run.log(BASE_DRAWS.name, responseRecords);
   const requests = prompts
     .flatMap((prompt) => Array.from({ length: n }, (_, index) => ({ prompt, index })))
     .filter(({ prompt, index }) => !log.has(responseKey(prompt.id, index)));
@@ -80,14 +99,13 @@ export function rewarded(response: Response, reward: number): RewardedResponse |
  */
 export async function pairExamples(
   context: MethodContext,
-  method: Method,
   prompts: readonly Prompt[],
   responses: ReadonlyMap<string, readonly Response[]>,
   pairing: Pairing = "all",
 ): Promise<PairExample[]> {
-  const { reward, run, signal, onProgress } = context;
+  const { method, reward, run, signal, onProgress } = context;
   const log = reward.needs.includes("policy")
-    ? await run.log(join("adapters", method, "rewards.jsonl"), selectionRecords)
+    ? await run.log(join("adapters", method.name, "rewards.jsonl"), selectionRecords)
     : undefined;
   const known = new Map((await log?.records())?.map(({ promptId, scores }) => [promptId, scores]));
   const examples: PairExample[] = [];

@@ -1,13 +1,20 @@
 import { UsageError } from "../../core/errors.js";
-import { checkFit } from "../fit-adapter.js";
+import { checkFit, DEFAULT_PATIENCE } from "../fit-adapter.js";
 import { dpoProblem, pairCount, type PairExample } from "../pairs.js";
-import { baseResponses, checkRegressable, pairExamples } from "./base-responses.js";
-import type { MethodContext, MethodPlan } from "./method.js";
+import {
+  BASE_DRAWS,
+  baseResponses,
+  BETA,
+  checkRegressable,
+  PAIRED,
+  pairExamples,
+  VALIDATION_RESPONSES,
+} from "./base-responses.js";
+import type { Method, MethodContext, MethodPlan } from "./method.js";
+import { ownSettings } from "./options.js";
 
-/** β of DPO when none is given: the target is then π_base³. The paper's own choice is for its guarantee (Thm 4.2). */
-export const DEFAULT_BETA = 0.5;
-/** Responses per validation prompt: the loss on few pairs would choose the iterate by chance. */
-export const VALIDATION_RESPONSES = 8;
+/** β when none is given: the target is then π_base³. The paper's own choice is for its guarantee (Thm 4.2). */
+const DEFAULT_BETA = 0.5;
 
 /** How many pairs there are in all. */
 const pairsIn = (examples: readonly PairExample[]): number =>
@@ -17,20 +24,49 @@ const pairsIn = (examples: readonly PairExample[]): number =>
  * RLHF-Sharpening, offline (paper eq. 4/8): reward regression on every pair of the base's N responses to each training
  * prompt; N = 2 is the paper's. References are the log-probabilities of sampling.
  */
-export async function planDpo(context: MethodContext): Promise<MethodPlan> {
+export const dpo: Method = {
+  name: "dpo",
+  title: "DPO",
+  brief: "pairs of the base's",
+  summary: "train differences of a self-reward into an adapter (reward-regression DPO), and measure it",
+  details:
+    "Draws N responses (--train-n) to each training prompt from the base, or takes those that the run has, and fits every pair of " +
+    "them (paper eq. 4 and 8): N = 2 is the paper's one pair a prompt. Their reference log-probabilities are those of sampling.",
+  examples: [
+    ["", "two responses a prompt, or the preset of model and task"],
+    ["--train-n 8 --beta 0.25", "28 pairs a prompt, towards a sharper target"],
+  ],
+  options: [{ ...BETA, default: DEFAULT_BETA, otherwise: `${DEFAULT_BETA}` }],
+  trainN: { ...PAIRED, help: "every two are a pair" },
+  patience: DEFAULT_PATIENCE,
+  iterate: "epoch",
+  draws: [BASE_DRAWS],
+  page: {
+    losses: "Squared error of reward gaps",
+    kept: "the lowest error on pairs of the validation prompts’ responses",
+    facts: [
+      { fact: "trainingPairs", label: "Pairs learned from", write: "count" },
+      { fact: "beta", label: "β", write: "digits" },
+    ],
+  },
+  check: (_, reward) => checkRegressable(reward, "DPO"),
+  plan,
+};
+
+async function plan(context: MethodContext): Promise<MethodPlan> {
   const { split, settings, reward } = context;
-  checkRegressable(reward, "dpo");
-  const { trainN, beta = DEFAULT_BETA } = settings;
+  const { trainN } = settings;
+  const beta = ownSettings(dpo.options, settings.own)["beta"]!;
   const judgedN = Math.max(trainN, VALIDATION_RESPONSES);
   const learned = await baseResponses(context, split.train, trainN, "drawing pairs");
   const judged = await baseResponses(context, split.validation, judgedN, "drawing validation pairs");
-  const examples = await pairExamples(context, "dpo", split.train, learned);
+  const examples = await pairExamples(context, split.train, learned);
   if (examples.every(({ responses }) => responses.every(({ reward: r }) => r === responses[0]!.reward))) {
     throw new UsageError(
       `No two of the ${trainN} responses to a prompt differ in ${reward.name}, so there is nothing to learn: raise trainN.`,
     );
   }
-  const validation = await pairExamples(context, "dpo", split.validation, judged);
+  const validation = await pairExamples(context, split.validation, judged);
   const problem = dpoProblem(examples, validation, { beta, epochs: checkFit(settings.fit).epochs });
   return {
     fitTo: (fit) => fit(problem),

@@ -1,4 +1,5 @@
 import type { AdapterMetrics } from "../../evaluate/metrics.js";
+import type { MethodWords } from "../../evaluate/collapse.js";
 import type { TrainablePolicy } from "../../policy/trainable.js";
 import type { SelfReward } from "../../reward/self-reward.js";
 import type { Run } from "../../run/run.js";
@@ -6,29 +7,89 @@ import type { Task } from "../../task/task.js";
 import type { DrawSettings } from "../draw.js";
 import type { FitOptions, FitProblem } from "../fit-adapter.js";
 import type { PromptSplit } from "../prompts.js";
+import type { MethodOption, OwnSettings } from "./options.js";
 
-/** The ways to train what a self-reward prefers into an adapter (paper §2.1, §2.2, Alg. 1). */
-export const METHODS = ["sft", "dpo", "xpo"] as const;
-export type Method = (typeof METHODS)[number];
+/**
+ * A way to train what a self-reward prefers into an adapter (paper §2.1, §2.2, Alg. 1). Everything that the command line, the
+ * training record, the measurements, the suites and the page need to know of it is in this one value: they loop over the
+ * registry and name no method.
+ */
+export interface Method extends MethodWords {
+  /** As the command line writes it, and the adapter's folder: lower case, digits and hyphens, unique. */
+  readonly name: string;
+  /** As a sentence writes it: `SFT`. */
+  readonly title: string;
+  /** A few words for the list of methods: `the choice`. */
+  readonly brief: string;
+  /** One sentence for `train <name> --help`, and where that helps more of them. */
+  readonly summary: string;
+  readonly details?: string;
+  /** Command lines after `train <name> <run>`, each with what it does. */
+  readonly examples: readonly (readonly [options: string, meaning: string])[];
+  /** Settings that other methods need not have, in the order of the record. */
+  readonly options: readonly MethodOption[];
+  /** Responses per training prompt. */
+  readonly trainN: {
+    /** `n`: as many as are drawn of each test prompt. */
+    readonly default: number | "n";
+    readonly least: number;
+    /** What becomes of them, in a few words. */
+    readonly help?: string;
+  };
+  /** Iterates in a row without a lower validation loss that end its training, unless a number is given; 0: never. */
+  readonly patience: number;
+  /** A method whose presets hold for this one too, where it has none of its own. */
+  readonly presetsOf?: string;
+  /** Files of the run, beside adapters/<name>, that hold what it drew; the seed of its training changes none of them. */
+  readonly draws: readonly DrawFile[];
+  readonly page: MethodPage;
+  /**
+   * Refuses, before anything is drawn, what it cannot do; ranges of settings are checked already.
+   * @throws UsageError naming the setting, or the reward.
+   */
+  check?(settings: MethodSettings, reward: SelfReward): void;
+  /** How it draws its examples and what it fits to them. */
+  plan(context: MethodContext): Promise<MethodPlan>;
+}
+
+/** A file of a run with what a method drew. */
+export interface DrawFile {
+  readonly name: string;
+  /** Whether its lines depend on the reward and on N: to train anew with others, it has to go too. */
+  readonly bySettings: boolean;
+}
+
+/** What the page says of a method's training. */
+export interface MethodPage {
+  /** What its losses are: the title of their panel. */
+  readonly losses: string;
+  /** Why an iterate is kept, after "the kept epoch has": the lowest or highest of something. */
+  readonly kept: string;
+  /** The numbers among its facts that stand in the comparison of adapters; the same label wherever two methods tell the same. */
+  readonly facts: readonly FactRow[];
+}
+
+/** A number that a method tells of its training, as a row of the comparison. */
+export interface FactRow {
+  /** The fact's name in the adapter's metrics. */
+  readonly fact: string;
+  readonly label: string;
+  /** A whole number, or one of three digits. */
+  readonly write: "count" | "digits";
+}
 
 /** Everything that a method's adapter depends on besides the run and the reward. */
 export interface MethodSettings {
-  /**
-   * Responses per training prompt. SFT: the N of y^BoN. DPO: the base's, of which every two make a pair. XPO: one from the
-   * current adapter, the others from the base.
-   */
+  /** Responses per training prompt; what becomes of them is the method's. */
   readonly trainN: number;
   readonly fit: Omit<FitOptions, "signal">;
-  /** β of DPO and XPO; absent: DPO's default, XPO's from the paper's formula. */
-  readonly beta?: number | undefined;
-  /** XPO's α, the weight of the optimism term; absent: from the paper's formula. */
-  readonly optimism?: number | undefined;
-  /** XPO's T. */
-  readonly rounds?: number | undefined;
+  /** The method's own settings by name; what is left out has the default of its option. */
+  readonly own?: OwnSettings | undefined;
 }
 
-/** What a method is given to make its plan of: draws go into the run, so that a plan made again draws nothing twice. */
+/** What a method plans from. Draws go into the run, so that a plan made again draws nothing twice. */
 export interface MethodContext extends Omit<DrawSettings, "n"> {
+  readonly method: Method;
   readonly policy: TrainablePolicy;
   readonly task: Task;
   readonly run: Run;
@@ -48,8 +109,6 @@ export interface MethodPlan {
   readonly facts: MethodFacts;
 }
 
-/** What a method tells of its training besides the curve. */
-export type MethodFacts = Pick<
-  AdapterMetrics,
-  "modelCalls" | "validationCalls" | "trainingPairs" | "beta" | "optimism" | "quantities"
->;
+/** What a method tells of its training besides the curve: numbers of its own, by name, among them those of `MethodPage.facts`. */
+export type MethodFacts = Pick<AdapterMetrics, "modelCalls" | "validationCalls" | "quantities"> &
+  Readonly<Record<string, number | Readonly<Record<string, number>> | undefined>>;

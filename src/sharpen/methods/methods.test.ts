@@ -2,7 +2,7 @@ import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InterruptedError, RunError, UsageError } from "../../core/errors.js";
-import type { AdapterMetrics, Metrics } from "../../evaluate/metrics.js";
+import { factOf, type AdapterMetrics, type Metrics } from "../../evaluate/metrics.js";
 import type { LocalPolicy } from "../../policy/local-policy.js";
 import { sequenceLogProb, type Policy } from "../../policy/policy.js";
 import type { TrainablePolicy } from "../../policy/trainable.js";
@@ -15,8 +15,9 @@ import { splitPrompts } from "../prompts.js";
 import type { SharpenOptions } from "../sharpen-task.js";
 import { filesOf, startJob, newFolder, runJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
 import { tinyPolicy } from "../tiny-policies.test-helper.js";
-import { plans } from "./index.js";
+import { dpo } from "./dpo.js";
 import type { MethodSettings } from "./method.js";
+import { xpo } from "./xpo.js";
 
 let policy: LocalPolicy;
 let job: Omit<SharpenOptions, "run">;
@@ -25,10 +26,16 @@ let files: Record<string, string>;
 let metrics: Metrics;
 const told: Progress[] = [];
 
-const methods = {
-  dpo: { trainN: 3, beta: 0.5, fit: tinyFit },
-  xpo: { trainN: 3, beta: 0.5, optimism: 0.05, rounds: 3, fit: { ...tinyFit, epochs: 1 } },
+const trained = {
+  dpo: { method: dpo, trainN: 3, own: { beta: 0.5 }, fit: tinyFit },
+  xpo: {
+    method: xpo,
+    trainN: 3,
+    own: { beta: 0.5, optimism: 0.05, rounds: 3 },
+    fit: { ...tinyFit, epochs: 1 },
+  },
 };
+const methods = [trained.xpo, trained.dpo];
 
 beforeAll(async () => {
   policy = await tinyPolicy("tiny-tied");
@@ -42,7 +49,7 @@ afterAll(() => policy.dispose());
 
 const xpoOnly = (settings: Partial<MethodSettings>): SharpenOptions["amortize"] => ({
   ...job.amortize!,
-  methods: { xpo: { ...methods.xpo, ...settings } },
+  methods: [{ ...trained.xpo, ...settings, own: { ...trained.xpo.own, ...settings.own } }],
 });
 
 describe("a run with DPO and XPO", () => {
@@ -109,7 +116,15 @@ describe("a run with DPO and XPO", () => {
     const run = await startJob(newFolder(), job);
     const split = splitPrompts(job.task, job);
     const reward = rewardNamed("log-likelihood");
-    const { facts } = await plans.dpo({ ...job, policy: silent, run, split, reward, settings: methods.dpo });
+    const { facts } = await dpo.plan({
+      ...job,
+      method: dpo,
+      policy: silent,
+      run,
+      split,
+      reward,
+      settings: trained.dpo,
+    });
     await run.close();
     expect(facts.modelCalls).toBe(24);
   });
@@ -171,7 +186,7 @@ describe("a run with DPO and XPO", () => {
     cpSync(whole, dir, { recursive: true });
     const again = await runJob(dir, {
       ...job,
-      amortize: { ...job.amortize!, methods: { dpo: methods.dpo } },
+      amortize: { ...job.amortize!, methods: [trained.dpo] },
     });
     expect(again.metrics.adapters).toEqual(metrics.adapters);
     expect(again.adapterDirs).toEqual({ dpo: join(dir, "adapters/dpo") });
@@ -182,7 +197,7 @@ describe("rewards", () => {
   it("that compare responses are scored beside the base's", async () => {
     const dir = newFolder();
     const amortize = {
-      ...xpoOnly({ trainN: 4, rounds: 2 })!,
+      ...xpoOnly({ trainN: 4, own: { rounds: 2 } })!,
       reward: rewardNamed("majority"),
       curveSamples: 0,
     };
@@ -196,13 +211,16 @@ describe("rewards", () => {
 
   it("give XPO its β and α where they are not given, and the quantities are told", async () => {
     const notes: string[] = [];
-    const amortize = { ...xpoOnly({ beta: undefined, optimism: undefined, rounds: 1 })!, curveSamples: 0 };
+    const amortize = {
+      ...xpoOnly({ own: { beta: undefined, optimism: undefined, rounds: 1 } })!,
+      curveSamples: 0,
+    };
     const { xpo } = (await runJob(newFolder(), { ...job, amortize, note: (text) => notes.push(text) }))
       .metrics.adapters;
     const { γ_margin: margin, R_max: range } = xpo!.quantities!;
     // Five tokens of a vocabulary of 64; δ = 0.1.
-    expect(xpo!.beta).toBeCloseTo(margin! / (2 * (Math.log(20) + 5 * Math.log(64))), 12);
-    expect(xpo!.optimism! / xpo!.beta!).toBeCloseTo(
+    expect(factOf(xpo!, "beta")).toBeCloseTo(margin! / (2 * (Math.log(20) + 5 * Math.log(64))), 12);
+    expect(factOf(xpo!, "optimism")! / factOf(xpo!, "beta")!).toBeCloseTo(
       Math.sqrt((Math.log(20) + xpo!.quantities!["log 𝒩"]!) / xpo!.quantities!["SEC"]!) / (2 * range!),
       10,
     );
@@ -215,10 +233,10 @@ describe("rewards", () => {
 
 describe("refusals, before anything is drawn", () => {
   it.each<[string, RegExp, Partial<MethodSettings>]>([
-    ["one response", /trainN must be at least 2, not 1/, { trainN: 1 }],
-    ["β = 0", /β must be positive, not 0/, { beta: 0 }],
-    ["a negative α", /α must be at least 0, not -1/, { optimism: -1 }],
-    ["no rounds", /rounds must be a whole number of at least 1, not 0/, { rounds: 0 }],
+    ["one response", /trainN of XPO must be a whole number of at least 2, not 1/, { trainN: 1 }],
+    ["β = 0", /β must be positive, not 0/, { own: { beta: 0 } }],
+    ["a negative α", /α must be at least 0, not -1/, { own: { optimism: -1 } }],
+    ["no rounds", /rounds must be a whole number of at least 1, not 0/, { own: { rounds: 0 } }],
     ["a rate of 0", /learningRate must be above 0/, { fit: { seed: 1, learningRate: 0 } }],
   ])("%s", async (_, message, wrong) => {
     const dir = newFolder();
@@ -243,7 +261,7 @@ describe("refusals, before anything is drawn", () => {
   });
 
   it("to go on as something else", async () => {
-    const amortize = { ...job.amortize!, methods: { dpo: { ...methods.dpo, beta: 2 } } };
+    const amortize = { ...job.amortize!, methods: [{ ...trained.dpo, own: { beta: 2 } }] };
     await expect(runJob(whole, { ...job, amortize })).rejects.toThrow(RunError);
     await expect(runJob(whole, { ...job, amortize })).rejects.toThrow(
       /adapters\/dpo was trained with beta = 0\.5, but now it is 2/,

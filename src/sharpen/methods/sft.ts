@@ -2,14 +2,37 @@ import type { Prompt, Response, ScoreRequest } from "../../policy/policy.js";
 import { responseRecords } from "../../run/records.js";
 import type { RecordKind } from "../../run/record-log.js";
 import { bestOfN } from "../best-of-n.js";
-import { checkFit } from "../fit-adapter.js";
+import { checkFit, DEFAULT_PATIENCE } from "../fit-adapter.js";
 import { sftProblem } from "../sft.js";
-import type { MethodContext, MethodPlan } from "./method.js";
+import type { Method, MethodContext, MethodPlan } from "./method.js";
 
+const CHOSEN = "chosen.jsonl";
 const chosenRecords: RecordKind<Response> = { ...responseRecords, key: ({ promptId }) => promptId };
 
 /** SFT-Sharpening (paper §2.1): y^BoN of each training and validation prompt, in chosen.jsonl. */
-export async function planSft(context: MethodContext): Promise<MethodPlan> {
+export const sft: Method = {
+  name: "sft",
+  title: "SFT",
+  brief: "the choice",
+  summary: "train the choice of a self-reward into an adapter, on a run that was sampled, and measure it",
+  examples: [
+    ["", "the paper's settings, or the preset of model and task"],
+    ["--reward majority --epochs 5 --learning-rate 1e-3", "other settings"],
+  ],
+  options: [],
+  trainN: { default: "n", least: 1 },
+  patience: DEFAULT_PATIENCE,
+  iterate: "epoch",
+  draws: [{ name: CHOSEN, bySettings: true }],
+  page: {
+    losses: "Loss per token, nats",
+    kept: "the lowest loss on the validation prompts’ own chosen responses",
+    facts: [],
+  },
+  plan,
+};
+
+async function plan(context: MethodContext): Promise<MethodPlan> {
   const { split, settings } = context;
   const chosen = await chooseExamples(context);
   const example = (prompt: Prompt): ScoreRequest => ({ prompt, tokens: chosen.get(prompt.id)!.tokens });
@@ -30,7 +53,7 @@ async function chooseExamples(context: MethodContext): Promise<Map<string, Respo
   const { policy, task, run, split, reward, settings, temperature, maxTokens, seed, signal, onProgress } =
     context;
   const prompts = [...split.train, ...split.validation];
-  const log = await run.log("chosen.jsonl", chosenRecords);
+  const log = await run.log(CHOSEN, chosenRecords);
   const stage = "drawing training examples";
   onProgress?.({ stage, done: log.size, total: prompts.length });
   const draws = bestOfN(

@@ -9,48 +9,93 @@ import { checkFit, type FitProblem, type Iterate } from "../fit-adapter.js";
 import { throwIfStopped } from "../interrupt.js";
 import { pairBatch, type PairExample } from "../pairs.js";
 import {
+  BASE_DRAWS,
   baseResponses,
+  BETA,
   checkRegressable,
   isRelative,
+  PAIRED,
   pairExamples,
   poolOf,
   rewarded,
+  VALIDATION_RESPONSES,
 } from "./base-responses.js";
-import { VALIDATION_RESPONSES } from "./dpo.js";
-import type { MethodContext, MethodPlan } from "./method.js";
+import type { Method, MethodContext, MethodPlan } from "./method.js";
+import { ownSettings, type OwnSettings } from "./options.js";
 import { xpoParameters, type XpoParameters } from "./parameters.js";
 
 /** Rounds when none are given. */
-export const DEFAULT_ROUNDS = 5;
+const DEFAULT_ROUNDS = 5;
 /** Prompts that J_β is estimated on at most, and responses to each. */
 const JUDGED_PROMPTS = 200;
 const JUDGED_RESPONSES = 8;
 /** Responses scored under the base at once. */
 const SCORE_BATCH = 512;
 
-/** @throws UsageError unless β is positive, α not negative and T a whole number of at least 1, each where it is given. */
-export function checkXpo({ beta, optimism, rounds }: MethodContext["settings"]): void {
-  if (beta !== undefined && !(beta > 0 && beta < Infinity))
-    throw new UsageError(`β must be positive, not ${beta}.`);
-  if (optimism !== undefined && !(optimism >= 0 && optimism < Infinity))
-    throw new UsageError(`XPO's α must be at least 0, not ${optimism}.`);
-  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1))
-    throw new UsageError(`rounds must be a whole number of at least 1, not ${rounds}.`);
-}
-
 /**
  * XPO, reward variant (paper Alg. 1). The training prompts are dealt out over T rounds; in each, y is drawn from the current
  * adapter and y′ from the base to the round's prompts, and the adapter is fitted, from where it is, to all pairs so far. The
  * iterate with the highest J_β = E[r] − β·KL on other prompts is kept; the base is one of them.
  */
-export async function planXpo(context: MethodContext): Promise<MethodPlan> {
+export const xpo: Method = {
+  name: "xpo",
+  title: "XPO",
+  brief: "pairs with exploration",
+  summary:
+    "train with exploration (XPO): rounds of responses from the adapter against the base's, and measure it",
+  details:
+    "Deals the training prompts out over T rounds (paper Alg. 1). In each, one response is drawn from the current adapter and N − 1 " +
+    "(--train-n) from the base, the adapter is fitted to all pairs so far (--epochs passes), and J_β is estimated on validation " +
+    "prompts; the best iterate is kept. Continues after every round.",
+  examples: [
+    ["", "β and α by the paper's formulas, or the preset of model and task"],
+    ["--rounds 8 --beta 0.5 --optimism 0.01", "eight rounds, β and α given"],
+  ],
+  options: [
+    { ...BETA, otherwise: "by the paper's formula, Thm 4.3" },
+    {
+      name: "optimism",
+      flags: "--optimism <alpha>",
+      symbol: "XPO's α",
+      help: "α, the weight of the optimism term",
+      range: "at least 0",
+      otherwise: "by the paper's formula, Thm 4.3",
+    },
+    {
+      name: "rounds",
+      flags: "--rounds <count>",
+      symbol: "rounds",
+      help: "T, rounds of drawing and fitting",
+      range: "whole",
+      default: DEFAULT_ROUNDS,
+      otherwise: `${DEFAULT_ROUNDS}`,
+    },
+  ],
+  trainN: { ...PAIRED, help: "one from the adapter, the others from the base" },
+  patience: 0,
+  iterate: "round",
+  draws: [BASE_DRAWS],
+  page: {
+    losses: "Loss per pair, optimism included",
+    kept: "the highest J_β = E[r] − β·KL on the validation prompts",
+    facts: [
+      { fact: "trainingPairs", label: "Pairs learned from", write: "count" },
+      { fact: "beta", label: "β", write: "digits" },
+      { fact: "optimism", label: "α of XPO", write: "digits" },
+    ],
+  },
+  check: (_, reward) => checkRegressable(reward, "XPO"),
+  plan,
+};
+
+async function plan(context: MethodContext): Promise<MethodPlan> {
   const { split, settings, reward } = context;
-  checkRegressable(reward, "xpo");
-  const rounds = Math.min(settings.rounds ?? DEFAULT_ROUNDS, split.train.length);
+  const own = ownSettings(xpo.options, settings.own);
+  const rounds = Math.min(own["rounds"]!, split.train.length);
   const fromBase = settings.trainN - 1;
   const { epochs, seed } = checkFit(settings.fit);
   const base = await baseResponses(context, split.train, fromBase, "drawing from the base");
-  const parameters = await parametersOf(context, rounds);
+  const parameters = await parametersOf(context, own, rounds);
   const judged = (split.validation.length > 0 ? split.validation : split.train).slice(0, JUDGED_PROMPTS);
   // Rewards that compare a response with others compare it with the base's.
   const compared = isRelative(reward)
@@ -93,10 +138,10 @@ export async function planXpo(context: MethodContext): Promise<MethodPlan> {
 /** β and α as given or by the paper's formulas, of which the quantities are told. */
 async function parametersOf(
   context: MethodContext,
+  { beta, optimism }: OwnSettings,
   rounds: number,
 ): Promise<XpoParameters & { readonly drawn: boolean }> {
   const { policy, split, settings, maxTokens, note } = context;
-  const { beta, optimism } = settings;
   if (beta !== undefined && optimism !== undefined) return { beta, optimism, quantities: {}, drawn: false };
   const prompts = (split.validation.length > 0 ? split.validation : split.train).slice(0, JUDGED_PROMPTS);
   const n = Math.max(settings.trainN - 1, VALIDATION_RESPONSES);
@@ -112,7 +157,7 @@ async function parametersOf(
     }),
     logResponses: maxTokens * Math.log(policy.vocabularySize),
     responses: responses.values(),
-    examples: await pairExamples(context, "xpo", prompts, responses),
+    examples: await pairExamples(context, prompts, responses),
   });
   if (!found) {
     throw new UsageError(
@@ -134,15 +179,15 @@ async function drawRound(
   training: Training,
   base: ReadonlyMap<string, readonly Response[]>,
 ): Promise<PairExample[]> {
-  const { policy, run, settings, temperature, maxTokens, seed, signal, onProgress } = context;
-  const log = await run.log(join("adapters", "xpo", `round-${round}.jsonl`), responseRecords);
+  const { method, policy, run, settings, temperature, maxTokens, seed, signal, onProgress } = context;
+  const log = await run.log(join("adapters", method.name, `round-${round}.jsonl`), responseRecords);
   const stage = `drawing for round ${round}`;
   // Not the index of any y′: equal uniforms would make equal responses of similar policies.
   const index = settings.trainN - 1;
   const missing = prompts.filter(({ id }) => !log.has(responseKey(id, index)));
   onProgress?.({ stage, done: log.size, total: prompts.length });
   if (missing.length > 0) {
-    const adapted = await policy.withAdapter(training.adapter, "xpo");
+    const adapted = await policy.withAdapter(training.adapter, method.name);
     try {
       const options = { temperature, maxTokens, seed, ...(signal && { signal }) };
       const requests = missing.map((prompt) => ({ prompt, index }));
@@ -159,7 +204,6 @@ async function drawRound(
   const ofBase = await underBase(context, prompts, own);
   return pairExamples(
     context,
-    "xpo",
     prompts,
     new Map(prompts.map(({ id }, i) => [id, [ofBase[i]!, ...base.get(id)!]])),
     "first",
@@ -196,12 +240,12 @@ async function judge(
   beta: number,
   training: Training,
 ): Promise<Pick<Iterate, "validationLoss" | "objective">> {
-  const { policy, reward, maxTokens, seed, signal } = context;
+  const { method, policy, reward, maxTokens, seed, signal } = context;
   const requests = prompts.flatMap((prompt) =>
     Array.from({ length: JUDGED_RESPONSES }, (_, index) => ({ prompt, index })),
   );
   const own: Response[] = [];
-  const adapted = await policy.withAdapter(training.adapter, "xpo");
+  const adapted = await policy.withAdapter(training.adapter, method.name);
   try {
     // At temperature 1, whatever draws the pairs: the expectation is under π itself.
     const options = { temperature: 1, maxTokens, seed, ...(signal && { signal }) };

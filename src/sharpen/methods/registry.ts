@@ -1,0 +1,59 @@
+import { UsageError } from "../../core/errors.js";
+import type { MethodWords } from "../../evaluate/collapse.js";
+import type { SelfReward } from "../../reward/self-reward.js";
+import { checkFit } from "../fit-adapter.js";
+import { dpo } from "./dpo.js";
+import type { Method, MethodSettings } from "./method.js";
+import { checkOwn } from "./options.js";
+import { sft } from "./sft.js";
+import { xpo } from "./xpo.js";
+
+/** Every method, in the order of training and of tables. A new one is a file in this folder and an item in this list. */
+const all: readonly Method[] = [sft, dpo, xpo];
+
+/** Every method by its name, in the order of training and of tables. */
+export const methods: Readonly<Record<string, Method>> = Object.fromEntries(
+  all.map((method) => [method.name, method]),
+);
+
+/** @throws UsageError listing the names, if there is no method of that name. */
+export function methodNamed(name: string): Method {
+  const method = registered(name);
+  if (method) return method;
+  throw new UsageError(`There is no method "${name}": choose one of ${Object.keys(methods).join(", ")}.`);
+}
+
+/** The method of that name; undefined for one that another program brought along, of which a run may have an adapter. */
+export function registered(name: string): Method | undefined {
+  return Object.hasOwn(methods, name) ? methods[name] : undefined;
+}
+
+/** How findings and pages speak of a method, whether it is registered or not. */
+export function wordsOf(name: string): MethodWords {
+  return registered(name) ?? { name, iterate: "epoch" };
+}
+
+/** Names of methods in the order of tables: registered ones first. */
+export function inOrder(names: readonly string[]): string[] {
+  const place = (name: string): number => {
+    const at = Object.keys(methods).indexOf(name);
+    return at < 0 ? Infinity : at;
+  };
+  return [...names].sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)));
+}
+
+/**
+ * Refuses, before anything is drawn, what the method cannot do.
+ * @throws UsageError naming the setting, or the reward.
+ */
+export function checkMethod(method: Method, settings: MethodSettings, reward: SelfReward): void {
+  const { title, options, trainN } = method;
+  if (!Number.isInteger(settings.trainN) || settings.trainN < trainN.least) {
+    throw new UsageError(
+      `trainN of ${title} must be a whole number of at least ${trainN.least}, not ${settings.trainN}.`,
+    );
+  }
+  checkFit(settings.fit);
+  method.check?.(settings, reward);
+  checkOwn(title, options, settings.own);
+}
