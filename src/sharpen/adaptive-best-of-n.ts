@@ -4,9 +4,13 @@ import {
   type Policy,
   type Prompt,
   type Response,
+  type SampleRequest,
   type SamplingOptions,
 } from "../policy/policy.js";
 import { choose } from "../reward/self-reward.js";
+
+/** δ where none is given. */
+export const DEFAULT_DELTA = 0.1;
 
 export interface AdaptiveOptions extends Pick<SamplingOptions, "temperature" | "maxTokens" | "seed"> {
   /** δ in (0, 1): the rule uses μ = ln(2/δ). Default 0.1. */
@@ -73,33 +77,42 @@ export async function adaptiveBestOfN(
   prompts: readonly Prompt[],
   options: AdaptiveOptions,
 ): Promise<AdaptiveBest[]> {
-  const { delta = 0.1, cap = 50, round = 8, temperature, maxTokens, seed, signal } = options;
+  const { delta = DEFAULT_DELTA, cap = 50, round = 8, temperature, maxTokens, seed, signal } = options;
+  const draws = new Map<string, Response[]>(prompts.map((prompt) => [prompt.id, []]));
+  return drawAdaptively(prompts, { delta, cap, round }, async (requests) => {
+    const drawing = { temperature, maxTokens, seed, ...(signal && { signal }) };
+    for await (const response of policy.sample(requests, drawing))
+      draws.get(response.promptId)![response.index] = response;
+    return draws;
+  });
+}
+
+/**
+ * The rounds of adaptive best-of-N, whoever draws: each asks for the next responses to the prompts whose rule has not fired.
+ * @param draw draws these; returns by prompt at least all responses asked for so far, by index.
+ * @throws as `adaptiveBestOfN`.
+ */
+export async function drawAdaptively(
+  prompts: readonly Prompt[],
+  { delta, cap, round }: Readonly<Record<"delta" | "cap" | "round", number>>,
+  draw: (requests: readonly SampleRequest[]) => Promise<ReadonlyMap<string, readonly Response[]>>,
+): Promise<AdaptiveBest[]> {
   const mu = adaptiveMu(delta);
-  for (const [name, value] of [
-    ["cap", cap],
-    ["round", round],
-  ] as const) {
+  for (const [name, value] of Object.entries({ cap, round })) {
     if (!Number.isInteger(value) || value < 1)
       throw new UsageError(`The ${name} must be a whole number of at least 1, not ${value}.`);
   }
-  const draws = new Map<string, Response[]>(prompts.map((prompt) => [prompt.id, []]));
   const results = new Map<string, AdaptiveBest>();
   for (let drawn = 0; drawn < cap && results.size < prompts.length; drawn += round) {
     const until = Math.min(cap, drawn + round);
     const open = prompts.filter((prompt) => !results.has(prompt.id));
-    const requests = open.flatMap((prompt) =>
-      Array.from({ length: until - drawn }, (_, i) => ({ prompt, index: drawn + i })),
+    const drawings = await draw(
+      open.flatMap((prompt) =>
+        Array.from({ length: until - drawn }, (_, i) => ({ prompt, index: drawn + i })),
+      ),
     );
-    for await (const response of policy.sample(requests, {
-      temperature,
-      maxTokens,
-      seed,
-      ...(signal && { signal }),
-    })) {
-      draws.get(response.promptId)![response.index] = response;
-    }
     for (const prompt of open) {
-      const responses = draws.get(prompt.id)!;
+      const responses = drawings.get(prompt.id)!.slice(0, until);
       const choice = chooseAdaptively(responses, mu);
       if (choice.capped && until < cap) continue;
       results.set(prompt.id, { prompt, ...choice, wasted: responses.length - choice.drawn });

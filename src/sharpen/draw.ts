@@ -22,6 +22,51 @@ export interface DrawSettings {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+/** What drawing into a log needs of the settings. */
+export type DrawIntoSettings = Pick<
+  DrawSettings,
+  "temperature" | "maxTokens" | "seed" | "signal" | "onProgress"
+>;
+
+/**
+ * Appends records to a log as they come. Every draw that a run keeps goes through here, so that what is killed at any moment
+ * goes on with what is missing.
+ * @param wanted how many records the log is to have of these in the end; the others are there already.
+ */
+export async function appendTo<T>(
+  log: RecordLog<T>,
+  records: AsyncIterable<T>,
+  { stage, missing, wanted }: { readonly stage: string; readonly missing: number; readonly wanted: number },
+  onProgress: DrawSettings["onProgress"],
+): Promise<void> {
+  let done = wanted - missing;
+  onProgress?.({ stage, done, total: wanted });
+  if (missing === 0) return;
+  for await (const record of records) {
+    log.append(record);
+    onProgress?.({ stage, done: ++done, total: wanted });
+  }
+}
+
+/** Draws those of the requested responses that the log does not have. @throws InterruptedError once the signal has fired. */
+export async function drawInto(
+  log: RecordLog<Response>,
+  policy: Policy,
+  requests: readonly SampleRequest[],
+  { temperature, maxTokens, seed, signal, onProgress }: DrawIntoSettings,
+  stage: string,
+): Promise<void> {
+  const missing = requests.filter(({ prompt, index }) => !log.has(responseKey(prompt.id, index)));
+  const options = { temperature, maxTokens, seed, ...(signal && { signal }) };
+  const counts = { stage, missing: missing.length, wanted: requests.length };
+  await appendTo(log, policy.sample(missing, options), counts, onProgress);
+}
+
+/** The first `n` samples of each prompt. */
+export function firstOf(prompts: readonly Prompt[], n: number): SampleRequest[] {
+  return prompts.flatMap((prompt) => Array.from({ length: n }, (_, index) => ({ prompt, index })));
+}
+
 /**
  * Draws the responses of a log that are not in it yet, and puts the log in canonical order: killed at any moment and
  * called again, it ends with the same file.
@@ -32,27 +77,11 @@ export async function drawResponses(
   log: RecordLog<Response>,
   policy: Policy,
   prompts: readonly Prompt[],
-  { n, temperature, maxTokens, seed, signal, onProgress }: DrawSettings,
+  settings: DrawSettings,
   stage: string,
 ): Promise<Response[][]> {
-  checkN(n);
-  const total = prompts.length * n;
-  function* missing(): Generator<SampleRequest> {
-    for (const prompt of prompts) {
-      for (let index = 0; index < n; index++)
-        if (!log.has(responseKey(prompt.id, index))) yield { prompt, index };
-    }
-  }
-  onProgress?.({ stage, done: log.size, total });
-  for await (const response of policy.sample(missing(), {
-    temperature,
-    maxTokens,
-    seed,
-    ...(signal && { signal }),
-  })) {
-    log.append(response);
-    onProgress?.({ stage, done: log.size, total });
-  }
+  checkN(settings.n);
+  await drawInto(log, policy, firstOf(prompts, settings.n), settings, stage);
   return inOrder(log, prompts);
 }
 
@@ -65,12 +94,36 @@ export async function drawGreedy(
   stage: string,
 ): Promise<Response[]> {
   const missing = prompts.filter((prompt) => !log.has(responseKey(prompt.id, -1)));
-  onProgress?.({ stage, done: log.size, total: prompts.length });
-  for await (const response of policy.greedy(missing, { maxTokens, ...(signal && { signal }) })) {
-    log.append(response);
-    onProgress?.({ stage, done: log.size, total: prompts.length });
-  }
+  const drawn = policy.greedy(missing, { maxTokens, ...(signal && { signal }) });
+  await appendTo(log, drawn, { stage, missing: missing.length, wanted: prompts.length }, onProgress);
   return (await inOrder(log, prompts)).flat();
+}
+
+/** What several prompts of a run drew from the base, in a file that all who draw from it share; see `sharedDraws`. */
+export interface SharedDraws {
+  /** Draws what is missing of these. */
+  draw(requests: readonly SampleRequest[], stage: string): Promise<void>;
+  /** The first `n` responses to each prompt, by index; the file is then in canonical order. */
+  responses(prompts: readonly Prompt[], n: number): Promise<Map<string, Response[]>>;
+}
+
+/** The file of responses to training prompts: what one method has drawn into it, another does not draw again. */
+export function sharedDraws(
+  log: RecordLog<Response>,
+  policy: Policy,
+  settings: DrawIntoSettings,
+): SharedDraws {
+  return {
+    draw: (requests, stage) => drawInto(log, policy, requests, settings, stage),
+    responses: async (prompts, n) => {
+      const sorted = await log.sort(
+        (a, b) => (a.promptId < b.promptId ? -1 : a.promptId > b.promptId ? 1 : 0) || a.index - b.index,
+      );
+      const byPrompt = new Map<string, Response[]>(prompts.map(({ id }) => [id, []]));
+      for (const response of sorted) if (response.index < n) byPrompt.get(response.promptId)?.push(response);
+      return byPrompt;
+    },
+  };
 }
 
 async function inOrder(log: RecordLog<Response>, prompts: readonly Prompt[]): Promise<Response[][]> {

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { UsageError } from "../../core/errors.js";
 import { sequenceLogProb, type Prompt, type Response } from "../../policy/policy.js";
 import { choose, type Pool, type SelfReward } from "../../reward/self-reward.js";
-import { responseKey, responseRecords, selectionKey, selectionRecords } from "../../run/records.js";
+import { responseRecords, selectionKey, selectionRecords } from "../../run/records.js";
+import { firstOf, sharedDraws, type SharedDraws } from "../draw.js";
 import { throwIfStopped } from "../interrupt.js";
 import type { PairExample, Pairing, RewardedResponse } from "../pairs.js";
 import type { MethodContext } from "./method.js";
@@ -55,27 +56,14 @@ export async function baseResponses(
   n: number,
   stage: string,
 ): Promise<Map<string, Response[]>> {
-  const { policy, run, temperature, maxTokens, seed, signal, onProgress } = context;
-  const log = await run.log(BASE_DRAWS.name, responseRecords);
-  const requests = prompts
-    .flatMap((prompt) => Array.from({ length: n }, (_, index) => ({ prompt, index })))
-    .filter(({ prompt, index }) => !log.has(responseKey(prompt.id, index)));
-  const total = prompts.length * n;
-  let done = total - requests.length;
-  onProgress?.({ stage, done, total });
-  if (requests.length > 0) {
-    const options = { temperature, maxTokens, seed, ...(signal && { signal }) };
-    for await (const response of policy.sample(requests, options)) {
-      log.append(response);
-      onProgress?.({ stage, done: ++done, total });
-    }
-  }
-  const sorted = await log.sort(
-    (a, b) => (a.promptId < b.promptId ? -1 : a.promptId > b.promptId ? 1 : 0) || a.index - b.index,
-  );
-  const byPrompt = new Map<string, Response[]>(prompts.map(({ id }) => [id, []]));
-  for (const response of sorted) if (response.index < n) byPrompt.get(response.promptId)?.push(response);
-  return byPrompt;
+  const draws = await baseDraws(context);
+  await draws.draw(firstOf(prompts, n), stage);
+  return draws.responses(prompts, n);
+}
+
+/** The file of a run that every method shares which learns from the base's responses to training prompts. */
+export async function baseDraws(context: MethodContext): Promise<SharedDraws> {
+  return sharedDraws(await context.run.log(BASE_DRAWS.name, responseRecords), context.policy, context);
 }
 
 /** The pool in which a response is scored. */

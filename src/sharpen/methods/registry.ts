@@ -2,6 +2,7 @@ import { UsageError } from "../../core/errors.js";
 import type { MethodWords } from "../../evaluate/collapse.js";
 import type { SelfReward } from "../../reward/self-reward.js";
 import { checkFit } from "../fit-adapter.js";
+import { adaptiveSft } from "./adaptive-sft.js";
 import { dpo } from "./dpo.js";
 import type { Method, MethodSettings } from "./method.js";
 import { checkOwn } from "./options.js";
@@ -9,7 +10,7 @@ import { sft } from "./sft.js";
 import { xpo } from "./xpo.js";
 
 /** Every method, in the order of training and of tables. A new one is a file in this folder and an item in this list. */
-const all: readonly Method[] = [sft, dpo, xpo];
+const all: readonly Method[] = [sft, dpo, xpo, adaptiveSft];
 
 /** Every method by its name, in the order of training and of tables. */
 export const methods: Readonly<Record<string, Method>> = Object.fromEntries(

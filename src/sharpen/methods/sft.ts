@@ -1,7 +1,8 @@
 import type { Prompt, Response, ScoreRequest } from "../../policy/policy.js";
 import { responseRecords } from "../../run/records.js";
 import type { RecordKind } from "../../run/record-log.js";
-import { bestOfN } from "../best-of-n.js";
+import { bestOfN, type Best } from "../best-of-n.js";
+import { appendTo } from "../draw.js";
 import { checkFit, DEFAULT_PATIENCE } from "../fit-adapter.js";
 import { sftProblem } from "../sft.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
@@ -48,31 +49,28 @@ async function plan(context: MethodContext): Promise<MethodPlan> {
   };
 }
 
+async function* chosenOf(draws: AsyncIterable<Best>): AsyncGenerator<Response> {
+  for await (const { chosen } of draws) yield chosen;
+}
+
 /** Best-of-N on the training and validation prompts; losers are dropped as soon as they cannot win. */
 async function chooseExamples(context: MethodContext): Promise<Map<string, Response>> {
   const { policy, task, run, split, reward, settings, temperature, maxTokens, seed, signal, onProgress } =
     context;
   const prompts = [...split.train, ...split.validation];
   const log = await run.log(CHOSEN, chosenRecords);
-  const stage = "drawing training examples";
-  onProgress?.({ stage, done: log.size, total: prompts.length });
-  const draws = bestOfN(
-    policy,
-    prompts.filter(({ id }) => !log.has(id)),
-    {
-      reward,
-      n: settings.trainN,
-      temperature,
-      maxTokens,
-      seed,
-      signal,
-      extract: (text) => task.extract(text),
-    },
-  );
-  for await (const { chosen } of draws) {
-    log.append(chosen);
-    onProgress?.({ stage, done: log.size, total: prompts.length });
-  }
+  const missing = prompts.filter(({ id }) => !log.has(id));
+  const draws = bestOfN(policy, missing, {
+    reward,
+    n: settings.trainN,
+    temperature,
+    maxTokens,
+    seed,
+    signal,
+    extract: (text) => task.extract(text),
+  });
+  const counts = { stage: "drawing training examples", missing: missing.length, wanted: prompts.length };
+  await appendTo(log, chosenOf(draws), counts, onProgress);
   const places = new Map(prompts.map(({ id }, i) => [id, i]));
   const sorted = await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)!);
   return new Map(sorted.map((response) => [response.promptId, response]));

@@ -6,6 +6,7 @@ import type { Training } from "../../policy/trainable.js";
 import { responseKey, responseRecords } from "../../run/records.js";
 import { ALL_LINEARS } from "../../transformer/decoder/lora.js";
 import { checkFit, type FitProblem, type Iterate } from "../fit-adapter.js";
+import { drawInto } from "../draw.js";
 import { throwIfStopped } from "../interrupt.js";
 import { pairBatch, type PairExample } from "../pairs.js";
 import {
@@ -179,22 +180,16 @@ async function drawRound(
   training: Training,
   base: ReadonlyMap<string, readonly Response[]>,
 ): Promise<PairExample[]> {
-  const { method, policy, run, settings, temperature, maxTokens, seed, signal, onProgress } = context;
+  const { method, policy, run, settings } = context;
   const log = await run.log(join("adapters", method.name, `round-${round}.jsonl`), responseRecords);
   const stage = `drawing for round ${round}`;
   // Not the index of any y′: equal uniforms would make equal responses of similar policies.
   const index = settings.trainN - 1;
-  const missing = prompts.filter(({ id }) => !log.has(responseKey(id, index)));
-  onProgress?.({ stage, done: log.size, total: prompts.length });
-  if (missing.length > 0) {
+  const requests = prompts.map((prompt) => ({ prompt, index }));
+  if (requests.some(({ prompt }) => !log.has(responseKey(prompt.id, index)))) {
     const adapted = await policy.withAdapter(training.adapter, method.name);
     try {
-      const options = { temperature, maxTokens, seed, ...(signal && { signal }) };
-      const requests = missing.map((prompt) => ({ prompt, index }));
-      for await (const response of adapted.sample(requests, options)) {
-        log.append(response);
-        onProgress?.({ stage, done: log.size, total: prompts.length });
-      }
+      await drawInto(log, adapted, requests, context, stage);
     } finally {
       await adapted.dispose();
     }
