@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
 import { syntheticRun } from "./synthetic-run.test-helper.js";
+import { comparisonTable } from "./comparison.js";
 import { terminalTable } from "./terminal-table.js";
 
 const share = ({ value, low, high }: Estimate): string =>
@@ -89,5 +90,18 @@ describe("terminalTable", () => {
     const table = terminalTable({ ...metrics, model: "\u001b]0;owned\u0007\u009b31m", task: "a\r\nb\u202e" });
     // eslint-disable-next-line no-control-regex -- control characters are the subject here
     expect(table.replaceAll("\n", "")).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
+  });
+
+  it("names a method by its title, and says what it remarks", () => {
+    const facts = { capped: 3, meanDraws: 21.25, delta: 0.1, trainingSamples: 50, trainingPrompts: 8 };
+    const adapters = { "adaptive-sft": { ...metrics.adapters["sft"]!, ...facts } };
+    const table = terminalTable({ ...metrics, adapters });
+    expect(table).toContain("Adaptive SFT adapter, one sample");
+    expect(table.replace(/\s+/g, " ")).toContain(
+      "the stopping rule asked for 21.3 responses per training prompt, and hit its cap of 50 on 3 of 8 prompts",
+    );
+    const page = comparisonTable({ ...metrics, adapters })!.markup;
+    for (const text of ["Training prompts that hit the cap", "21.3", "δ of the stopping rule"])
+      expect(page).toContain(text);
   });
 });
