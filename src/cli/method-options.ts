@@ -38,7 +38,7 @@ export function methodOptions(chosen: readonly Method[]): MethodOptionSpecs {
         flags,
         description: alone ? help : `${whose}: ${help}`,
         parse: PARSERS[range],
-        otherwise: [...defaults, "or the preset's"].join("; "),
+        otherwise: `${defaults.join("; ")}${of.length === 1 ? "," : ";"} or the preset's`,
       };
       return [name, spec];
     }),
