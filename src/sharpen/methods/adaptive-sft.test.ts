@@ -10,21 +10,12 @@ import type { TrainablePolicy } from "../../policy/trainable.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { readRun } from "../../run/read-run.js";
 import { responseRecords } from "../../run/records.js";
-import { openRun } from "../../run/run.js";
 import { game24 } from "../../task/game24/game24.js";
 import { chooseAdaptively, stoppingTime } from "../adaptive-best-of-n.js";
 import type { Progress } from "../draw.js";
 import { splitPrompts } from "../prompts.js";
 import type { SharpenOptions } from "../sharpen-task.js";
-import {
-  filesOf,
-  manifestOf,
-  newFolder,
-  runJob,
-  tinyFit,
-  tinyJob,
-  tinyTask,
-} from "../tiny-job.test-helper.js";
+import { filesOf, newFolder, runJob, startJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
 import { collect, promptsOf } from "../tiny-policies.test-helper.js";
 import { adaptiveSft } from "./adaptive-sft.js";
 
@@ -44,7 +35,7 @@ describe("on a table", () => {
   it("draws to each prompt until its rule has fired, in fours, and learns the likeliest", async () => {
     const job = tinyJob(policy as TrainablePolicy, await tinyTask(false));
     const dir = newFolder();
-    const run = await openRun(dir, manifestOf(job), { resume: true });
+    const run = await startJob(dir, job);
     const { facts } = await adaptiveSft.plan({
       ...job,
       method: adaptiveSft,
