@@ -1,4 +1,5 @@
 import { DataError, UsageError } from "../core/errors.js";
+import { game24Fresh } from "./game24/fresh.js";
 import { game24, type Game24Options } from "./game24/game24.js";
 import { extractOperations } from "./game24/grade.js";
 import { gsm8k } from "./gsm8k.js";
@@ -44,6 +45,13 @@ export const taskEntries: readonly TaskEntry[] = [
     description: "make 24 of four numbers in three steps; 256 puzzles held out of all training",
     extract: extractOperations,
     create: (options) => Promise.resolve(game24(options)),
+  },
+  {
+    name: "game24-fresh",
+    description:
+      "the same, trained on 12,000 fresh prompts with other targets than 24 instead of puzzles known by heart",
+    extract: extractOperations,
+    create: (options) => Promise.resolve(game24Fresh(options)),
   },
   publicTask(gsm8k, "word problems of primary school, answered with a number", {
     hub: { id: "openai/gsm8k", folder: "main" },

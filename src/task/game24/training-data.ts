@@ -11,7 +11,8 @@ export interface TrainingExample {
 }
 
 const GAME_TARGET = 24;
-const LARGEST_TARGET = 100;
+/** Targets of examples other than 24 lie in 1..100. */
+export const LARGEST_TARGET = 100;
 
 let allowed: readonly (readonly number[])[] | undefined;
 let allowedFor24: readonly (readonly number[])[] | undefined;
