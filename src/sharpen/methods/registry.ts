@@ -6,11 +6,12 @@ import { adaptiveSft } from "./adaptive-sft.js";
 import { dpo } from "./dpo.js";
 import type { Method, MethodSettings } from "./method.js";
 import { checkOwn } from "./options.js";
+import { rwr } from "./rwr.js";
 import { sft } from "./sft.js";
 import { xpo } from "./xpo.js";
 
 /** Every method, in the order of training and of tables. A new one is a file in this folder and an item in this list. */
-const all: readonly Method[] = [sft, dpo, xpo, adaptiveSft];
+const all: readonly Method[] = [sft, dpo, xpo, adaptiveSft, rwr];
 
 /** Every method by its name, in the order of training and of tables. */
 export const methods: Readonly<Record<string, Method>> = Object.fromEntries(

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UsageError } from "../../core/errors.js";
+import { factOf } from "../../evaluate/metrics.js";
+import type { LocalPolicy } from "../../policy/local-policy.js";
+import { tabularPolicy } from "../../policy/tabular.js";
+import type { Prompt } from "../../policy/policy.js";
+import type { TrainablePolicy } from "../../policy/trainable.js";
+import { rewardNamed } from "../../reward/registry.js";
+import type { FitBatch } from "../fit-adapter.js";
+import { newFolder, runJob, startJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
+import { promptsOf, tinyPolicy } from "../tiny-policies.test-helper.js";
+import type { MethodPlan } from "./method.js";
+import { rwr } from "./rwr.js";
+
+const N = 40;
+const TABLE = [0.1, 0.3, 0.6];
+
+/** The plan for one training prompt with three responses, by log-likelihood. */
+async function planned(beta: number, reward = "log-likelihood"): Promise<MethodPlan> {
+  const [train, judged] = promptsOf(2) as [Prompt, Prompt];
+  const policy = tabularPolicy({ [train.id]: TABLE, [judged.id]: TABLE }) as TrainablePolicy;
+  const job = tinyJob(policy, await tinyTask(false));
+  const run = await startJob(newFolder(), job);
+  try {
+    return await rwr.plan({
+      ...job,
+      method: rwr,
+      policy,
+      run,
+      split: { test: [], train: [train], validation: [judged] },
+      reward: rewardNamed(reward),
+      settings: { trainN: N, own: { beta }, fit: tinyFit },
+    });
+  } finally {
+    await run.close();
+  }
+}
+
+/** The one batch of a plan's training examples. */
+const batchOf = (plan: MethodPlan): Promise<FitBatch> =>
+  plan.fitTo(async (problem) => problem.batch(await problem.examples(1, undefined as never)));
+
+/** −∂loss/∂log π summed by response: the share of the loss's weight that each response of the table has. */
+function shares({ sequences, objective }: FitBatch): number[] {
+  const { gradient } = objective.evaluate(sequences.map(() => -1));
+  const sums = TABLE.map(() => 0);
+  sequences.forEach(({ tokens }, i) => (sums[tokens[0]!]! -= gradient[i]!));
+  return sums.map((value) => value / sums.reduce((a, b) => a + b, 0));
+}
+
+describe("what is learned of a pool", () => {
+  it.each([0.25, 1, 4])("is the pool tilted by exp(r/β), β = %d", async (beta) => {
+    const plan = await planned(beta);
+    const batch = await batchOf(plan);
+    // With β = 4 nothing is negligible, and the batch holds the pool: its counts give the weights by hand.
+    const pool = (await batchOf(await planned(1e6))).sequences.map(({ tokens }) => tokens[0]!);
+    expect(pool).toHaveLength(N);
+    const mass = TABLE.map((p, y) => pool.filter((token) => token === y).length * p ** (1 / beta));
+    const total = mass.reduce((a, b) => a + b, 0);
+    shares(batch).forEach((share, y) => expect(share).toBeCloseTo(mass[y]! / total, 2));
+    const left = 1 - shares(batch).reduce((sum, share) => sum + share, 0);
+    expect(left).toBeCloseTo(0, 12);
+  });
+
+  it("is the likeliest response alone as β falls, and the pool itself as it rises", async () => {
+    const sharp = await planned(0.01);
+    expect(shares(await batchOf(sharp))).toEqual([0, 0, 1]);
+    const { facts } = await planned(1e6);
+    expect(facts["effectiveResponses"]).toBeCloseTo(N, 3);
+    expect(facts).toMatchObject({ modelCalls: N, validationCalls: N, beta: 1e6 });
+  });
+
+  it("costs the weighted mean of −log π per token", async () => {
+    const { sequences, objective, size } = await batchOf(await planned(1e6));
+    const logProbs = sequences.map(({ tokens }) => Math.log(TABLE[tokens[0]!]!));
+    const tokens = sequences.reduce((sum, { tokens: own }) => sum + own.length, 0);
+    expect(size).toBeCloseTo(tokens / N, 6);
+    expect(objective.evaluate(logProbs).loss).toBeCloseTo(-logProbs.reduce((a, b) => a + b, 0) / tokens, 5);
+  });
+
+  it("is refused for a reward whose scores are a random choice", () => {
+    const random = { ...rewardNamed("log-likelihood"), randomized: true as const };
+    expect(() => rwr.check!({ trainN: 4, fit: tinyFit }, random)).toThrow(UsageError);
+  });
+});
+
+describe("on a transformer", () => {
+  let policy: LocalPolicy;
+  beforeAll(async () => {
+    policy = await tinyPolicy("tiny-gqa");
+  });
+  afterAll(() => policy.dispose());
+
+  it("lowers the weighted loss, with the final norm as a target, and keeps the iterate with the lowest on validation", async () => {
+    const fit = { ...tinyFit, epochs: 8, learningRate: 0.03, targetModules: ["q_proj", "up_proj", "norm"] };
+    const reward = rewardNamed("log-likelihood");
+    const job = tinyJob(policy, await tinyTask(false), {
+      amortize: {
+        reward,
+        methods: [{ method: rwr, trainN: 16, own: { beta: 0.5 }, fit }],
+        curveSamples: 2,
+        command: "whetstone train rwr",
+      },
+    });
+    const { metrics } = await runJob(newFolder(), job);
+    const adapter = metrics.adapters["rwr"]!;
+    const learned = adapter.epochs.map(({ trainLoss }) => trainLoss ?? Infinity);
+    expect(learned.at(-1)!).toBeLessThan(0.8 * learned[1]!);
+    expect(factOf(adapter, "effectiveResponses")).toBeLessThan(16);
+    const losses = adapter.epochs.map(({ validationLoss }) => validationLoss);
+    expect(losses[adapter.keptEpoch]).toBe(Math.min(...losses));
+  });
+});

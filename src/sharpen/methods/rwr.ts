@@ -1,0 +1,165 @@
+import { UsageError } from "../../core/errors.js";
+import { tiltWeights } from "../../evaluate/tilt.js";
+import type { Prompt } from "../../policy/policy.js";
+import {
+  checkFit,
+  DEFAULT_PATIENCE,
+  inBatches,
+  meanLoss,
+  type FitBatch,
+  type FitProblem,
+} from "../fit-adapter.js";
+import { sftObjective } from "../objectives/index.js";
+import {
+  BASE_DRAWS,
+  baseResponses,
+  BETA,
+  checkRegressable,
+  pairExamples,
+  VALIDATION_RESPONSES,
+} from "./base-responses.js";
+import type { Method, MethodContext, MethodPlan } from "./method.js";
+import { ownSettings } from "./options.js";
+
+/** β when none is given, as for DPO: with the log-likelihood the target is then π_base³. */
+const DEFAULT_BETA = 0.5;
+/** Responses per prompt when none are given: enough for the weights of a pool to say more than its best response does. */
+const DEFAULT_N = 16;
+/** What a prompt's weights leave out in all, at most: responses that would cost a pass and change nothing. */
+const NEGLIGIBLE = 1e-3;
+/** Prompts whose loss is found at once. */
+const SCORE_BATCH = 16;
+
+/** A prompt's responses with the weights that π*_β gives them; the weights sum to 1. */
+interface WeightedExample {
+  readonly prompt: Prompt;
+  readonly responses: readonly { readonly tokens: readonly number[]; readonly weight: number }[];
+}
+
+/**
+ * Reward-weighted regression (Peters & Schaal 2007) on the optimum of RLHF-Sharpening: all N responses of a prompt are learned,
+ * each with the weight softmax(r/β) that π*_β ∝ π_base·exp(r/β) (paper eq. 3) has on draws of π_base. It minimizes the forward
+ * KL(π*_β ‖ π), where SFT on the one choice fits a single noisy argmax; β → 0 is SFT-Sharpening.
+ */
+export const rwr: Method = {
+  name: "rwr",
+  title: "RWR",
+  brief: "all responses, weighted by the reward",
+  summary:
+    "train all responses, each weighted by its self-reward, into an adapter (reward-weighted regression)",
+  details:
+    "Draws N responses (--train-n) to each training prompt from the base, or takes those that the run has, and learns all of them with " +
+    "the weights softmax(r/β): the closest that a model can come to the optimum of the paper's eq. 3 by imitation.",
+  examples: [
+    ["--reward self-certainty --beta 0.2", "all responses, the more certain the more"],
+    [
+      "--train-n 32 --target-modules q_proj,v_proj,norm",
+      "larger pools; the final norm may turn the temperature",
+    ],
+  ],
+  options: [{ ...BETA, default: DEFAULT_BETA, otherwise: `${DEFAULT_BETA}` }],
+  trainN: { default: DEFAULT_N, least: 2, help: "all are learned, weighted by the reward" },
+  patience: DEFAULT_PATIENCE,
+  iterate: "epoch",
+  draws: [BASE_DRAWS],
+  page: {
+    losses: "Weighted loss per token, nats",
+    kept: "the lowest weighted loss on the validation prompts’ own responses",
+    facts: [
+      { fact: "effectiveResponses", label: "Responses per prompt that carry the weight", write: "digits" },
+      { fact: "beta", label: "β", write: "digits" },
+    ],
+  },
+  check: (_, reward) => checkRegressable(reward, "RWR"),
+  plan,
+};
+
+async function plan(context: MethodContext): Promise<MethodPlan> {
+  const { split, settings, reward } = context;
+  const { trainN } = settings;
+  const beta = ownSettings(rwr.options, settings.own)["beta"]!;
+  const judgedN = Math.max(trainN, VALIDATION_RESPONSES);
+  const learned = await baseResponses(context, split.train, trainN, "drawing training responses");
+  const judged = await baseResponses(context, split.validation, judgedN, "drawing validation responses");
+  const examples = weighted(await pairExamples(context, split.train, learned), beta);
+  if (examples.length === 0)
+    throw new UsageError(
+      `The reward ${reward.name} rates no two responses to any prompt: there is nothing to learn.`,
+    );
+  const validation = weighted(await pairExamples(context, split.validation, judged), beta);
+  const problem = rwrProblem(examples, validation, checkFit(settings.fit).epochs);
+  return {
+    fitTo: (fit) => fit(problem),
+    iterates: problem.iterates,
+    facts: {
+      modelCalls: split.train.length * trainN,
+      validationCalls: split.validation.length * judgedN,
+      effectiveResponses: mean(
+        examples.map(({ responses }) => 1 / sum(responses.map(({ weight }) => weight ** 2))),
+      ),
+      beta,
+    },
+  };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+const mean = (values: readonly number[]): number => sum(values) / values.length;
+
+/** Weights of π*_β; the least of them, up to `NEGLIGIBLE` of a prompt's in all, are left out and the others scaled to 1. */
+function weighted(
+  examples: readonly {
+    readonly prompt: Prompt;
+    readonly responses: readonly { readonly tokens: readonly number[]; readonly reward: number }[];
+  }[],
+  beta: number,
+): WeightedExample[] {
+  return examples.map(({ prompt, responses }) => {
+    const weights = tiltWeights(
+      responses.map(({ reward }) => reward),
+      beta,
+    );
+    const order = [...weights.keys()].sort((a, b) => weights[a]! - weights[b]!);
+    let left = 0;
+    const dropped = new Set<number>();
+    for (const i of order) {
+      if (left + weights[i]! > NEGLIGIBLE) break;
+      left += weights[i]!;
+      dropped.add(i);
+    }
+    const kept = responses.flatMap(({ tokens }, i) =>
+      dropped.has(i) ? [] : [{ tokens, weight: weights[i]! / (1 - left) }],
+    );
+    return { prompt, responses: kept };
+  });
+}
+
+/** Examples with no token are no loss; the loss is −Σ w·log π(y|x) / Σ w·|y|, the weighted mean per token. */
+function rwrBatch(examples: readonly WeightedExample[]): FitBatch {
+  const rows = examples.flatMap(({ prompt, responses }) =>
+    responses.map((response) => ({ prompt, ...response })),
+  );
+  const size = sum(rows.map(({ tokens, weight }) => weight * tokens.length));
+  const objective = sftObjective(
+    rows.map(({ weight }) => weight),
+    size,
+  );
+  return { sequences: rows, objective, size };
+}
+
+function rwrProblem(
+  examples: readonly WeightedExample[],
+  validation: readonly WeightedExample[],
+  epochs: number,
+): FitProblem<WeightedExample> {
+  const judged = validation.length > 0 ? validation : examples;
+  return {
+    iterates: epochs,
+    passes: 1,
+    count: () => examples.length,
+    examples: () => Promise.resolve(examples),
+    batch: rwrBatch,
+    judge: async (training) => ({
+      validationLoss: await meanLoss(training, inBatches(judged, SCORE_BATCH, rwrBatch)),
+    }),
+  };
+}
