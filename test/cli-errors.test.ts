@@ -44,7 +44,12 @@ afterAll(() => cli.remove());
 type Case = readonly [name: string, args: readonly string[], status: number, sentence: RegExp];
 
 const CASES: readonly Case[] = [
-  ["unknown task", ["sharpen", "sudoku"], 2, /There is no task "sudoku"; use game24, game24-fresh, gsm8k, .*, or the path/],
+  [
+    "unknown task",
+    ["sharpen", "sudoku"],
+    2,
+    /There is no task "sudoku"; use game24, game24-fresh, gsm8k, .*, or the path/,
+  ],
   [
     "rows that are not there",
     ["sharpen", "prontoqa", ...small],
