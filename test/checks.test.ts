@@ -8,6 +8,7 @@ import { countTests } from "../scripts/count-tests.mjs";
 import { checkDependencies } from "../scripts/dead-dependencies.mjs";
 import { checkExports } from "../scripts/dead-exports.mjs";
 import { checkLengths } from "../scripts/file-lengths.mjs";
+import { checkFunctions } from "../scripts/function-lengths.mjs";
 import { checkWords } from "../scripts/forbidden-words.mjs";
 import { codeBlocks } from "../scripts/readme-code.mjs";
 import { ROOT, fixture } from "./support/fixture.js";
@@ -176,14 +177,49 @@ describe("dead dependencies", () => {
 });
 
 describe("file lengths", () => {
-  it("finds a source file over 400 lines, unless it is a table", () => {
+  it("finds a source file over 350 lines, unless it is a table", () => {
     const root = fixture({
-      "src/long.ts": "\n".repeat(401),
-      "src/limit.ts": "\n".repeat(400),
+      "src/long.ts": "\n".repeat(351),
+      "src/limit.ts": "\n".repeat(350),
+      "src/short.ts": "\n".repeat(20),
+      "src/shorter.ts": "\n".repeat(10),
+      "src/shortest.ts": "\n",
       "src/long.test.ts": "\n".repeat(900),
     });
-    expect(checkLengths(root)).toEqual([expect.stringContaining("src/long.ts has 401 lines")]);
+    expect(checkLengths(root)).toEqual([expect.stringContaining("src/long.ts has 351 lines")]);
     expect(checkLengths(root, { "src/long.ts": "a table of primes" })).toEqual([]);
+  });
+
+  it("finds a median of 110 lines or more in src", () => {
+    const lengths = (...lines: readonly number[]) =>
+      fixture(Object.fromEntries(lines.map((count, at) => [`src/f${at}.ts`, "\n".repeat(count)])));
+    expect(checkLengths(lengths(10, 110, 300))).toEqual([
+      expect.stringContaining("median file of src has 110"),
+    ]);
+    expect(checkLengths(lengths(10, 109, 300))).toEqual([]);
+  });
+});
+
+describe("function lengths", () => {
+  /** A function with so many lines of code, which comments and blank lines do not lengthen. */
+  const long = (head: string, lines: number): string =>
+    `${head}\n${"  // why\n\n  work();\n".repeat(lines - 2)}}`;
+
+  it("finds functions of more than 60 lines of code, however they are written, and not those of tests", () => {
+    const root = fixture({
+      "src/a.ts": `${long("export function declared() {", 61)}\n`,
+      "src/b.ts": `${long("export const arrow = async () => {", 61)};\n`,
+      "src/c.ts": `export class C {\n  /** Does it. */\n${long("  method() {", 61)}\n}\n`,
+      "scripts/d.mjs": `call(${long("() => {", 61)});\n`,
+      "src/fits.ts": `/**\n * Sixty.\n */\n${long("export function fits() {", 60)}\n`,
+      "src/e.test.ts": `${long("function grouped() {", 200)}\n`,
+    });
+    expect(checkFunctions(root)).toEqual([
+      expect.stringMatching(/^scripts\/d\.mjs:1: a function without a name has 61 lines/),
+      expect.stringMatching(/^src\/a\.ts:1: declared has 61 lines/),
+      expect.stringMatching(/^src\/b\.ts:1: arrow has 61 lines/),
+      expect.stringMatching(/^src\/c\.ts:3: method has 61 lines/),
+    ]);
   });
 });
 
