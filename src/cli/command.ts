@@ -1,16 +1,13 @@
 import type { Command } from "commander";
 import { Option } from "commander";
+import type { CommandEntry } from "./commands/table.js";
 import type { Context } from "./context.js";
 import { fetchNamed } from "./fetch-named.js";
 import type { MethodOptionSpecs } from "./method-options.js";
 import { COMMON, OPTIONS, type OptionName, type OptionSpec, type Values } from "./options.js";
 
 /** A command: what `--help` says of it, the options that it takes, and what it does. */
-export interface CommandSpec<K extends OptionName> {
-  /** Name and arguments as commander writes them: `sharpen [task]`. */
-  readonly usage: string;
-  /** One sentence. */
-  readonly summary: string;
+export interface CommandSpec<K extends OptionName> extends CommandEntry {
   /** More than one sentence, where that helps. */
   readonly details?: string;
   readonly options: readonly K[];

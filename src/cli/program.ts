@@ -1,22 +1,14 @@
 import { Command } from "commander";
 import { InterruptedError } from "../core/errors.js";
-import { runVersions } from "../run/manifest.js";
-import { answerCommand } from "./commands/answer.js";
-import { evaluateCommand } from "./commands/evaluate.js";
-import { exportCommand } from "./commands/export.js";
-import { modelsCommand } from "./commands/models.js";
-import { reportCommand } from "./commands/report.js";
-import { reproduceAmortizedCommand } from "./commands/reproduce-amortized.js";
-import { reproduceInferenceCommand } from "./commands/reproduce-inference.js";
-import { sampleCommand } from "./commands/sample.js";
-import { sharpenCommand } from "./commands/sharpen.js";
-import { theoryCommand } from "./commands/theory.js";
-import { trainCommands } from "./commands/train.js";
-import { processContext, type Context } from "./context.js";
+import { packageVersion } from "../core/package-version.js";
+import { loadCommand } from "./commands/load.js";
+import { COMMANDS, type CommandName } from "./commands/table.js";
+import type { Context } from "./context.js";
 import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
 
 /** How everything that is printed about an error begins. */
 const NAME = "whetstone";
+const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[];
 
 /** Runs the command line and sets the process's exit code; prints one sentence for whatever goes wrong. */
 export async function runProgram(args: readonly string[]): Promise<void> {
@@ -35,8 +27,15 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
-    const contextOf = (json: boolean): Context => (context = processContext(args, json, interrupt.signal));
-    await createProgram(contextOf).parseAsync([...args], { from: "user" });
+    const name = namedCommand(args);
+    // Loaded when it is asked for: `--version` and `--help` wait for no command's libraries.
+    const called = name && { name, add: await loadCommand(name), ...(await import("./context.js")) };
+    const program = createProgram();
+    for (const each of COMMAND_NAMES) {
+      if (each !== called?.name) describeCommand(program, each);
+      else called.add(program, (json) => (context = called.processContext(args, json, interrupt.signal)));
+    }
+    await program.parseAsync([...args], { from: "user" });
   } catch (error) {
     context?.progress.stop();
     const { sentence, exitCode } = failureOf(error, args.includes("--verbose"));
@@ -47,30 +46,30 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   }
 }
 
-function createProgram(contextOf: (json: boolean) => Context): Command {
+/** The command that the words ask for, or for whose help; undefined for the program's own help, and for one that is not there. */
+function namedCommand(args: readonly string[]): CommandName | undefined {
+  const [first, second] = args.filter((word) => !word.startsWith("-"));
+  const word = first === "help" ? second : first;
+  return COMMAND_NAMES.find((name) => name === word);
+}
+
+/** Adds a command that is not called, as far as the program's help tells of it. */
+function describeCommand(program: Command, name: CommandName): void {
+  const { usage, summary } = COMMANDS[name];
+  program.command(usage).summary(summary);
+}
+
+function createProgram(): Command {
   const program = new Command(NAME);
   program
     .description("Make a language model better with nothing but itself: self-improvement by sharpening.")
-    .version(runVersions().whetstone)
+    .version(packageVersion())
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, `${NAME}: `)),
     })
     .configureHelp({ helpWidth: Math.min(process.stdout.columns || 100, 120) })
     .showSuggestionAfterError(true);
-  sharpenCommand(program, contextOf);
-  answerCommand(program, contextOf);
-  sampleCommand(program, contextOf);
-  evaluateCommand(program, contextOf);
-  const train = program.command("train").description("train an adapter on a run");
-  for (const addCommand of trainCommands) addCommand(train, contextOf);
-  reportCommand(program, contextOf);
-  exportCommand(program, contextOf);
-  modelsCommand(program, contextOf);
-  theoryCommand(program, contextOf);
-  const reproduce = program.command("reproduce").description("the paper's experiments, as one page");
-  reproduceInferenceCommand(reproduce, contextOf);
-  reproduceAmortizedCommand(reproduce, contextOf);
   program.addHelpText(
     "after",
     [

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { z } from "zod";
 import { configFields, type RunConfig } from "./config.js";
 import { fromFormat1 } from "./format-1.js";
+import { packageVersion } from "../core/package-version.js";
 
 /** manifest.json: a run's configuration, what computed it, and where it came from. */
 export interface Manifest extends RunConfig {
@@ -42,12 +43,11 @@ export type Versions = Pick<Manifest, "whetstone" | "node" | "onnxruntime">;
 
 /** The versions that a manifest names, of this very process. */
 export function runVersions(): Versions {
-  const version = (file: string | URL): string =>
+  const version = (file: string): string =>
     z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, "utf8"))).version;
   const require = createRequire(import.meta.url);
   return {
-    // The same depth from src/run and from dist/run.
-    whetstone: version(new URL("../../package.json", import.meta.url)),
+    whetstone: packageVersion(),
     node: process.versions.node,
     onnxruntime: version(require.resolve("onnxruntime-node/package.json")),
   };

@@ -18,6 +18,7 @@ import { POWER, REMOTE } from "../options.js";
 import { powerNote, powerSettings } from "../power.js";
 import { usageResult } from "../remote.js";
 import { openPolicy, policySource, openTask, type ModelSource } from "../sources.js";
+import { COMMANDS } from "./table.js";
 
 /** What an answer is printed from. */
 type Answered = Pick<Best, "prompt" | "chosen" | "finished" | "scores" | "tokens">;
@@ -28,8 +29,7 @@ const MAX_TOKENS = 512;
 
 /** `whetstone answer <prompt>`: best-of-N on one prompt. */
 export const answerCommand = defineCommand({
-  usage: "answer <prompt>",
-  summary: "answer one prompt with the best of N responses, by self-reward",
+  ...COMMANDS.answer,
   details:
     "Responses that can no longer be chosen are not drawn to their end, unless --all asks for it. With --method power or smc the " +
     "responses are of π^α, and one is drawn unless -n says otherwise.",

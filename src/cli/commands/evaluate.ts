@@ -6,11 +6,11 @@ import { DEFAULT_REWARDS } from "../defaults.js";
 import { namedRun, withExistingRun } from "../existing-run.js";
 import { report, tellMetrics } from "../outcome.js";
 import { policyOfRun, taskOfRun } from "../sources.js";
+import { COMMANDS } from "./table.js";
 
 /** `whetstone evaluate <run>`: measures a run anew from its records. */
 export const evaluateCommand = defineCommand({
-  usage: "evaluate <run>",
-  summary: "measure a run anew from the responses in its folder, and rewrite metrics.json and the report",
+  ...COMMANDS.evaluate,
   details:
     "Needs no model, unless a self-reward asks it. What cannot be computed from the responses alone (the adapter's figures, " +
     "adaptive best-of-N) stays as it was measured. The seed fixes the bootstrap.",

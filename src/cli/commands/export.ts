@@ -11,11 +11,11 @@ import { loadModel } from "../../transformer/model.js";
 import { loadAdapter } from "../../transformer/format/peft.js";
 import { defineCommand } from "../command.js";
 import { modelSource } from "../sources.js";
+import { COMMANDS } from "./table.js";
 
 /** `whetstone export <adapter> <target>`: an adapter in the form that other programs take. */
 export const exportCommand = defineCommand({
-  usage: "export <adapter> <target>",
-  summary: "merge an adapter into a model folder, or convert it for llama.cpp",
+  ...COMMANDS.export,
   details:
     "<adapter> is a run folder, or an adapter's own. A <target> that ends in .gguf becomes a LoRA file for llama.cpp; any " +
     "other is a new folder of Hugging Face layout with the adapter merged into the weights, in float32.",

@@ -9,11 +9,11 @@ import { loadModel } from "../../transformer/model.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
 import { fetchNotes } from "../fetch-named.js";
+import { COMMANDS } from "./table.js";
 
 /** `whetstone models`: the models that can be named, fetched or looked into. */
 export const modelsCommand = defineCommand({
-  usage: "models [action] [name]",
-  summary: "list the models at hand, pull one from the Hugging Face hub, or inspect one",
+  ...COMMANDS.models,
   details:
     "Without an action it lists the models that come with whetstone and those in the Hugging Face cache. Any folder of " +
     "Hugging Face layout and any .gguf file of a supported family can be named with --model as well.",

@@ -4,11 +4,11 @@ import { defineCommand } from "../command.js";
 import { namedRun, withExistingRun } from "../existing-run.js";
 import { report } from "../outcome.js";
 import { taskOfRun } from "../sources.js";
+import { COMMANDS } from "./table.js";
 
 /** `whetstone report <run>`: rewrites report.html from the run's files. */
 export const reportCommand = defineCommand({
-  usage: "report <run>",
-  summary: "rewrite report.html of a run from its files, and print its path",
+  ...COMMANDS.report,
   options: ["task"],
   examples: [["report runs/game24-1", "open the printed file in a browser"]],
   run: async ([dir], values, context) => {

@@ -16,11 +16,11 @@ import { measureIfQuantized } from "../measure-quantized.js";
 import { quantizationResult } from "../quantize.js";
 import { powerNote, powerSettings, recordedPower, samplerOf, type PowerSettings } from "../power.js";
 import { usageResult } from "../remote.js";
+import { COMMANDS } from "./table.js";
 
 /** `whetstone sample [task]`: draws into a run folder, and nothing else. */
 export const sampleCommand = defineCommand({
-  usage: "sample [task]",
-  summary: "draw N responses per prompt into a run folder, to be evaluated or trained on later",
+  ...COMMANDS.sample,
   details:
     "With --method power or smc the responses are of π^α (for α = 1 + 1/β the optimum of RLHF-sharpening): N independent chains, or " +
     "one particle of each of N swarms. power.jsonl in the run folder tells of acceptance or effective sample size.",

@@ -15,6 +15,7 @@ import { DRAWING, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
 import { usageResult } from "../remote.js";
 import { commonOptions, trainingOptions, trainingSettings, type Settings } from "../settings.js";
+import { COMMANDS } from "./table.js";
 
 const NAMES = [
   ...DRAWING,
@@ -30,8 +31,7 @@ const NAMES = [
 
 /** `whetstone sharpen [task]`: the main job. */
 export const sharpenCommand = defineCommand({
-  usage: "sharpen [task]",
-  summary: "draw, choose by self-reward, train the choice into an adapter, measure and report",
+  ...COMMANDS.sharpen,
   details:
     "Draws N responses per prompt, measures best-of-N under every self-reward, trains what one of them prefers into a " +
     "LoRA adapter by each of the methods, measures those too, and writes it all into a run folder. Options of training hold for " +

@@ -11,13 +11,13 @@ import { runTheory } from "../../theory/run.js";
 import { statementIndex, theoryList, theoryTable } from "../../theory/table.js";
 import { shellLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
+import { COMMANDS } from "./table.js";
 
 const DEFAULT_PAGE = "runs/theory.html";
 
 /** `whetstone theory`: checks the paper's statements on exact finite instances. */
 export const theoryCommand = defineCommand({
-  usage: "theory",
-  summary: "check every theorem, lemma and example of the paper on exact finite instances",
+  ...COMMANDS.theory,
   details:
     "Prints what was measured beside each bound, and writes a page with a figure a statement. Takes at most three minutes on " +
     "two cores. The status is 1 if a statement does not hold.",

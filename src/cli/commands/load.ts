@@ -1,0 +1,36 @@
+import type { AddCommand } from "../command.js";
+import { COMMANDS, type CommandName } from "./table.js";
+
+/** Imports a command, and with it what it works with: the others stay on the disk. */
+const LOADERS: Readonly<Record<CommandName, () => Promise<AddCommand>>> = {
+  sharpen: async () => (await import("./sharpen.js")).sharpenCommand,
+  answer: async () => (await import("./answer.js")).answerCommand,
+  sample: async () => (await import("./sample.js")).sampleCommand,
+  evaluate: async () => (await import("./evaluate.js")).evaluateCommand,
+  train: async () => group("train", (await import("./train.js")).trainCommands),
+  report: async () => (await import("./report.js")).reportCommand,
+  export: async () => (await import("./export.js")).exportCommand,
+  models: async () => (await import("./models.js")).modelsCommand,
+  theory: async () => (await import("./theory.js")).theoryCommand,
+  reproduce: async () => {
+    const [inference, amortized] = await Promise.all([
+      import("./reproduce-inference.js"),
+      import("./reproduce-amortized.js"),
+    ]);
+    return group("reproduce", [inference.reproduceInferenceCommand, amortized.reproduceAmortizedCommand]);
+  },
+};
+
+/** What adds a command, and those below it, to the program. */
+export async function loadCommand(name: CommandName): Promise<AddCommand> {
+  return await LOADERS[name]();
+}
+
+/** A command that only holds others. */
+function group(name: CommandName, members: readonly AddCommand[]): AddCommand {
+  return (parent, contextOf) => {
+    const { usage, summary } = COMMANDS[name];
+    const command = parent.command(usage).description(summary);
+    for (const add of members) add(command, contextOf);
+  };
+}

@@ -1,0 +1,48 @@
+/** What the program's `--help` says of a command, kept apart from the command, so that help loads none of them. */
+export interface CommandEntry {
+  /** Name and arguments as commander writes them: `sharpen [task]`. */
+  readonly usage: string;
+  /** One sentence. */
+  readonly summary: string;
+}
+
+/** Every command of the program by its name, in the order of `--help`. */
+export const COMMANDS = {
+  sharpen: {
+    usage: "sharpen [task]",
+    summary: "draw, choose by self-reward, train the choice into an adapter, measure and report",
+  },
+  answer: {
+    usage: "answer <prompt>",
+    summary: "answer one prompt with the best of N responses, by self-reward",
+  },
+  sample: {
+    usage: "sample [task]",
+    summary: "draw N responses per prompt into a run folder, to be evaluated or trained on later",
+  },
+  evaluate: {
+    usage: "evaluate <run>",
+    summary: "measure a run anew from the responses in its folder, and rewrite metrics.json and the report",
+  },
+  train: { usage: "train", summary: "train an adapter on a run" },
+  report: {
+    usage: "report <run>",
+    summary: "rewrite report.html of a run from its files, and print its path",
+  },
+  export: {
+    usage: "export <adapter> <target>",
+    summary: "merge an adapter into a model folder, or convert it for llama.cpp",
+  },
+  models: {
+    usage: "models [action] [name]",
+    summary: "list the models at hand, pull one from the Hugging Face hub, or inspect one",
+  },
+  theory: {
+    usage: "theory",
+    summary: "check every theorem, lemma and example of the paper on exact finite instances",
+  },
+  reproduce: { usage: "reproduce", summary: "the paper's experiments, as one page" },
+} as const satisfies Readonly<Record<string, CommandEntry>>;
+
+/** A command of the program. */
+export type CommandName = keyof typeof COMMANDS;
