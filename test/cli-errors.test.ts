@@ -114,7 +114,7 @@ const CASES: readonly Case[] = [
     /There is no reward "luck": choose among log-likelihood, length-normalized, majority/,
   ],
   [
-    "unknown linear",
+    "unknown target",
     ["sharpen", "--target-modules", "q"],
     2,
     /There is no (linear|target) "q": choose among q_proj/,
