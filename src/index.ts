@@ -11,6 +11,7 @@ export type {
   SamplingOptions,
   ScoreRequest,
   Served,
+  Message,
 } from "./policy/policy.js";
 export { sequenceLogProb } from "./policy/policy.js";
 export {
@@ -30,7 +31,7 @@ export { loadChatTemplate, type ChatTemplate } from "./transformer/text/chat-tem
 export type { Split, Task } from "./task/task.js";
 export { taskEntries, taskNamed, type TaskEntry, type TaskOptions } from "./task/registry.js";
 export { game24, type Game24Options } from "./task/game24/game24.js";
-export { jsonlTask, type JsonlOptions, type Message } from "./task/jsonl.js";
+export { jsonlTask, type JsonlOptions } from "./task/jsonl.js";
 export { graderNames, type GraderName } from "./task/graders.js";
 
 // Self-rewards.

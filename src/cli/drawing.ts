@@ -44,17 +44,19 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
   const source = policySource(values.model ?? DEFAULT_MODEL, values);
   const preset = presetFor(source.name, taskName);
   const orders = values.orders ?? preset?.orders;
-  const { grader, data, rows } = values;
+  const { data, rows } = values;
   const opened = await openTask(
     taskName,
     {
-      ...(grader !== undefined && { grader }),
+      ...(values.grader !== undefined && { grader: values.grader }),
       ...(orders !== undefined && { orders }),
       ...(data !== undefined && { data }),
       ...(rows !== undefined && { rows }),
     },
     source.folder,
   );
+  // Of a user's file, the grader that was chosen for it too: the run is to keep it.
+  const grader = values.grader ?? opened.task.grader;
   const { n = DEFAULT_N, temperature = 1, seed = 0, prompts, quantize } = values;
   const maxTokens = values.maxTokens ?? opened.task.maxTokens;
   const settings: Settings = {
@@ -162,17 +164,18 @@ function commandOf(
 }
 
 /**
- * What becomes of a user's file that says of no prompt that it is for training, in a sentence; undefined where the task
- * has splits of its own.
+ * Tells what was taken from a user's file, how its answers are compared, and what becomes of its prompts where it says of none that it
+ * is for training. Of other tasks there is nothing to tell.
  */
-export function splitNote(task: Task, { train, validation, test }: PromptSplit): string | undefined {
-  if (task.prompts("train").length > 0) return undefined;
-  if (train.length === 0) {
-    return `${task.name} has too few different prompts to learn from (at least ${FEWEST_TO_SPLIT}): all are measured, and nothing is trained.`;
-  }
-  return (
-    `${task.name} says of no prompt that it is for training: ${test.length} are measured, ${train.length} are for training, ` +
-    `${validation.length} choose the iterate. A field "split" in each line decides it otherwise.`
+export function tellTask(task: Task, split: PromptSplit, learn: boolean, context: Context): void {
+  for (const note of task.notes ?? []) context.note(note);
+  const { train, validation, test } = split;
+  if (!learn || task.prompts("train").length > 0) return;
+  context.note(
+    train.length === 0
+      ? `${task.name} has too few different prompts to learn from (at least ${FEWEST_TO_SPLIT}): all are measured, and nothing is trained.`
+      : `${task.name} says of no prompt that it is for training: ${test.length} are measured, ${train.length} are for training, ` +
+          `${validation.length} choose the iterate. A field "split" in each line decides it otherwise.`,
   );
 }
 

@@ -6,6 +6,7 @@ import type { Method } from "../sharpen/methods/method.js";
 import { methods } from "../sharpen/methods/registry.js";
 import { POWER_METHODS } from "../sharpen/power/draw-power.js";
 import { graderDescriptions } from "../task/graders.js";
+import { PROMPT_FILE_KINDS } from "../task/prompt-files.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
 import { TARGET_NAMES } from "../transformer/decoder/lora.js";
@@ -107,8 +108,8 @@ export const OPTIONS = {
     "no limit",
   ),
   task: option(
-    "--task <name|file.jsonl>",
-    `what the prompts are: ${taskEntries.map(({ name }) => name).join(", ")}, or your own file`,
+    "--task <name|file>",
+    `what the prompts are: ${taskEntries.map(({ name }) => name).join(", ")}, or your own file (${PROMPT_FILE_KINDS})`,
     text,
     "game24",
   ),
@@ -128,7 +129,7 @@ export const OPTIONS = {
     "--grader <name>",
     `how your file's labels are compared with responses; ${graderDescriptions.join("; ")}`,
     grader,
-    "exact",
+    "what suits the labels, and is told",
   ),
   orders: option(
     "--orders <count>",

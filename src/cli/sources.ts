@@ -8,6 +8,7 @@ import { REMOTE_PREFIX } from "../policy/remote/base-urls.js";
 import type { RunTask } from "../run/config.js";
 import type { RunReader } from "../run/read-run.js";
 import { isGraderName } from "../task/graders.js";
+import { isPromptFile } from "../task/prompt-files.js";
 import { taskEntry, taskNamed, taskPath, type TaskOptions } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import { loadChatTemplate } from "../transformer/text/chat-template.js";
@@ -27,7 +28,7 @@ export interface OpenedTask {
  * @throws as `taskNamed` and `loadChatTemplate`.
  */
 export async function openTask(name: string, options: TaskOptions, folder?: string): Promise<OpenedTask> {
-  const isFile = taskEntry(name) === undefined && name.toLowerCase().endsWith(".jsonl");
+  const isFile = taskEntry(name) === undefined && isPromptFile(name);
   const path = isFile || taskEntry(name)?.data ? taskPath(name, options.data) : undefined;
   if (path === undefined) return { task: await taskNamed(name, options) };
   const applyChatTemplate = folder === undefined ? undefined : await loadChatTemplate(folder);

@@ -18,6 +18,8 @@ export interface LineOptions {
   readonly maxBytes: number;
   /** Skip a last line that has no line break, whatever it holds: a write that was cut off. Default: yield it. */
   readonly skipTornTail?: boolean;
+  /** The bytes to read in place of the file's own. */
+  readonly chunks?: AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -48,7 +50,7 @@ export async function* readLines(path: string, options: LineOptions): AsyncGener
     }
     if (part.length > 0) parts.push(part);
   };
-  for await (const chunk of readChunks(path)) {
+  for await (const chunk of options.chunks ?? readChunks(path)) {
     let start = 0;
     for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, start)) {
       take(chunk.subarray(start, at));

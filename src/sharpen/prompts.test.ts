@@ -37,6 +37,12 @@ describe("splitPrompts", () => {
     }
   });
 
+  it("measures on every prompt where nothing is to be learned, unless the file has splits", () => {
+    expect(sizes(splitPrompts(taskOf({ test: texts(16) }), { seed: 1, learn: false }))).toEqual([16, 0, 0]);
+    const own = taskOf({ test: texts(3), train: texts(20, "other") });
+    expect(sizes(splitPrompts(own, { seed: 1, learn: false }))).toEqual([3, 18, 2]);
+  });
+
   it("moves at most two other prompts when a file has one prompt more, wherever it stands", () => {
     for (const seed of [1, 2, 3]) {
       for (const count of [20, 21, 25, 29]) {

@@ -19,6 +19,8 @@ export interface SplitOptions {
   /** Training prompts at most, the first ones. Default: all. */
   readonly trainPrompts?: number | undefined;
   readonly seed: number;
+  /** Whether anything is to be learned; if not, a file without splits of its own is measured on every prompt. Default: true. */
+  readonly learn?: boolean | undefined;
 }
 
 /** Fewer different prompts than this without splits of their own are measured, but not learned from. */
@@ -33,7 +35,10 @@ export const FEWEST_TO_SPLIT = 10;
  * chosen by, so that nothing is measured on what was learned.
  * @throws UsageError for a number of prompts that is not whole, or below 1.
  */
-export function splitPrompts(task: Task, { prompts, trainPrompts, seed }: SplitOptions): PromptSplit {
+export function splitPrompts(
+  task: Task,
+  { prompts, trainPrompts, seed, learn = true }: SplitOptions,
+): PromptSplit {
   checkCount("test", prompts);
   checkCount("training", trainPrompts);
   let test = task.prompts("test");
@@ -41,7 +46,7 @@ export function splitPrompts(task: Task, { prompts, trainPrompts, seed }: SplitO
   let train = without(task.prompts("train"), [...test, ...validation]);
   if (train.length === 0) {
     const texts = distinctTexts(test);
-    if (texts.length >= FEWEST_TO_SPLIT) {
+    if (learn && texts.length >= FEWEST_TO_SPLIT) {
       const order = inOwnOrder(texts, seed);
       const learned = Math.floor(order.length * 0.6);
       const judged = validation.length > 0 ? 0 : Math.ceil(order.length * 0.1);

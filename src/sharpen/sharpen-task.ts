@@ -38,6 +38,8 @@ export interface SharpenOptions extends DrawSettings {
   readonly ns?: readonly number[] | undefined;
   /** Test prompts at most. Default: all. */
   readonly prompts?: number | undefined;
+  /** See `SplitOptions.learn`. */
+  readonly learn?: boolean | undefined;
   /** Also measure adaptive best-of-N (paper eq. 10) with this δ, capped at `n`. */
   readonly adaptiveDelta?: number | undefined;
   /** Train what this reward prefers into adapters; absent: inference time only. */
@@ -167,7 +169,10 @@ export interface DrawnTask {
  * @throws UsageError when the task has no prompts to measure on.
  */
 export async function drawTask(
-  options: Pick<SharpenOptions, "policy" | "task" | "run" | keyof DrawSettings | "prompts" | "note">,
+  options: Pick<
+    SharpenOptions,
+    "policy" | "task" | "run" | keyof DrawSettings | "prompts" | "learn" | "note"
+  >,
   clock: StageClock = stageClock(),
   trainPrompts = 0,
 ): Promise<DrawnTask> {

@@ -1,3 +1,4 @@
+import { isSafeNumber, LosslessNumber, parse } from "lossless-json";
 import type { z } from "zod";
 import { DataError } from "../core/errors.js";
 import { MAX_JSON_DEPTH, isTooDeep } from "../core/json-depth.js";
@@ -16,10 +17,17 @@ const LONGEST_LINE_BYTES = 16 * 1024 * 1024;
 
 /**
  * The values of a JSONL file: UTF-8, one JSON value a line, blank lines allowed; in memory bounded by the longest line.
+ * @param chunks the bytes, if they are not the file's own: unpacked, or encoded anew.
  * @throws DataError naming the file and the line, for a line that is not JSON or longer than 16 MB.
  */
-export async function* readJsonLines(path: string): AsyncGenerator<RawRow> {
-  for await (const { text, number } of readLines(path, { maxBytes: LONGEST_LINE_BYTES })) {
+export async function* readJsonLines(
+  path: string,
+  chunks?: AsyncIterable<Uint8Array>,
+): AsyncGenerator<RawRow> {
+  for await (const { text, number } of readLines(path, {
+    maxBytes: LONGEST_LINE_BYTES,
+    ...(chunks && { chunks }),
+  })) {
     const where = `Line ${number} of ${path}`;
     if (text.includes("\0")) throw new DataError(`${where} holds a NUL byte; is it a text file?`);
     if (text.trim() === "") continue;
@@ -27,18 +35,31 @@ export async function* readJsonLines(path: string): AsyncGenerator<RawRow> {
   }
 }
 
-function parseJson(text: string, where: string): unknown {
+/** Numbers that a float would round: `JSON.parse` must not have them. */
+const LONG_NUMBER = /\d{16}|\d[eE][-+]?\d{3}/;
+
+/**
+ * A JSON text's value; numbers that a float would round are kept as they are written (`LosslessNumber`).
+ * @throws DataError that begins with `where`.
+ */
+export function parseJson(text: string, where: string): unknown {
   if (isTooDeep(text)) {
     throw new DataError(`${where} is nested more than ${MAX_JSON_DEPTH} deep; write one JSON object a line.`);
   }
   try {
-    return JSON.parse(text);
+    return LONG_NUMBER.test(text) ? parse(text, undefined, numberOf) : JSON.parse(text);
   } catch (cause) {
     const reason = (cause instanceof Error ? cause.message : "").replace(/[\s\p{Cc}]+/gu, " ");
     throw new DataError(`${where} is not valid JSON (${shorten(reason)}); write one JSON object a line.`, {
       cause,
     });
   }
+}
+
+function numberOf(digits: string): number | LosslessNumber {
+  return isSafeNumber(digits) && Number.isFinite(Number(digits))
+    ? Number(digits)
+    : new LosslessNumber(digits);
 }
 
 /**

@@ -1,22 +1,18 @@
 import { basename } from "node:path";
-import { z } from "zod";
 import { DataError, UsageError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
-import type { Prompt } from "../policy/policy.js";
+import type { Message, Prompt } from "../policy/policy.js";
+import { chosenGrader } from "./choose-grader.js";
 import { graderNamed, type Grader, type GraderName, type Label } from "./graders.js";
-import { checkRow, checkText, readJsonLines, shorten, type RawRow } from "./json-lines.js";
+import { checkText, shorten, type RawRow } from "./json-lines.js";
+import { readPromptRows } from "./prompt-files.js";
+import { promptRow, type PromptRow } from "./prompt-row.js";
+import { labelsOf, notesOf } from "./row-notes.js";
 import type { Split, Task } from "./task.js";
 
-/** A turn of a conversation. */
-export interface Message {
-  /** `system`, `user`, `assistant`, or what else the model's template knows. */
-  readonly role: string;
-  readonly content: string;
-}
-
 export interface JsonlOptions {
-  /** How answers are compared; default `exact`. */
-  readonly grader?: GraderName;
+  /** How answers are compared; default what suits the labels, see `chosenGrader`. */
+  readonly grader?: GraderName | Grader;
   /** The longest response worth drawing, in tokens; default 512, as in the paper's experiments. */
   readonly maxTokens?: number;
   /** The model's chat template, for lines with `messages`: the text that the model continues. */
@@ -30,26 +26,19 @@ const LONGEST_ID = 200;
 const DIGEST_LENGTH = 16;
 const DEFAULT_MAX_TOKENS = 512;
 
-const row = z.object({
-  prompt: z.string().exactOptional(),
-  messages: z
-    .array(z.object({ role: z.string().min(1), content: z.string() }))
-    .min(1, "must hold at least one message")
-    .exactOptional(),
-  answer: z.union([z.string(), z.number()], "must be a string or a number").exactOptional(),
-  id: z.union([z.string(), z.int()], "must be a string or an integer").exactOptional(),
-  split: z.enum(["train", "validation", "test"]).exactOptional(),
-});
-
-type Row = z.infer<typeof row>;
-
 interface Item extends Prompt {
   readonly split: Split;
   readonly label?: Label;
 }
 
+/** A row as it was read, and where. */
+interface Read {
+  readonly raw: RawRow;
+  readonly row: PromptRow;
+}
+
 /**
- * A user's own file of prompts: UTF-8, one JSON object a line, blank lines allowed.
+ * A user's own file of prompts: JSON lines, a JSON array, a table (CSV, TSV) or Parquet, packed by gzip or not. A row has
  *
  * | field | |
  * |---|---|
@@ -59,7 +48,8 @@ interface Item extends Prompt {
  * | `id` | optional, unique; default a digest of the prompt's text, and for the same text again `-2`, `-3`, … behind it |
  * | `split` | optional: `train`, `validation` or `test` (default) |
  *
- * Other fields are ignored. Prompts keep the file's order.
+ * In place of the first two, other shapes that people have are read, and `notes` says what was taken (`promptRow`). Fields that are null are
+ * absent, others are ignored. Prompts keep the file's order.
  * @throws DataError naming the file and the line for anything that is not so, for a label that the grader cannot
  *   compare, a repeated id, a line of more than 16 MB; UsageError for `messages` without a chat template.
  */
@@ -68,18 +58,25 @@ export async function jsonlTask(path: string, options: JsonlOptions = {}): Promi
   if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
     throw new UsageError(`maxTokens must be an integer of at least 1, not ${maxTokens}.`);
   }
-  const grader = graderNamed(options.grader ?? "exact");
-  const items = await readItems(path, grader, options);
+  const read: Read[] = [];
+  for await (const raw of readPromptRows(path)) read.push({ raw, row: promptRow(raw) });
+  if (read.length === 0)
+    throw new DataError(`${path} has no prompts; write one JSON object a line, such as {"prompt": "…"}.`);
+  const rows = read.map(({ row }) => row);
+  const labels = labelsOf(rows);
+  const given = labels.filter((label) => label !== undefined);
+  const chosen = options.grader === undefined ? chosenGrader(given, rows.map(questionOf)) : undefined;
+  const asked = options.grader ?? chosen!.name;
+  const grader = typeof asked === "string" ? graderNamed(asked) : asked;
+  const items = await toItems(read, labels, grader, options);
   const splits: Readonly<Record<Split, Prompt[]>> = { train: [], validation: [], test: [] };
   for (const { id, text, split } of items.values()) splits[split].push({ id, text });
-  const fixed = [...items.values()].map(({ id, text, split, label }) => [
-    ...[id, text, split, label?.text ?? null],
-    ...(label?.figure === undefined ? [] : [label.figure]),
-  ]);
   return {
     name: basename(path),
-    digest: sha256(JSON.stringify(["jsonl/1", grader.name, grader.version, fixed])),
+    digest: digestOf(grader, items),
     maxTokens,
+    grader: grader.name,
+    notes: notesOf({ name: basename(path), rows, labels: given, grader, chosen }),
     prompts: (split) => splits[split],
     extract: grader.extract,
     grade: (promptId, text) => {
@@ -91,23 +88,68 @@ export async function jsonlTask(path: string, options: JsonlOptions = {}): Promi
   };
 }
 
-async function readItems(path: string, grader: Grader, options: JsonlOptions): Promise<Map<string, Item>> {
+function digestOf(grader: Grader, items: ReadonlyMap<string, Item>): string {
+  const fixed = [...items.values()].map(({ id, text, split, label }) => [
+    ...[id, text, split, label?.text ?? null],
+    ...(label?.figure === undefined ? [] : [label.figure]),
+  ]);
+  return sha256(JSON.stringify(["jsonl/1", grader.name, grader.version, fixed]));
+}
+
+/** What the user asks, for a guess at what kind of answer is wanted. */
+function questionOf({ prompt, messages }: PromptRow): string {
+  return prompt ?? messages?.at(-1)?.content ?? "";
+}
+
+async function toItems(
+  read: readonly Read[],
+  labels: readonly (string | undefined)[],
+  grader: Grader,
+  options: JsonlOptions,
+): Promise<Map<string, Item>> {
   const items = new Map<string, Item>();
   const lineOf = new Map<string, number>();
   const nameOf = options.ids === "line" ? (_: string, line: number) => `line-${line}` : namesByText();
-  for await (const raw of readJsonLines(path)) {
+  for (const [at, { raw, row }] of read.entries()) {
     const { number, where } = raw;
-    const item = await toItem(checkRow(raw, row, 'a "prompt" or "messages"'), raw, grader, options, nameOf);
-    const earlier = lineOf.get(item.id);
+    const text = await promptText(row, where, options);
+    const id = row.id ?? nameOf(text, number);
+    checkPrompt(id, text, where);
+    const earlier = lineOf.get(id);
     if (earlier !== undefined) {
-      throw new DataError(`${where} has the id "${item.id}" of line ${earlier}; ids must be unique.`);
+      throw new DataError(`${where} has the id "${id}" of line ${earlier}; ids must be unique.`);
     }
-    lineOf.set(item.id, number);
-    items.set(item.id, item);
+    lineOf.set(id, number);
+    const label = labels[at];
+    const split = row.split ?? "test";
+    items.set(id, {
+      id,
+      text,
+      split,
+      ...(label !== undefined && { label: meaningOf(label, grader, where) }),
+    });
   }
-  if (items.size === 0)
-    throw new DataError(`${path} has no prompts; write one JSON object a line, such as {"prompt": "…"}.`);
   return items;
+}
+
+function meaningOf(label: string, grader: Grader, where: string): Label {
+  const meaning = grader.label(label);
+  if (meaning !== undefined) return meaning;
+  throw new DataError(
+    `${where} has the answer ${shorten(JSON.stringify(label))}, but the grader "${grader.name}" needs ${grader.expects}; ` +
+      "choose another with --grader.",
+  );
+}
+
+function checkPrompt(id: string, text: string, where: string): void {
+  if (id === "" || id.length > LONGEST_ID || /\p{Cc}/u.test(id)) {
+    throw new DataError(
+      `${where} has an id that is empty, longer than ${LONGEST_ID} characters or not printable.`,
+    );
+  }
+  if (text.trim() === "") throw new DataError(`${where} has an empty prompt.`);
+  checkText(where, "id", id);
+  checkText(where, "prompt", text);
 }
 
 /**
@@ -124,46 +166,17 @@ function namesByText(): (text: string) => string {
   };
 }
 
-async function toItem(
-  row: Row,
-  { number, where }: RawRow,
-  grader: Grader,
-  options: JsonlOptions,
-  nameOf: (text: string, line: number) => string,
-): Promise<Item> {
-  const text = await promptText(row, where, options);
-  const id = String(row.id ?? nameOf(text, number));
-  if (id === "" || id.length > LONGEST_ID || /\p{Cc}/u.test(id)) {
-    throw new DataError(
-      `${where} has an id that is empty, longer than ${LONGEST_ID} characters or not printable.`,
-    );
-  }
-  if (text === "") throw new DataError(`${where} has an empty prompt.`);
-  checkText(where, "id", id);
-  checkText(where, "prompt", text);
-  const item = { id, text, split: row.split ?? "test" } as const;
-  if (row.answer === undefined) return item;
-  const label = grader.label(String(row.answer));
-  if (label === undefined) {
-    throw new DataError(
-      `${where} has the answer ${shorten(JSON.stringify(row.answer))}, but the grader "${grader.name}" needs ${grader.expects}; ` +
-        "choose another with --grader.",
-    );
-  }
-  return { ...item, label };
-}
-
-async function promptText(row: Row, where: string, { applyChatTemplate }: JsonlOptions): Promise<string> {
-  if (row.prompt !== undefined && row.messages !== undefined) {
-    throw new DataError(`${where} has both "prompt" and "messages"; keep one.`);
-  }
+async function promptText(
+  row: PromptRow,
+  where: string,
+  { applyChatTemplate }: JsonlOptions,
+): Promise<string> {
   if (row.prompt !== undefined) return row.prompt;
-  if (row.messages === undefined) throw new DataError(`${where} has neither "prompt" nor "messages".`);
   if (applyChatTemplate === undefined) {
     throw new UsageError(
       `${where} has "messages", but the model has no chat template to put them into text; ` +
         'use a chat model, or write the text itself as "prompt".',
     );
   }
-  return applyChatTemplate(row.messages);
+  return applyChatTemplate(row.messages!);
 }

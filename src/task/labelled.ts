@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { DataError, UsageError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
-import type { Prompt } from "../policy/policy.js";
+import type { Message, Prompt } from "../policy/policy.js";
 import { dataFiles, readRows } from "./data-files.js";
 import { checkRow, checkText } from "./json-lines.js";
-import type { Message } from "./jsonl.js";
 import type { Split, Task } from "./task.js";
 
 /** What a row asks, and the answer that counts as right, canonical as the task's extractor gives it. */

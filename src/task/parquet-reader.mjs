@@ -11,13 +11,20 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetS
 const [path = "", ...wanted] = process.argv.slice(2);
 
 /** @param {string} _key @param {unknown} value */
-const jsonValue = (_key, value) => (typeof value === "bigint" ? Number(value) : value);
+const jsonValue = (_key, value) => {
+  if (typeof value !== "bigint") return value;
+  // Beyond what a float holds, its digits.
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+};
 
 async function writeRows() {
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file, { geoparquet: false });
   const there = new Set(parquetSchema(metadata).children.map(({ element }) => element.name));
   const columns = wanted.filter((column) => there.has(column));
+  if (columns.length === 0) {
+    throw new Error(`none of its columns is read: ${[...there].slice(0, 8).join(", ")}`);
+  }
   let rowStart = 0;
   for (const { num_rows } of metadata.row_groups) {
     const rowEnd = rowStart + Number(num_rows);

@@ -5,6 +5,7 @@ import { extractOperations } from "./game24/grade.js";
 import { gsm8k } from "./gsm8k.js";
 import { cachedData, type HubData } from "./hub-data.js";
 import { jsonlTask, type JsonlOptions } from "./jsonl.js";
+import { isPromptFile, PROMPT_FILE_KINDS } from "./prompt-files.js";
 import { labelledTask, type LabelledOptions, type LabelledSpec } from "./labelled.js";
 import { math } from "./math.js";
 import { mmluCollegeBiology, mmluCollegeChemistry, mmluCollegePhysics } from "./mmlu.js";
@@ -121,21 +122,21 @@ export function taskPath(name: string, given?: string): string | undefined {
 }
 
 /**
- * The task of a name: a built-in one, or the path of a file that ends in `.jsonl`.
+ * The task of a name: a built-in one, or the path of a file of prompts (`isPromptFile`).
  * @throws UsageError that lists the built-in names if it is neither, and for an option that it does not take; DataError and
  *   UsageError as `jsonlTask` and `labelledTask`.
  */
 export async function taskNamed(name: string, options: TaskOptions = {}): Promise<Task> {
   const entry = taskEntry(name);
-  if (entry === undefined && !name.toLowerCase().endsWith(".jsonl")) {
+  if (entry === undefined && !isPromptFile(name)) {
     const names = taskEntries.map((candidate) => candidate.name).join(", ");
     throw new UsageError(
-      `There is no task "${name}"; use ${names}, or the path of your own file ending in .jsonl.`,
+      `There is no task "${name}"; use ${names}, or the path of your own file ending in ${PROMPT_FILE_KINDS}.`,
     );
   }
   if (entry !== undefined && options.grader !== undefined) {
     throw new UsageError(
-      `The task ${name} has a grader of its own; leave out --grader, which is for your own .jsonl files.`,
+      `The task ${name} has a grader of its own; leave out --grader, which is for your own files.`,
     );
   }
   if (options.orders !== undefined && name !== "game24") {

@@ -15,6 +15,10 @@ export interface Task {
   readonly maxTokens: number;
   /** How often a guess among the answers that the prompts allow is right, in (0, 1); absent where any answer is possible. */
   readonly chance?: number;
+  /** How answers are compared, of a user's file: the grader's name. */
+  readonly grader?: string;
+  /** What was taken from a user's file and chosen for it, in sentences for people. */
+  readonly notes?: readonly string[];
   /**
    * The prompts of a split in their fixed order; empty where the task has no such split. A user's file has its prompts
    * in `test`, and in `train` and `validation` only where it says so (field `split`).

@@ -9,7 +9,7 @@ import { count } from "../../report/format.js";
 import { resumeLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
-import { resolveDrawing, splitNote, withRun, type Drawing, type OpenedRun } from "../drawing.js";
+import { resolveDrawing, tellTask, withRun, type Drawing, type OpenedRun } from "../drawing.js";
 import { DRAWING, POWER } from "../options.js";
 import { interruptible } from "../outcome.js";
 import { measureIfQuantized } from "../measure-quantized.js";
@@ -36,8 +36,7 @@ export const sampleCommand = defineCommand({
     const drawing = power ? { ...plain, sampler: samplerOf(power) } : plain;
     const settings = power ? { ...drawing.settings, ...recordedPower(power) } : drawing.settings;
     const { task } = drawing.opened;
-    const note = splitNote(task, splitPrompts(task, drawing));
-    if (note !== undefined) context.note(note);
+    tellTask(task, splitPrompts(task, { ...drawing, learn: false }), false, context);
     let dir: string | undefined;
     await interruptible(
       context,
@@ -53,6 +52,7 @@ export const sampleCommand = defineCommand({
             task,
             run,
             ...drawing,
+            learn: false,
             note: (text) => context.note(text),
             signal,
             onProgress: context.progress.update,
@@ -88,7 +88,7 @@ async function samplePower(
   const { signal, progress } = context;
   requireAbility(policy, "continues", power.method === "power" ? "Power sampling" : "Sequential Monte Carlo");
   const started = performance.now();
-  const split = splitPrompts(task, { seed, prompts });
+  const split = splitPrompts(task, { learn: false, seed, prompts });
   const { test } = split;
   if (test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
   await recordPrompts(run, task, split, 0, (text) => context.note(text));

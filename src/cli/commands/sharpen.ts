@@ -7,7 +7,7 @@ import { resumeLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
 import { DEFAULT_METHODS, DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js";
-import { resolveDrawing, splitNote, withRun, type AskedOfRun } from "../drawing.js";
+import { resolveDrawing, tellTask, withRun, type AskedOfRun } from "../drawing.js";
 import { measureIfQuantized } from "../measure-quantized.js";
 import { refuseTraining } from "../quantize.js";
 import { methodOptions } from "../method-options.js";
@@ -87,8 +87,8 @@ async function sharpen(
       amortize: { reward: { name: amortized }, methods: Object.fromEntries(options) },
     }),
   };
-  const note = splitNote(task, splitPrompts(task, drawing));
-  if (note !== undefined) context.note(note);
+  const learn = amortized !== false;
+  tellTask(task, splitPrompts(task, { ...drawing, learn }), learn, context);
   let dir: string | undefined;
   await interruptible(
     context,
@@ -104,6 +104,7 @@ async function sharpen(
           run,
           rewards,
           ...drawing,
+          learn,
           adaptiveDelta: values.adaptive,
           amortize:
             amortized === false || remote

@@ -2,7 +2,7 @@ import { digitsAt } from "./grouped-digits.js";
 import { canonicalDecimal } from "./rational.js";
 
 /** Longer expressions than this are no answers. */
-export const LONGEST_LITERAL = 400;
+const LONGEST_LITERAL = 400;
 
 const NAMES: readonly (readonly [RegExp, string])[] = [
   [

@@ -60,7 +60,7 @@ export function labelValue(label: string): Value | undefined {
 }
 
 /** One spelling for characters, and for LaTeX's and HTML's ways to set a number. */
-export function plainMathematics(text: string): string {
+function plainMathematics(text: string): string {
   return plainCharacters(text)
     .replace(END_TOKEN, "")
     .replace(DISPLAYED, (display) => display.replace(/\s{0,9}\n\s{0,9}/g, " "))

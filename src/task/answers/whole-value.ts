@@ -115,7 +115,7 @@ function wholeLiteral(body: string): Value | undefined {
 }
 
 /** Whether what follows a number is its unit, a remark or nothing. */
-export function isUnit(after: string): boolean {
+function isUnit(after: string): boolean {
   const rest = withoutRemark(after);
   if (/^[A-Za-z]/.test(rest) && !/^[A-Za-z]{2}/.test(rest) && !UNIT_LETTER.test(rest)) return false;
   if (/^\s?[\^!/*]/.test(rest) && !/^\^\{?\\circ/.test(rest)) return false;

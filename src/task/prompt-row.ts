@@ -1,0 +1,174 @@
+/** The shapes in which people have prompts: one row of a file, read into a prompt or a conversation, a label and a reference answer. */
+import { LosslessNumber } from "lossless-json";
+import { z } from "zod";
+import { DataError } from "../core/errors.js";
+import { checkRow, shorten, type RawRow } from "./json-lines.js";
+import type { Message } from "../policy/policy.js";
+import { readTurns } from "./turns.js";
+import type { Split } from "./task.js";
+
+/** What a row says. Exactly one of `prompt` and `messages` is there. */
+export interface PromptRow {
+  readonly prompt?: string;
+  /** At least one turn, the last not the assistant's. */
+  readonly messages?: readonly Message[];
+  /** The label, as it is written. */
+  readonly answer?: string;
+  /** An answer that the row holds as an example for training: `output`, or the assistant's turn that was cut off. */
+  readonly reference?: string;
+  readonly id?: string;
+  readonly split?: Split;
+  /** What was taken for what, where it is not `prompt`, `messages` and `answer`: clauses for a note. */
+  readonly took: readonly string[];
+}
+
+/** Fields that hold what is asked, the first that is there counts. */
+const SOURCES = ["prompt", "messages", "question", "instruction", "conversations"] as const;
+/** Fields that are read, in every shape. */
+export const PROMPT_FIELDS = [
+  ...SOURCES,
+  ...["answer", "id", "split", "context", "choices", "options", "input", "output", "response", "completion"],
+] as const;
+
+const scalar = z.union(
+  [z.string(), z.number(), z.boolean(), z.instanceof(LosslessNumber)],
+  "must be a string or a number",
+);
+const common = z.object({
+  answer: scalar.exactOptional(),
+  id: z
+    .union([z.string(), z.int(), z.instanceof(LosslessNumber)], "must be a string or an integer")
+    .exactOptional(),
+  split: z.enum(["train", "validation", "test"]).exactOptional(),
+});
+const texts = z.looseObject(
+  Object.fromEntries(
+    ["question", "instruction", "context", "input", "output", "response", "completion"].map((name) => [
+      name,
+      z.string().exactOptional(),
+    ]),
+  ),
+);
+
+type Fields = Readonly<Record<string, unknown>>;
+type Asked = Pick<PromptRow, "prompt" | "messages" | "reference" | "took"> & { readonly answer?: string };
+
+/**
+ * Reads a row. Null fields, and the empty cells of a table, are absent; other fields than those of the shape are ignored.
+ * @throws DataError that names the row, and the fields that were found where none of them asks anything.
+ */
+export function promptRow(raw: RawRow): PromptRow {
+  const { where, value } = raw;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new DataError(`${where} is not a JSON object with a "prompt" or "messages".`);
+  }
+  const fields = Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null));
+  const plain = { ...raw, value: fields };
+  const { id, split, answer } = checkRow(plain, common, 'a "prompt" or "messages"');
+  checkRow(plain, texts, 'a "prompt" or "messages"');
+  const asked = askedBy(fields, where);
+  return {
+    ...asked,
+    ...(answer !== undefined && asked.answer === undefined && { answer: asText(answer) }),
+    ...(id !== undefined && { id: asText(id) }),
+    ...(split !== undefined && { split }),
+  };
+}
+
+/** A number that a float would round has its digits as they are written. */
+function asText(value: string | number | boolean | LosslessNumber): string {
+  return value instanceof LosslessNumber ? value.toString() : String(value);
+}
+
+function askedBy(fields: Fields, where: string): Asked {
+  const source = SOURCES.find((name) => fields[name] !== undefined);
+  if (fields["prompt"] !== undefined && fields["messages"] !== undefined)
+    throw new DataError(`${where} has both "prompt" and "messages"; keep one.`);
+  switch (source) {
+    case "prompt":
+      return fromPrompt(fields, where);
+    case "messages":
+      return { ...readTurns(fields["messages"], "messages", where) };
+    case "conversations": {
+      const read = readTurns(fields["conversations"], "conversations", where);
+      return { ...read, took: ['"conversations" as messages', ...read.took] };
+    }
+    case "question":
+      return fromQuestion(fields, where);
+    case "instruction":
+      return fromInstruction(fields);
+    case undefined:
+      throw new DataError(
+        `${where} has neither "prompt" nor "messages", nor "question", "instruction" or "conversations"; it has ${foundFields(fields)}.`,
+      );
+  }
+}
+
+function fromPrompt({ prompt, ...fields }: Fields, where: string): Asked {
+  if (typeof prompt === "string") return withReference(fields, { prompt, took: [] });
+  if (!Array.isArray(prompt)) {
+    throw new DataError(`${where} has a wrong "prompt": must be a string or a list of messages.`);
+  }
+  const read = readTurns(prompt, "prompt", where);
+  return withReference(fields, { ...read, took: ['"prompt" as messages', ...read.took] });
+}
+
+/** A question, with the text that it is about and its choices. */
+function fromQuestion(fields: Fields, where: string): Asked {
+  const { question, context, answer } = fields as { question: string; context?: string; answer?: unknown };
+  const choices = readChoices(fields["choices"] ?? fields["options"], where);
+  const letter = choices && letterOf(answer, choices);
+  const parts = [context, question, choices?.map((text, at) => `${letterAt(at)}) ${text}`).join("\n")];
+  const took = [
+    `"question"${context === undefined ? "" : ', after "context",'}${choices ? " with its choices" : ""} as the prompt`,
+  ];
+  return {
+    prompt: parts.filter((part) => part !== undefined).join("\n\n"),
+    ...(letter !== undefined && { answer: letter }),
+    took,
+  };
+}
+
+function fromInstruction(fields: Fields): Asked {
+  const { instruction, input } = fields as { instruction: string; input?: string };
+  const withInput = input !== undefined && input.trim() !== "";
+  const prompt = withInput ? `${instruction}\n\n${input}` : instruction;
+  const took = [`"instruction"${withInput ? ' and "input"' : ""} as the prompt`];
+  return withReference(fields, { prompt, took });
+}
+
+function withReference(fields: Fields, asked: Asked): Asked {
+  const name = ["output", "response", "completion"].find((one) => typeof fields[one] === "string");
+  if (name === undefined || asked.reference !== undefined) return asked;
+  return {
+    ...asked,
+    reference: fields[name] as string,
+    took: [...asked.took, `"${name}" as a reference answer`],
+  };
+}
+
+/** A list of texts, or of letters and texts side by side as public data sets have them. */
+function readChoices(value: unknown, where: string): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  const list = Array.isArray(value) ? value : (value as { text?: unknown }).text;
+  const parsed = z.array(z.string()).min(2).max(10).safeParse(list);
+  if (parsed.success) return parsed.data;
+  throw new DataError(`${where} has "choices" that are not two to ten texts; write them into the question.`);
+}
+
+/** The letter of a label that is the number of a choice, counted from 0, or its text; undefined for any other. */
+function letterOf(answer: unknown, choices: readonly string[]): string | undefined {
+  const at = typeof answer === "number" ? answer : choices.indexOf(String(answer));
+  return Number.isInteger(at) && at >= 0 && at < choices.length ? letterAt(at) : undefined;
+}
+
+function letterAt(at: number): string {
+  return "ABCDEFGHIJ"[at]!;
+}
+
+function foundFields(fields: Fields): string {
+  const names = Object.keys(fields);
+  if (names.length === 0) return "no fields";
+  const shown = names.slice(0, 8).map((name) => JSON.stringify(shorten(name)));
+  return shown.join(", ") + (names.length > shown.length ? " and others" : "");
+}
