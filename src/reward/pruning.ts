@@ -8,6 +8,18 @@ export interface Pruner {
   finished(response: Response): void;
   /** True only if the response cannot be the chosen one any more. */
   hopeless(partial: PartialResponse): boolean;
+  /** Why it is hopeless; asked of such a response alone. Absent: it does not tell. */
+  why?(partial: PartialResponse): Ruling;
+}
+
+/** What rules an unfinished response out: however it goes on, it stays below a finished one. */
+export interface Ruling {
+  /** The most that it could still score; of majority, the most votes that another answer could still have. */
+  readonly most: number;
+  /** What it would have had to reach: the score, or the votes, of that finished response. */
+  readonly bound: number;
+  /** That finished response's index. */
+  readonly by: number;
 }
 
 /** What a pruner may know of the draw. */
@@ -34,11 +46,14 @@ export function boundPruner(
 ): Pruner {
   // Nothing is below the lowest score, so that nothing is dropped on account of one.
   let best = lowest;
+  let by = -1;
   return {
     finished: (response) => {
-      best = Math.max(best, score(response));
+      const own = score(response);
+      if (own > best) [best, by] = [own, response.index];
     },
     hopeless: (partial) => Math.max(bound(partial), lowest) < best - ROUNDING_NATS,
+    why: (partial) => ({ most: Math.max(bound(partial), lowest), bound: best, by }),
   };
 }
 
@@ -50,12 +65,14 @@ export function majorityPruner({ n, extract }: PruningContext): Pruner {
   const counts = new Map<string, { count: number; lowest: number }>();
   let finished = 0;
   let lowest = Infinity;
+  let votes = { most: 0, bound: 0 };
   const decide = (): void => {
     const open = n - finished;
     const ranked = [...counts.values()].sort((a, b) => b.count - a.count);
     const leader = ranked[0];
     const next = ranked[1]?.count ?? 0;
     lowest = leader !== undefined && leader.count > next + open ? leader.lowest : Infinity;
+    votes = { most: next + open, bound: leader?.count ?? 0 };
   };
   return {
     finished: ({ text, index }) => {
@@ -70,5 +87,6 @@ export function majorityPruner({ n, extract }: PruningContext): Pruner {
       decide();
     },
     hopeless: ({ index }) => index > lowest,
+    why: () => ({ ...votes, by: lowest }),
   };
 }

@@ -8,7 +8,9 @@ import type {
   SamplingOptions,
 } from "../policy/policy.js";
 import type { Pruner } from "../reward/pruning.js";
-import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
+import { choose, type SelfReward } from "../reward/self-reward.js";
+import type { AnswerEvent, ChosenEvent, FinishedEvent, Scored } from "./answer-events.js";
+import { EventQueue } from "./event-queue.js";
 
 export interface BestOfNOptions extends Pick<SamplingOptions, "temperature" | "maxTokens" | "seed"> {
   readonly reward: SelfReward;
@@ -42,16 +44,6 @@ export function checkN(n: number): void {
     throw new UsageError(`N must be a whole number of at least 1, not ${n}.`);
 }
 
-/** A prompt whose responses are being drawn. */
-interface Open {
-  readonly prompt: Prompt;
-  readonly pruner: Pruner | undefined;
-  readonly finished: Response[];
-  /** Responses that are finished or dropped. */
-  settled: number;
-  tokens: number;
-}
-
 /**
  * Best-of-N (paper §2.1, Prop. C.1): draws y_1..y_N ~ π_base(·|x) for each prompt and chooses argmax r_self, the lowest
  * index on ties. Yields prompts as they are decided; rows that pruning frees go to the next prompts at once.
@@ -62,58 +54,175 @@ export async function* bestOfN(
   prompts: Iterable<Prompt>,
   options: BestOfNOptions,
 ): AsyncGenerator<Best> {
-  const { reward, n, keepAll = false, extract = (text: string) => text.trim() } = options;
-  checkN(n);
-  const open = new Map<string, Open>();
-  const decided: Open[] = [];
-  const settle = (state: Open): void => {
-    state.settled++;
-    if (state.settled < n) return;
-    open.delete(state.prompt.id);
-    decided.push(state);
-  };
-  function* requests(): Generator<SampleRequest> {
+  for await (const event of bestOfNEvents(policy, prompts, options)) {
+    if (event.kind !== "chosen") continue;
+    const { prompt, chosen, finished, scores, tokens } = event;
+    yield { prompt, chosen, finished, scores, tokens };
+  }
+}
+
+/**
+ * Best-of-N as it goes: what is dropped, finished and chosen of each prompt, and with `progress` also what is drawn. The choices
+ * are those of `bestOfN`. Whoever stops reading ends the drawing.
+ * @throws as `bestOfN`.
+ */
+export async function* bestOfNEvents(
+  policy: Policy,
+  prompts: Iterable<Prompt>,
+  options: BestOfNOptions & { readonly progress?: boolean },
+): AsyncGenerator<AnswerEvent> {
+  checkN(options.n);
+  const draw = new BestOfN(policy, options);
+  const { temperature, maxTokens, seed, signal, keepAll = false, reward, progress = false } = options;
+  const samples = policy
+    .sample(draw.requests(prompts), {
+      ...{ temperature, maxTokens, seed },
+      ...(signal && { signal }),
+      // A rule that can never drop anything would only make the batch narrower.
+      ...(!keepAll && reward.pruner && { abandon: (partial) => draw.abandon(partial) }),
+    })
+    [Symbol.asyncIterator]();
+  let coming: Promise<IteratorResult<Response, unknown>> | undefined;
+  try {
+    for (;;) {
+      coming ??= samples.next();
+      const next = progress ? await Promise.race([coming, draw.queue.filled()]) : await coming;
+      if (next) coming = undefined;
+      if (next && next.done !== true) await draw.finish(next.value);
+      yield* draw.queue.take();
+      yield* draw.decided();
+      if (next?.done === true) return;
+    }
+  } finally {
+    draw.leave.abort();
+    // What is still being drawn was cancelled, and ends at the next step.
+    coming?.catch(() => undefined);
+    await samples.return?.();
+  }
+}
+
+/** A prompt whose responses are being drawn. */
+interface Open {
+  readonly prompt: Prompt;
+  readonly pruner: Pruner | undefined;
+  readonly finished: Response[];
+  /** Responses that are finished or dropped. */
+  settled: number;
+  tokens: number;
+  leader: Scored | undefined;
+}
+
+/** The prompts at work, and the events that they give rise to. */
+class BestOfN {
+  readonly queue = new EventQueue();
+  /** Cancels every request. */
+  readonly leave = new AbortController();
+  private readonly open = new Map<string, Open>();
+  private readonly settled: Open[] = [];
+  private readonly extract: (text: string) => string | undefined;
+
+  constructor(
+    private readonly policy: Policy,
+    private readonly options: BestOfNOptions & { readonly progress?: boolean },
+  ) {
+    this.extract = options.extract ?? ((text) => text.trim());
+  }
+
+  *requests(prompts: Iterable<Prompt>): Generator<SampleRequest> {
+    const { reward, n, maxTokens, keepAll, progress } = this.options;
+    const watched = progress && {
+      options: {
+        signal: this.leave.signal,
+        watcher: { drawn: this.queue.drawn.bind(this.queue) },
+      },
+    };
     for (const prompt of prompts) {
-      const pruner = keepAll ? undefined : reward.pruner?.({ n, maxTokens: options.maxTokens, extract });
-      open.set(prompt.id, { prompt, pruner, finished: [], settled: 0, tokens: 0 });
-      for (let index = 0; index < n; index++) yield { prompt, index };
+      const pruner = keepAll ? undefined : reward.pruner?.({ n, maxTokens, extract: this.extract });
+      const state = { prompt, pruner, finished: [], settled: 0, tokens: 0, leader: undefined };
+      this.open.set(prompt.id, state);
+      for (let index = 0; index < n; index++) yield { prompt, index, ...watched };
     }
   }
-  const abandon = (partial: PartialResponse): boolean => {
-    const state = open.get(partial.promptId)!;
+
+  abandon(partial: PartialResponse): boolean {
+    const { promptId, index, length, logProb } = partial;
+    const state = this.open.get(promptId)!;
     if (!state.pruner?.hopeless(partial)) return false;
-    state.tokens += partial.length;
-    settle(state);
+    const ruling = state.pruner.why?.(partial);
+    state.tokens += length;
+    this.queue.push({ kind: "dropped", promptId, index, length, logProb, ...(ruling && { ruling }) });
+    this.settle(state);
     return true;
-  };
-  const samples = policy.sample(requests(), {
-    temperature: options.temperature,
-    maxTokens: options.maxTokens,
-    seed: options.seed,
-    ...(options.signal && { signal: options.signal }),
-    // A rule that can never drop anything would only make the batch narrower.
-    ...(!keepAll && reward.pruner && { abandon }),
-  });
-  for await (const response of samples) {
-    const state = open.get(response.promptId)!;
+  }
+
+  async finish(response: Response): Promise<void> {
+    const state = this.open.get(response.promptId)!;
     state.finished.push(response);
     state.tokens += response.logProbs.length;
     state.pruner?.finished(response);
-    settle(state);
-    for (const ready of decided.splice(0)) yield await decide(ready, reward, extract, policy);
+    this.queue.push({
+      ...{ kind: "finished", promptId: response.promptId, response },
+      ...(this.options.progress ? await this.standing(state, response) : { out: [] }),
+    });
+    this.settle(state);
   }
-  for (const ready of decided.splice(0)) yield await decide(ready, reward, extract, policy);
+
+  /** Who leads now, and who cannot be chosen any more on account of that. */
+  private async standing(state: Open, { index }: Response): Promise<Pick<FinishedEvent, "leader" | "out">> {
+    const { needs, randomized, chosenProbabilities } = this.options.reward;
+    if (needs.includes("policy") || randomized) return { out: [] };
+    const { best, finished, scores } = await this.score(state);
+    const former = state.leader;
+    const leader = { index: finished[best]!.index, score: scores[best]! };
+    state.leader = leader;
+    // Scores that depend on the pool may change with the next one.
+    if (chosenProbabilities) return { leader, out: [] };
+    if (leader.index !== index) return { leader, out: [index] };
+    return { leader, out: former ? [former.index] : [] };
+  }
+
+  private async score({ prompt, finished }: Open): Promise<{
+    readonly finished: readonly Response[];
+    readonly scores: readonly number[];
+    readonly best: number;
+  }> {
+    finished.sort((a, b) => a.index - b.index);
+    const { extract, policy } = this;
+    const scores = await this.options.reward.score({ prompt, responses: finished, extract, policy });
+    return { finished, scores, best: choose(scores) };
+  }
+
+  private settle(state: Open): void {
+    state.settled++;
+    if (state.settled < this.options.n) return;
+    this.open.delete(state.prompt.id);
+    this.settled.push(state);
+  }
+
+  /** Chooses for the prompts all of whose responses are settled. */
+  async *decided(): AsyncGenerator<ChosenEvent> {
+    for (const state of this.settled.splice(0)) {
+      const { finished, scores, best } = await this.score(state);
+      yield {
+        ...{ kind: "chosen", promptId: state.prompt.id, prompt: state.prompt },
+        ...{ chosen: finished[best]!, finished, scores, tokens: state.tokens },
+        ...whyChosen(finished, scores, best),
+        open: this.options.n - finished.length,
+      };
+    }
+  }
 }
 
-async function decide(
-  state: Open,
-  reward: SelfReward,
-  extract: NonNullable<BestOfNOptions["extract"]>,
-  policy: Policy,
-): Promise<Best> {
-  const { prompt, tokens } = state;
-  const finished = state.finished.sort((a, b) => a.index - b.index);
-  const pool: Pool = { prompt, responses: finished, extract, policy };
-  const scores = await reward.score(pool);
-  return { prompt, chosen: finished[choose(scores)]!, finished, scores, tokens };
+/** The choice's score and the best of the others. */
+export function whyChosen(
+  finished: readonly Response[],
+  scores: readonly number[],
+  best: number,
+): Pick<ChosenEvent, "score" | "runnerUp"> {
+  const rest = scores.map((score, i) => (i === best ? -Infinity : score));
+  const second = choose(rest);
+  return {
+    score: scores[best]!,
+    ...(finished.length > 1 && { runnerUp: { index: finished[second]!.index, score: rest[second]! } }),
+  };
 }

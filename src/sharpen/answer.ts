@@ -1,0 +1,99 @@
+import { canEncode, type Policy, type Prompt } from "../policy/policy.js";
+import { logLikelihood } from "../reward/log-likelihood.js";
+import { choose, type SelfReward } from "../reward/self-reward.js";
+import { checkRewards } from "./sharpen-task.js";
+import { graderNamed } from "../task/graders.js";
+import { graderForQuestion } from "../task/question.js";
+import type { AnswerEvent, ChosenEvent } from "./answer-events.js";
+import { bestOfNEvents, whyChosen, type BestOfNOptions } from "./best-of-n.js";
+import { drawPower, type PowerDrawing } from "./power/draw-power.js";
+
+/** N of the paper's figures. */
+const DEFAULT_N = 50;
+/** Tokens of an answer where nothing else is said and the model has room for more. */
+const MAX_TOKENS = 512;
+
+export interface AnswerOptions extends Partial<BestOfNOptions> {
+  /**
+   * Draw from π^α by one of these methods, in place of independent samples of π; `n` is 1 then unless said otherwise, and the
+   * temperature is 1.
+   */
+  readonly power?: Pick<PowerDrawing, "method" | "alpha" | "moves" | "blocks" | "particles">;
+}
+
+/**
+ * The most tokens that an answer may have: 512, or fewer where the model cannot hold so many beside the prompt and a start token.
+ * At least 1; a prompt that fills the model is refused when it is drawn.
+ */
+export function answerRoom(policy: Policy, prompt: Prompt): number {
+  if (!canEncode(policy)) return MAX_TOKENS;
+  const room = policy.can.longest - policy.encode(prompt.text).length - 1;
+  return Math.min(MAX_TOKENS, Math.max(1, room));
+}
+
+/**
+ * Answers a prompt with the best of N responses by self-reward, in one call.
+ * @param prompt a text as the model is to see it, or a prompt with an id of its own, which keys the randomness.
+ * @param options as of `bestOfN`, all with defaults: log-likelihood, N = 50, temperature 1, seed 0, as many tokens as the model has
+ * room for, at most 512, and answers compared as the question's wording asks (a number, a choice, a text).
+ * @throws UsageError as `bestOfN`, and for a prompt that the model cannot hold.
+ * @example
+ * const policy = await LocalPolicy.load("./model");
+ * const { chosen, score } = await answer(policy, "4 9 10 13 = 24 :");
+ */
+export async function answer(
+  policy: Policy,
+  prompt: string | Prompt,
+  options: AnswerOptions = {},
+): Promise<ChosenEvent> {
+  for await (const event of answerEvents(policy, prompt, options)) if (event.kind === "chosen") return event;
+  throw new Error("a prompt was not decided");
+}
+
+/**
+ * The same as it goes: an event for everything that is drawn (with `progress`), dropped and finished, and at last the choice with
+ * why. Whoever stops reading ends the drawing.
+ * @throws as `answer`.
+ */
+export async function* answerEvents(
+  policy: Policy,
+  prompt: string | Prompt,
+  { power, ...options }: AnswerOptions & { readonly progress?: boolean } = {},
+): AsyncGenerator<AnswerEvent> {
+  const asked: Prompt = typeof prompt === "string" ? { id: "prompt", text: prompt } : prompt;
+  const settings = {
+    reward: logLikelihood,
+    n: power ? 1 : DEFAULT_N,
+    temperature: 1,
+    maxTokens: options.maxTokens ?? answerRoom(policy, asked),
+    seed: 0,
+    ...options,
+    extract: options.extract ?? graderNamed(graderForQuestion(asked.text)).extract,
+  };
+  checkRewards([settings.reward], policy);
+  if (power) yield* powerEvents(policy, asked, { ...settings, ...power });
+  else yield* bestOfNEvents(policy, [asked], settings);
+}
+
+async function* powerEvents(
+  policy: Policy,
+  prompt: Prompt,
+  drawing: PowerDrawing & {
+    readonly reward: SelfReward;
+    readonly extract: (text: string) => string | undefined;
+  },
+): AsyncGenerator<AnswerEvent> {
+  const { reward, extract } = drawing;
+  const [draw] = await drawPower(policy, [prompt], drawing);
+  const { responses, record } = draw!;
+  const promptId = prompt.id;
+  for (const response of responses) yield { kind: "finished", promptId, response, out: [] };
+  const scores = await reward.score({ prompt, responses, extract, policy });
+  const best = choose(scores);
+  const { promptId: _, ...found } = record;
+  yield {
+    ...{ kind: "chosen", promptId, prompt, chosen: responses[best]!, finished: responses, scores },
+    ...{ tokens: record.tokens, open: 0, power: found },
+    ...whyChosen(responses, scores, best),
+  };
+}
