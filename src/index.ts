@@ -3,9 +3,12 @@ export type {
   EncodingPolicy,
   FirstToken,
   GreedyOptions,
+  DrawnSoFar,
   PartialResponse,
   Policy,
   Prompt,
+  RequestOptions,
+  RequestWatcher,
   Response,
   SampleRequest,
   SamplingOptions,
@@ -36,7 +39,7 @@ export { graderNames, type GraderName } from "./task/graders.js";
 
 // Self-rewards.
 export { choose, type Pool, type SelfReward } from "./reward/self-reward.js";
-export type { Pruner, PruningContext } from "./reward/pruning.js";
+export type { Pruner, PruningContext, Ruling } from "./reward/pruning.js";
 export { rewardNamed, rewards } from "./reward/registry.js";
 export { logLikelihood } from "./reward/log-likelihood.js";
 export { lengthNormalized } from "./reward/length-normalized.js";
@@ -49,7 +52,17 @@ export { pessimism, type PessimismOptions } from "./reward/pessimism.js";
 export { bestOfMajority, type BestOfMajorityOptions } from "./reward/best-of-majority.js";
 
 // Sharpening at inference time, and amortized.
-export { bestOfN, type Best, type BestOfNOptions } from "./sharpen/best-of-n.js";
+export { answer, answerEvents, type AnswerOptions } from "./sharpen/answer.js";
+export type {
+  AnswerEvent,
+  ChosenEvent,
+  DrawnEvent,
+  DroppedEvent,
+  FinishedEvent,
+  Scored,
+} from "./sharpen/answer-events.js";
+export { candidates, type Candidates } from "./sharpen/candidates.js";
+export { bestOfN, bestOfNEvents, type Best, type BestOfNOptions } from "./sharpen/best-of-n.js";
 export {
   adaptiveBestOfN,
   stoppingTime,

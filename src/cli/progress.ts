@@ -1,10 +1,15 @@
 import cliProgress from "cli-progress";
 import type { Progress } from "../sharpen/draw.js";
 import { count, duration } from "../report/format.js";
+import { fitLine } from "./live-line.js";
 
 /** Shows how far a command is; `stop` before printing anything else. */
 export interface ProgressView {
   readonly update: (progress: Progress) => void;
+  /** Whether `line` shows anything: at a terminal, unless `CI` is set or the terminal cannot go back in a line. */
+  readonly live: boolean;
+  /** Shows one line in place of the one before; asked for the text only when it is time for another. Gone after `stop`. */
+  line(text: () => string): void;
   stop(): void;
 }
 
@@ -36,11 +41,49 @@ const RATE_AFTER_SECONDS = 1;
  * Progress on stderr: on a terminal a bar a stage, with rate and time left; elsewhere plain lines, at most one every five
  * seconds and one when a stage ends.
  */
-export function showProgress(stream: NodeJS.WriteStream = process.stderr): ProgressView {
-  return stream.isTTY ? bars(stream) : lines(stream);
+export function showProgress(
+  stream: NodeJS.WriteStream = process.stderr,
+  env: NodeJS.ProcessEnv = process.env,
+): ProgressView {
+  if (!stream.isTTY) return { ...lines(stream), live: false, line: () => undefined };
+  const { update, stop } = bars(stream);
+  const single = liveLine(stream);
+  const both = (): void => {
+    single.clear();
+    stop();
+  };
+  const live = !env["CI"] && env["TERM"] !== "dumb";
+  return { update, live, line: live ? single.show : () => undefined, stop: both };
 }
 
-function bars(stream: NodeJS.WriteStream): ProgressView {
+const REDRAW_EVERY_MS = 100;
+
+/** One line at the cursor, without colours. */
+function liveLine(stream: NodeJS.WriteStream): {
+  readonly show: (text: () => string) => void;
+  readonly clear: () => void;
+} {
+  let shown = -Infinity;
+  let there = false;
+  return {
+    show: (text) => {
+      const now = performance.now();
+      if (now - shown < REDRAW_EVERY_MS) return;
+      shown = now;
+      there = true;
+      stream.write(`\r${fitLine(text(), (stream.columns || 80) - 1)}\u001B[K`);
+    },
+    clear: () => {
+      if (there) stream.write("\r\u001B[K");
+      there = false;
+    },
+  };
+}
+
+/** What both ways of showing stages do. */
+type Stages = Pick<ProgressView, "update" | "stop">;
+
+function bars(stream: NodeJS.WriteStream): Stages {
   let stage: Stage | undefined;
   let bar: cliProgress.SingleBar | undefined;
   const stop = (): void => {
@@ -71,7 +114,7 @@ function bars(stream: NodeJS.WriteStream): ProgressView {
   return { update, stop };
 }
 
-function lines(stream: NodeJS.WriteStream): ProgressView {
+function lines(stream: NodeJS.WriteStream): Stages {
   let stage: Stage | undefined;
   let shown = 0;
   const update = (progress: Progress): void => {

@@ -127,6 +127,30 @@ function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | u
   };
 }
 
+/** One request's response, or undefined if it was abandoned or cancelled. @throws UsageError as `checkPrefix`. */
+function drawRequest(
+  options: SequentialOptions,
+  request: SampleRequest,
+  sampling: SamplingOptions,
+): Response | undefined {
+  const { prompt, index, prefix } = request;
+  const own = optionsOf(request, sampling);
+  const { maxTokens, seed, temperature, greedy = false } = own;
+  checkPrefix(
+    request,
+    maxTokens,
+    (given) =>
+      (options.endToken !== undefined && given.includes(options.endToken)) ||
+      options.next(prompt.id, given) === undefined,
+  );
+  const key = hash32(prompt.id);
+  return drawResponse(options, {
+    ...{ prompt, index, prefix, maxTokens, options: own },
+    pick: (row, position) =>
+      greedy ? argmax(row) : drawToken(row, tokenUniform(seed, key, index, position), temperature),
+  });
+}
+
 /**
  * A `Policy` over explicit conditionals; sampling is exact and every log-probability is in float64.
  * @throws UsageError (from its methods) for an unknown prompt, a token outside the vocabulary, or after `dispose`.
@@ -137,24 +161,6 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
     if (disposed) throw new UsageError(`policy ${options.name} is used after dispose(); make a new one`);
     if (signal?.aborted) throw new InterruptedError("sampling was interrupted");
   };
-  const drawn = (request: SampleRequest, sampling: SamplingOptions): Response | undefined => {
-    const { prompt, index, prefix } = request;
-    const own = optionsOf(request, sampling);
-    const { maxTokens, seed, temperature, greedy = false } = own;
-    checkPrefix(
-      request,
-      maxTokens,
-      (given) =>
-        (options.endToken !== undefined && given.includes(options.endToken)) ||
-        options.next(prompt.id, given) === undefined,
-    );
-    const key = hash32(prompt.id);
-    return drawResponse(options, {
-      ...{ prompt, index, prefix, maxTokens, options: own },
-      pick: (row, position) =>
-        greedy ? argmax(row) : drawToken(row, tokenUniform(seed, key, index, position), temperature),
-    });
-  };
   async function* sample(
     requests: Source<SampleRequest>,
     sampling: SamplingOptions,
@@ -164,7 +170,7 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
       check(sampling.signal);
       let response: Response | undefined;
       try {
-        response = drawn(request, sampling);
+        response = drawRequest(options, request, sampling);
       } catch (error) {
         failOf(request, error);
         continue;

@@ -1,3 +1,4 @@
+import { checkDrawing } from "../policy/capabilities.js";
 import { canEncode, type Policy, type Prompt } from "../policy/policy.js";
 import { logLikelihood } from "../reward/log-likelihood.js";
 import { choose, type SelfReward } from "../reward/self-reward.js";
@@ -71,6 +72,7 @@ export async function* answerEvents(
     extract: options.extract ?? graderNamed(graderForQuestion(asked.text)).extract,
   };
   checkRewards([settings.reward], policy);
+  checkDrawing(policy, settings.temperature);
   if (power) yield* powerEvents(policy, asked, { ...settings, ...power });
   else yield* bestOfNEvents(policy, [asked], settings);
 }

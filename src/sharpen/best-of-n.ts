@@ -74,14 +74,13 @@ export async function* bestOfNEvents(
   checkN(options.n);
   const draw = new BestOfN(policy, options);
   const { temperature, maxTokens, seed, signal, keepAll = false, reward, progress = false } = options;
-  const samples = policy
-    .sample(draw.requests(prompts), {
-      ...{ temperature, maxTokens, seed },
-      ...(signal && { signal }),
-      // A rule that can never drop anything would only make the batch narrower.
-      ...(!keepAll && reward.pruner && { abandon: (partial) => draw.abandon(partial) }),
-    })
-    [Symbol.asyncIterator]();
+  const responses = policy.sample(draw.requests(prompts), {
+    ...{ temperature, maxTokens, seed },
+    ...(signal && { signal }),
+    // A rule that can never drop anything would only make the batch narrower.
+    ...(!keepAll && reward.pruner && { abandon: (partial) => draw.abandon(partial) }),
+  });
+  const samples = responses[Symbol.asyncIterator]();
   let coming: Promise<IteratorResult<Response, unknown>> | undefined;
   try {
     for (;;) {
@@ -169,14 +168,14 @@ class BestOfN {
 
   /** Who leads now, and who cannot be chosen any more on account of that. */
   private async standing(state: Open, { index }: Response): Promise<Pick<FinishedEvent, "leader" | "out">> {
-    const { needs, randomized, chosenProbabilities } = this.options.reward;
+    const { needs, randomized } = this.options.reward;
     if (needs.includes("policy") || randomized) return { out: [] };
     const { best, finished, scores } = await this.score(state);
     const former = state.leader;
     const leader = { index: finished[best]!.index, score: scores[best]! };
     state.leader = leader;
     // Scores that depend on the pool may change with the next one.
-    if (chosenProbabilities) return { leader, out: [] };
+    if (this.options.reward.chosenProbabilities !== undefined) return { leader, out: [] };
     if (leader.index !== index) return { leader, out: [index] };
     return { leader, out: former ? [former.index] : [] };
   }

@@ -1,11 +1,8 @@
 import { UsageError } from "../../core/errors.js";
-import { canEncode, sequenceLogProb, type Prompt } from "../../policy/policy.js";
-import { checkDrawing } from "../../policy/capabilities.js";
+import { sequenceLogProb, type Prompt } from "../../policy/policy.js";
 import { rewardNamed } from "../../reward/registry.js";
-import { choose } from "../../reward/self-reward.js";
-import { bestOfN, type Best } from "../../sharpen/best-of-n.js";
-import { drawPower } from "../../sharpen/power/draw-power.js";
-import { checkRewards } from "../../sharpen/sharpen-task.js";
+import { answerEvents } from "../../sharpen/answer.js";
+import type { Best } from "../../sharpen/best-of-n.js";
 import { loadChatTemplate } from "../../transformer/text/chat-template.js";
 import { graderNamed } from "../../task/graders.js";
 import { graderForQuestion } from "../../task/question.js";
@@ -13,8 +10,11 @@ import { taskEntry } from "../../task/registry.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "../defaults.js";
 import { quantizedAnswer } from "../measure-quantized.js";
+import { answerLine } from "../live-line.js";
 import { interruptible } from "../outcome.js";
-import { POWER, REMOTE } from "../options.js";
+import { POWER, REMOTE, type Values } from "../options.js";
+import type { Context } from "../context.js";
+import type { Task } from "../../task/task.js";
 import { powerNote, powerSettings } from "../power.js";
 import { usageResult } from "../remote.js";
 import { openPolicy, policySource, openTask, type ModelSource } from "../sources.js";
@@ -24,8 +24,6 @@ import { COMMANDS } from "./table.js";
 type Answered = Pick<Best, "prompt" | "chosen" | "finished" | "scores" | "tokens">;
 
 const PROMPT_ID = "prompt";
-/** As for a user's file. */
-const MAX_TOKENS = 512;
 
 /** `whetstone answer <prompt>`: best-of-N on one prompt. */
 export const answerCommand = defineCommand({
@@ -62,24 +60,7 @@ export const answerCommand = defineCommand({
     const source = policySource(values.model ?? DEFAULT_MODEL, values);
     const reward = rewardNamed(values.reward ?? "log-likelihood");
     const prompt: Prompt = { id: PROMPT_ID, text: await inTemplate(source, words, values.chat) };
-    const taskName = values.task ?? (source.name === DEFAULT_MODEL ? DEFAULT_TASK : undefined);
-    const { grader } = values;
-    // Of a public data set's task only the extractor is needed, and it is there without the rows.
-    const entry = taskName === undefined || grader !== undefined ? undefined : taskEntry(taskName);
-    const task =
-      taskName === undefined || entry?.data !== undefined
-        ? undefined
-        : (await openTask(taskName, grader === undefined ? {} : { grader }, source.folder)).task;
-    const guessed = task || entry || grader ? undefined : graderForQuestion(words);
-    const comparing = task ?? entry ?? graderNamed(grader ?? guessed ?? "exact");
-    let noted = guessed === undefined;
-    const extract = (text: string): string | undefined => {
-      if (!noted) {
-        context.note(`Answers are compared as by --grader ${String(guessed)}, going by the question.`);
-        noted = true;
-      }
-      return comparing.extract(text);
-    };
+    const { task, extract } = await comparison(words, source, values, context);
     const { signal } = context;
     await interruptible(
       context,
@@ -87,57 +68,65 @@ export const answerCommand = defineCommand({
       async () => {
         const policy = await openPolicy(source, values.threads, context);
         try {
-          checkRewards([reward], policy);
-          // What the model can hold beside the prompt and a start token; a prompt that fills it is refused by the policy.
-          const room = canEncode(policy)
-            ? Math.max(1, policy.can.longest - policy.encode(prompt.text).length - 1)
-            : Infinity;
-          checkDrawing(policy, temperature);
-          const maxTokens = values.maxTokens ?? task?.maxTokens ?? Math.min(MAX_TOKENS, room);
-          if (power) {
-            const drawing = { ...power, n, maxTokens, seed, signal };
-            const [draw] = await drawPower(policy, [prompt], drawing);
-            const { responses, record } = draw!;
-            const scores = await reward.score({ prompt, responses, extract, policy });
-            const chosen = responses[choose(scores)]!;
-            const best = { prompt, chosen, finished: responses, scores, tokens: record.tokens };
-            const { promptId: _, ...found } = record;
-            context.note(powerNote(power, found));
-            if (all) context.say(scoreLines(best));
-            context.say(chosen.text);
-            const answer = {
-              ...answerResult(best, { n, reward: reward.name, all }),
-              ...(await quantizedAnswer(source, prompt, responses, values, context)),
-            };
-            context.result({ ...answer, method: power.method, alpha: power.alpha, ...found });
-            return;
-          }
-          const draws = bestOfN(policy, [prompt], {
-            reward,
-            n,
-            temperature,
-            maxTokens,
-            seed,
-            keepAll: all,
-            signal,
-            extract,
-          });
-          for await (const best of draws) {
-            if (all) context.say(scoreLines(best));
-            context.say(best.chosen.text);
+          const maxTokens = values.maxTokens ?? task?.maxTokens;
+          const line = answerLine(n);
+          for await (const event of answerEvents(policy, prompt, {
+            ...{ reward, n, temperature, seed, keepAll: all, extract, signal },
+            ...(maxTokens !== undefined && { maxTokens }),
+            ...(power && { power }),
+            progress: context.progress.live,
+          })) {
+            line.take(event);
+            context.progress.line(line.text);
+            if (event.kind !== "chosen") continue;
+            context.progress.stop();
+            if (power) context.note(powerNote(power, event.power!));
+            if (all) context.say(scoreLines(event));
+            context.say(event.chosen.text);
             context.result({
-              ...answerResult(best, { n, reward: reward.name, all }),
-              ...(await quantizedAnswer(source, prompt, best.finished, values, context)),
-              ...usageResult(policy),
+              ...answerResult(event, { n, reward: reward.name, all }),
+              ...(await quantizedAnswer(source, prompt, event.finished, values, context)),
+              ...(power ? { method: power.method, alpha: power.alpha, ...event.power } : usageResult(policy)),
             });
           }
         } finally {
+          context.progress.stop();
           await policy.dispose();
         }
       },
     );
   },
 });
+
+/**
+ * How the answers to a question are told apart: as its task does, as `--grader` says, or else as the wording asks, which is said
+ * when it is first of account.
+ */
+async function comparison(
+  words: string,
+  source: ModelSource,
+  { task: named, grader }: Values<"task" | "grader">,
+  context: Context,
+): Promise<{ readonly task: Task | undefined; readonly extract: (text: string) => string | undefined }> {
+  const taskName = named ?? (source.name === DEFAULT_MODEL ? DEFAULT_TASK : undefined);
+  // Of a public data set's task only the extractor is needed, and it is there without the rows.
+  const entry = taskName === undefined || grader !== undefined ? undefined : taskEntry(taskName);
+  const task =
+    taskName === undefined || entry?.data !== undefined
+      ? undefined
+      : (await openTask(taskName, grader === undefined ? {} : { grader }, source.folder)).task;
+  const guessed = task || entry || grader ? undefined : graderForQuestion(words);
+  const comparing = task ?? entry ?? graderNamed(grader ?? guessed ?? "exact");
+  let noted = guessed === undefined;
+  const extract = (text: string): string | undefined => {
+    if (!noted) {
+      context.note(`Answers are compared as by --grader ${String(guessed)}, going by the question.`);
+      noted = true;
+    }
+    return comparing.extract(text);
+  };
+  return { task, extract };
+}
 
 /** The words as a user's message in the model's chat template, or as they stand where it has none or `chat` is false. */
 async function inTemplate(source: ModelSource, words: string, chat: boolean | undefined): Promise<string> {

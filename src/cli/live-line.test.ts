@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import type { Response } from "../policy/policy.js";
+import { answerLine, fitLine } from "./live-line.js";
+import { showProgress } from "./progress.js";
+
+const response = (index: number, text: string, logProbs: readonly number[]): Response => ({
+  ...{ promptId: "p", index, text, tokens: logProbs.map(() => 1), logProbs, finish: "stop" },
+});
+
+describe("the line of an answer", () => {
+  it("tells rows, tokens, what was dropped, and what leads", () => {
+    const line = answerLine(4);
+    for (const index of [0, 1, 2]) {
+      line.take({
+        kind: "drawn",
+        promptId: "p",
+        index,
+        length: 3,
+        logProb: -2,
+        logProbs: [-1, -1, 0],
+        text: "a",
+      });
+    }
+    expect(line.text()).toBe("0 of 4 done · 3 drawing · 9 tokens");
+    const one = response(1, "  forty-two\nin all", [-1, -0.5, -0.25, -0.25]);
+    line.take({ kind: "finished", promptId: "p", response: one, leader: { index: 1, score: -2 }, out: [] });
+    line.take({ kind: "dropped", promptId: "p", index: 0, length: 5, logProb: -7 });
+    expect(line.text()).toBe("1 of 4 done · 1 drawing · 1 dropped · 12 tokens · best −2: forty-two\nin all");
+  });
+
+  it("fits the terminal, on one line, wide characters counted as two", () => {
+    expect(fitLine("one\ntwo\tthree \u001B[31m", 40)).toBe("one two three [31m");
+    expect(fitLine("abcdef", 6)).toBe("abcdef");
+    expect(fitLine("abcdefg", 6)).toBe("abcde…");
+    expect(fitLine("二十四点", 8)).toBe("二十四点");
+    expect([...fitLine("二十四点", 7)].length).toBeLessThanOrEqual(4);
+  });
+});
+
+/** A terminal, or a pipe, that keeps what is written to it. */
+function stream(
+  isTTY: boolean,
+  columns: number,
+): { readonly stream: NodeJS.WriteStream; readonly written: string[] } {
+  const written: string[] = [];
+  const write = (text: string): boolean => written.push(text) > 0;
+  return { stream: { isTTY, columns, write } as unknown as NodeJS.WriteStream, written };
+}
+
+describe("a live line", () => {
+  it("is replaced in place, never wider than the terminal, and gone when something else is to be said", () => {
+    const { stream: terminal, written } = stream(true, 30);
+    const view = showProgress(terminal, {});
+    expect(view.live).toBe(true);
+    view.line(() => "x".repeat(100));
+    // Too soon for another: it is not even put together.
+    view.line(() => {
+      throw new Error("asked for too soon");
+    });
+    view.stop();
+    view.stop();
+    expect(written).toEqual([`\r${"x".repeat(28)}…\u001B[K`, "\r\u001B[K"]);
+  });
+
+  it.each([
+    ["a pipe", false, {}],
+    ["a terminal under CI", true, { CI: "true" }],
+    ["a terminal that cannot go back", true, { TERM: "dumb" }],
+  ] as const)("is not shown on %s", (_, isTTY, env) => {
+    const { stream: other, written } = stream(isTTY, 80);
+    const view = showProgress(other, env);
+    expect(view.live).toBe(false);
+    view.line(() => "anything");
+    view.stop();
+    expect(written).toEqual([]);
+  });
+});
