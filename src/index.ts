@@ -13,6 +13,7 @@ export type {
   SampleRequest,
   SamplingOptions,
   ScoreRequest,
+  AdapterDraw,
   Served,
   Message,
 } from "./policy/policy.js";
@@ -24,7 +25,8 @@ export {
   type Ability,
   type Capabilities,
 } from "./policy/capabilities.js";
-export type { Training, TrainablePolicy, TrainingOptions } from "./policy/trainable.js";
+export type { Trainer, TrainerOptions, Trainers } from "./policy/trainer.js";
+export { localTrainers } from "./policy/local-trainer.js";
 export { LocalPolicy, type LocalPolicyOptions } from "./policy/local-policy.js";
 export { embeddedModels, modelFolder } from "./policy/model-folder.js";
 export { loadAdapter, saveAdapter, type LoraAdapter } from "./transformer/format/peft.js";

@@ -58,17 +58,25 @@ export interface BaseInputs {
   readonly resamples?: number;
 }
 
-/** Grades the responses to one prompt. @param logProb log π_base(y|x) of a response. */
-export function factsOf<R extends Response>(
+/** Grades the base's responses to one prompt. */
+export function factsOf(task: Task, promptId: string, responses: readonly Response[]): Facts {
+  return gradedFacts(task, promptId, responses, (response) => ({
+    logProb: sequenceLogProb(response),
+    length: response.logProbs.length,
+  }));
+}
+
+/** The same of responses of any kind. @param said log π_base(y|x) of a response, and its length in tokens. */
+export function gradedFacts<R extends Pick<Response, "text">>(
   task: Task,
   promptId: string,
   responses: readonly R[],
-  logProb: (response: R) => number,
+  said: (response: R) => { readonly logProb: number; readonly length: number },
 ): Facts {
   const grades = responses.map((response) => task.grade(promptId, response.text));
   return {
-    logProbs: responses.map(logProb),
-    lengths: responses.map((response) => response.logProbs.length),
+    logProbs: responses.map((response) => said(response).logProb),
+    lengths: responses.map((response) => said(response).length),
     correct: grades.includes(undefined) ? undefined : Uint8Array.from(grades, Number),
   };
 }
@@ -124,7 +132,9 @@ export function answerMetrics(runs: readonly Answers[], ground: Ground, greedy?:
 }
 
 /** Responses by prompt id. */
-export function byPrompt<R extends Response>(responses: readonly R[]): ReadonlyMap<string, readonly R[]> {
+export function byPrompt<R extends Pick<Response, "promptId">>(
+  responses: readonly R[],
+): ReadonlyMap<string, readonly R[]> {
   const map = new Map<string, R[]>();
   for (const response of responses) {
     const list = map.get(response.promptId);
@@ -139,7 +149,7 @@ export function byPrompt<R extends Response>(responses: readonly R[]): ReadonlyM
  * @param what names them in the error: "greedy response".
  * @throws DataError where a prompt has none.
  */
-export function oneEach<R extends Response>(
+export function oneEach<R extends Pick<Response, "promptId">>(
   prompts: readonly Prompt[],
   responses: readonly R[],
   what: string,
@@ -186,10 +196,10 @@ export function prepareBase(inputs: BaseInputs, seeds = 1): Base {
   const empty = pools.find((pool) => pool.responses.length === 0);
   if (empty)
     throw new UsageError(`Prompt "${empty.prompt.id}" has no responses to measure: draw at least one.`);
-  const facts = pools.map((pool) => factsOf(task, pool.prompt.id, pool.responses, sequenceLogProb));
+  const facts = pools.map((pool) => factsOf(task, pool.prompt.id, pool.responses));
   const prompts = pools.map((pool) => pool.prompt);
   const greedy = oneEach(prompts, inputs.greedy, "greedy response").map((response) =>
-    factsOf(task, response.promptId, [response], sequenceLogProb),
+    factsOf(task, response.promptId, [response]),
   );
   const ground = groundOf(pools.length, labelledOf(facts), { seed, seeds, resamples });
   return { ground, facts, answers: sampledOnce(facts), greedy: sampledOnce(greedy) };

@@ -1,10 +1,10 @@
 import { DataError } from "../core/errors.js";
-import { sequenceLogProb, type Prompt, type Response } from "../policy/policy.js";
+import { sequenceLogProb, type AdapterDraw, type Prompt } from "../policy/policy.js";
 import type { Task } from "../task/task.js";
 import {
   answerMetrics,
   byPrompt,
-  factsOf,
+  gradedFacts,
   groundOf,
   labelledOf,
   oneEach,
@@ -18,7 +18,7 @@ import type { AdapterMetrics, EpochMetrics, Estimate } from "./metrics.js";
 import { repetition } from "./repetition.js";
 
 /** An adapter's response, with what the *base* says of it: self-improvement is measured by the base (paper fig. 7, 8). */
-export interface AdapterResponse extends Response {
+export interface AdapterResponse extends AdapterDraw {
   /** log π_base(y|x), whole sequence, temperature 1, in nats. */
   readonly baseLogProb: number;
 }
@@ -59,7 +59,10 @@ function sampledFacts(
         `The adapter has no response to prompt "${prompt.id}": sample it on every test prompt.`,
       );
     }
-    return factsOf(task, prompt.id, own, (response) => response.baseLogProb);
+    return gradedFacts(task, prompt.id, own, (response) => ({
+      logProb: response.baseLogProb,
+      length: response.own.logProbs.length,
+    }));
   });
 }
 
@@ -169,8 +172,8 @@ export function measureEpoch(inputs: EpochInputs): EpochMeasures {
     }),
     logLikelihood,
     ...(temperature === 1 && {
-      entropy: mean((response) => -sequenceLogProb(response)),
-      kl: mean((response) => sequenceLogProb(response) - response.baseLogProb),
+      entropy: mean((response) => -sequenceLogProb(response.own)),
+      kl: mean((response) => sequenceLogProb(response.own) - response.baseLogProb),
     }),
     length,
     repetition: mean(({ tokens }) => repetition(tokens)),

@@ -1,4 +1,4 @@
-import { sequenceLogProb, type Response } from "../policy/policy.js";
+import type { Response } from "../policy/policy.js";
 import { answerMetrics, factsOf, oneEach, prepareBase, sampledOnce } from "./answers.js";
 import type { BaseInputs } from "./answers.js";
 import type { Metrics } from "./metrics.js";
@@ -24,7 +24,7 @@ export function measureAdaptive(inputs: AdaptiveInputs): NonNullable<Metrics["ad
     inputs.pools.map((pool) => pool.prompt),
     inputs.chosen,
     "adaptively chosen response",
-  ).map((response) => factsOf(inputs.task, response.promptId, [response], sequenceLogProb));
+  ).map((response) => factsOf(inputs.task, response.promptId, [response]));
   return {
     ...answerMetrics([sampledOnce(chosen)], ground, greedy),
     meanN: inputs.drawn.reduce((a, b) => a + b, 0) / inputs.drawn.length,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { randomStream } from "../core/random.js";
-import { sequenceLogProb, type Response } from "../policy/policy.js";
+import { drawnBy, sequenceLogProb, type Response } from "../policy/policy.js";
 import { rewardNamed } from "../reward/registry.js";
 import { choose, type Pool } from "../reward/self-reward.js";
 import type { Task } from "../task/task.js";
@@ -258,7 +258,10 @@ describe("measureAdaptive", () => {
 describe("measureAdapter", () => {
   const simulated = simulate(30, 6);
   const asAdapter = (responses: readonly Response[], shift = 0): AdapterResponse[] =>
-    responses.map((own) => ({ ...own, baseLogProb: sequenceLogProb(own) + shift }));
+    drawnBy("sft", responses).map((draw) => ({
+      ...draw,
+      baseLogProb: sequenceLogProb(draw.own) + shift,
+    }));
   const common = { ...simulated, seed: 3, resamples: 300 };
   const drawn = simulated.pools.flatMap((pool) => pool.responses);
   const untouched = { responses: asAdapter(drawn), greedy: asAdapter(simulated.greedy) };

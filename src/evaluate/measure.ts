@@ -1,7 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
 import { agreement } from "./agreement.js";
-import { sequenceLogProb } from "../policy/policy.js";
 import { answerMetrics, answersOf, factsOf, prepareBase, sampledOnce } from "./answers.js";
 import type { Answers, Base, BaseInputs, Facts, Ground } from "./answers.js";
 import { rankingAuc } from "./auc.js";
@@ -201,7 +200,7 @@ function drawsOf({ task, pools, furtherSeeds = [] }: MeasureInputs, base: Base):
       throw new UsageError(
         `The seeds to measure ${task.name} with have drawn responses to different prompts.`,
       );
-    const facts = own.map(({ prompt, responses }) => factsOf(task, prompt.id, responses, sequenceLogProb));
+    const facts = own.map(({ prompt, responses }) => factsOf(task, prompt.id, responses));
     return { pools: own, facts, sampled: sampledOnce(facts) };
   });
   return [{ pools, facts: base.facts, sampled: base.answers }, ...further].map((draw) => ({

@@ -12,7 +12,7 @@ export interface Abilities {
   readonly firstTokens: boolean;
   /** There is `encode`. */
   readonly encodes: boolean;
-  /** It is a `TrainablePolicy`. */
+  /** Its weights can be trained (`trainersOf`). */
   readonly trains: boolean;
   /** `greedy` responses have log-probabilities at temperature 1. */
   readonly greedy: boolean;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { UsageError } from "../core/errors.js";
-import { hash32, randomStream } from "../core/random.js";
+import { hash32 } from "../core/random.js";
 import type { EngineOptions } from "../graph/index.js";
 import type { AdapterFeeds } from "../transformer/decoder/adapter-feeds.js";
 import { loadModel, type LoadOptions, type Model } from "../transformer/model.js";
@@ -8,15 +8,13 @@ import type { LoraAdapter } from "../transformer/format/peft.js";
 import { Runtime, type ScoredTokens } from "../transformer/runtime.js";
 import { mapSource, type Source } from "../core/source.js";
 import type { Draw, DrawRequest, DrawSettings, Unfinished } from "../transformer/decode/draw-request.js";
-import { Trainer } from "../transformer/train/trainer.js";
-import { newAdapter, type LoraOptions } from "../transformer/decoder/lora.js";
-import type { Training, TrainablePolicy, TrainingOptions } from "./trainable.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { capabilities, type Capabilities } from "./capabilities.js";
 import { checkPrefix, failOf } from "./policy.js";
 import type {
   DrawnSoFar,
   GreedyOptions,
+  Policy,
   Prompt,
   RequestOptions,
   Response,
@@ -38,7 +36,7 @@ export interface LocalPolicyOptions extends EngineOptions {
 }
 
 /** A transformer on this machine, with or without an adapter. Calls after `dispose()` throw a UsageError. */
-export class LocalPolicy implements TrainablePolicy {
+export class LocalPolicy implements Policy {
   readonly can: Capabilities;
   private disposed = false;
 
@@ -148,54 +146,9 @@ export class LocalPolicy implements TrainablePolicy {
     );
   }
 
-  adapterParameters(lora: LoraOptions): number {
-    const { weights, replaced } = newAdapter(this.runtime.model.config, lora, randomStream(0, "adapter"));
-    const whole = [...(replaced?.values() ?? [])].reduce((sum, { data }) => sum + data.length, 0);
-    return [...weights.values()].reduce((sum, { a, b }) => sum + a.length + b.length, whole);
-  }
-
-  get vocabularySize(): number {
-    return this.runtime.model.config.vocabSize;
-  }
-
   /** The token ids that a prompt and a response's ids make for scoring and training. */
   pairOf({ prompt, tokens }: ScoreRequest): TokenPair {
     return { prompt: this.promptTokens(prompt, tokens.length), response: tokens };
-  }
-
-  /** @throws UsageError for a quantized model, which has no gradients. */
-  async train({ lora, clipNorm, seed, ...optimizer }: TrainingOptions): Promise<Training> {
-    this.check();
-    if (this.runtime.model.quantization !== undefined) throw new UsageError(QUANTIZED_TRAINING);
-    const { model, engine, maxLength } = this.runtime;
-    const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"), model.weights);
-    const trainer = await Trainer.lora(engine, model.config, model.weights, adapter, {
-      ...optimizer,
-      maxLength,
-      ...(clipNorm === undefined ? {} : { clipNorm }),
-    });
-    const pairs = (examples: readonly ScoreRequest[]): TokenPair[] =>
-      examples.map((example) => this.pairOf(example));
-    return {
-      adapter,
-      get steps() {
-        return trainer.steps;
-      },
-      step: (examples, weights, learningRate) => trainer.step(pairs(examples), weights, learningRate),
-      // The trainer's own graph would run the backward pass as well: 2.5 times the time.
-      logProb: async (examples) =>
-        (
-          await this.runtime.score(pairs(examples), {
-            targetModules: adapter.targetModules,
-            replaced: [...(adapter.replaced?.keys() ?? [])],
-            feeds: trainer.parameterFeeds,
-            dispose: () => Promise.resolve(),
-          })
-        ).map(({ logProbs }) => logProbs),
-      save: (path, metadata) => trainer.saveCheckpoint(path, metadata),
-      load: (path) => trainer.loadCheckpoint(path),
-      dispose: () => trainer.dispose(),
-    };
   }
 
   /** The token ids of a text, without special tokens. */

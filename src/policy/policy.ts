@@ -58,6 +58,27 @@ export interface Response {
   readonly finish: "stop" | "length";
 }
 
+/**
+ * A response that another policy than the base drew, an adapter of it: `own` is what that policy says of it. It has no
+ * `logProbs` of its own, so that nothing takes it for a `Response`, whose log-probabilities are the base's; `scoreUnder` makes
+ * one of it. On disk it lies as it was drawn, in adapters/<drawnBy>.
+ */
+export interface AdapterDraw extends Omit<Response, "logProbs" | "certainties"> {
+  /** The adapter's name in the run. */
+  readonly drawnBy: string;
+  /** log π and certainties under the adapter, at temperature 1, in nats. */
+  readonly own: Pick<Response, "logProbs" | "certainties">;
+}
+
+/** What an adapter drew, named as its. */
+export function drawnBy(name: string, responses: readonly Response[]): AdapterDraw[] {
+  return responses.map(({ logProbs, certainties, ...response }) => ({
+    ...response,
+    drawnBy: name,
+    own: { logProbs, ...(certainties && { certainties }) },
+  }));
+}
+
 /** One response to draw: the `index`-th sample of `prompt`. */
 export interface SampleRequest {
   readonly prompt: Prompt;
@@ -161,6 +182,11 @@ export interface Policy {
    */
   logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]>;
   /**
+   * As `logProb`, with KL(uniform ‖ p_t) of each token beside it: all that a response has that was drawn. Absent where
+   * `logProb` is all there is.
+   */
+  score?(examples: readonly ScoreRequest[]): Promise<readonly TokenScores[]>;
+  /**
    * The likeliest first tokens of a response, as text with log π at temperature 1 in nats, the likeliest first: for a policy
    * that cannot score text of one's own.
    */
@@ -192,6 +218,13 @@ export function canEncode(policy: Policy): policy is EncodingPolicy {
 /** Whether `firstTokens` is there to be called. */
 export function tellsFirstTokens(policy: Policy): policy is Policy & Required<Pick<Policy, "firstTokens">> {
   return policy.can.firstTokens;
+}
+
+/** What a policy says of each token of a response, at temperature 1, in nats. */
+export interface TokenScores {
+  readonly logProbs: ArrayLike<number>;
+  /** KL(uniform ‖ p_t). */
+  readonly certainties: ArrayLike<number>;
 }
 
 /** One of the likeliest first tokens of a response. */

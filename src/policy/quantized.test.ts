@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { modelFolder } from "./model-folder.js";
+import { localTrainers } from "./local-trainer.js";
 import { LocalPolicy } from "./local-policy.js";
 import { sequenceLogProb, type Prompt, type Response } from "./policy.js";
 
@@ -74,9 +75,9 @@ describe.each([
   });
 
   it("is not trained", async () => {
-    await expect(policy.train({ lora: {}, seed: 0 })).rejects.toThrow(
-      /an adapter is trained on the float weights/,
-    );
+    await expect(
+      localTrainers(policy).start({ rank: 1, alpha: 2, clipNorm: 1, weightDecay: 0, seed: 0 }),
+    ).rejects.toThrow(/an adapter is trained on the float weights/);
   });
 });
 

@@ -5,7 +5,7 @@ import { temporaryPath } from "../core/files.js";
 import { findings } from "../evaluate/findings.js";
 import { measureAdapter } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
-import { requireTrainable } from "../policy/trainable.js";
+import { trainersOf } from "../policy/local-trainer.js";
 import { rewardNamed } from "../reward/registry.js";
 import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
@@ -20,7 +20,7 @@ import { readMetrics } from "../sharpen/run-metrics.js";
 import { PAPER_SFT, type FitOptions } from "../sharpen/fit-adapter.js";
 import { poolsOf } from "../sharpen/selections.js";
 import { sharpenTask } from "../sharpen/sharpen-task.js";
-import { adapterSample, isScored, scoreUnderBase } from "./base-log-probs.js";
+import { adapterSample, isScored } from "./base-log-probs.js";
 import {
   checkCounts,
   checkNames,
@@ -171,7 +171,7 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
     run: async (cell, run, policy, onProgress) => {
       const { model, task, seed, trainN, opened } = cell;
       const method = methodOf(options, cell.method);
-      requireTrainable(policy, "Amortized sharpening");
+      const trainers = trainersOf(policy, "Amortized sharpening");
       if (splitPrompts(opened, { prompts, seed: RUN_SEED }).train.length === 0)
         throw new UsageError(`${opened.name} has too few different prompts to learn from.`);
       shareDraws(run, cells, method, { model, task, trainN: trainN! });
@@ -190,12 +190,12 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
           reward: rewardNamed(REWARD),
           methods: [{ method, trainN: trainN!, trainPrompts, own, fit: { ...fit, seed } }],
           curveSamples,
+          trainers,
           command: options.command,
         },
         signal,
         onProgress,
       });
-      await scoreUnderBase(run, method.name, policy, signal, onProgress);
     },
   };
 }

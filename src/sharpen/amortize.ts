@@ -1,25 +1,25 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { measureAdapter, measureEpoch, type AdapterResponse } from "../evaluate/measure-adapter.js";
+import { measureAdapter, measureEpoch } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, EpochMetrics } from "../evaluate/metrics.js";
-import { sequenceLogProb, type Response } from "../policy/policy.js";
-import type { TrainablePolicy, Training } from "../policy/trainable.js";
+import { drawnBy, sequenceLogProb, type Policy, type Response } from "../policy/policy.js";
+import type { Trainer, Trainers } from "../policy/trainer.js";
 import type { Pool, SelfReward } from "../reward/self-reward.js";
 import type { RecordKind, RecordLog } from "../run/record-log.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
-import { loadAdapter, saveAdapter } from "../transformer/format/peft.js";
-import { openSafetensors } from "../transformer/format/safetensors.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import { fitAdapter, hasEnded, keptEpoch, type Iterate } from "./fit-adapter.js";
-import { throwIfStopped } from "./interrupt.js";
 import type { Method, MethodPlan, MethodSettings } from "./methods/method.js";
 import type { PromptSplit } from "./prompts.js";
+import { baseLogProbs, baseLogProbsFile, keepScores, scoreUnder } from "./score-under.js";
 
 export interface AmortizeOptions extends DrawSettings {
   readonly method: Method;
-  readonly policy: TrainablePolicy;
+  /** The base. */
+  readonly policy: Policy;
+  readonly trainers: Trainers;
   readonly task: Task;
   readonly run: Run;
   readonly split: PromptSplit;
@@ -34,9 +34,6 @@ export interface AmortizeOptions extends DrawSettings {
   /** A remark for people. */
   readonly note?: ((text: string) => void) | undefined;
 }
-
-/** Responses scored under the base at once. */
-const SCORE_BATCH = 512;
 
 const estimate = z.object({ value: z.number(), low: z.number(), high: z.number() });
 const epochRecords: RecordKind<EpochMetrics> = {
@@ -89,7 +86,7 @@ async function trainAdapter(
   adapterDir: string,
   plan: MethodPlan,
 ): Promise<EpochMetrics[]> {
-  const { method, policy, run, signal, onProgress } = options;
+  const { method, trainers, run, signal, onProgress } = options;
   const log = await run.log(join("adapters", method.name, "epochs.jsonl"), epochRecords);
   const checkpoint = join(adapterDir, "checkpoint.safetensors");
   const { patience = 0 } = options.settings.fit;
@@ -97,17 +94,17 @@ async function trainAdapter(
     const hooks = {
       onStep: (done: number, total: number) =>
         onProgress?.({ stage: `training, ${method.name}`, done, total }),
-      onEpoch: (epoch: Iterate, training: Training, kept: boolean) =>
-        recordEpoch(options, log, adapterDir, epoch, training, kept),
-      checkpoint: (training: Training, { epoch }: Iterate) => {
+      onEpoch: (epoch: Iterate, trainer: Trainer, kept: boolean) =>
+        recordEpoch(options, log, adapterDir, epoch, trainer, kept),
+      checkpoint: (trainer: Trainer, { epoch }: Iterate) => {
         // The record must not be lost where the checkpoint that builds on it survives.
         log.sync();
-        return training.save(checkpoint, { epoch: `${epoch}` });
+        return trainer.save(checkpoint, { epoch: `${epoch}` });
       },
-      restore: (training: Training) => restoreEpochs(training, checkpoint, log),
+      restore: (trainer: Trainer) => restoreEpochs(trainer, checkpoint, log),
     };
     const fit = { ...options.settings.fit, signal };
-    await plan.fitTo((problem) => fitAdapter(policy, problem, fit, hooks));
+    await plan.fitTo((problem) => fitAdapter(trainers, problem, fit, hooks));
     rmSync(checkpoint, { force: true });
     const done = (await log.records()).length - 1;
     if (done < plan.iterates) {
@@ -124,39 +121,31 @@ async function recordEpoch(
   log: RecordLog<EpochMetrics>,
   adapterDir: string,
   epoch: Iterate,
-  training: Training,
+  trainer: Trainer,
   kept: boolean,
 ): Promise<void> {
-  if (kept) await saveAdapter(adapterDir, training.adapter, options.policy.name);
+  if (kept) await trainer.exportAdapter(adapterDir);
   // A process that died between this line and its checkpoint has written it already.
-  if (!log.has(`${epoch.epoch}`)) log.append({ ...epoch, ...(await curvePoint(options, training)) });
+  if (!log.has(`${epoch.epoch}`)) log.append({ ...epoch, ...(await curvePoint(options, trainer)) });
 }
 
 /** Continues from the checkpoint, unless records of its epochs are gone: then training begins anew, and repeats them. */
 async function restoreEpochs(
-  training: Training,
+  trainer: Trainer,
   checkpoint: string,
   log: RecordLog<EpochMetrics>,
 ): Promise<Iterate[] | undefined> {
   if (!existsSync(checkpoint)) return undefined;
-  const last = await epochOf(checkpoint);
+  const last = Number((await trainer.load(checkpoint)).get("epoch"));
   const epochs = (await log.records()).filter(({ epoch }) => epoch <= last);
-  if (epochs.length !== last + 1) return undefined;
-  await training.load(checkpoint);
-  return epochs;
-}
-
-async function epochOf(checkpoint: string): Promise<number> {
-  const file = await openSafetensors(checkpoint);
-  await file.close();
-  return Number(file.metadata.get("epoch"));
+  return epochs.length === last + 1 ? epochs : undefined;
 }
 
 /** One point of the training curve: shown, never used to choose. */
-async function curvePoint(options: AmortizeOptions, training: Training): Promise<Partial<EpochMetrics>> {
-  const { method, policy, task, split, curveSamples, temperature, maxTokens, seed, signal } = options;
+async function curvePoint(options: AmortizeOptions, trainer: Trainer): Promise<Partial<EpochMetrics>> {
+  const { method, task, split, curveSamples, temperature, maxTokens, seed, signal } = options;
   if (curveSamples === 0 || split.test.length === 0) return {};
-  const adapted = await policy.withAdapter(training.adapter, method.name);
+  const adapted = await trainer.policy(method.name);
   try {
     const requests = split.test.flatMap((prompt) =>
       Array.from({ length: curveSamples }, (_, index) => ({ prompt, index })),
@@ -170,13 +159,10 @@ async function curvePoint(options: AmortizeOptions, training: Training): Promise
     })) {
       responses.push(response);
     }
-    return measureEpoch({
-      task,
-      prompts: split.test,
-      responses: await underBase(options, responses),
-      temperature,
-      seed,
-    });
+    const drawn = drawnBy(method.name, responses);
+    const scored = await scoreUnder(options.policy, drawn, { prompts: split.test, signal });
+    const measured = drawn.map((draw, i) => ({ ...draw, baseLogProb: sequenceLogProb(scored[i]!) }));
+    return measureEpoch({ task, prompts: split.test, responses: measured, temperature, seed });
   } finally {
     await adapted.dispose();
   }
@@ -187,8 +173,8 @@ async function measureTrained(
   options: AmortizeOptions,
   adapterDir: string,
 ): Promise<ReturnType<typeof measureAdapter>> {
-  const { method, policy, task, run, split, pools, greedy, seed } = options;
-  const adapted = await policy.withAdapter(await loadAdapter(adapterDir), method.name);
+  const { method, policy, trainers, task, run, split, pools, greedy, seed, signal, onProgress } = options;
+  const adapted = await trainers.withAdapter(adapterDir, method.name);
   try {
     const drawn = await drawResponses(
       await run.responseLog(method.name),
@@ -204,41 +190,13 @@ async function measureTrained(
       options,
       `greedy, ${method.name}`,
     );
-    return measureAdapter({
-      task,
-      pools,
-      greedy,
-      seed,
-      runs: [
-        {
-          responses: await underBase(options, drawn.flat(), options.onProgress),
-          greedy: await underBase(options, best),
-        },
-      ],
-    });
+    const log = await run.log(baseLogProbsFile(method.name), baseLogProbs);
+    const score = { prompts: split.test, signal };
+    const byAdapter = drawnBy(method.name, drawn.flat());
+    const responses = await keepScores(log, policy, byAdapter, { ...score, onProgress });
+    const greedily = await keepScores(log, policy, drawnBy(method.name, best), score);
+    return measureAdapter({ task, pools, greedy, seed, runs: [{ responses, greedy: greedily }] });
   } finally {
     await adapted.dispose();
   }
-}
-
-/** Responses of an adapter to test prompts, with their log-likelihood under the base. */
-async function underBase(
-  { policy, split, signal }: AmortizeOptions,
-  responses: readonly Response[],
-  onProgress?: DrawSettings["onProgress"],
-): Promise<AdapterResponse[]> {
-  const byId = new Map(split.test.map((prompt) => [prompt.id, prompt]));
-  const scored: AdapterResponse[] = [];
-  for (let i = 0; i < responses.length; i += SCORE_BATCH) {
-    throwIfStopped(signal, "Scoring");
-    const batch = responses.slice(i, i + SCORE_BATCH);
-    const rows = await policy.logProb(
-      batch.map(({ promptId, tokens }) => ({ prompt: byId.get(promptId)!, tokens })),
-    );
-    batch.forEach((response, k) =>
-      scored.push({ ...response, baseLogProb: sequenceLogProb({ logProbs: Array.from(rows[k]!) }) }),
-    );
-    onProgress?.({ stage: "scoring under the base", done: scored.length, total: responses.length });
-  }
-  return scored;
 }

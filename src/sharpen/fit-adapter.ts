@@ -2,7 +2,7 @@ import { UsageError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
 import type { EpochMetrics } from "../evaluate/metrics.js";
 import type { ScoreRequest } from "../policy/policy.js";
-import type { Training, TrainablePolicy } from "../policy/trainable.js";
+import type { Trainer, Trainers } from "../policy/trainer.js";
 import {
   constantSchedule,
   cosineSchedule,
@@ -10,8 +10,7 @@ import {
   withWarmup,
   type Schedule,
 } from "../graph/index.js";
-import { ALL_LINEARS, TARGET_NAMES, copyAdapter } from "../transformer/decoder/lora.js";
-import type { LoraAdapter } from "../transformer/format/peft.js";
+import { ALL_LINEARS, TARGET_NAMES } from "../transformer/decoder/lora.js";
 import { throwIfStopped } from "./interrupt.js";
 import type { Objective } from "./objectives/index.js";
 
@@ -60,20 +59,20 @@ export type Keep = (typeof KEEPS)[number];
 export type Iterate = Pick<EpochMetrics, "epoch" | "trainLoss" | "validationLoss" | "objective">;
 
 /** What training tells while it goes, and where it continues from. */
-export interface FitHooks {
+export interface FitHooks<A = unknown> {
   /** After each iterate, the base included: measure, store; `kept` says whether it is the one to keep so far. */
-  readonly onEpoch?: (epoch: Iterate, training: Training, kept: boolean) => Promise<void>;
+  readonly onEpoch?: (epoch: Iterate, trainer: Trainer<A>, kept: boolean) => Promise<void>;
   readonly onStep?: (step: number, steps: number, loss: number) => void;
   /** Called after each iterate's `onEpoch`, to save a checkpoint. */
-  readonly checkpoint?: (training: Training, epoch: Iterate) => Promise<void>;
+  readonly checkpoint?: (trainer: Trainer<A>, epoch: Iterate) => Promise<void>;
   /** Loads a checkpoint into a fresh training; returns the iterates that are done, undefined to start anew. */
-  readonly restore?: (training: Training) => Promise<readonly Iterate[] | undefined>;
+  readonly restore?: (trainer: Trainer<A>) => Promise<readonly Iterate[] | undefined>;
 }
 
 /** The result of a training. */
-export interface FitResult {
+export interface FitResult<A = unknown> {
   /** The kept iterate: a copy, not touched any more. Undefined if it was kept in an earlier process (see `restore`). */
-  readonly adapter: LoraAdapter | undefined;
+  readonly adapter: A | undefined;
   readonly epochs: readonly Iterate[];
   readonly keptEpoch: number;
 }
@@ -95,10 +94,10 @@ export interface FitProblem<E> {
   /** How many examples iterate t (1, 2, …) is fitted to: known before they are drawn, since the learning rate falls over all steps. */
   count(t: number): number;
   /** These examples, drawn with the adapter as it is where the method asks for that. */
-  examples(t: number, training: Training): Promise<readonly E[]>;
+  examples(t: number, trainer: Trainer): Promise<readonly E[]>;
   batch(examples: readonly E[]): FitBatch;
   /** The lower its validation loss, the better the iterate: on other prompts, and without labels. */
-  judge(training: Training): Promise<Pick<Iterate, "validationLoss" | "objective">>;
+  judge(trainer: Trainer): Promise<Pick<Iterate, "validationLoss" | "objective">>;
 }
 
 /** The paper's settings (App. A.3), which hold wherever none are given; warm-up and weight decay are 0, and the best is kept. */
@@ -132,43 +131,46 @@ export type FitSettings = Required<Omit<FitOptions, "targetModules" | "signal">>
   Pick<FitOptions, "targetModules" | "signal">;
 
 /**
- * Fits a LoRA adapter to a problem with AdamW and keeps the iterate with the lowest validation loss, or the last. A step needs the
+ * Fits an adapter to a problem with AdamW and keeps the iterate with the lowest validation loss, or the last. A step needs the
  * objective's derivative by each sequence's log-probability: where that is not constant, a scoring pass finds it first.
  * @throws UsageError for settings out of range; ModelError when training diverges; InterruptedError once `signal` has fired.
  */
-export async function fitAdapter<E>(
-  policy: TrainablePolicy,
+export async function fitAdapter<E, A>(
+  trainers: Trainers<A>,
   problem: FitProblem<E>,
   options: FitOptions,
-  hooks: FitHooks = {},
-): Promise<FitResult> {
+  hooks: FitHooks<A> = {},
+): Promise<FitResult<A>> {
   const settings = checkFit(options);
   const { rank, alpha, targetModules, clipNorm, weightDecay, keep, seed } = settings;
-  const training = await policy.train({
-    lora: { rank, alpha, ...(targetModules && { targetModules }) },
-    clipNorm,
-    weightDecay,
-    seed,
-  });
+  const shape = { rank, alpha, ...(targetModules && { targetModules }) };
+  const start = (): Promise<Trainer<A>> => trainers.start({ ...shape, clipNorm, weightDecay, seed });
+  let trainer = await start();
   try {
-    const epochs: Iterate[] = [...((await hooks.restore?.(training)) ?? [])];
-    let kept: LoraAdapter | undefined;
+    const restored = await hooks.restore?.(trainer);
+    if (restored === undefined && trainer.steps > 0) {
+      // What was loaded is not to be continued.
+      await trainer.dispose();
+      trainer = await start();
+    }
+    const epochs: Iterate[] = [...(restored ?? [])];
+    let kept: A | undefined;
     const finish = async (epoch: Iterate): Promise<void> => {
       epochs.push(epoch);
       const keeps = keptEpoch(epochs, keep) === epoch.epoch;
-      if (keeps) kept = copyAdapter(training.adapter);
-      await hooks.onEpoch?.(epoch, training, keeps);
-      await hooks.checkpoint?.(training, epoch);
+      if (keeps) kept = await trainer.adapter();
+      await hooks.onEpoch?.(epoch, trainer, keeps);
+      await hooks.checkpoint?.(trainer, epoch);
     };
-    if (epochs.length === 0) await finish({ epoch: 0, ...(await problem.judge(training)) });
+    if (epochs.length === 0) await finish({ epoch: 0, ...(await problem.judge(trainer)) });
     while (!hasEnded(epochs, problem.iterates, settings.patience)) {
       const epoch = epochs.length;
-      const trainLoss = await nextIterate(training, problem, epoch, settings, hooks);
-      await finish({ epoch, trainLoss, ...(await problem.judge(training)) });
+      const trainLoss = await nextIterate(trainer, problem, epoch, settings, hooks.onStep);
+      await finish({ epoch, trainLoss, ...(await problem.judge(trainer)) });
     }
     return { adapter: kept, epochs, keptEpoch: keptEpoch(epochs, keep) };
   } finally {
-    await training.dispose();
+    await trainer.dispose();
   }
 }
 
@@ -236,11 +238,11 @@ function checkNames({ schedule, keep, targetModules = ALL_LINEARS }: FitSettings
 
 /** @returns the mean loss over the steps that made the iterate. */
 async function nextIterate<E>(
-  training: Training,
+  trainer: Trainer,
   problem: FitProblem<E>,
   t: number,
   settings: FitSettings,
-  { onStep }: FitHooks,
+  onStep: FitHooks["onStep"],
 ): Promise<number> {
   const { batchSize } = settings;
   const stepsOf = (iterate: number): number =>
@@ -248,7 +250,7 @@ async function nextIterate<E>(
   const before = Array.from({ length: t }, (_, i) => stepsOf(i)).reduce((a, b) => a + b, 0);
   const steps = Array.from({ length: problem.iterates + 1 }, (_, i) => stepsOf(i)).reduce((a, b) => a + b, 0);
   const schedule = withWarmup(SCHEDULES[settings.schedule], settings.warmup);
-  const examples = await problem.examples(t, training);
+  const examples = await problem.examples(t, trainer);
   let [step, total, size] = [before, 0, 0];
   for (let pass = 1; pass <= problem.passes; pass++) {
     const number = (t - 1) * problem.passes + pass;
@@ -256,7 +258,7 @@ async function nextIterate<E>(
     for (let at = 0; at < order.length; at += batchSize) {
       throwIfStopped(settings.signal, "Training");
       const batch = problem.batch(order.slice(at, at + batchSize));
-      const loss = await takeStep(training, batch, settings.learningRate * schedule(step++, steps));
+      const loss = await takeStep(trainer, batch, settings.learningRate * schedule(step++, steps));
       total += loss * batch.size;
       size += batch.size;
       onStep?.(step, steps, loss);
@@ -267,24 +269,28 @@ async function nextIterate<E>(
 
 /** @returns the loss before the step. */
 async function takeStep(
-  training: Training,
+  trainer: Trainer,
   { sequences, objective }: FitBatch,
   learningRate: number,
 ): Promise<number> {
   const { constantGradient } = objective;
-  const weights = (gradient: Float64Array): number[] => Array.from(gradient, (value) => -value);
-  if (constantGradient) return (await training.step(sequences, weights(constantGradient), learningRate)).loss;
-  const { loss, gradient } = objective.evaluate(await sequenceLogProbs(training, sequences));
-  await training.step(sequences, weights(gradient), learningRate);
-  return loss;
+  // ∂/∂log π of a sequence is that of each of its tokens.
+  const weights = (gradient: Float64Array): number[][] =>
+    sequences.map(({ tokens }, i) => tokens.map(() => -gradient[i]!));
+  const { loss, gradient } = constantGradient
+    ? { loss: undefined, gradient: constantGradient }
+    : objective.evaluate(await sequenceLogProbs(trainer, sequences));
+  const weighted = await trainer.forwardBackward(sequences, weights(gradient));
+  await trainer.optimStep(learningRate);
+  return loss ?? weighted;
 }
 
 /** log π(y | x) of whole sequences under the parameters as they are, in nats. */
 async function sequenceLogProbs(
-  training: Pick<Training, "logProb">,
+  trainer: Pick<Trainer, "logProbs">,
   sequences: readonly ScoreRequest[],
 ): Promise<number[]> {
-  return (await training.logProb(sequences)).map((row) => {
+  return (await trainer.logProbs(sequences)).map((row) => {
     let sum = 0;
     for (let t = 0; t < row.length; t++) sum += row[t]!;
     return sum;
@@ -293,12 +299,12 @@ async function sequenceLogProbs(
 
 /** The mean of the loss over batches, weighted by their sizes, without a step. */
 export async function meanLoss(
-  training: Pick<Training, "logProb">,
+  trainer: Pick<Trainer, "logProbs">,
   batches: Iterable<FitBatch>,
 ): Promise<number> {
   let [total, size] = [0, 0];
   for (const batch of batches) {
-    const { loss } = batch.objective.evaluate(await sequenceLogProbs(training, batch.sequences));
+    const { loss } = batch.objective.evaluate(await sequenceLogProbs(trainer, batch.sequences));
     total += loss * batch.size;
     size += batch.size;
   }

@@ -85,8 +85,8 @@ export function dpoProblem(
     count: () => examples.length,
     examples: () => Promise.resolve(examples),
     batch,
-    judge: async (training) => ({
-      validationLoss: await meanLoss(training, inBatches(judged, SCORE_BATCH, batch)),
+    judge: async (trainer) => ({
+      validationLoss: await meanLoss(trainer, inBatches(judged, SCORE_BATCH, batch)),
     }),
   };
 }

@@ -6,7 +6,8 @@ import { InterruptedError, UsageError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
 import type { LocalPolicy } from "../policy/local-policy.js";
 import type { ScoreRequest } from "../policy/policy.js";
-import type { TrainablePolicy, Training, TrainingOptions } from "../policy/trainable.js";
+import { localTrainers } from "../policy/local-trainer.js";
+import type { TrainerOptions, Trainers } from "../policy/trainer.js";
 import type { LoraAdapter } from "../transformer/format/peft.js";
 import {
   PAPER_SFT,
@@ -20,9 +21,11 @@ import { sftSharpen } from "./sft.js";
 import { promptsOf, tinyPolicy } from "./tiny-policies.test-helper.js";
 
 let policy: LocalPolicy;
+let trainers: Trainers<LoraAdapter>;
 const folder = mkdtempSync(join(tmpdir(), "whetstone-sft-"));
 beforeAll(async () => {
   policy = await tinyPolicy("tiny-gqa");
+  trainers = localTrainers(policy);
 });
 afterAll(async () => {
   await policy.dispose();
@@ -51,35 +54,37 @@ const settings: FitOptions = {
 /** A step as it was asked for. */
 interface Step {
   readonly prompts: readonly string[];
-  readonly weights: readonly number[];
+  readonly weights: readonly (readonly number[])[];
   readonly learningRate: number;
   readonly loss: number;
 }
 
-/** The same policy, writing down how it is trained. */
-function watched(trained: TrainablePolicy): {
-  policy: TrainablePolicy;
+/** The same trainers, writing down how they are asked. */
+function watched(inner: Trainers<LoraAdapter>): {
+  trainers: Trainers<LoraAdapter>;
   steps: Step[];
-  options: TrainingOptions[];
+  options: TrainerOptions[];
 } {
   const steps: Step[] = [];
-  const options: TrainingOptions[] = [];
-  const train = async (asked: TrainingOptions): Promise<Training> => {
+  const options: TrainerOptions[] = [];
+  const start: Trainers<LoraAdapter>["start"] = async (asked) => {
     options.push(asked);
-    const training = await trained.train(asked);
-    const step: Training["step"] = async (examples, weights, learningRate) => {
-      const result = await training.step(examples, weights, learningRate);
-      steps.push({
-        prompts: examples.map(({ prompt }) => prompt.id),
-        weights,
-        learningRate,
-        loss: result.loss,
-      });
-      return result;
-    };
-    return Object.assign(Object.create(training) as Training, { step });
+    const trainer = await inner.start(asked);
+    const half: Omit<Step, "learningRate">[] = [];
+    return Object.assign(Object.create(trainer) as typeof trainer, {
+      forwardBackward: async (...[sequences, weights]: Parameters<typeof trainer.forwardBackward>) => {
+        const loss = await trainer.forwardBackward(sequences, weights);
+        half.push({ prompts: sequences.map(({ prompt }) => prompt.id), weights, loss });
+        return loss;
+      },
+      optimStep: async (learningRate: number) => {
+        const result = await trainer.optimStep(learningRate);
+        steps.push({ ...half.pop()!, learningRate });
+        return result;
+      },
+    });
   };
-  return { policy: Object.assign(Object.create(trained) as TrainablePolicy, { train }), steps, options };
+  return { trainers: { ...inner, start }, steps, options };
 }
 
 const bytesOf = (adapter: LoraAdapter): number[][] =>
@@ -96,7 +101,7 @@ async function lossOf(adapter: LoraAdapter, examples: readonly ScoreRequest[]): 
 describe("sftSharpen", () => {
   it("lowers the loss of what it learns, and starts from the base's", async () => {
     const examples = examplesOf(5, "learned");
-    const { epochs, keptEpoch: kept, adapter } = await sftSharpen(policy, examples, [], settings);
+    const { epochs, keptEpoch: kept, adapter } = await sftSharpen(trainers, examples, [], settings);
     expect(epochs.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3]);
     const base = (await policy.logProb(examples)).flatMap((row) => [...row]);
     expect(epochs[0]!.validationLoss).toBeCloseTo(-base.reduce((a, b) => a + b, 0) / base.length, 5);
@@ -111,13 +116,12 @@ describe("sftSharpen", () => {
   it("keeps the iterate with the lowest validation loss, unchanged by the epochs after it", async () => {
     const [examples, validation] = [examplesOf(4, "learned"), examplesOf(4, "unrelated").reverse()];
     const seen: { epoch: Iterate; bytes: number[][]; kept: boolean }[] = [];
-    const onEpoch: FitHooks["onEpoch"] = async (epoch, training, kept) => {
-      seen.push({ epoch, bytes: bytesOf(training.adapter), kept });
-      return Promise.resolve();
+    const onEpoch: FitHooks<LoraAdapter>["onEpoch"] = async (epoch, training, kept) => {
+      seen.push({ epoch, bytes: bytesOf(await training.adapter()), kept });
     };
     // A rate at which learning overshoots.
     const overshooting = { ...settings, epochs: 5, learningRate: 0.05, schedule: "constant" as const };
-    const result = await sftSharpen(policy, examples, validation, overshooting, { onEpoch });
+    const result = await sftSharpen(trainers, examples, validation, overshooting, { onEpoch });
     const losses = result.epochs.map(({ validationLoss }) => validationLoss);
     expect(result.keptEpoch).toBe(losses.indexOf(Math.min(...losses)));
     expect(result.keptEpoch).toBeGreaterThan(0);
@@ -131,7 +135,7 @@ describe("sftSharpen", () => {
     // If asked, the last is kept, along the same way.
     const last: boolean[] = [];
     const toTheEnd = await sftSharpen(
-      policy,
+      trainers,
       examples,
       validation,
       { ...overshooting, keep: "last" },
@@ -148,7 +152,7 @@ describe("sftSharpen", () => {
     expect(last).toEqual([true, true, true, true, true, true]);
     // With patience it ends earlier, along the same way, with the same iterate.
     const patient = { ...overshooting, patience: 5 - result.keptEpoch - 1 || 1 };
-    const short = await sftSharpen(policy, examples, validation, patient);
+    const short = await sftSharpen(trainers, examples, validation, patient);
     expect(short.epochs).toEqual(result.epochs.slice(0, result.keptEpoch + patient.patience + 1));
     expect(short.epochs.length).toBeLessThanOrEqual(result.epochs.length);
     expect(bytesOf(short.adapter!)).toEqual(bytesOf(result.adapter!));
@@ -176,7 +180,7 @@ describe("sftSharpen", () => {
   ])(
     "takes %d examples in batches of %d, each once an epoch, every token of a batch with the same weight",
     async (count, batchSize, sizes) => {
-      const { policy: trained, steps } = watched(policy);
+      const { trainers: trained, steps } = watched(trainers);
       const examples = examplesOf(count, "batches");
       const heard: number[][] = [];
       const { epochs } = await sftSharpen(
@@ -200,14 +204,17 @@ describe("sftSharpen", () => {
           10,
         );
       }
-      for (const step of steps) expect(step.weights).toEqual(step.prompts.map(() => 1 / sizeOf(step)));
+      for (const step of steps)
+        expect(step.weights).toEqual(
+          step.prompts.map((id) => Array.from({ length: tokens.get(id)! }, () => 1 / sizeOf(step))),
+        );
       expect(heard).toEqual(steps.map(({ loss }, i) => [i + 1, 2 * sizes.length, loss]));
     },
   );
 
   it("steps along the schedule, over all epochs", async () => {
     const rates = async (options: Partial<FitOptions>): Promise<number[]> => {
-      const { policy: trained, steps } = watched(policy);
+      const { trainers: trained, steps } = watched(trainers);
       await sftSharpen(trained, examplesOf(4, "rates"), [], {
         ...settings,
         epochs: 2,
@@ -226,9 +233,9 @@ describe("sftSharpen", () => {
   });
 
   it("clips the gradient, decays weights, and is the paper's by default", async () => {
-    const { policy: trained, options } = watched(policy);
+    const { trainers: trained, options } = watched(trainers);
     await sftSharpen(trained, examplesOf(1, "one"), [], { seed: 4, epochs: 1 });
-    expect(options).toEqual([{ lora: { rank: 16, alpha: 32 }, clipNorm: 0.1, weightDecay: 0, seed: 4 }]);
+    expect(options).toEqual([{ rank: 16, alpha: 32, clipNorm: 0.1, weightDecay: 0, seed: 4 }]);
     expect(PAPER_SFT).toMatchObject({
       epochs: 30,
       batchSize: 4,
@@ -238,7 +245,7 @@ describe("sftSharpen", () => {
     });
     const trainedWith = async (different: Partial<FitOptions>): Promise<number[][]> => {
       const examples = examplesOf(2, "clipping");
-      return bytesOf((await sftSharpen(policy, examples, [], { ...settings, ...different })).adapter!);
+      return bytesOf((await sftSharpen(trainers, examples, [], { ...settings, ...different })).adapter!);
     };
     const plain = await trainedWith({ clipNorm: Infinity });
     expect(await trainedWith({ clipNorm: 1e9 })).toEqual(plain);
@@ -265,7 +272,7 @@ describe("sftSharpen", () => {
     ["target modules", { targetModules: ["q_proj", "embed_tokens"] }],
     ["target modules", { targetModules: [] }],
   ])("refuses a wrong %s: %o", async (name, wrong) => {
-    const { policy: trained, options } = watched(policy);
+    const { trainers: trained, options } = watched(trainers);
     const training = sftSharpen(trained, examplesOf(1, "one"), [], { ...settings, ...wrong });
     await expect(training).rejects.toThrow(UsageError);
     await expect(training).rejects.toThrow(name);
@@ -273,23 +280,24 @@ describe("sftSharpen", () => {
   });
 
   it("refuses to learn from nothing", async () => {
-    await expect(sftSharpen(policy, [], examplesOf(1, "one"), settings)).rejects.toThrow(
+    await expect(sftSharpen(trainers, [], examplesOf(1, "one"), settings)).rejects.toThrow(
       /nothing to train on/,
     );
     const empty = [{ prompt: promptsOf(1)[0]!, tokens: [] }];
-    await expect(sftSharpen(policy, empty, [], settings)).rejects.toThrow(/"p0" has no tokens/);
+    await expect(sftSharpen(trainers, empty, [], settings)).rejects.toThrow(/"p0" has no tokens/);
   });
 
   it("continues from a checkpoint after any epoch, bit for bit", async () => {
     const [examples, validation] = [examplesOf(5, "learned"), examplesOf(3, "validation")];
     const path = (epoch: number): string => join(folder, `epoch-${epoch}.safetensors`);
-    const final = async (hooks: FitHooks): Promise<{ bytes: number[][]; epochs: readonly Iterate[] }> => {
+    const final = async (
+      hooks: FitHooks<LoraAdapter>,
+    ): Promise<{ bytes: number[][]; epochs: readonly Iterate[] }> => {
       let bytes: number[][] = [];
-      const onEpoch: FitHooks["onEpoch"] = async (_, training) => {
-        bytes = bytesOf(training.adapter);
-        return Promise.resolve();
+      const onEpoch: FitHooks<LoraAdapter>["onEpoch"] = async (_, training) => {
+        bytes = bytesOf(await training.adapter());
       };
-      const { epochs } = await sftSharpen(policy, examples, validation, settings, { ...hooks, onEpoch });
+      const { epochs } = await sftSharpen(trainers, examples, validation, settings, { ...hooks, onEpoch });
       return { bytes, epochs };
     };
     const whole = await final({ checkpoint: (training, { epoch }) => training.save(path(epoch), {}) });
@@ -302,7 +310,7 @@ describe("sftSharpen", () => {
       });
       expect(resumed).toEqual(whole);
     }
-    const finished = await sftSharpen(policy, examples, validation, settings, {
+    const finished = await sftSharpen(trainers, examples, validation, settings, {
       restore: async (training) => {
         await training.load(path(3));
         return whole.epochs;
@@ -319,7 +327,7 @@ describe("sftSharpen", () => {
     const stop = new AbortController();
     const steps: number[] = [];
     const training = sftSharpen(
-      policy,
+      trainers,
       examplesOf(6, "stopped"),
       [],
       { ...settings, signal: stop.signal },

@@ -1,6 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import type { ScoreRequest } from "../policy/policy.js";
-import type { TrainablePolicy } from "../policy/trainable.js";
+import type { Trainers } from "../policy/trainer.js";
 import {
   checkFit,
   fitAdapter,
@@ -21,19 +21,20 @@ const SCORE_BATCH = 256;
  * SFT-Sharpening (paper §2.1): fits π̂ = argmax Σ log π(y^BoN | x) over a LoRA adapter, with AdamW, and keeps the iterate
  * with the lowest loss on validation prompts' own chosen responses, which needs no labels. Each step's loss is the mean
  * per response token of its batch, as in supervised fine-tuning everywhere.
+ * @param trainers who trains: `localTrainers(policy)` on this machine.
  * @param examples prompts with their chosen responses' token ids; @param validation likewise, of other prompts.
  * @throws UsageError without examples, for one without tokens, or for settings out of range; InterruptedError once `signal`
  * has fired.
  */
-export async function sftSharpen(
-  policy: TrainablePolicy,
+export async function sftSharpen<A>(
+  trainers: Trainers<A>,
   examples: readonly ScoreRequest[],
   validation: readonly ScoreRequest[],
   options: FitOptions,
-  hooks: FitHooks = {},
-): Promise<FitResult> {
+  hooks: FitHooks<A> = {},
+): Promise<FitResult<A>> {
   const { epochs } = checkFit(options);
-  return fitAdapter(policy, sftProblem(examples, validation, epochs), options, hooks);
+  return fitAdapter(trainers, sftProblem(examples, validation, epochs), options, hooks);
 }
 
 /**
@@ -57,8 +58,8 @@ export function sftProblem(
     count: () => examples.length,
     examples: () => Promise.resolve(examples),
     batch,
-    judge: async (training) => ({
-      validationLoss: await meanLoss(training, inBatches(judged, SCORE_BATCH, batch)),
+    judge: async (trainer) => ({
+      validationLoss: await meanLoss(trainer, inBatches(judged, SCORE_BATCH, batch)),
     }),
   };
 }

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InterruptedError, RunError } from "../core/errors.js";
 import type { LocalPolicy } from "../policy/local-policy.js";
-import type { TrainablePolicy } from "../policy/trainable.js";
+import { localTrainers } from "../policy/local-trainer.js";
+import type { Trainers } from "../policy/trainer.js";
 import type { Progress } from "./draw.js";
 import { sft } from "./methods/sft.js";
 import { filesOf, newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
@@ -33,6 +34,7 @@ const LOGS = [
   "adapters/sft/epochs.jsonl",
   "adapters/sft/responses.jsonl",
   "adapters/sft/greedy.jsonl",
+  "adapters/sft/base-log-probs.jsonl",
 ];
 const ADAPTER = ["adapters/sft/adapter_model.safetensors", "adapters/sft/adapter_config.json"];
 
@@ -132,31 +134,32 @@ describe("a run that is killed and continued ends with the same files", { timeou
     expect(filesOf(dir)).toEqual(files);
   });
 
-  /** Fails the n-th call of a training's method, before or after it does its work: a death between two statements. */
-  function dying(method: "step" | "save" | "logProb", call: number, after: boolean): TrainablePolicy {
+  /** Fails the n-th call of a trainer's method, before or after it does its work: a death between two statements. */
+  function dying(method: "optimStep" | "save" | "logProbs", call: number, after: boolean): Trainers {
     let calls = 0;
-    const train: TrainablePolicy["train"] = async (options) => {
-      const training = await policy.train(options);
-      const inner = training[method].bind(training) as (...args: unknown[]) => Promise<unknown>;
+    const inner = localTrainers(policy);
+    const start: Trainers["start"] = async (options) => {
+      const trainer = await inner.start(options);
+      const own = trainer[method].bind(trainer) as (...args: unknown[]) => Promise<unknown>;
       const failing = async (...args: unknown[]): Promise<unknown> => {
         const dies = ++calls === call;
         if (dies && !after) throw new Error("died");
-        const result = await inner(...args);
+        const result = await own(...args);
         if (dies) throw new Error("died");
         return result;
       };
-      return Object.assign(Object.create(training) as typeof training, { [method]: failing });
+      return Object.assign(Object.create(trainer) as typeof trainer, { [method]: failing });
     };
-    return Object.assign(Object.create(policy) as TrainablePolicy, { train });
+    return { ...inner, start };
   }
 
   it("died around every checkpoint, or in the middle of an epoch", async () => {
     // The last column: the first of the 2 · 3 steps that is taken again.
     for (const [method, call, after, again] of [
-      ["logProb", 1, true, 1],
+      ["logProbs", 1, true, 1],
       ["save", 1, false, 1],
       ["save", 1, true, 1],
-      ["step", 2, true, 1],
+      ["optimStep", 2, true, 1],
       ["save", 2, false, 1],
       ["save", 3, false, 4],
       ["save", 3, true, undefined],
@@ -169,7 +172,9 @@ describe("a run that is killed and continued ends with the same files", { timeou
         "metrics.json",
       ])
         rmSync(join(dir, later));
-      await expect(runJob(dir, { ...job, policy: dying(method, call, after) })).rejects.toThrow("died");
+      await expect(
+        runJob(dir, { ...job, amortize: { ...job.amortize!, trainers: dying(method, call, after) } }),
+      ).rejects.toThrow("died");
       const checkpoint = join(dir, "adapters/sft/checkpoint.safetensors");
       expect(existsSync(checkpoint)).toBe(call > 1 || (method === "save" && after));
       const steps: number[] = [];
@@ -184,7 +189,9 @@ describe("a run that is killed and continued ends with the same files", { timeou
 
   it("lost records of epochs that its checkpoint builds on: it trains anew", async () => {
     const dir = newFolder();
-    await expect(runJob(dir, { ...job, policy: dying("save", 3, false) })).rejects.toThrow("died");
+    await expect(
+      runJob(dir, { ...job, amortize: { ...job.amortize!, trainers: dying("save", 3, false) } }),
+    ).rejects.toThrow("died");
     const log = join(dir, "adapters/sft/epochs.jsonl");
     const [first] = readFileSync(log, "utf8").split("\n");
     writeFileSync(log, `${first}\n`);

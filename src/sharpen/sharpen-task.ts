@@ -5,7 +5,8 @@ import { measureAdaptive } from "../evaluate/measure-adaptive.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
 import type { Policy, Response } from "../policy/policy.js";
 import { requireAbility } from "../policy/capabilities.js";
-import { isTrainable, requireTrainable } from "../policy/trainable.js";
+import { trainersOf } from "../policy/local-trainer.js";
+import type { Trainers } from "../policy/trainer.js";
 import type { Pool, SelfReward } from "../reward/self-reward.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
@@ -28,7 +29,6 @@ import {
 } from "./training-record.js";
 
 export interface SharpenOptions extends DrawSettings {
-  /** Trainable, if anything is to be amortized. */
   readonly policy: Policy;
   readonly task: Task;
   readonly run: Run;
@@ -49,6 +49,8 @@ export interface SharpenOptions extends DrawSettings {
         /** Each method once; trained one after the other, those of the registry first and in its order. */
         readonly methods: readonly MethodTraining[];
         readonly curveSamples: number;
+        /** Who trains adapters of the policy. Default: this machine, where the policy's weights are here. */
+        readonly trainers?: Trainers;
         /** The command line that asked for it, for the record. */
         readonly command: string;
       }
@@ -117,8 +119,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
       .flatMap((name) => (before?.adapters[name] ? [[name, before.adapters[name]]] : [])),
   );
   const adapterDirs: Record<string, string> = {};
-  const trainable = isTrainable(policy) && split.train.length > 0 ? policy : undefined;
-  for (const { method, trainPrompts, ...settings } of trainable ? trainings : []) {
+  for (const { method, trainPrompts, ...settings } of split.train.length > 0 ? trainings : []) {
     const { reward, curveSamples } = options.amortize!;
     const { n, temperature, maxTokens, seed, signal, onProgress, note } = options;
     const draw = { n, temperature, maxTokens, seed, signal, onProgress, note };
@@ -127,7 +128,8 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
       amortize({
         ...draw,
         method,
-        policy: trainable!,
+        policy,
+        trainers: trainersFor(options),
         task,
         run,
         split: own,
@@ -196,7 +198,7 @@ function checkOptions({ rewards, policy, n, ns, adaptiveDelta, amortize: setting
   measuredNs(n, ns);
   if (adaptiveDelta !== undefined) adaptiveMu(adaptiveDelta);
   if (!settings) return;
-  requireTrainable(policy, "Amortized sharpening");
+  trainersFor({ policy, amortize: settings });
   checkRewards([settings.reward], policy);
   for (const { method, ...training } of settings.methods) checkMethod(method, training, settings.reward);
   const { curveSamples } = settings;
@@ -214,6 +216,11 @@ export function checkRewards(rewards: readonly SelfReward[], policy: Policy): vo
     requireAbility(policy, "scores", who);
     requireAbility(policy, "encodes", who);
   }
+}
+
+/** @throws UsageError where the policy cannot be trained, and nobody who can is named. */
+function trainersFor({ policy, amortize: settings }: Pick<SharpenOptions, "policy" | "amortize">): Trainers {
+  return settings?.trainers ?? trainersOf(policy, "Amortized sharpening");
 }
 
 /** @throws UsageError where a method is named twice. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import type { TrainablePolicy } from "../policy/trainable.js";
+import type { Policy } from "../policy/policy.js";
 import { rewardNamed } from "../reward/registry.js";
 import { startRun, type Run } from "../run/run.js";
 import { jsonlTask } from "../task/jsonl.js";
@@ -35,11 +35,7 @@ export const tinyFit: FitOptions = {
 };
 
 /** Everything on, everything small: 4 test, 8 training and 2 validation prompts of the tiny task. */
-export function tinyJob(
-  policy: TrainablePolicy,
-  task: Task,
-  different: Partial<JobOptions> = {},
-): JobOptions {
+export function tinyJob(policy: Policy, task: Task, different: Partial<JobOptions> = {}): JobOptions {
   return {
     policy,
     task,

@@ -6,7 +6,7 @@ import { LocalPolicy } from "../../policy/local-policy.js";
 import { modelFolder } from "../../policy/model-folder.js";
 import { sequenceLogProb, type Prompt, type Response } from "../../policy/policy.js";
 import { tabularPolicy } from "../../policy/tabular.js";
-import type { TrainablePolicy } from "../../policy/trainable.js";
+import type { Trainers } from "../../policy/trainer.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { readRun } from "../../run/read-run.js";
 import { responseRecords } from "../../run/records.js";
@@ -23,6 +23,14 @@ const DELTA = 0.5;
 const CAP = 22;
 const MU = Math.log(2 / DELTA);
 
+/** Drawing needs no trainer. */
+const nobody: Trainers = {
+  vocabularySize: 50,
+  parameters: () => 0,
+  start: () => Promise.reject(new Error("nothing is trained here")),
+  withAdapter: () => Promise.reject(new Error("nothing is trained here")),
+};
+
 describe("on a table", () => {
   const [sure, even, flat] = promptsOf(3) as [Prompt, Prompt, Prompt];
   // 1/max π: 1.25, 4 and 50. The rule fires at the first k ≥ μ/max π once the likeliest has come: 2, 6, and 70 > the cap.
@@ -33,13 +41,13 @@ describe("on a table", () => {
   });
 
   it("draws to each prompt until its rule has fired, in fours, and learns the likeliest", async () => {
-    const job = tinyJob(policy as TrainablePolicy, await tinyTask(false));
+    const job = tinyJob(policy, await tinyTask(false));
     const dir = newFolder();
     const run = await startJob(dir, job);
     const { facts } = await adaptiveSft.plan({
       ...job,
       method: adaptiveSft,
-      policy: policy as TrainablePolicy,
+      trainers: nobody,
       run,
       split: { test: [], train: [sure, even, flat], validation: [sure] },
       reward: rewardNamed("log-likelihood"),
@@ -77,15 +85,14 @@ describe("on a table", () => {
   });
 
   it("refuses a reward that the rule does not speak of, and a δ out of range", async () => {
-    const job = tinyJob(policy as TrainablePolicy, await tinyTask(false));
+    const job = tinyJob(policy, await tinyTask(false));
     expect(() => adaptiveSft.check!({ trainN: 4, fit: tinyFit }, rewardNamed("majority"))).toThrow(
       /cannot choose by majority/,
     );
-    const local = { ...job, policy: { ...policy, can: { ...policy.can, trains: true } } as TrainablePolicy };
     const methods = [{ method: adaptiveSft, trainN: 4, own: { delta: 1 }, fit: tinyFit }];
-    await expect(runJob(newFolder(), { ...local, amortize: { ...job.amortize!, methods } })).rejects.toThrow(
-      new UsageError("δ must be between 0 and 1, not 1."),
-    );
+    await expect(
+      runJob(newFolder(), { ...job, amortize: { ...job.amortize!, trainers: nobody, methods } }),
+    ).rejects.toThrow(new UsageError("δ must be between 0 and 1, not 1."));
   });
 });
 

@@ -1,6 +1,7 @@
 import type { AdapterMetrics } from "../../evaluate/metrics.js";
 import type { MethodWords } from "../../evaluate/collapse.js";
-import type { TrainablePolicy } from "../../policy/trainable.js";
+import type { Policy } from "../../policy/policy.js";
+import type { Trainers } from "../../policy/trainer.js";
 import type { SelfReward } from "../../reward/self-reward.js";
 import type { Run } from "../../run/run.js";
 import type { Task } from "../../task/task.js";
@@ -90,7 +91,9 @@ export interface MethodSettings {
 /** What a method plans from. Draws go into the run, so that a plan made again draws nothing twice. */
 export interface MethodContext extends Omit<DrawSettings, "n"> {
   readonly method: Method;
-  readonly policy: TrainablePolicy;
+  /** The base. */
+  readonly policy: Policy;
+  readonly trainers: Trainers;
   readonly task: Task;
   readonly run: Run;
   readonly split: PromptSplit;

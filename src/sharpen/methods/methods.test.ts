@@ -5,7 +5,7 @@ import { InterruptedError, RunError, UsageError } from "../../core/errors.js";
 import { factOf, type AdapterMetrics, type Metrics } from "../../evaluate/metrics.js";
 import type { LocalPolicy } from "../../policy/local-policy.js";
 import { sequenceLogProb, type Policy } from "../../policy/policy.js";
-import type { TrainablePolicy } from "../../policy/trainable.js";
+import { localTrainers } from "../../policy/local-trainer.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { readRun } from "../../run/read-run.js";
 import { responseRecords } from "../../run/records.js";
@@ -109,7 +109,7 @@ describe("a run with DPO and XPO", () => {
     const refuse = (): never => {
       throw new Error("asked again");
     };
-    const silent = Object.assign(Object.create(policy) as TrainablePolicy, {
+    const silent = Object.assign(Object.create(policy) as LocalPolicy, {
       logProb: refuse,
       score: refuse,
     });
@@ -120,6 +120,7 @@ describe("a run with DPO and XPO", () => {
       ...job,
       method: dpo,
       policy: silent,
+      trainers: localTrainers(policy),
       run,
       split,
       reward,

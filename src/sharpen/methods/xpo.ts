@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import { UsageError } from "../../core/errors.js";
 import { randomStream } from "../../core/random.js";
-import type { Prompt, Response } from "../../policy/policy.js";
-import type { Training } from "../../policy/trainable.js";
+import { drawnBy, type Prompt, type Response } from "../../policy/policy.js";
+import type { Trainer } from "../../policy/trainer.js";
 import { responseKey, responseRecords } from "../../run/records.js";
-import { ALL_LINEARS } from "../../transformer/decoder/lora.js";
 import { checkFit, type FitProblem, type Iterate } from "../fit-adapter.js";
 import { drawInto } from "../draw.js";
-import { throwIfStopped } from "../interrupt.js";
+import { scoreUnder } from "../score-under.js";
 import { pairBatch, type PairExample } from "../pairs.js";
 import {
   BASE_DRAWS,
@@ -30,8 +29,6 @@ const DEFAULT_ROUNDS = 5;
 /** Prompts that J_β is estimated on at most, and responses to each. */
 const JUDGED_PROMPTS = 200;
 const JUDGED_RESPONSES = 8;
-/** Responses scored under the base at once. */
-const SCORE_BATCH = 512;
 
 /**
  * XPO, reward variant (paper Alg. 1). The training prompts are dealt out over T rounds; in each, y is drawn from the current
@@ -109,16 +106,16 @@ async function plan(context: MethodContext): Promise<MethodPlan> {
     iterates: rounds,
     passes: epochs,
     count: (t) => Array.from({ length: t }, (_, i) => promptsOf(i + 1).length).reduce((a, b) => a + b, 0),
-    examples: async (t, training) => {
+    examples: async (t, trainer) => {
       for (let round = 1; round <= t; round++) {
         if (!drawn.has(round))
-          drawn.set(round, await drawRound(context, round, promptsOf(round), training, base));
+          drawn.set(round, await drawRound(context, round, promptsOf(round), trainer, base));
       }
       return [...drawn.entries()].sort(([a], [b]) => a - b).flatMap(([, examples]) => examples);
     },
     batch: (examples) =>
       pairBatch(examples, { beta: parameters.beta, alpha: parameters.optimism, pairing: "first" }),
-    judge: (training) => judge(context, judged, compared, parameters.beta, training),
+    judge: (trainer) => judge(context, judged, compared, parameters.beta, trainer),
   };
   return {
     fitTo: (fit) => fit(problem),
@@ -142,7 +139,7 @@ async function parametersOf(
   { beta, optimism }: OwnSettings,
   rounds: number,
 ): Promise<XpoParameters & { readonly drawn: boolean }> {
-  const { policy, split, settings, maxTokens, note } = context;
+  const { trainers, split, settings, maxTokens, note } = context;
   if (beta !== undefined && optimism !== undefined) return { beta, optimism, quantities: {}, drawn: false };
   const prompts = (split.validation.length > 0 ? split.validation : split.train).slice(0, JUDGED_PROMPTS);
   const n = Math.max(settings.trainN - 1, VALIDATION_RESPONSES);
@@ -151,12 +148,8 @@ async function parametersOf(
     beta,
     optimism,
     rounds,
-    parameters: policy.adapterParameters({
-      rank: checkFit(settings.fit).rank,
-      alpha: 1,
-      targetModules: settings.fit.targetModules ?? ALL_LINEARS,
-    }),
-    logResponses: maxTokens * Math.log(policy.vocabularySize),
+    parameters: trainers.parameters({ ...settings.fit, rank: checkFit(settings.fit).rank }),
+    logResponses: maxTokens * Math.log(trainers.vocabularySize),
     responses: responses.values(),
     examples: await pairExamples(context, prompts, responses),
   });
@@ -177,17 +170,17 @@ async function drawRound(
   context: MethodContext,
   round: number,
   prompts: readonly Prompt[],
-  training: Training,
+  trainer: Trainer,
   base: ReadonlyMap<string, readonly Response[]>,
 ): Promise<PairExample[]> {
-  const { method, policy, run, settings } = context;
+  const { method, run, settings } = context;
   const log = await run.log(join("adapters", method.name, `round-${round}.jsonl`), responseRecords);
   const stage = `drawing for round ${round}`;
   // Not the index of any y′: equal uniforms would make equal responses of similar policies.
   const index = settings.trainN - 1;
   const requests = prompts.map((prompt) => ({ prompt, index }));
   if (requests.some(({ prompt }) => !log.has(responseKey(prompt.id, index)))) {
-    const adapted = await policy.withAdapter(training.adapter, method.name);
+    const adapted = await trainer.policy(method.name);
     try {
       await drawInto(log, adapted, requests, context, stage);
     } finally {
@@ -196,7 +189,10 @@ async function drawRound(
   }
   const places = new Map(prompts.map(({ id }, i) => [id, i]));
   const own = await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)!);
-  const ofBase = await underBase(context, prompts, own);
+  const ofBase = await scoreUnder(context.policy, drawnBy(method.name, own), {
+    prompts,
+    signal: context.signal,
+  });
   return pairExamples(
     context,
     prompts,
@@ -205,42 +201,20 @@ async function drawRound(
   );
 }
 
-/** Responses of an adapter as the base sees them: its log-probabilities and certainties in place of the adapter's. */
-async function underBase(
-  { policy, signal }: MethodContext,
-  prompts: readonly Prompt[],
-  responses: readonly Response[],
-): Promise<Response[]> {
-  const byId = new Map(prompts.map((prompt) => [prompt.id, prompt]));
-  const scored: Response[] = [];
-  for (let at = 0; at < responses.length; at += SCORE_BATCH) {
-    throwIfStopped(signal, "Scoring");
-    const batch = responses.slice(at, at + SCORE_BATCH);
-    const rows = await policy.score(
-      batch.map(({ promptId, tokens }) => ({ prompt: byId.get(promptId)!, tokens })),
-    );
-    batch.forEach((response, i) => {
-      const { logProbs, certainties } = rows[i]!;
-      scored.push({ ...response, logProbs: [...logProbs], certainties: [...certainties] });
-    });
-  }
-  return scored;
-}
-
 /** J_β = E[r] − β·KL(π‖π_base) of the adapter as it is, on given prompts; the validation loss is its negative. */
 async function judge(
   context: MethodContext,
   prompts: readonly Prompt[],
   compared: ReadonlyMap<string, readonly Response[]> | undefined,
   beta: number,
-  training: Training,
+  trainer: Trainer,
 ): Promise<Pick<Iterate, "validationLoss" | "objective">> {
-  const { method, policy, reward, maxTokens, seed, signal } = context;
+  const { method, reward, maxTokens, seed, signal } = context;
   const requests = prompts.flatMap((prompt) =>
     Array.from({ length: JUDGED_RESPONSES }, (_, index) => ({ prompt, index })),
   );
   const own: Response[] = [];
-  const adapted = await policy.withAdapter(training.adapter, method.name);
+  const adapted = await trainer.policy(method.name);
   try {
     // At temperature 1, whatever draws the pairs: the expectation is under π itself.
     const options = { temperature: 1, maxTokens, seed, ...(signal && { signal }) };
@@ -250,7 +224,10 @@ async function judge(
   }
   const places = new Map(prompts.map(({ id }, i) => [id, i]));
   own.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index);
-  const ofBase = await underBase(context, prompts, own);
+  const ofBase = await scoreUnder(context.policy, drawnBy(method.name, own), {
+    prompts,
+    signal: context.signal,
+  });
   let [total, gap, count] = [0, 0, 0];
   for (const [at, response] of ofBase.entries()) {
     const prompt = prompts[places.get(response.promptId)!]!;

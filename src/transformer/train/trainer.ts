@@ -1,4 +1,4 @@
-import { ModelError } from "../../core/errors.js";
+import { ModelError, UsageError } from "../../core/errors.js";
 import {
   Graph,
   adamWState,
@@ -62,6 +62,7 @@ export type PairWeight = number | readonly number[];
  */
 export class Trainer {
   private readonly state: AdamWState;
+  private gathered: { loss: number; readonly gradients: Float32Array[] } | undefined;
 
   private constructor(
     private readonly session: Session,
@@ -205,31 +206,52 @@ export class Trainer {
     return { loss, gradients: total ?? this.trained.map(({ data }) => new Float32Array(data.length)) };
   }
 
-  /**
-   * One optimizer step on a batch.
-   * @throws ModelError when the loss is not finite: the parameters are left as they were.
-   */
+  /** One optimizer step on a batch; as `forwardBackward` and `optimStep`. */
   async step(
     pairs: readonly TokenPair[],
     weights: readonly PairWeight[],
     learningRate: number,
   ): Promise<StepResult> {
+    const loss = await this.forwardBackward(pairs, weights);
+    return { loss, ...(await this.optimStep(learningRate)) };
+  }
+
+  /** Adds a batch's gradients to those that the next step takes. @returns its −Σ weight · log π. */
+  async forwardBackward(pairs: readonly TokenPair[], weights: readonly PairWeight[]): Promise<number> {
     const { loss, gradients: parts } = await this.gradients(pairs, weights);
-    const gradientNorm = clipGradientNorm(parts, this.options.clipNorm ?? Infinity);
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+    if (this.gathered === undefined) this.gathered = { loss, gradients: parts };
+    else {
+      this.gathered.loss += loss;
+      this.gathered.gradients.forEach((sum, i) => addInto(sum, parts[i]!));
+    }
+    return loss;
+  }
+
+  /**
+   * One optimizer step along what was gathered since the last one.
+   * @throws ModelError when the loss is not finite: the parameters are left as they were, and what was gathered is dropped;
+   * UsageError when nothing was gathered.
+   */
+  async optimStep(learningRate: number): Promise<Pick<StepResult, "gradientNorm">> {
+    const { gathered } = this;
+    if (gathered === undefined)
+      throw new UsageError("There is no gradient to step along; give a batch first.");
+    this.gathered = undefined;
+    const gradientNorm = clipGradientNorm(gathered.gradients, this.options.clipNorm ?? Infinity);
+    if (!Number.isFinite(gathered.loss) || !Number.isFinite(gradientNorm)) {
       throw new ModelError(
-        `Training diverged at step ${this.state.step + 1} (loss ${loss}); use a lower learning rate.`,
+        `Training diverged at step ${this.state.step + 1} (loss ${gathered.loss}); use a lower learning rate.`,
       );
     }
     adamWStep(
       this.trained.map(({ data }) => data),
-      parts,
+      gathered.gradients,
       this.state,
       learningRate,
       this.options,
     );
     await this.upload();
-    return { loss, gradientNorm };
+    return { gradientNorm };
   }
 
   /** Per-token log π of given responses under the parameters as they are, in the order given. */
@@ -276,6 +298,7 @@ export class Trainer {
    */
   async loadCheckpoint(path: string): Promise<ReadonlyMap<string, string>> {
     const metadata = await readCheckpoint(path, this.trainingState);
+    this.gathered = undefined;
     await this.upload();
     return metadata;
   }

@@ -1,0 +1,79 @@
+import { UsageError } from "../core/errors.js";
+import { randomStream } from "../core/random.js";
+import { copyAdapter, newAdapter } from "../transformer/decoder/lora.js";
+import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
+import { loadAdapter, saveAdapter, type LoraAdapter } from "../transformer/format/peft.js";
+import { Trainer as Engine } from "../transformer/train/trainer.js";
+import { requireAbility } from "./capabilities.js";
+import { LocalPolicy, QUANTIZED_TRAINING } from "./local-policy.js";
+import type { Policy, ScoreRequest } from "./policy.js";
+import type { Trainer, TrainerOptions, Trainers } from "./trainer.js";
+
+/**
+ * Who trains adapters of this policy: this machine, where its weights are here.
+ * @param who needs it, for the error.
+ * @throws UsageError where it cannot be trained.
+ */
+export function trainersOf(policy: Policy, who: string): Trainers<LoraAdapter> {
+  requireAbility(policy, "trains", who);
+  if (policy instanceof LocalPolicy) return localTrainers(policy);
+  throw new UsageError(`${who} needs a trainer of ${policy.name}: give one, or use a model on this machine.`);
+}
+
+/** Trains adapters of a local model on its own engine. */
+export function localTrainers(policy: LocalPolicy): Trainers<LoraAdapter> {
+  const { config } = policy.runtime.model;
+  return {
+    vocabularySize: config.vocabSize,
+    parameters: ({ rank, targetModules }) => {
+      const lora = { rank, ...(targetModules && { targetModules }) };
+      const { weights, replaced } = newAdapter(config, lora, randomStream(0, "adapter"));
+      const whole = [...(replaced?.values() ?? [])].reduce((sum, { data }) => sum + data.length, 0);
+      return [...weights.values()].reduce((sum, { a, b }) => sum + a.length + b.length, whole);
+    },
+    start: (options) => localTrainer(policy, options),
+    withAdapter: async (folder, name) => policy.withAdapter(await loadAdapter(folder), name),
+  };
+}
+
+/** @throws UsageError for a quantized model, which has no gradients. */
+async function localTrainer(
+  policy: LocalPolicy,
+  { rank, alpha, targetModules, clipNorm, weightDecay, seed }: TrainerOptions,
+): Promise<Trainer<LoraAdapter>> {
+  const { runtime } = policy;
+  const { model, engine, maxLength } = runtime;
+  if (model.quantization !== undefined) throw new UsageError(QUANTIZED_TRAINING);
+  const lora = { rank, alpha, ...(targetModules && { targetModules }) };
+  const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"), model.weights);
+  const trainer = await Engine.lora(engine, model.config, model.weights, adapter, {
+    clipNorm,
+    weightDecay,
+    maxLength,
+  });
+  const pairs = (sequences: readonly ScoreRequest[]): TokenPair[] =>
+    sequences.map((sequence) => policy.pairOf(sequence));
+  return {
+    get steps() {
+      return trainer.steps;
+    },
+    // The trainer's own graph would run the backward pass as well: 2.5 times the time.
+    logProbs: async (sequences) => {
+      const scores = await runtime.score(pairs(sequences), {
+        targetModules: adapter.targetModules,
+        replaced: [...(adapter.replaced?.keys() ?? [])],
+        feeds: trainer.parameterFeeds,
+        dispose: () => Promise.resolve(),
+      });
+      return scores.map(({ logProbs }) => logProbs);
+    },
+    forwardBackward: (sequences, weights) => trainer.forwardBackward(pairs(sequences), weights),
+    optimStep: (rate) => trainer.optimStep(rate),
+    policy: (name) => policy.withAdapter(adapter, name),
+    adapter: () => Promise.resolve(copyAdapter(adapter)),
+    exportAdapter: (folder) => saveAdapter(folder, adapter, policy.name),
+    save: (path, metadata) => trainer.saveCheckpoint(path, metadata),
+    load: (path) => trainer.loadCheckpoint(path),
+    dispose: () => trainer.dispose(),
+  };
+}
