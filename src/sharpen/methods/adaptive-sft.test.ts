@@ -6,7 +6,6 @@ import { LocalPolicy } from "../../policy/local-policy.js";
 import { modelFolder } from "../../policy/model-folder.js";
 import { sequenceLogProb, type Prompt, type Response } from "../../policy/policy.js";
 import { tabularPolicy } from "../../policy/tabular.js";
-import type { Trainers } from "../../policy/trainer.js";
 import { rewardNamed } from "../../reward/registry.js";
 import { readRun } from "../../run/read-run.js";
 import { responseRecords } from "../../run/records.js";
@@ -18,18 +17,11 @@ import type { SharpenOptions } from "../sharpen-task.js";
 import { filesOf, newFolder, runJob, startJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
 import { collect, promptsOf } from "../tiny-policies.test-helper.js";
 import { adaptiveSft } from "./adaptive-sft.js";
+import { nobody } from "./no-trainer.test-helper.js";
 
 const DELTA = 0.5;
 const CAP = 22;
 const MU = Math.log(2 / DELTA);
-
-/** Drawing needs no trainer. */
-const nobody: Trainers = {
-  vocabularySize: 50,
-  parameters: () => 0,
-  start: () => Promise.reject(new Error("nothing is trained here")),
-  withAdapter: () => Promise.reject(new Error("nothing is trained here")),
-};
 
 describe("on a table", () => {
   const [sure, even, flat] = promptsOf(3) as [Prompt, Prompt, Prompt];

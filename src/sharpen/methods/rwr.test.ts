@@ -4,12 +4,12 @@ import { factOf } from "../../evaluate/metrics.js";
 import type { LocalPolicy } from "../../policy/local-policy.js";
 import { tabularPolicy } from "../../policy/tabular.js";
 import type { Prompt } from "../../policy/policy.js";
-import type { TrainablePolicy } from "../../policy/trainable.js";
 import { rewardNamed } from "../../reward/registry.js";
 import type { FitBatch } from "../fit-adapter.js";
 import { newFolder, runJob, startJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
 import { promptsOf, tinyPolicy } from "../tiny-policies.test-helper.js";
 import type { MethodPlan } from "./method.js";
+import { nobody } from "./no-trainer.test-helper.js";
 import { rwr } from "./rwr.js";
 
 const N = 40;
@@ -18,7 +18,7 @@ const TABLE = [0.1, 0.3, 0.6];
 /** The plan for one training prompt with three responses, by log-likelihood. */
 async function planned(beta: number, reward = "log-likelihood"): Promise<MethodPlan> {
   const [train, judged] = promptsOf(2) as [Prompt, Prompt];
-  const policy = tabularPolicy({ [train.id]: TABLE, [judged.id]: TABLE }) as TrainablePolicy;
+  const policy = tabularPolicy({ [train.id]: TABLE, [judged.id]: TABLE });
   const job = tinyJob(policy, await tinyTask(false));
   const run = await startJob(newFolder(), job);
   try {
@@ -26,6 +26,7 @@ async function planned(beta: number, reward = "log-likelihood"): Promise<MethodP
       ...job,
       method: rwr,
       policy,
+      trainers: nobody,
       run,
       split: { test: [], train: [train], validation: [judged] },
       reward: rewardNamed(reward),
