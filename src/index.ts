@@ -37,12 +37,12 @@ export type { Split, Task } from "./task/task.js";
 export { taskEntries, taskNamed, type TaskEntry, type TaskOptions } from "./task/registry.js";
 export { game24, type Game24Options } from "./task/game24/game24.js";
 export { jsonlTask, type JsonlOptions } from "./task/jsonl.js";
-export { graderNames, type GraderName } from "./task/graders.js";
+export { findGrader, graderNames, type Grader, type GraderName } from "./task/graders.js";
 
 // Self-rewards.
 export { choose, type Pool, type SelfReward } from "./reward/self-reward.js";
 export type { Pruner, PruningContext, Ruling } from "./reward/pruning.js";
-export { rewardNamed, rewards } from "./reward/registry.js";
+export { findReward, rewardNamed, rewards } from "./reward/registry.js";
 export { logLikelihood } from "./reward/log-likelihood.js";
 export { lengthNormalized } from "./reward/length-normalized.js";
 export { majority } from "./reward/majority.js";
@@ -104,6 +104,7 @@ export {
   type SharpenOptions,
   type SharpenResult,
 } from "./sharpen/sharpen-task.js";
+export { configureRun, type Places } from "./sharpen/configure-run.js";
 export { evaluateRun, type EvaluateRunOptions } from "./sharpen/evaluate-run.js";
 export { readMetrics } from "./sharpen/run-metrics.js";
 
@@ -131,7 +132,6 @@ export type {
 // Run folders.
 export type {
   Json,
-  ModuleFile,
   Part,
   PowerSampler,
   RunAmortize,
@@ -142,6 +142,7 @@ export type {
   RunTask,
   Source,
 } from "./run/config.js";
+export type { ModuleFile } from "./core/own-module.js";
 export { runVersions, type Manifest } from "./run/manifest.js";
 export { openRun, startRun, type Run, type StartOptions } from "./run/run.js";
 export { readRun, type RunReader } from "./run/read-run.js";
@@ -162,6 +163,7 @@ export {
   GraphError,
   InterruptedError,
   ModelError,
+  OwnCodeError,
   RunError,
   UsageError,
   WhetstoneError,

@@ -1,10 +1,13 @@
 import { UsageError } from "../core/errors.js";
+import { moduleOf } from "../core/own-module.js";
 import { checkDrawing } from "../policy/capabilities.js";
 import type { Policy } from "../policy/policy.js";
 import type { PowerSampler, RunConfig, Source } from "../run/config.js";
+import { partOf } from "../run/parts.js";
 import { startRun, type Run } from "../run/run.js";
 import { presetFor, type Preset } from "../sharpen/presets.js";
 import { FEWEST_TO_SPLIT, type PromptSplit } from "../sharpen/prompts.js";
+import { findGrader } from "../task/graders.js";
 import { taskEntry } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
@@ -45,6 +48,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
   const preset = presetFor(source.name, taskName);
   const orders = values.orders ?? preset?.orders;
   const { data, rows } = values;
+  const grader = values.grader === undefined ? undefined : await findGrader(values.grader);
   const opened = await openTask(
     taskName,
     {
@@ -60,7 +64,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
   const { n = DEFAULT_N, temperature = 1, seed = 0, prompts, quantize } = values;
   const maxTokens = values.maxTokens ?? opened.task.maxTokens;
   const settings: Settings = {
-    grader: grader ?? null,
+    grader: values.grader ?? null,
     orders: orders ?? null,
     ...(rows !== undefined && { rows }),
     ...(quantize !== undefined && { quantize }),
@@ -70,7 +74,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     maxTokens,
   };
   const taskOptions = {
-    ...(grader !== undefined && { grader: { name: grader } }),
+    ...(grader !== undefined && { grader: partOf(grader) }),
     ...(orders !== undefined && { orders }),
     ...(rows !== undefined && { rows }),
   };
@@ -129,6 +133,7 @@ export async function withRun<T>(
 }
 
 function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {
+  const module = moduleOf(drawing.opened.task);
   const { source, opened, taskOptions, n, temperature, maxTokens, prompts, sampler, seed } = drawing;
   return {
     model: {
@@ -136,7 +141,11 @@ function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {
       ...(source.quantize && { quantize: source.quantize }),
       ...(policy.served && { server: policy.served.settings }),
     },
-    task: { ...withPath(opened.task.name, opened.task.digest, opened.path), ...taskOptions },
+    task: {
+      ...withPath(opened.task.name, opened.task.digest, opened.path),
+      ...(module && { module }),
+      ...taskOptions,
+    },
     drawing: {
       n,
       temperature,

@@ -1,4 +1,7 @@
 import { UsageError } from "../core/errors.js";
+import { findReward } from "../reward/registry.js";
+import type { SelfReward } from "../reward/self-reward.js";
+import { findPart } from "../run/parts.js";
 import { readRun, type RunReader } from "../run/read-run.js";
 import { openRun, type Run } from "../run/run.js";
 
@@ -16,4 +19,11 @@ export async function withExistingRun<T>({ dir }: RunReader, work: (run: Run) =>
   } finally {
     await run.close();
   }
+}
+
+/** The self-reward of a word, or of a run's own by its name: from the module that the run was made with. */
+export async function rewardOfRun({ dir, manifest }: RunReader, word: string): Promise<SelfReward> {
+  const { rewards = [], amortize } = manifest;
+  const own = [...rewards, ...(amortize ? [amortize.reward] : [])].find(({ name }) => name === word);
+  return own ? findPart(own, findReward, dir) : findReward(word);
 }

@@ -13,7 +13,17 @@ import { TARGET_NAMES } from "../transformer/decoder/lora.js";
 import { grader } from "./grader.js";
 import { QUANTIZE_OPTION } from "./quantize.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
-import { atLeastZero, oneOf, positive, someOf, text, wholeNumber, type Parse } from "./values.js";
+import {
+  atLeastZero,
+  oneOf,
+  onePart,
+  positive,
+  someOf,
+  someParts,
+  text,
+  wholeNumber,
+  type Parse,
+} from "./values.js";
 
 /** An option as it is parsed and as `--help` shows it: this table makes both. */
 export interface OptionSpec<T> {
@@ -108,8 +118,8 @@ export const OPTIONS = {
     "no limit",
   ),
   task: option(
-    "--task <name|file>",
-    `what the prompts are: ${taskEntries.map(({ name }) => name).join(", ")}, or your own file (${PROMPT_FILE_KINDS})`,
+    "--task <name|file|module.js>",
+    `what the prompts are: ${taskEntries.map(({ name }) => name).join(", ")}, or your own file (${PROMPT_FILE_KINDS}) or module`,
     text,
     "game24",
   ),
@@ -126,8 +136,8 @@ export const OPTIONS = {
     "256, as in the paper",
   ),
   grader: option(
-    "--grader <name>",
-    `how your file's labels are compared with responses; ${graderDescriptions.join("; ")}`,
+    "--grader <name|module.js>",
+    `how your file's labels are compared with responses; ${graderDescriptions.join("; ")}; or your own module`,
     grader,
     "what suits the labels, and is told",
   ),
@@ -151,21 +161,21 @@ export const OPTIONS = {
   ),
   n: option("-n, --n <count>", "N: responses drawn per prompt", wholeNumber(1), "50, as in the paper"),
   reward: option(
-    "--reward <names>",
-    `self-rewards, repeated or with commas: ${rewardNames.join(", ")}`,
-    someOf(rewardNames, "reward"),
+    "--reward <names|module.js>",
+    `self-rewards, repeated or with commas: ${rewardNames.join(", ")}, or your own module`,
+    someParts(rewardNames, "reward"),
     DEFAULT_REWARDS.join(","),
   ),
   oneReward: option(
-    "--reward <name>",
-    `the self-reward that chooses: ${rewardNames.join(", ")}`,
-    oneReward,
+    "--reward <name|module.js>",
+    `the self-reward that chooses: ${rewardNames.join(", ")}, or your own module`,
+    onePart(rewardNames, "reward"),
     "log-likelihood",
   ),
   amortize: option<string | false>(
     "--amortize <reward>",
     "train what this self-reward prefers into an adapter",
-    oneReward,
+    onePart(rewardNames, "reward"),
     "log-likelihood",
   ),
   noAmortize: flag("--no-amortize", "inference time only: train nothing"),
@@ -389,7 +399,3 @@ export const TRAINING = [
   "targetModules",
   "curveSamples",
 ] as const satisfies readonly OptionName[];
-
-function oneReward(value: string): string {
-  return someOf(rewardNames, "reward")(value, "--reward", undefined)[0]!;
-}

@@ -1,15 +1,16 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { RunError, UsageError } from "../core/errors.js";
+import { moduleOf } from "../core/own-module.js";
 import { LocalPolicy } from "../policy/local-policy.js";
 import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
 import { REMOTE_PREFIX } from "../policy/remote/base-urls.js";
-import type { RunTask } from "../run/config.js";
+import { findPart } from "../run/parts.js";
 import type { RunReader } from "../run/read-run.js";
-import { isGraderName } from "../task/graders.js";
+import { findGrader } from "../task/graders.js";
 import { isPromptFile } from "../task/prompt-files.js";
-import { taskEntry, taskNamed, taskPath, type TaskOptions } from "../task/registry.js";
+import { isTaskModule, taskEntry, taskNamed, taskPath, type TaskOptions } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import { loadChatTemplate } from "../transformer/text/chat-template.js";
 import type { Quantization } from "../transformer/decoder/quantize.js";
@@ -28,6 +29,7 @@ export interface OpenedTask {
  * @throws as `taskNamed` and `loadChatTemplate`.
  */
 export async function openTask(name: string, options: TaskOptions, folder?: string): Promise<OpenedTask> {
+  if (isTaskModule(name)) return { task: await taskNamed(name, options), path: resolve(name) };
   const isFile = taskEntry(name) === undefined && isPromptFile(name);
   const path = isFile || taskEntry(name)?.data ? taskPath(name, options.data) : undefined;
   if (path === undefined) return { task: await taskNamed(name, options) };
@@ -134,16 +136,21 @@ export async function taskOfRun(run: RunReader, moved: string | undefined): Prom
   const name = data ? recorded.name : (place ?? recorded.name);
   const { task } = await openTask(
     name,
-    { ...recordedTaskOptions(recorded), ...(data !== undefined && { data }) },
+    { ...(await recordedTaskOptions(run)), ...(data !== undefined && { data }) },
     existingFolder(model.path ?? model.name),
   );
-  return task;
+  const { module } = recorded;
+  if (module === undefined || moduleOf(task)?.digest === module.digest) return task;
+  throw new RunError(
+    `${place!} has changed since ${run.dir} was made with it: restore it, or start another run with the changed one.`,
+  );
 }
 
-function recordedTaskOptions({ grader, orders, rows, ids }: RunTask): TaskOptions {
+async function recordedTaskOptions({ dir, manifest }: RunReader): Promise<TaskOptions> {
+  const { grader, orders, rows, ids } = manifest.task;
   return {
     ...(ids && { ids }),
-    ...(grader && isGraderName(grader.name) && { grader: grader.name }),
+    ...(grader && { grader: await findPart(grader, findGrader, dir) }),
     ...(orders !== undefined && { orders }),
     ...(rows !== undefined && { rows }),
   };

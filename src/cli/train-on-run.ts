@@ -1,5 +1,5 @@
 import { UsageError } from "../core/errors.js";
-import { rewardNamed } from "../reward/registry.js";
+import type { SelfReward } from "../reward/self-reward.js";
 import type { Method } from "../sharpen/methods/method.js";
 import { presetFor } from "../sharpen/presets.js";
 import { FEWEST_TO_SPLIT, splitPrompts } from "../sharpen/prompts.js";
@@ -9,7 +9,7 @@ import { readTraining } from "../sharpen/training-record.js";
 import { shellLine } from "./command-line.js";
 import type { Context } from "./context.js";
 import { DEFAULT_REWARDS } from "./defaults.js";
-import { namedRun, withExistingRun } from "./existing-run.js";
+import { namedRun, rewardOfRun, withExistingRun } from "./existing-run.js";
 import { TRAINING, type Values } from "./options.js";
 import { refuseTraining } from "./quantize.js";
 import { interruptible, report, tellMetrics } from "./outcome.js";
@@ -52,7 +52,13 @@ export async function trainOnRun(
     );
   }
   const recorded = readTraining(reader, method.name);
-  const reward = rewardNamed(values.reward ?? recorded?.reward ?? amortize?.reward.name ?? "log-likelihood");
+  const reward = await rewardOfRun(
+    reader,
+    values.reward ?? recorded?.reward ?? amortize?.reward.name ?? "log-likelihood",
+  );
+  const compared: SelfReward[] = [];
+  for (const name of rewards?.map((part) => part.name) ?? DEFAULT_REWARDS)
+    compared.push(await rewardOfRun(reader, name));
   const training = trainingSettings(method, values, {
     n: drawing.n,
     seed: values.seed ?? recorded?.fit.seed ?? seeds.run,
@@ -73,7 +79,7 @@ export async function trainOnRun(
             run,
             ...drawing,
             seed: seeds.run,
-            rewards: (rewards?.map(({ name }) => name) ?? DEFAULT_REWARDS).map(rewardNamed),
+            rewards: compared,
             amortize: {
               methods: [training],
               curveSamples: training.curveSamples,

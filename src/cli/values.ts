@@ -1,4 +1,5 @@
 import { UsageError } from "../core/errors.js";
+import { isModulePath } from "../core/own-module.js";
 
 /**
  * Turns the text of an option into its value; `flag` names it in the error; `previous` is the
@@ -48,6 +49,25 @@ export function oneOf<T extends string>(words: readonly T[]): Parse<T> {
     if (word !== undefined) return word;
     throw new UsageError(`${flag} must be one of ${words.join(", ")}, not ${JSON.stringify(value)}.`);
   };
+}
+
+/** The names of a registry's parts, or paths of one's own modules; separated by commas, or the option repeated. */
+export function someParts(words: readonly string[], what: string): Parse<readonly string[]> {
+  return (value, flag, previous) => {
+    const given = value.split(",").map((word) => word.trim());
+    const unknown = given.find((word) => word !== "" && !words.includes(word) && !isModulePath(word));
+    if (unknown !== undefined) {
+      throw new UsageError(
+        `There is no ${what} "${unknown}": choose among ${words.join(", ")}, or give the path of your own module, such as ./mine.js.`,
+      );
+    }
+    return someOf([...words, ...given], what)(value, flag, previous);
+  };
+}
+
+/** One of them. */
+export function onePart(words: readonly string[], what: string): Parse<string> {
+  return (value, flag) => someParts(words, what)(value, flag, undefined)[0]!;
 }
 
 /** Some of a few words, separated by commas or given by repeating the option; each counts once, in the order given. */

@@ -3,7 +3,7 @@
  * the command line prints it as it stands and exits with a non-zero code.
  */
 export class WhetstoneError extends Error {
-  /** A stable code, for programs: `usage`, `data`, `model`, `run`, `graph`, `server`, `interrupted`. */
+  /** A stable code, for programs: `usage`, `data`, `model`, `run`, `graph`, `server`, `own-code`, `interrupted`. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: { readonly cause?: unknown }) {
@@ -58,6 +58,14 @@ export class ServerError extends WhetstoneError {
   constructor(message: string, options?: { readonly cause?: unknown }) {
     super("server", message, options);
     this.name = "ServerError";
+  }
+}
+
+/** A module of the user's own that cannot be used, or threw while it was; what was drawn before is kept. */
+export class OwnCodeError extends WhetstoneError {
+  constructor(message: string, options?: { readonly cause?: unknown }) {
+    super("own-code", message, options);
+    this.name = "OwnCodeError";
   }
 }
 

@@ -1,4 +1,6 @@
-import { UsageError } from "../core/errors.js";
+import { z } from "zod";
+import { OwnCodeError, UsageError } from "../core/errors.js";
+import { isModulePath, loadModule, moduleOf, withModule } from "../core/own-module.js";
 import { bestOfMajority } from "./best-of-majority.js";
 import { borda } from "./borda.js";
 import { judge } from "./judge.js";
@@ -7,7 +9,7 @@ import { logLikelihood } from "./log-likelihood.js";
 import { majority } from "./majority.js";
 import { pessimism } from "./pessimism.js";
 import { selfCertainty } from "./self-certainty.js";
-import type { SelfReward } from "./self-reward.js";
+import type { Pool, SelfReward } from "./self-reward.js";
 import { weightedMajority } from "./weighted-majority.js";
 
 const all: readonly SelfReward[] = [
@@ -28,13 +30,60 @@ export const rewards: Readonly<Record<string, SelfReward>> = Object.fromEntries(
 );
 
 /**
+ * The self-reward of a name, or of a module of one's own (`./mine.js`), whose scores are checked as they come.
+ * @throws as `rewardNamed` and `loadModule`; OwnCodeError for a name that is taken.
+ */
+export async function findReward(word: string): Promise<SelfReward> {
+  if (!isModulePath(word)) return rewardNamed(word);
+  const own = await loadModule<SelfReward>(word, "self-reward", shape);
+  if (Object.hasOwn(rewards, own.name)) {
+    throw new OwnCodeError(
+      `${word} names its self-reward ${own.name}, as one of ours is; give it another name.`,
+    );
+  }
+  const score = async (pool: Pool): Promise<readonly number[]> => {
+    const scores: unknown = await own.score(pool);
+    if (isScores(scores, pool.responses.length)) return scores;
+    throw new OwnCodeError(
+      `${word} gave no finite number for each of the ${pool.responses.length} responses to the prompt "${pool.prompt.id}".`,
+    );
+  };
+  const { name, description, needs, randomized } = own;
+  const checked: SelfReward = {
+    ...{ name, description, needs, score },
+    ...(randomized && { randomized }),
+    ...(own.chosenProbabilities && { chosenProbabilities: (pool, n) => own.chosenProbabilities!(pool, n) }),
+    ...(own.measurable && { measurable: (size, n) => own.measurable!(size, n) }),
+    ...(own.pruner && { pruner: (context) => own.pruner!(context) }),
+  };
+  return withModule(checked, moduleOf(own)!);
+}
+
+const method = z.custom<unknown>((value) => typeof value === "function", "must be a function");
+const shape = z.object({
+  name: z.string().regex(/^[A-Za-z][\w.-]{0,63}$/, "must be letters, digits, dots and dashes"),
+  description: z.string(),
+  needs: z.array(z.enum(["certainties", "policy"])),
+  score: method,
+  chosenProbabilities: method.optional(),
+  measurable: method.optional(),
+  randomized: z.literal(true).optional(),
+  pruner: method.optional(),
+});
+
+const isScores = (value: unknown, count: number): value is readonly number[] =>
+  Array.isArray(value) && value.length === count && value.every((score) => Number.isFinite(score));
+
+/**
  * The self-reward of that name.
  * @throws UsageError listing the names, if there is none.
  */
 export function rewardNamed(name: string): SelfReward {
   const reward = Object.hasOwn(rewards, name) ? rewards[name] : undefined;
   if (reward === undefined) {
-    throw new UsageError(`There is no reward "${name}": choose one of ${Object.keys(rewards).join(", ")}.`);
+    throw new UsageError(
+      `There is no reward "${name}": choose one of ${Object.keys(rewards).join(", ")}, or give the path of your own module, such as ./mine.js.`,
+    );
   }
   return reward;
 }

@@ -1,16 +1,9 @@
 import { z } from "zod";
+import type { ModuleFile } from "../core/own-module.js";
 import type { Quantization } from "../transformer/decoder/quantize.js";
 
 /** A plain value that JSON holds. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
-
-/** A file of somebody's own code: what it does is fixed by its bytes, wherever it lies. */
-export interface ModuleFile {
-  /** Absolute; it may have moved since. */
-  readonly path: string;
-  /** SHA-256 (hex) of the file, not of what it imports. */
-  readonly digest: string;
-}
 
 /** A self-reward, a grader or a method: by its name where it is built in, with its module where it is somebody's own. */
 export interface Part {

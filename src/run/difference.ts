@@ -23,7 +23,8 @@ export function firstDifference(recorded: Manifest, asked: Manifest): Difference
  * A difference as the middle of a sentence, such as `was made with temperature = 1, but now it is 0.5`. Digests say
  * nothing to a person: what they are of does.
  */
-export function differenceInWords({ field, recorded, asked }: Difference, { model }: Manifest): string {
+export function differenceInWords({ field, recorded, asked }: Difference, manifest: Manifest): string {
+  const { model } = manifest;
   if (field === "model.digest") {
     return `was made with a model of other weights, tokenizer or template than ${model.name} has now`;
   }
@@ -33,7 +34,11 @@ export function differenceInWords({ field, recorded, asked }: Difference, { mode
     return `was made with ${field} ${recorded}, but this is ${asked}, and figures of two versions do not mix`;
   }
   if (field.startsWith("modules.")) {
-    return `was made with ${field.slice("modules.".length)} of a module that has changed since, or was none`;
+    const name = field.slice("modules.".length);
+    const path = ownParts(manifest).find((part) => part.name === name)?.module.path;
+    return path === undefined
+      ? `was made with another ${name} than that of a module of your own`
+      : `was made with ${path} as it was, and that file has changed since`;
   }
   const setting = field
     .replace(/^(?:drawing|task|model|amortize\.methods)\./, "")

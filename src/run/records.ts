@@ -20,6 +20,8 @@ export interface Selection {
   readonly chosen: number;
   /** The score of each response, by `index`: `scores[chosen]` is the highest. */
   readonly scores: readonly number[];
+  /** SHA-256 of the self-reward's module, where it is somebody's own. */
+  readonly module?: string;
 }
 
 const finite = z.number();
@@ -72,10 +74,19 @@ export const responseRecords: RecordKind<Response> = {
 /** selections.jsonl. */
 export const selectionRecords: RecordKind<Selection> = {
   schema: z
-    .object({ promptId: name, reward: name, chosen: z.int().min(0), scores: z.array(finite).min(1) })
+    .object({
+      promptId: name,
+      reward: name,
+      chosen: z.int().min(0),
+      scores: z.array(finite).min(1),
+      module: z.string().exactOptional(),
+    })
     .refine(({ chosen, scores }) => chosen < scores.length, "chosen is not the index of a score"),
   key: (selection) => selectionKey(selection.promptId, selection.reward),
-  normalise: ({ promptId, reward, chosen, scores }) => ({ promptId, reward, chosen, scores }),
+  normalise: ({ promptId, reward, chosen, scores, module }) => ({
+    ...{ promptId, reward, chosen, scores },
+    ...(module !== undefined && { module }),
+  }),
 };
 
 /**

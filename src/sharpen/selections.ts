@@ -1,3 +1,5 @@
+import { RunError } from "../core/errors.js";
+import { moduleOf } from "../core/own-module.js";
 import type { Policy, Prompt, Response } from "../policy/policy.js";
 import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
 import { selectionKey } from "../run/records.js";
@@ -27,13 +29,21 @@ export async function recordSelections(
   signal?: AbortSignal,
 ): Promise<SelfReward[]> {
   const log = await run.selectionLog();
+  const earlier = await log.records();
   for (const reward of rewards) {
+    const module = moduleOf(reward)?.digest;
+    if (earlier.some((own) => own.reward === reward.name && own.module && module && own.module !== module)) {
+      throw new RunError(
+        `${run.dir} has scores of ${reward.name} from another version of its module: restore it, or give the changed one another name.`,
+      );
+    }
     for (const pool of pools) {
       const promptId = pool.prompt.id;
       if (log.has(selectionKey(promptId, reward.name))) continue;
       throwIfStopped(signal, "Choosing");
       const scores = await reward.score(pool);
-      log.append({ promptId, reward: reward.name, chosen: pool.responses[choose(scores)]!.index, scores });
+      const chosen = pool.responses[choose(scores)]!.index;
+      log.append({ promptId, reward: reward.name, chosen, scores, ...(module && { module }) });
     }
   }
   const places = new Map(pools.map(({ prompt }, place) => [prompt.id, place]));

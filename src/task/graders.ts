@@ -1,3 +1,6 @@
+import { z } from "zod";
+import { OwnCodeError, UsageError } from "../core/errors.js";
+import { isModulePath, loadModule } from "../core/own-module.js";
 import { choiceAnswer, choiceLabel } from "./answers/choice.js";
 import { exactAnswer } from "./answers/exact.js";
 import { labelValue, numericValue } from "./answers/numeric.js";
@@ -14,7 +17,8 @@ export interface Label {
 
 /** How a user's labels are compared with responses. */
 export interface Grader {
-  readonly name: GraderName;
+  /** One of `GraderName`, or what one's own is called. */
+  readonly name: string;
   /** One sentence for `--help`. */
   readonly description: string;
   /** Changes whenever answers may come out differently; part of the task's digest. */
@@ -126,6 +130,34 @@ export function graderNamed(name: GraderName): Grader {
     grades: true,
   });
 }
+
+/**
+ * The grader of a name, or of a module of one's own (`./mine.js`).
+ * @throws UsageError for a name that there is not; as `graderNamed` and `loadModule`; OwnCodeError for a name that is taken.
+ */
+export async function findGrader(word: string): Promise<Grader> {
+  if (isGraderName(word)) return graderNamed(word);
+  if (!isModulePath(word)) {
+    throw new UsageError(
+      `There is no grader "${word}": choose among ${graderNames.join(", ")}, or give the path of your own module, such as ./mine.js.`,
+    );
+  }
+  const own = await loadModule<Grader>(word, "grader", shape);
+  if (!isGraderName(own.name)) return own;
+  throw new OwnCodeError(`${word} names its grader ${own.name}, as one of ours is; give it another name.`);
+}
+
+const method = z.custom<unknown>((value) => typeof value === "function", "must be a function");
+const shape = z.object({
+  name: z.string().regex(/^[A-Za-z][\w.-]{0,63}$/, "must be letters, digits, dots and dashes"),
+  description: z.string(),
+  version: z.number(),
+  extract: method,
+  label: method,
+  agrees: method,
+  expects: z.string(),
+  grades: z.boolean(),
+});
 
 type TextGrader = Omit<Grader, "label" | "agrees"> & {
   readonly label: (answer: string) => string | undefined;

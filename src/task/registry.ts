@@ -1,4 +1,6 @@
+import { z } from "zod";
 import { DataError, UsageError } from "../core/errors.js";
+import { isModulePath, loadModule } from "../core/own-module.js";
 import { game24Fresh } from "./game24/fresh.js";
 import { game24, type Game24Options } from "./game24/game24.js";
 import { extractOperations } from "./game24/grade.js";
@@ -121,17 +123,41 @@ export function taskPath(name: string, given?: string): string | undefined {
   return entry === undefined ? name : undefined;
 }
 
+/** Whether a task is a module of one's own: a path that ends in `.js` or `.mjs`. */
+export function isTaskModule(name: string): boolean {
+  return isModulePath(name) && /\.m?js$/i.test(name);
+}
+
+const method = z.custom<unknown>((value) => typeof value === "function", "must be a function");
+const shape = z.object({
+  name: z.string().min(1),
+  digest: z.string().min(1),
+  maxTokens: z.int().min(1),
+  chance: z.number().gt(0).lt(1).optional(),
+  prompts: method,
+  extract: method,
+  grade: method,
+});
+
+async function ownTask(path: string, options: TaskOptions): Promise<Task> {
+  const given = (["grader", "orders", "rows", "data"] as const).find((name) => options[name] !== undefined);
+  if (given !== undefined)
+    throw new UsageError(`--${given} is not for ${path}, a task of your own; leave it out.`);
+  return loadModule<Task>(path, "task", shape);
+}
+
 /**
- * The task of a name: a built-in one, or the path of a file of prompts (`isPromptFile`).
+ * The task of a name: a built-in one, the path of a file of prompts (`isPromptFile`), or of a module of one's own (`./mine.js`).
  * @throws UsageError that lists the built-in names if it is neither, and for an option that it does not take; DataError and
  *   UsageError as `jsonlTask` and `labelledTask`.
  */
 export async function taskNamed(name: string, options: TaskOptions = {}): Promise<Task> {
+  if (isTaskModule(name)) return ownTask(name, options);
   const entry = taskEntry(name);
   if (entry === undefined && !isPromptFile(name)) {
     const names = taskEntries.map((candidate) => candidate.name).join(", ");
     throw new UsageError(
-      `There is no task "${name}"; use ${names}, or the path of your own file ending in ${PROMPT_FILE_KINDS}.`,
+      `There is no task "${name}"; use ${names}, or the path of your own: a file ending in ${PROMPT_FILE_KINDS}, or a module such as ./mine.js.`,
     );
   }
   if (entry !== undefined && options.grader !== undefined) {

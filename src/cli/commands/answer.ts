@@ -1,10 +1,10 @@
 import { UsageError } from "../../core/errors.js";
 import { sequenceLogProb, type Prompt } from "../../policy/policy.js";
-import { rewardNamed } from "../../reward/registry.js";
+import { findReward } from "../../reward/registry.js";
 import { answerEvents } from "../../sharpen/answer.js";
 import type { Best } from "../../sharpen/best-of-n.js";
 import { loadChatTemplate } from "../../transformer/text/chat-template.js";
-import { graderNamed } from "../../task/graders.js";
+import { findGrader, graderNamed } from "../../task/graders.js";
 import { graderForQuestion } from "../../task/question.js";
 import { taskEntry } from "../../task/registry.js";
 import { defineCommand } from "../command.js";
@@ -58,7 +58,7 @@ export const answerCommand = defineCommand({
     const power = powerSettings(values);
     const { n = power ? 1 : DEFAULT_N, temperature = 1, seed = 0, all = false } = values;
     const source = policySource(values.model ?? DEFAULT_MODEL, values);
-    const reward = rewardNamed(values.reward ?? "log-likelihood");
+    const reward = await findReward(values.reward ?? "log-likelihood");
     const prompt: Prompt = { id: PROMPT_ID, text: await inTemplate(source, words, values.chat) };
     const { task, extract } = await comparison(words, source, values, context);
     const { signal } = context;
@@ -105,10 +105,11 @@ export const answerCommand = defineCommand({
 async function comparison(
   words: string,
   source: ModelSource,
-  { task: named, grader }: Values<"task" | "grader">,
+  { task: named, grader: word }: Values<"task" | "grader">,
   context: Context,
 ): Promise<{ readonly task: Task | undefined; readonly extract: (text: string) => string | undefined }> {
   const taskName = named ?? (source.name === DEFAULT_MODEL ? DEFAULT_TASK : undefined);
+  const grader = word === undefined ? undefined : await findGrader(word);
   // Of a public data set's task only the extractor is needed, and it is there without the rows.
   const entry = taskName === undefined || grader !== undefined ? undefined : taskEntry(taskName);
   const task =
@@ -116,7 +117,7 @@ async function comparison(
       ? undefined
       : (await openTask(taskName, grader === undefined ? {} : { grader }, source.folder)).task;
   const guessed = task || entry || grader ? undefined : graderForQuestion(words);
-  const comparing = task ?? entry ?? graderNamed(grader ?? guessed ?? "exact");
+  const comparing = task ?? entry ?? grader ?? graderNamed(guessed ?? "exact");
   let noted = guessed === undefined;
   const extract = (text: string): string | undefined => {
     if (!noted) {

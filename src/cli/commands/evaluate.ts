@@ -1,9 +1,9 @@
 import { evaluateRun } from "../../sharpen/evaluate-run.js";
 import { readMetrics } from "../../sharpen/run-metrics.js";
-import { rewardNamed } from "../../reward/registry.js";
+import type { SelfReward } from "../../reward/self-reward.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_REWARDS } from "../defaults.js";
-import { namedRun, withExistingRun } from "../existing-run.js";
+import { namedRun, rewardOfRun, withExistingRun } from "../existing-run.js";
 import { report, tellMetrics } from "../outcome.js";
 import { policyOfRun, taskOfRun } from "../sources.js";
 import { COMMANDS } from "./table.js";
@@ -26,7 +26,8 @@ export const evaluateCommand = defineCommand({
       values.reward ??
       reader.manifest.rewards?.map(({ name }) => name) ??
       (before ? Object.keys(before.bestOfN) : DEFAULT_REWARDS);
-    const rewards = names.map(rewardNamed);
+    const rewards: SelfReward[] = [];
+    for (const name of names) rewards.push(await rewardOfRun(reader, name));
     const task = await taskOfRun(reader, values.task);
     const asksModel = rewards.some(({ needs }) => needs.includes("policy"));
     const policy = asksModel ? await policyOfRun(reader, values.model, values.threads) : undefined;

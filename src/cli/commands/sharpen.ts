@@ -1,4 +1,6 @@
-import { rewardNamed } from "../../reward/registry.js";
+import { findReward } from "../../reward/registry.js";
+import type { SelfReward } from "../../reward/self-reward.js";
+import { partOf } from "../../run/parts.js";
 import { methodNamed, methods } from "../../sharpen/methods/registry.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
 import { handOver, type HandOver } from "../../sharpen/hand-over.js";
@@ -64,15 +66,18 @@ async function sharpen(
   const drawing = await resolveDrawing(named, values);
   const { task } = drawing.opened;
   const { remote } = drawing.source;
-  const rewards = (values.reward ?? (remote ? REMOTE_REWARDS : DEFAULT_REWARDS)).map(rewardNamed);
+  const rewards: SelfReward[] = [];
+  for (const word of values.reward ?? (remote ? REMOTE_REWARDS : DEFAULT_REWARDS))
+    rewards.push(await findReward(word));
   const amortized = values.amortize ?? "log-likelihood";
+  const preferred = await findReward(amortized === false ? "log-likelihood" : amortized);
   if (amortized !== false) refuseTraining(values.quantize, "Or add --no-amortize, to choose only.");
   const names = amortized === false ? [] : (values.methods ?? drawing.preset?.methods ?? DEFAULT_METHODS);
   const training = names.map((name) => trainingSettings(methodNamed(name), values, drawing));
   const options = training.map((its) => [its.method.name, trainingOptions(its)] as const);
   const settings: Settings = {
     ...drawing.settings,
-    reward: rewards.map(({ name }) => name),
+    reward: values.reward ?? rewards.map(({ name }) => name),
     adaptive: values.adaptive ?? null,
     amortize: amortized,
     ...(amortized !== false && {
@@ -81,10 +86,10 @@ async function sharpen(
     }),
   };
   const asked: AskedOfRun = {
-    rewards: rewards.map(({ name }) => ({ name })),
+    rewards: rewards.map(partOf),
     ...(values.adaptive !== undefined && { adaptive: values.adaptive }),
     ...(amortized !== false && {
-      amortize: { reward: { name: amortized }, methods: Object.fromEntries(options) },
+      amortize: { reward: partOf(preferred), methods: Object.fromEntries(options) },
     }),
   };
   const learn = amortized !== false;
@@ -97,7 +102,7 @@ async function sharpen(
       withRun("sharpen", { drawing, values, settings, asked }, context, async ({ run, policy }) => {
         dir = run.dir;
         const { signal } = context;
-        if (amortized !== false) checkRewards([rewardNamed(amortized)], policy);
+        if (amortized !== false) checkRewards([preferred], policy);
         const { metrics, adapterDirs } = await sharpenTask({
           policy,
           task,
@@ -110,7 +115,7 @@ async function sharpen(
             amortized === false || remote
               ? undefined
               : {
-                  reward: rewardNamed(amortized),
+                  reward: preferred,
                   methods: training,
                   curveSamples: training[0]!.curveSamples,
                   command: run.manifest.command,
@@ -123,7 +128,7 @@ async function sharpen(
           const { trainN } = training[0]!;
           const { trainPrompts } = values;
           const asked = { ...drawing, n: trainN, trainPrompts, signal, onProgress: context.progress.update };
-          const handed = await handOver({ policy, task, run, reward: rewardNamed(amortized), ...asked });
+          const handed = await handOver({ policy, task, run, reward: preferred, ...asked });
           if (handed) context.note(handOverNote(handed));
         }
         await measureIfQuantized(run, drawing.source, values.threads);
