@@ -65,7 +65,7 @@ describe("a run that a program made with the library is a run for every command"
 
   it("train and report go on from it", async () => {
     const fit = ["--epochs", "1", "--rank", "1", "--target-modules", "q_proj", "--curve-samples", "0"];
-    const trained = await cli.json(["train", "sft", "mine", "--reward", "concise", ...fit]);
+    const trained = await cli.json(["train", "sft", "mine", "--reward", "./concise.mjs", ...fit]);
     expect(trained["adapters"]).toMatchObject({ sft: { trainingPrompts: 2, trainingSamples: 3 } });
     expect(Object.keys(trained["bestOfN"] as object)).toEqual(["concise"]);
     await cli.json(["report", "mine"]);
