@@ -1,4 +1,5 @@
 import { UsageError } from "../core/errors.js";
+import { moduleOf } from "../core/own-module.js";
 import type { SelfReward } from "../reward/self-reward.js";
 import type { Method } from "../sharpen/methods/method.js";
 import { presetFor } from "../sharpen/presets.js";
@@ -84,10 +85,13 @@ export async function trainOnRun(
               methods: [training],
               curveSamples: training.curveSamples,
               reward,
-              command: writtenOut(["train", method.name, run.dir, "--reward", reward.name], {
-                ...trainingOptions(training),
-                seed: training.fit.seed,
-              }),
+              command: writtenOut(
+                ["train", method.name, run.dir, "--reward", moduleOf(reward)?.path ?? reward.name],
+                {
+                  ...trainingOptions(training),
+                  seed: training.fit.seed,
+                },
+              ),
             },
             note: (text) => context.note(text),
             signal,

@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { z } from "zod";
 import { configFields, type RunConfig } from "./config.js";
-import { fromFormat1 } from "./format-1.js";
 import { packageVersion } from "../core/package-version.js";
 
 /** manifest.json: a run's configuration, what computed it, and where it came from. */
@@ -18,7 +17,8 @@ export interface Manifest extends RunConfig {
   readonly createdAt: string;
 }
 
-const format2: z.ZodType<Manifest> = z.object({
+/** What a manifest of format 2 must hold. */
+export const manifestSchema: z.ZodType<Manifest> = z.object({
   format: z.literal(2),
   whetstone: z.string(),
   node: z.string(),
@@ -27,16 +27,6 @@ const format2: z.ZodType<Manifest> = z.object({
   command: z.string(),
   createdAt: z.string(),
 });
-
-/** What manifest.json holds, of either format; or the first field that is wrong. */
-export function parseManifest(
-  value: unknown,
-): { readonly manifest: Manifest } | { readonly wrongField: string } {
-  const isOld = z.object({ format: z.literal(1) }).safeParse(value).success;
-  const parsed = isOld ? fromFormat1(value) : format2.safeParse(value);
-  if (parsed.success) return { manifest: parsed.data };
-  return { wrongField: parsed.error.issues[0]?.path.join(".") ?? "" };
-}
 
 /** What computes, of this very process. */
 export type Versions = Pick<Manifest, "whetstone" | "node" | "onnxruntime">;

@@ -1,9 +1,11 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { DataError, RunError, UsageError } from "../core/errors.js";
 import { errorCode, readError } from "../core/files.js";
 import type { Response } from "../policy/policy.js";
-import { parseManifest, type Manifest } from "./manifest.js";
+import { fromFormat1 } from "./format-1.js";
+import { manifestSchema, type Manifest } from "./manifest.js";
 import { readRecords, type RecordKind } from "./record-log.js";
 import {
   promptRecords,
@@ -101,10 +103,12 @@ export function readManifest(dir: string): Manifest | undefined {
     throw new RunError(`${dir} is not a usable run folder: ${reason}`, { cause });
   }
   if (value === undefined) return undefined;
-  const parsed = parseManifest(value);
-  if ("manifest" in parsed) return parsed.manifest;
+  const isOld = z.object({ format: z.literal(1) }).safeParse(value).success;
+  const parsed = isOld ? fromFormat1(value) : manifestSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const field = parsed.error.issues[0]?.path.join(".") ?? "";
   throw new RunError(
-    `${path} is not a manifest that this version of whetstone reads (field "${parsed.wrongField}"); choose another folder with --run.`,
+    `${path} is not a manifest that this version of whetstone reads (field "${field}"); choose another folder with --run.`,
   );
 }
 

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { moduleOf } from "../core/own-module.js";
-import type { Json, RunConfig, Source } from "../run/config.js";
+import type { RunAmortize, RunConfig, Source } from "../run/config.js";
 import { partOf } from "../run/parts.js";
-import type { SharpenOptions } from "./sharpen-task.js";
+import type { MethodTraining, SharpenOptions } from "./sharpen-task.js";
 
 /** Where a job's model and task lie, so that the command line finds them again; absent for what comes with the package. */
 export interface Places {
@@ -28,7 +28,7 @@ export function configureRun(job: Omit<SharpenOptions, "run">, places: Places = 
     drawing: { n, temperature, maxTokens, ...(prompts !== undefined && { prompts }) },
     rewards: rewards.map(partOf),
     ...(adaptiveDelta !== undefined && { adaptive: adaptiveDelta }),
-    ...(amortize && { amortize: { reward: partOf(amortize.reward), methods: plain(amortize.methods) } }),
+    ...(amortize && { amortize: { reward: partOf(amortize.reward), methods: methodsOf(amortize.methods) } }),
     seeds: { run: seed },
   };
 }
@@ -38,6 +38,7 @@ function source({ name, digest }: { readonly name: string; readonly digest: stri
 }
 
 /** Settings as JSON has them: without what is undefined. */
-function plain(methods: object): { readonly [method: string]: { readonly [setting: string]: Json } } {
-  return JSON.parse(JSON.stringify(methods)) as { [method: string]: { [setting: string]: Json } };
+function methodsOf(trainings: readonly MethodTraining[]): RunAmortize["methods"] {
+  const methods = Object.fromEntries(trainings.map(({ method, ...settings }) => [method.name, settings]));
+  return JSON.parse(JSON.stringify(methods)) as RunAmortize["methods"];
 }
