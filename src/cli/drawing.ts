@@ -48,11 +48,11 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
   const preset = presetFor(source.name, taskName);
   const orders = values.orders ?? preset?.orders;
   const { data, rows } = values;
-  const grader = values.grader === undefined ? undefined : await findGrader(values.grader);
+  const given = values.grader === undefined ? undefined : await findGrader(values.grader);
   const opened = await openTask(
     taskName,
     {
-      ...(values.grader !== undefined && { grader: values.grader }),
+      ...(given !== undefined && { grader: given }),
       ...(orders !== undefined && { orders }),
       ...(data !== undefined && { data }),
       ...(rows !== undefined && { rows }),
@@ -60,11 +60,12 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     source.folder,
   );
   // Of a user's file, the grader that was chosen for it too: the run is to keep it.
-  const grader = values.grader ?? opened.task.grader;
+  const chosen = opened.task.grader;
+  const grader = given ? partOf(given) : chosen === undefined ? undefined : { name: chosen };
   const { n = DEFAULT_N, temperature = 1, seed = 0, prompts, quantize } = values;
   const maxTokens = values.maxTokens ?? opened.task.maxTokens;
   const settings: Settings = {
-    grader: values.grader ?? null,
+    grader: values.grader ?? chosen ?? null,
     orders: orders ?? null,
     ...(rows !== undefined && { rows }),
     ...(quantize !== undefined && { quantize }),
@@ -74,7 +75,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     maxTokens,
   };
   const taskOptions = {
-    ...(grader !== undefined && { grader: partOf(grader) }),
+    ...(grader && { grader }),
     ...(orders !== undefined && { orders }),
     ...(rows !== undefined && { rows }),
   };

@@ -61,7 +61,8 @@ export function fromFormat1(value: unknown): z.ZodSafeParseResult<Manifest> {
         model: { ...model, ...(quantize && { quantize }), ...(server && { server }) },
         task: {
           ...task,
-          ...(grader && { grader: named(grader) }),
+          // A file was graded by `exact` unless it was said.
+          ...((grader || task.name.endsWith(".jsonl")) && { grader: named(grader ?? "exact") }),
           ...(orders && { orders }),
           ...(rows && { rows }),
           ids: "line",
