@@ -39,6 +39,7 @@ it("the library promises these names, and no others", () => {
     "lengthNormalized",
     "loadAdapter",
     "loadChatTemplate",
+    "localTrainers",
     "logLikelihood",
     "majority",
     "measure",
