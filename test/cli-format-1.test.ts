@@ -1,4 +1,4 @@
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -51,6 +51,17 @@ describe("a run folder of format 1", () => {
     expect(metrics["adapters"]).toEqual(before["adapters"]);
     const { report } = await cli.json(["report", "run", ...TASK]);
     expect(readFileSync(join(cli.folder, String(report)), "utf8")).toContain("4 9 10 13 = 24 :");
+    // Elsewhere: nothing of the run's folder is written, not even a lock.
+    const state = (): unknown[] =>
+      readdirSync(join(cli.folder, "run"), { recursive: true, encoding: "utf8" })
+        .sort()
+        .map((name) => [name, statSync(join(cli.folder, "run", name)).mtimeMs]);
+    const untouched = state();
+    expect(await cli.json(["report", "run", ...TASK, "--page", "page.html"])).toMatchObject({
+      report: "page.html",
+    });
+    expect(readFileSync(join(cli.folder, "page.html"), "utf8")).toContain("4 9 10 13 = 24 :");
+    expect(state()).toEqual(untouched);
   });
 
   it("is not trained on or drawn into any further, and says why", async () => {

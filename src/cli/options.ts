@@ -291,6 +291,7 @@ export const OPTIONS = {
   errata: flag("--errata", "print what the paper has wrong, each with a counterexample that is computed now"),
   thorough: flag("--thorough", "more and larger instances: up to an hour"),
   page: option("--page <file.html>", "where the page goes", text, "runs/theory.html"),
+  reportPage: option("--page <file.html>", "where the page goes", text, "report.html in the run's folder"),
   ...QUANTIZE_OPTION,
   ...SUITE_OPTIONS,
   markdown: option(
@@ -333,6 +334,7 @@ type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
 interface Renamed extends RenamedInSuites {
   readonly powerAlpha: "alpha";
   readonly oneReward: "reward";
+  readonly reportPage: "page";
   readonly noAmortize: "amortize";
   readonly noChat: "chat";
 }

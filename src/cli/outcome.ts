@@ -8,11 +8,15 @@ import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 import { quantizationResult } from "./quantize.js";
 
-/** Writes the report of a run from its files. @returns its path. */
-export async function report(run: RunReader, task: Task, metrics: Metrics): Promise<string> {
+/** Writes the report of a run from its files, into its folder or elsewhere. @returns its path. */
+export async function report(
+  run: RunReader,
+  task: Task,
+  metrics: Metrics,
+  path = join(run.dir, "report.html"),
+): Promise<string> {
   // Drawing charts needs half of what there is to load; most commands end without.
   const { writeReport } = await import("../report/write-report.js");
-  const path = join(run.dir, "report.html");
   await writeReport(path, await reportOfRun(run, task, metrics));
   return path;
 }

@@ -1,7 +1,7 @@
 import { RunError } from "../../core/errors.js";
 import { readMetrics } from "../../sharpen/run-metrics.js";
 import { defineCommand } from "../command.js";
-import { namedRun, withExistingRun } from "../existing-run.js";
+import { namedRun } from "../existing-run.js";
 import { report } from "../outcome.js";
 import { taskOfRun } from "../sources.js";
 import { COMMANDS } from "./table.js";
@@ -9,8 +9,12 @@ import { COMMANDS } from "./table.js";
 /** `whetstone report <run>`: rewrites report.html from the run's files. */
 export const reportCommand = defineCommand({
   ...COMMANDS.report,
-  options: ["task"],
-  examples: [["report runs/game24-1", "open the printed file in a browser"]],
+  details: "With --page nothing is written into the run's folder, which may be read-only.",
+  options: ["task", "reportPage"],
+  examples: [
+    ["report runs/game24-1", "open the printed file in a browser"],
+    ["report /archive/game24-1 --page game24.html", "the page of a folder that is not to be written"],
+  ],
   run: async ([dir], values, context) => {
     const reader = namedRun(dir);
     const metrics = readMetrics(reader);
@@ -25,7 +29,7 @@ export const reportCommand = defineCommand({
         `The prompts or labels of ${task.name}, or how its answers are read, have changed since ${reader.dir} was measured: run \`whetstone evaluate ${reader.dir}\` first.`,
       );
     }
-    const path = await withExistingRun(reader, (run) => report(run, task, metrics));
+    const path = await report(reader, task, metrics, values.page);
     context.say(path);
     context.result({ runDir: reader.dir, report: path });
   },
