@@ -18,6 +18,8 @@ export type {
   Message,
 } from "./policy/policy.js";
 export { sequenceLogProb } from "./policy/policy.js";
+export { Inbox } from "./core/inbox.js";
+export type { Source } from "./core/source.js";
 export {
   capabilities,
   requireAbility,
@@ -54,7 +56,7 @@ export { pessimism, type PessimismOptions } from "./reward/pessimism.js";
 export { bestOfMajority, type BestOfMajorityOptions } from "./reward/best-of-majority.js";
 
 // Sharpening at inference time, and amortized.
-export { answer, answerEvents, type AnswerOptions } from "./sharpen/answer.js";
+export { answer, answerEvents, answerRoom, type AnswerOptions } from "./sharpen/answer.js";
 export type {
   AnswerEvent,
   ChosenEvent,
