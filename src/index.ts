@@ -19,7 +19,6 @@ export type {
 } from "./policy/policy.js";
 export { sequenceLogProb } from "./policy/policy.js";
 export { Inbox } from "./core/inbox.js";
-export type { Source } from "./core/source.js";
 export {
   capabilities,
   requireAbility,
