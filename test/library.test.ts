@@ -5,6 +5,7 @@ it("the library promises these names, and no others", () => {
   expect(Object.keys(library).sort()).toEqual([
     "DataError",
     "GraphError",
+    "Inbox",
     "InterruptedError",
     "LocalPolicy",
     "ModelError",
@@ -16,6 +17,7 @@ it("the library promises these names, and no others", () => {
     "adaptiveBestOfN",
     "answer",
     "answerEvents",
+    "answerRoom",
     "bestOfMajority",
     "bestOfN",
     "bestOfNEvents",
