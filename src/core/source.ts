@@ -14,6 +14,14 @@ export function mapSource<A, B>(source: Source<A>, change: (value: A) => B | und
   return isAsync(source) ? changeLater(source, change) : changeNow(source, change);
 }
 
+/** The same for a change that takes time; of a source that comes in time. */
+export function mapLater<A, B>(
+  source: AsyncIterable<A>,
+  change: (value: A) => Promise<B | undefined>,
+): AsyncIterable<B> {
+  return changeLater(source, change);
+}
+
 function* changeNow<A, B>(source: Iterable<A>, change: (value: A) => B | undefined): Generator<B> {
   for (const value of source) {
     const changed = change(value);
@@ -22,7 +30,10 @@ function* changeNow<A, B>(source: Iterable<A>, change: (value: A) => B | undefin
 }
 
 // No generator: its return() would wait for the value that is under way.
-function changeLater<A, B>(source: AsyncIterable<A>, change: (value: A) => B | undefined): AsyncIterable<B> {
+function changeLater<A, B>(
+  source: AsyncIterable<A>,
+  change: (value: A) => B | undefined | Promise<B | undefined>,
+): AsyncIterable<B> {
   return {
     [Symbol.asyncIterator]: () => {
       const iterator = source[Symbol.asyncIterator]();
@@ -30,7 +41,7 @@ function changeLater<A, B>(source: AsyncIterable<A>, change: (value: A) => B | u
         for (;;) {
           const next = await iterator.next();
           if (next.done === true) return { done: true, value: undefined };
-          const changed = change(next.value);
+          const changed = await change(next.value);
           if (changed !== undefined) return { done: false, value: changed };
         }
       };

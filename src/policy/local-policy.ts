@@ -6,10 +6,11 @@ import type { AdapterFeeds } from "../transformer/decoder/adapter-feeds.js";
 import { loadModel, type LoadOptions, type Model } from "../transformer/model.js";
 import type { LoraAdapter } from "../transformer/format/peft.js";
 import { Runtime, type ScoredTokens } from "../transformer/runtime.js";
-import { mapSource, type Source } from "../core/source.js";
+import { isAsync, mapLater, mapSource, type Source } from "../core/source.js";
 import type { Draw, DrawRequest, DrawSettings, Unfinished } from "../transformer/decode/draw-request.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { capabilities, type Capabilities } from "./capabilities.js";
+import { Conversations } from "./conversations.js";
 import { checkPrefix, failOf } from "./policy.js";
 import type {
   DrawnSoFar,
@@ -48,6 +49,7 @@ export class LocalPolicy implements Policy {
     private readonly adapter: AdapterFeeds | undefined,
     private readonly rows: number,
     private readonly owner: boolean,
+    private readonly conversations: Conversations,
   ) {
     const { quantization } = runtime.model;
     this.can = capabilities({
@@ -58,6 +60,7 @@ export class LocalPolicy implements Policy {
       trains: quantization === undefined,
       greedy: true,
       temperatures: true,
+      messages: conversations.possible,
       longest: runtime.maxLength,
       ...(quantization !== undefined && {
         quantization,
@@ -81,6 +84,7 @@ export class LocalPolicy implements Policy {
       undefined,
       rows,
       true,
+      new Conversations(model.tokenizer, options.name ?? model.name),
     );
   }
 
@@ -100,6 +104,7 @@ export class LocalPolicy implements Policy {
       feeds,
       this.rows,
       false,
+      this.conversations,
     );
   }
 
@@ -111,7 +116,7 @@ export class LocalPolicy implements Policy {
     this.check();
     const { temperature, maxTokens, seed, abandon, signal } = options;
     const draws = this.runtime.draw(
-      this.drawRequests(requests, maxTokens),
+      this.drawRequests(await this.ready(requests), maxTokens),
       {
         ...{ temperature, maxTokens, seed, signal, rows: this.rows },
         ...(abandon && { abandon: asked(abandon) }),
@@ -128,7 +133,9 @@ export class LocalPolicy implements Policy {
 
   async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
     this.check();
-    const requests = this.drawRequests(asGreedy(prompts), maxTokens);
+    const all = [...prompts];
+    await this.conversations.prepare(all);
+    const requests = this.drawRequests(asGreedy(all), maxTokens);
     const options = { temperature: 1, maxTokens, seed: 0, greedy: true, rows: this.rows, signal };
     for await (const drawn of this.runtime.draw(requests, options, this.adapter))
       yield this.toResponse(drawn);
@@ -140,15 +147,42 @@ export class LocalPolicy implements Policy {
 
   async score(examples: readonly ScoreRequest[]): Promise<ScoredTokens[]> {
     this.check();
-    return this.runtime.score(
-      examples.map((example) => this.pairOf(example)),
-      this.adapter,
-    );
+    return this.runtime.score(await this.pairsOf(examples), this.adapter);
   }
 
-  /** The token ids that a prompt and a response's ids make for scoring and training. */
-  pairOf({ prompt, tokens }: ScoreRequest): TokenPair {
-    return { prompt: this.promptTokens(prompt, tokens.length), response: tokens };
+  /** The token ids that prompts and responses' ids make for scoring and training. */
+  async pairsOf(examples: readonly ScoreRequest[]): Promise<TokenPair[]> {
+    await this.conversations.prepare(examples.map(({ prompt }) => prompt));
+    return examples.map(({ prompt, tokens }) => ({
+      prompt: this.fittingTokens(prompt, tokens.length),
+      response: tokens,
+    }));
+  }
+
+  async promptTokens(prompt: Prompt): Promise<readonly number[]> {
+    this.check();
+    await this.conversations.prepare([prompt]);
+    return this.encodePrompt(prompt);
+  }
+
+  /** The requests, so that each one's prompt can be had as tokens without waiting when it is pulled. */
+  private async ready(requests: Source<SampleRequest>): Promise<Source<SampleRequest>> {
+    if (isAsync(requests)) {
+      return mapLater(requests, async (request) => {
+        try {
+          await this.conversations.prepare([request.prompt]);
+          return request;
+        } catch (error) {
+          failOf(request, error);
+          return undefined;
+        }
+      });
+    }
+    // A list that is made as it is read must not be read ahead: what is asked for may depend on what has been drawn.
+    if (Array.isArray(requests)) {
+      await this.conversations.prepare((requests as readonly SampleRequest[]).map(({ prompt }) => prompt));
+    }
+    return requests;
   }
 
   /** The token ids of a text, without special tokens. */
@@ -156,14 +190,16 @@ export class LocalPolicy implements Policy {
     return this.runtime.model.tokenizer.encode(text, { addSpecialTokens: false });
   }
 
-  private promptTokens(prompt: Prompt, responseLength: number): readonly number[] {
+  private fittingTokens(prompt: Prompt, responseLength: number): readonly number[] {
     const tokens = this.encodePrompt(prompt);
     this.checkLength(prompt, tokens, responseLength);
     return tokens;
   }
 
   private encodePrompt(prompt: Prompt): readonly number[] {
-    const tokens = this.runtime.model.tokenizer.encode(prompt.text, { addSpecialTokens: true });
+    const tokens = this.runtime.model.tokenizer.encode(this.conversations.textOf(prompt), {
+      addSpecialTokens: true,
+    });
     if (tokens.length === 0)
       throw new UsageError(
         `The prompt "${prompt.id}" is empty, and the model has no start token; give it some text.`,

@@ -51,15 +51,14 @@ async function localTrainer(
     weightDecay,
     maxLength,
   });
-  const pairs = (sequences: readonly ScoreRequest[]): TokenPair[] =>
-    sequences.map((sequence) => policy.pairOf(sequence));
+  const pairs = (sequences: readonly ScoreRequest[]): Promise<TokenPair[]> => policy.pairsOf(sequences);
   return {
     get steps() {
       return trainer.steps;
     },
     // The trainer's own graph would run the backward pass as well: 2.5 times the time.
     logProbs: async (sequences) => {
-      const scores = await runtime.score(pairs(sequences), {
+      const scores = await runtime.score(await pairs(sequences), {
         targetModules: adapter.targetModules,
         replaced: [...(adapter.replaced?.keys() ?? [])],
         feeds: trainer.parameterFeeds,
@@ -67,7 +66,7 @@ async function localTrainer(
       });
       return scores.map(({ logProbs }) => logProbs);
     },
-    forwardBackward: (sequences, weights) => trainer.forwardBackward(pairs(sequences), weights),
+    forwardBackward: async (sequences, weights) => trainer.forwardBackward(await pairs(sequences), weights),
     optimStep: (rate) => trainer.optimStep(rate),
     policy: (name) => policy.withAdapter(adapter, name),
     adapter: () => Promise.resolve(copyAdapter(adapter)),

@@ -193,6 +193,12 @@ export interface Policy {
   firstTokens?(prompt: Prompt): Promise<readonly FirstToken[]>;
   /** The policy's own token ids of a text, without special tokens. */
   encode?(text: string): readonly number[];
+  /**
+   * The token ids that a response to a prompt goes on from, start token and chat template included; where the policy encodes. What it has to
+   * do for a prompt is done with that: before a `sample` whose requests are made as they are read.
+   * @throws UsageError for a prompt that the model cannot read.
+   */
+  promptTokens?(prompt: Prompt): Promise<readonly number[]>;
   /** Frees the model; further calls throw. */
   dispose(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { ModelError } from "../../core/errors.js";
-import { loadTokenizer } from "./tokenizer.js";
+import { loadTokenizer, type Tokenizer } from "./tokenizer.js";
 import {
   TEMPLATE_MEMORY_MB,
   TEMPLATE_SECONDS,
@@ -30,7 +30,11 @@ const renderer = new TemplateProcess();
  * @throws ModelError when a file or the template is malformed.
  */
 export async function loadChatTemplate(path: string): Promise<ChatTemplate | undefined> {
-  const tokenizer = await loadTokenizer(path);
+  return chatTemplateOf(await loadTokenizer(path), path);
+}
+
+/** The same of a tokenizer that is in memory. @param path names its model in errors. */
+export async function chatTemplateOf(tokenizer: Tokenizer, path: string): Promise<ChatTemplate | undefined> {
   const { chatTemplate: template, bosToken: bos = "", eosToken: eos = "" } = tokenizer;
   if (template === undefined) return undefined;
   if (template.length > MAX_SOURCE) {
