@@ -4,6 +4,7 @@ export type {
   FirstToken,
   GreedyOptions,
   DrawnSoFar,
+  Message,
   PartialResponse,
   Policy,
   Prompt,
@@ -15,7 +16,6 @@ export type {
   ScoreRequest,
   AdapterDraw,
   Served,
-  Message,
 } from "./policy/policy.js";
 export { sequenceLogProb } from "./policy/policy.js";
 export { Inbox } from "./core/inbox.js";
@@ -39,6 +39,7 @@ export { taskEntries, taskNamed, type TaskEntry, type TaskOptions } from "./task
 export { game24, type Game24Options } from "./task/game24/game24.js";
 export { jsonlTask, type JsonlOptions } from "./task/jsonl.js";
 export { findGrader, graderNames, type Grader, type GraderName } from "./task/graders.js";
+export type { PromptForm } from "./task/prompt-form.js";
 
 // Self-rewards.
 export { choose, type Pool, type SelfReward } from "./reward/self-reward.js";

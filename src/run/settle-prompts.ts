@@ -69,16 +69,20 @@ export async function settlePrompts(
 }
 
 /** What a record belongs to: a prompt of this id and text, that is measured or not: what is learned from also chooses. */
-const identity = ({ id, text, split }: PromptRecord): string =>
-  JSON.stringify([id, sha256(text), split === "test" ? "test" : "train"]);
+const identity = ({ id, text, messages, split }: PromptRecord): string =>
+  JSON.stringify([
+    id,
+    sha256(messages ? JSON.stringify(messages.map(({ role, content }) => [role, content])) : text),
+    split === "test" ? "test" : "train",
+  ]);
 
 /** A prompt that was learned from may choose the iterate now, or the reverse. */
 async function renewSplits(dir: string, prompts: readonly PromptRecord[]): Promise<void> {
   const splits = new Map(prompts.map(({ id, split }) => [id, split]));
   const lines = await linesOf(dir, PROMPTS);
   const renewed = lines.map((line) => {
-    const { id, text, split } = JSON.parse(line) as PromptRecord;
-    return JSON.stringify({ id, text, split: splits.get(id) ?? split });
+    const record = JSON.parse(line) as PromptRecord;
+    return JSON.stringify({ ...record, split: splits.get(record.id) ?? record.split });
   });
   if (renewed.some((line, i) => line !== lines[i])) await writeLines(dir, PROMPTS, renewed);
 }

@@ -91,17 +91,52 @@ describe("a JSONL file as a task", () => {
     expect(await graded("B", { grader: "none" }, "B")).toBeUndefined();
   });
 
-  it("puts messages into text with the chat template only", async () => {
+  it("takes messages where the model does, and only there", async () => {
     const content = '{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]}';
-    const applyChatTemplate: JsonlOptions["applyChatTemplate"] = (messages) =>
-      messages.map(({ role, content }) => `<${role}>${content}`).join("") + "<assistant>";
-    expect((await taskOf(content, { applyChatTemplate })).prompts("test")[0]!.text).toBe(
-      "<system>s<user>u<assistant>",
-    );
+    for (const takes of ["both", "messages"] as const) {
+      expect((await taskOf(content, { takes })).prompts("test")[0]).toMatchObject({
+        text: "system: s\n\nuser: u",
+        messages: [
+          { role: "system", content: "s" },
+          { role: "user", content: "u" },
+        ],
+      });
+    }
     await expect(taskOf(content)).rejects.toThrow(UsageError);
     await expect(taskOf(content)).rejects.toThrow(
       /^Line 1 of .* has "messages", but the model has no chat template/,
     );
+  });
+
+  it("makes a prompt the user's message where the model takes conversations, unless it is raw", async () => {
+    const lines = '{"prompt": "a", "id": "x"}\n{"prompt": "b", "id": "y", "raw": true}';
+    const of = async (options: JsonlOptions): Promise<unknown> =>
+      (await taskOf(lines, options)).prompts("test");
+    const [a, b] = ["a", "b"].map((content) => [{ role: "user", content }]);
+    expect(await of({})).toEqual([
+      { id: "x", text: "a" },
+      { id: "y", text: "b" },
+    ]);
+    expect(await of({ takes: "both" })).toEqual([
+      { id: "x", text: "a", messages: a },
+      { id: "y", text: "b" },
+    ]);
+    expect(await of({ takes: "both", raw: true })).toEqual(await of({}));
+    await expect(of({ takes: "messages" })).rejects.toThrow(
+      /^Line 2 of .* is to be given to the model as it is \(raw\), but its server is asked by conversations/,
+    );
+    const plain = lines.replace(', "raw": true', "");
+    expect((await taskOf(plain, { takes: "messages" })).prompts("test")).toEqual([
+      { id: "x", text: "a", messages: a },
+      { id: "y", text: "b", messages: b },
+    ]);
+    const digests = await Promise.all(
+      ([{}, { takes: "both" }, { takes: "both", raw: true }] as const).map(
+        async (options) => (await taskOf(plain, options)).digest,
+      ),
+    );
+    expect(digests[0]).toBe(digests[2]);
+    expect(digests[1]).not.toBe(digests[0]);
   });
 
   it("has a digest of all that fixes prompts and grades, and of nothing else", async () => {

@@ -1,22 +1,21 @@
 import { basename } from "node:path";
 import { DataError, UsageError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
-import type { Message, Prompt } from "../policy/policy.js";
+import type { Prompt } from "../policy/policy.js";
 import { chosenGrader } from "./choose-grader.js";
 import { graderNamed, type Grader, type GraderName, type Label } from "./graders.js";
 import { checkText, shorten, type RawRow } from "./json-lines.js";
+import { promptOfRow, type PromptForm } from "./prompt-form.js";
 import { readPromptRows } from "./prompt-files.js";
 import { promptRow, type PromptRow } from "./prompt-row.js";
 import { labelsOf, notesOf } from "./row-notes.js";
 import type { Split, Task } from "./task.js";
 
-export interface JsonlOptions {
+export interface JsonlOptions extends PromptForm {
   /** How answers are compared; default what suits the labels, see `chosenGrader`. */
   readonly grader?: GraderName | Grader;
   /** The longest response worth drawing, in tokens; default 512, as in the paper's experiments. */
   readonly maxTokens?: number;
-  /** The model's chat template, for lines with `messages`: the text that the model continues. */
-  readonly applyChatTemplate?: (messages: readonly Message[]) => string | Promise<string>;
   /** `line`: prompts without an id are named by their line, as run folders of format 1 know them. Default: by their text. */
   readonly ids?: "line";
 }
@@ -51,7 +50,7 @@ interface Read {
  * In place of the first two, other shapes that people have are read, and `notes` says what was taken (`promptRow`). Fields that are null are
  * absent, others are ignored. Prompts keep the file's order.
  * @throws DataError naming the file and the line for anything that is not so, for a label that the grader cannot
- *   compare, a repeated id, a line of more than 16 MB; UsageError for `messages` without a chat template.
+ *   compare, a repeated id, a line of more than 16 MB; UsageError for what the model does not take.
  */
 export async function jsonlTask(path: string, options: JsonlOptions = {}): Promise<Task> {
   const maxTokens = options.maxTokens ?? DEFAULT_MAX_TOKENS;
@@ -68,9 +67,10 @@ export async function jsonlTask(path: string, options: JsonlOptions = {}): Promi
   const chosen = options.grader === undefined ? chosenGrader(given, rows.map(questionOf)) : undefined;
   const asked = options.grader ?? chosen!.name;
   const grader = typeof asked === "string" ? graderNamed(asked) : asked;
-  const items = await toItems(read, labels, grader, options);
+  const items = toItems(read, labels, grader, options);
   const splits: Readonly<Record<Split, Prompt[]>> = { train: [], validation: [], test: [] };
-  for (const { id, text, split } of items.values()) splits[split].push({ id, text });
+  for (const { id, text, messages, split } of items.values())
+    splits[split].push({ id, text, ...(messages && { messages }) });
   return {
     name: basename(path),
     digest: digestOf(grader, items),
@@ -89,9 +89,10 @@ export async function jsonlTask(path: string, options: JsonlOptions = {}): Promi
 }
 
 function digestOf(grader: Grader, items: ReadonlyMap<string, Item>): string {
-  const fixed = [...items.values()].map(({ id, text, split, label }) => [
+  const fixed = [...items.values()].map(({ id, text, messages, split, label }) => [
     ...[id, text, split, label?.text ?? null],
     ...(label?.figure === undefined ? [] : [label.figure]),
+    ...(messages ? [messages] : []),
   ]);
   return sha256(JSON.stringify(["jsonl/1", grader.name, grader.version, fixed]));
 }
@@ -101,18 +102,19 @@ function questionOf({ prompt, messages }: PromptRow): string {
   return prompt ?? messages?.at(-1)?.content ?? "";
 }
 
-async function toItems(
+function toItems(
   read: readonly Read[],
   labels: readonly (string | undefined)[],
   grader: Grader,
   options: JsonlOptions,
-): Promise<Map<string, Item>> {
+): Map<string, Item> {
   const items = new Map<string, Item>();
   const lineOf = new Map<string, number>();
   const nameOf = options.ids === "line" ? (_: string, line: number) => `line-${line}` : namesByText();
   for (const [at, { raw, row }] of read.entries()) {
     const { number, where } = raw;
-    const text = await promptText(row, where, options);
+    const formed = promptOfRow(row, where, options);
+    const { text } = formed;
     const id = row.id ?? nameOf(text, number);
     checkPrompt(id, text, where);
     const earlier = lineOf.get(id);
@@ -124,7 +126,7 @@ async function toItems(
     const split = row.split ?? "test";
     items.set(id, {
       id,
-      text,
+      ...formed,
       split,
       ...(label !== undefined && { label: meaningOf(label, grader, where) }),
     });
@@ -164,19 +166,4 @@ function namesByText(): (text: string) => string {
     const name = `text-${sha256(text).slice(0, DIGEST_LENGTH)}`;
     return times === 1 ? name : `${name}-${times}`;
   };
-}
-
-async function promptText(
-  row: PromptRow,
-  where: string,
-  { applyChatTemplate }: JsonlOptions,
-): Promise<string> {
-  if (row.prompt !== undefined) return row.prompt;
-  if (applyChatTemplate === undefined) {
-    throw new UsageError(
-      `${where} has "messages", but the model has no chat template to put them into text; ` +
-        'use a chat model, or write the text itself as "prompt".',
-    );
-  }
-  return applyChatTemplate(row.messages!);
 }

@@ -97,13 +97,14 @@ describe("the tasks of public data sets", () => {
     });
   });
 
-  it("makes the example an earlier turn where the model has a chat template", async () => {
+  it("makes the example an earlier turn where the model takes conversations", async () => {
     const task = await taskNamed("mmlu-college-physics", {
       data: fileOf(MMLU),
-      applyChatTemplate: (messages) => messages.map(({ role, content }) => `<${role}>${content}`).join("|"),
+      takes: "both",
     });
     const instruction = 'Choose the right answer. Reason briefly, and end with "The answer is (X)."';
-    expect(task.prompts("test")[0]!.text.split("|")).toEqual([
+    const { messages } = task.prompts("test")[0]!;
+    expect(messages!.map(({ role, content }) => `<${role}>${content}`)).toEqual([
       expect.stringMatching(/^<user>Choose the right .*\n\nA stone falls [^]*\n\(D\) 90 m$/),
       expect.stringMatching(/^<assistant>From rest.* The answer is \(C\)\.$/),
       `<user>${instruction}\n\nUnit of force?\n(A) N\n(B) J\n(C) W\n(D) V`,
@@ -164,7 +165,7 @@ describe("the tasks of public data sets", () => {
       await digest(GSM8K, { rows: 1 }),
       await digest(GSM8K.toReversed()),
       await digest([{ ...GSM8K[0], answer: "#### 8" }, GSM8K[1]!]),
-      await digest(GSM8K, { applyChatTemplate: () => "chat" }),
+      await digest(GSM8K, { takes: "both" }),
     ];
     expect(new Set([same, ...others]).size).toBe(5);
   });

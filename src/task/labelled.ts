@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { DataError, UsageError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
-import type { Message, Prompt } from "../policy/policy.js";
+import { conversationText, type Prompt } from "../policy/policy.js";
 import { dataFiles, readRows } from "./data-files.js";
 import { checkRow, checkText } from "./json-lines.js";
+import type { PromptForm } from "./prompt-form.js";
 import type { Split, Task } from "./task.js";
 
 /** What a row asks, and the answer that counts as right, canonical as the task's extractor gives it. */
@@ -31,15 +32,13 @@ export interface LabelledSpec<Row> {
 }
 
 /** Where rows are, and how many of them count. */
-export interface LabelledOptions {
+export interface LabelledOptions extends PromptForm {
   /** A file, or a folder of `test.jsonl` and the like (see `dataFiles`). */
   readonly data?: string;
   /** Rows of each split at most, the first ones; default 256, as in the paper's experiments. */
   readonly rows?: number;
   /** The longest response worth drawing, in tokens; default 512, as in the paper's experiments. */
   readonly maxTokens?: number;
-  /** The model's chat template; absent for a model without one, which gets plain text. */
-  readonly applyChatTemplate?: (messages: readonly Message[]) => string | Promise<string>;
 }
 
 const ownSplit = z.object({ split: z.enum(["train", "validation", "test"]).exactOptional() });
@@ -67,8 +66,14 @@ export async function labelledTask<Row>(
   const items = await readItems(spec, data, rows, options);
   const byId = new Map(items.map((item) => [item.id, item]));
   const splits: Readonly<Record<Split, Prompt[]>> = { train: [], validation: [], test: [] };
-  for (const { id, text, split } of items) splits[split].push({ id, text });
-  const fixed = items.map(({ id, text, label }) => [id, text, label]);
+  for (const { id, text, messages, split } of items)
+    splits[split].push({ id, text, ...(messages && { messages }) });
+  const fixed = items.map(({ id, text, messages, label }) => [
+    id,
+    text,
+    label,
+    ...(messages ? [messages] : []),
+  ]);
   return {
     name: spec.name,
     digest: sha256(JSON.stringify([`${spec.name}/${spec.version}`, fixed])),
@@ -108,9 +113,9 @@ async function readItems<Row>(
       const example = spec.example(row, raw.where);
       if (example === undefined) continue;
       taken[split] += 1;
-      const text = await promptText(spec, example.question, options);
-      checkText(raw.where, "question", text);
-      items.push({ ...example, id: `${split}-${seen[split]}`, text, split });
+      const asked = promptOf(spec, example.question, options);
+      checkText(raw.where, "question", asked.text);
+      items.push({ ...example, id: `${split}-${seen[split]}`, ...asked, split });
     }
   }
   if (items.length > 0) return items;
@@ -118,23 +123,25 @@ async function readItems<Row>(
 }
 
 /**
- * The one example and the question. With a chat template the example is a turn that came before, so that the model sees
- * where a response ends; as plain text both are `Question: … Answer: …`.
+ * The one example and the question. To a model that takes conversations the example is a turn that came before, so that it sees
+ * where a response ends; as text both are `Question: … Answer: …`.
  */
-async function promptText<Row>(
+function promptOf<Row>(
   { instruction, shot }: LabelledSpec<Row>,
   question: string,
-  { applyChatTemplate }: LabelledOptions,
-): Promise<string> {
-  if (applyChatTemplate === undefined) {
-    return (
-      `${instruction}\n\nQuestion: ${shot.question}\nAnswer: ${shot.response}\n\n` +
-      `Question: ${question}\nAnswer:`
-    );
+  { takes = "text", raw = false }: PromptForm,
+): Pick<Prompt, "text" | "messages"> {
+  if (takes === "text" || raw) {
+    return {
+      text:
+        `${instruction}\n\nQuestion: ${shot.question}\nAnswer: ${shot.response}\n\n` +
+        `Question: ${question}\nAnswer:`,
+    };
   }
-  return applyChatTemplate([
+  const messages = [
     { role: "user", content: `${instruction}\n\n${shot.question}` },
     { role: "assistant", content: shot.response },
     { role: "user", content: `${instruction}\n\n${question}` },
-  ]);
+  ];
+  return { text: conversationText(messages), messages };
 }

@@ -12,6 +12,8 @@ export interface PromptRow {
   readonly prompt?: string;
   /** At least one turn, the last not the assistant's. */
   readonly messages?: readonly Message[];
+  /** Give `prompt` to the model as it is, whatever it takes. */
+  readonly raw?: boolean;
   /** The label, as it is written. */
   readonly answer?: string;
   /** An answer that the row holds as an example for training: `output`, or the assistant's turn that was cut off. */
@@ -27,7 +29,7 @@ const SOURCES = ["prompt", "messages", "question", "instruction", "conversations
 /** Fields that are read, in every shape. */
 export const PROMPT_FIELDS = [
   ...SOURCES,
-  ...["answer", "id", "split", "context", "choices", "options", "input", "output", "response", "completion"],
+  ...["answer", "id", "split", "raw", "context", "choices", "options", "input", "output", "response", "completion"],
 ] as const;
 
 const scalar = z.union(
@@ -40,6 +42,7 @@ const common = z.object({
     .union([z.string(), z.int(), z.instanceof(LosslessNumber)], "must be a string or an integer")
     .exactOptional(),
   split: z.enum(["train", "validation", "test"]).exactOptional(),
+  raw: z.boolean("must be true or false").exactOptional(),
 });
 const texts = z.looseObject(
   Object.fromEntries(
@@ -64,7 +67,7 @@ export function promptRow(raw: RawRow): PromptRow {
   }
   const fields = Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null));
   const plain = { ...raw, value: fields };
-  const { id, split, answer } = checkRow(plain, common, 'a "prompt" or "messages"');
+  const { id, split, raw: asItIs, answer } = checkRow(plain, common, 'a "prompt" or "messages"');
   checkRow(plain, texts, 'a "prompt" or "messages"');
   const asked = askedBy(fields, where);
   return {
@@ -72,6 +75,7 @@ export function promptRow(raw: RawRow): PromptRow {
     ...(answer !== undefined && asked.answer === undefined && { answer: asText(answer) }),
     ...(id !== undefined && { id: asText(id) }),
     ...(split !== undefined && { split }),
+    ...(asItIs !== undefined && { raw: asItIs }),
   };
 }
 

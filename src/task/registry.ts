@@ -16,7 +16,7 @@ import type { Task } from "./task.js";
 
 /**
  * What a task may be told: `orders` is for game24; `grader` for a user's file; `data` and `rows` for the tasks of public data
- * sets; `applyChatTemplate` for both kinds of files.
+ * sets; `takes` and `raw` for both.
  */
 export type TaskOptions = Game24Options & JsonlOptions & LabelledOptions;
 

@@ -4,7 +4,7 @@ import type { Prompt } from "../policy/policy.js";
 export type Split = "train" | "validation" | "test";
 
 /**
- * Prompts, a template (already applied in `Prompt.text`), an answer extractor and, only where labels exist, a grader.
+ * Prompts, a template of the task (already applied), an answer extractor and, only where labels exist, a grader.
  */
 export interface Task {
   /** `game24`, or the file's name. */
