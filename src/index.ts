@@ -31,6 +31,10 @@ export { localTrainers } from "./policy/local-trainer.js";
 export { LocalPolicy, type LocalPolicyOptions } from "./policy/local-policy.js";
 export { embeddedModels, modelFolder } from "./policy/model-folder.js";
 export { loadAdapter, saveAdapter, type LoraAdapter } from "./transformer/format/peft.js";
+export { remotePolicy, type RemotePolicy } from "./policy/remote/remote-policy.js";
+export type { ServersOptions } from "./policy/remote/connect.js";
+export type { Dialect } from "./policy/remote/dialects/dialect.js";
+export { ApiKey } from "./policy/remote/api-key.js";
 export { loadChatTemplate, type ChatTemplate } from "./transformer/text/chat-template.js";
 
 // Tasks: prompts, an answer extractor, and a grader where there are labels.

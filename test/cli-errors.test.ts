@@ -133,10 +133,10 @@ const CASES: readonly Case[] = [
   ],
   ["corrupt weights", ["answer", "1 2 3 4 = 24 :", "--model", "corrupt"], 1, /corrupt\/model\.safetensors/],
   [
-    "chat without a template",
-    ["answer", "1", "--model", "tiny", "--chat"],
+    "raw text for a chat route",
+    ["answer", "1", "--model", "openai:x", "--base-url", "http://localhost:9/v1", "--api", "chat", "--raw"],
     2,
-    /The model tiny has no chat template/,
+    /--raw gives prompts as they stand, which --api chat does not take; leave one out/,
   ],
   [
     "a folder of something else",

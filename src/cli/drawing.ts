@@ -16,7 +16,14 @@ import type { DRAWING, Values } from "./options.js";
 import { recordUsage, usageLine } from "./remote.js";
 import { runFolder } from "./run-folder.js";
 import { writtenOut, type Settings } from "./settings.js";
-import { policySource, openPolicy, openTask, type ModelSource, type OpenedTask } from "./sources.js";
+import {
+  policySource,
+  openPolicy,
+  openTask,
+  promptsOf,
+  type ModelSource,
+  type OpenedTask,
+} from "./sources.js";
 
 export type DrawingValues = Values<(typeof DRAWING)[number] | "run" | "resume">;
 
@@ -33,7 +40,7 @@ export interface Drawing {
   /** Absent: independent samples of π. */
   readonly sampler?: PowerSampler;
   /** Of the task, as they were given. */
-  readonly taskOptions: Pick<RunConfig["task"], "grader" | "orders" | "rows">;
+  readonly taskOptions: Pick<RunConfig["task"], "grader" | "orders" | "rows" | "form">;
   /** The same under the names of the options' table, without model, task and seed. */
   readonly settings: Settings;
 }
@@ -44,7 +51,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     throw new UsageError(`Two tasks are given, ${named} and ${values.task}; name one.`);
   }
   const taskName = named ?? values.task ?? DEFAULT_TASK;
-  const source = policySource(values.model ?? DEFAULT_MODEL, values);
+  const source = await policySource(values.model ?? DEFAULT_MODEL, values);
   const preset = presetFor(source.name, taskName);
   const orders = values.orders ?? preset?.orders;
   const { data, rows } = values;
@@ -56,8 +63,9 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
       ...(orders !== undefined && { orders }),
       ...(data !== undefined && { data }),
       ...(rows !== undefined && { rows }),
+      ...(values.raw && { raw: true }),
     },
-    source.folder,
+    await promptsOf(source),
   );
   // Of a user's file, the grader that was chosen for it too: the run is to keep it.
   const chosen = opened.task.grader;
@@ -78,6 +86,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     ...(grader && { grader }),
     ...(orders !== undefined && { orders }),
     ...(rows !== undefined && { rows }),
+    ...(opened.form && { form: opened.form }),
   };
   return { source, opened, preset, n, temperature, maxTokens, seed, prompts, taskOptions, settings };
 }
@@ -162,15 +171,16 @@ function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {
 /** The command line that makes the run again, options written out. */
 function commandOf(
   name: "sharpen" | "sample",
-  { drawing: { opened, seed }, values, settings }: RunRequest,
+  { drawing: { opened, seed, source }, values, settings }: RunRequest,
 ): string {
   const { data } = values;
   const isFile = opened.path !== undefined && taskEntry(opened.task.name) === undefined;
   const task = isFile ? (values.task ?? opened.path) : opened.task.name;
   const words = [name, task, ...(data === undefined ? [] : ["--data", data]), "--model"];
-  const servers =
-    values.baseUrl === undefined ? [] : ["--base-url", values.baseUrl, "--api", values.api ?? "completions"];
-  return writtenOut([...words, values.model ?? DEFAULT_MODEL, ...servers], { ...settings, seed });
+  const { remote } = source;
+  const servers = remote ? ["--base-url", remote.baseUrls.join(","), "--api", remote.api] : [];
+  const raw = values.raw && !remote ? ["--raw"] : [];
+  return writtenOut([...words, values.model ?? DEFAULT_MODEL, ...servers, ...raw], { ...settings, seed });
 }
 
 /**

@@ -7,6 +7,7 @@ import { methods } from "../sharpen/methods/registry.js";
 import { POWER_METHODS } from "../sharpen/power/draw-power.js";
 import { graderDescriptions } from "../task/graders.js";
 import { PROMPT_FILE_KINDS } from "../task/prompt-files.js";
+import { DIALECTS } from "../policy/remote/dialects/index.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
 import { TARGET_NAMES } from "../transformer/decoder/lora.js";
@@ -95,13 +96,23 @@ export const OPTIONS = {
     "--base-url <url,…>",
     "the servers of --model openai:<name>, such as http://localhost:8000/v1; several share the work",
     text,
-    "none",
+    "OPENAI_BASE_URL, or what listens on this machine where Ollama, llama-server and vLLM do",
   ),
   api: option(
     "--api <name>",
-    "the server's route: completions (the prompt as it is) or chat (the prompt as a user's message)",
-    oneOf(["completions", "chat"] as const),
-    "completions",
+    `the servers' protocol: ${DIALECTS.map(({ name, description }) => `${name} (${description})`).join(", ")}`,
+    oneOf(DIALECTS.map(({ name }) => name)),
+    "chat; completions with --raw",
+  ),
+  ca: option(
+    "--ca <file>",
+    "certificates in PEM that servers may have besides those that everybody trusts",
+    text,
+    "none",
+  ),
+  raw: flag(
+    "--raw",
+    "give prompts to the model as they stand; otherwise a model with a chat template gets them as the user's message",
   ),
   concurrency: option("--concurrency <count>", "requests at once to each server", wholeNumber(1, 4096), "8"),
   stream: flag("--stream", "take responses from servers as streams: those that cannot be chosen end at once"),
@@ -311,11 +322,6 @@ export const OPTIONS = {
   blocks: option("--blocks <count>", "power: parts in which a response grows", wholeNumber(1), "4"),
   particles: option("--particles <count>", "smc: particles behind each response", wholeNumber(1), "32"),
   all: flag("--all", "draw all N to their end and print each with its score"),
-  chat: flag(
-    "--chat",
-    "insist on the model's chat template; without it, the template is used where there is one",
-  ),
-  noChat: flag("--no-chat", "give the prompt to the model as it stands, chat template or not"),
   threads: option(
     "--threads <count>",
     "threads of one operator",
@@ -336,16 +342,13 @@ interface Renamed extends RenamedInSuites {
   readonly oneReward: "reward";
   readonly reportPage: "page";
   readonly noAmortize: "amortize";
-  readonly noChat: "chat";
 }
 
 /** The values of a command's options, as given; undefined where not given. */
 export type Values<K extends OptionName> = {
   readonly [P in K as P extends keyof Renamed ? Renamed[P] : P]?: P extends "noAmortize"
     ? false
-    : P extends "chat" | "noChat"
-      ? boolean
-      : ValueOf<(typeof OPTIONS)[P]>;
+    : ValueOf<(typeof OPTIONS)[P]>;
 };
 
 /** Options that every command takes. */
@@ -354,6 +357,7 @@ export const COMMON = ["json", "verbose"] as const satisfies readonly OptionName
 export const REMOTE = [
   "baseUrl",
   "api",
+  "ca",
   "concurrency",
   "stream",
   "maxRequests",
@@ -364,6 +368,7 @@ export const DRAWING = [
   "model",
   "quantize",
   ...REMOTE,
+  "raw",
   "task",
   "data",
   "rows",

@@ -1,5 +1,9 @@
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { UsageError } from "../core/errors.js";
+import { readError } from "../core/files.js";
+import { DIALECTS } from "../policy/remote/dialects/index.js";
+import { findServer, type KnownPlace } from "../policy/remote/find-server.js";
 import type { Policy, Served } from "../policy/policy.js";
 import { count } from "../report/format.js";
 import { keyFromEnvironment } from "../policy/remote/api-key.js";
@@ -15,13 +19,20 @@ import type { REMOTE, Values } from "./options.js";
 export type RemoteValues = Values<(typeof REMOTE)[number]>;
 
 /** A model behind servers, as the command line names it. */
-export type RemoteModel = Omit<ServersOptions, "key" | "signal">;
+export type RemoteModel = Omit<ServersOptions, "key" | "signal" | "api"> & {
+  readonly api: string;
+  /** What listens at the URL, where it was not named but found. */
+  readonly found?: KnownPlace;
+};
 
 /**
  * The model of `openai:<name>`; undefined for every other name.
  * @throws UsageError where the servers are missing, or are given for a model that is not served.
  */
-export function remoteModel(name: string, values: RemoteValues): RemoteModel | undefined {
+export async function remoteModel(
+  name: string,
+  { raw = false, ...values }: RemoteValues & { readonly raw?: boolean },
+): Promise<RemoteModel | undefined> {
   if (!name.startsWith(REMOTE_PREFIX)) {
     if (values.baseUrl === undefined) return undefined;
     throw new UsageError(
@@ -31,16 +42,19 @@ export function remoteModel(name: string, values: RemoteValues): RemoteModel | u
   const model = name.slice(REMOTE_PREFIX.length);
   if (model === "")
     throw new UsageError(`--model ${REMOTE_PREFIX} lacks the model's name, as its server lists it.`);
-  if (values.baseUrl === undefined) {
+  const { api = raw ? "completions" : "chat", concurrency, stream, maxRequests, maxTokensTotal } = values;
+  if (raw && takes(api) === "messages")
     throw new UsageError(
-      `--model ${name} needs its server: give --base-url, such as http://localhost:8000/v1.`,
+      `--raw gives prompts as they stand, which --api ${api} does not take; leave one out.`,
     );
-  }
-  const { api, concurrency, stream, maxRequests, maxTokensTotal } = values;
+  const named = values.baseUrl ?? process.env["OPENAI_BASE_URL"]?.trim();
+  const found = named ? undefined : await findServer(model);
   return {
     model,
-    baseUrls: baseUrls(values.baseUrl, model),
+    baseUrls: named ? baseUrls(named, model) : [found!.url],
     api,
+    ...(found && { found }),
+    ...(values.ca !== undefined && { ca: certificates(values.ca) }),
     concurrency,
     stream,
     maxRequests,
@@ -48,9 +62,31 @@ export function remoteModel(name: string, values: RemoteValues): RemoteModel | u
   };
 }
 
+/** What prompts are to a protocol. */
+export function takes(api: string): "text" | "messages" | undefined {
+  return DIALECTS.find(({ name }) => name === api)?.takes;
+}
+
+/** @throws UsageError for a file that cannot be read, or is none in PEM. */
+function certificates(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw readError(file, cause);
+  }
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new UsageError(
+    `${file} holds no certificate in PEM ("-----BEGIN CERTIFICATE-----"); name one with --ca.`,
+  );
+}
+
 /** Connects, and says what the probe found. The key is the environment's. */
 export async function connectRemote(model: RemoteModel, context: Context): Promise<RemotePolicy> {
   // The client library is not loaded for models on this machine.
+  const { found } = model;
+  if (found)
+    context.note(`${REMOTE_PREFIX}${model.model} is at ${found.url}, where ${found.program} listens.`);
   const { RemotePolicy: Remote } = await import("../policy/remote/remote-policy.js");
   const policy = await Remote.connect({
     ...model,

@@ -1,45 +1,61 @@
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { RunError, UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
 import { LocalPolicy } from "../policy/local-policy.js";
 import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
-import { REMOTE_PREFIX } from "../policy/remote/base-urls.js";
+import type { RunTask } from "../run/config.js";
 import { findPart } from "../run/parts.js";
 import type { RunReader } from "../run/read-run.js";
 import { findGrader } from "../task/graders.js";
 import { isPromptFile } from "../task/prompt-files.js";
 import { isTaskModule, taskEntry, taskNamed, taskPath, type TaskOptions } from "../task/registry.js";
 import type { Task } from "../task/task.js";
+import type { PromptForm } from "../task/prompt-form.js";
 import { loadChatTemplate } from "../transformer/text/chat-template.js";
 import type { Quantization } from "../transformer/decoder/quantize.js";
 import type { Context } from "./context.js";
-import { connectRemote, remoteModel, type RemoteModel, type RemoteValues } from "./remote.js";
+import { connectRemote, remoteModel, takes, type RemoteModel, type RemoteValues } from "./remote.js";
 
 /** A task, and where its prompts were found, an absolute path; absent for what comes with the package. */
 export interface OpenedTask {
   readonly task: Task;
   readonly path?: string;
+  /** How the prompts are given to a model that takes conversations; absent where it takes text alone, or the task has text alone. */
+  readonly form?: RunTask["form"];
+}
+
+/** What prompts are to a model that is not loaded yet. @throws ModelError for a template that is malformed. */
+export async function promptsOf({
+  folder,
+  remote,
+}: Pick<ModelSource, "folder" | "remote">): Promise<PromptForm["takes"]> {
+  if (remote) return takes(remote.api);
+  return folder !== undefined && (await loadChatTemplate(folder)) ? "both" : "text";
 }
 
 /**
- * The task of a name or path. What comes from a file is put into text by the chat template of the model's folder: the
- * conversations of a user's file, and the questions of a public data set, where the model has a template.
+ * The task of a name or path. What comes from a file, a user's or of a public data set, is a conversation to a model that takes
+ * conversations, unless it is asked for raw.
+ * @param taken what prompts are to the model, as `promptsOf` tells.
  * @throws as `taskNamed` and `loadChatTemplate`.
  */
-export async function openTask(name: string, options: TaskOptions, folder?: string): Promise<OpenedTask> {
+export async function openTask(
+  name: string,
+  options: TaskOptions,
+  taken: PromptForm["takes"] = "text",
+): Promise<OpenedTask> {
   if (isTaskModule(name)) return { task: await taskNamed(name, options), path: resolve(name) };
   const isFile = taskEntry(name) === undefined && isPromptFile(name);
   const path = isFile || taskEntry(name)?.data ? taskPath(name, options.data) : undefined;
   if (path === undefined) return { task: await taskNamed(name, options) };
-  const applyChatTemplate = folder === undefined ? undefined : await loadChatTemplate(folder);
   const task = await taskNamed(name, {
     ...options,
     ...(!isFile && { data: path }),
-    ...(applyChatTemplate && { applyChatTemplate }),
+    takes: taken,
   });
-  return { task, path: resolve(path) };
+  const form = options.raw ? "raw" : "chat";
+  return { task, path: resolve(path), ...(taken !== "text" && { form }) };
 }
 
 /** A model to load: where it lies, its name, and whether it came with the package. */
@@ -68,11 +84,14 @@ export function modelSource(name: string): LocalSource {
  * A model on this machine, or behind servers.
  * @throws UsageError as `modelSource` and `remoteModel`, and for a model of servers that is to be quantized.
  */
-export function policySource(
+export async function policySource(
   name: string,
-  { quantize, ...servers }: RemoteValues & { readonly quantize?: Quantization | undefined },
-): ModelSource {
-  const remote = remoteModel(name, servers);
+  {
+    quantize,
+    ...servers
+  }: RemoteValues & { readonly quantize?: Quantization | undefined; readonly raw?: boolean },
+): Promise<ModelSource> {
+  const remote = await remoteModel(name, servers);
   if (remote === undefined) return { ...modelSource(name), ...(quantize && { quantize }) };
   if (quantize === undefined) return { name, remote, path: remote.baseUrls.join(",") };
   throw new UsageError(
@@ -108,7 +127,7 @@ export async function policyOfRun(
   threads: number | undefined,
 ): Promise<LocalPolicy> {
   const { model } = run.manifest;
-  if (moved === undefined && model.name.startsWith(REMOTE_PREFIX)) {
+  if (moved === undefined && model.server !== undefined) {
     throw new RunError(
       `${run.dir} was drawn from servers, and this needs the weights of ${model.name}: what it chose is handed over by \`whetstone sharpen\`.`,
     );
@@ -128,7 +147,7 @@ export async function policyOfRun(
  * @param moved where its file lies now, if not where the run found it.
  */
 export async function taskOfRun(run: RunReader, moved: string | undefined): Promise<Task> {
-  const { task: recorded, model } = run.manifest;
+  const { task: recorded } = run.manifest;
   const isBuiltIn = moved !== undefined && moved === recorded.name && taskEntry(moved) !== undefined;
   const place = isBuiltIn ? recorded.path : (moved ?? recorded.path);
   // A run of a public data set has the task's name and the rows' place; a user's file is its own name.
@@ -136,8 +155,13 @@ export async function taskOfRun(run: RunReader, moved: string | undefined): Prom
   const name = data ? recorded.name : (place ?? recorded.name);
   const { task } = await openTask(
     name,
-    { ...(await recordedTaskOptions(run)), ...(data !== undefined && { data }) },
-    existingFolder(model.path ?? model.name),
+    {
+      ...(await recordedTaskOptions(run)),
+      ...(data !== undefined && { data }),
+      // As the run has its prompts, wherever its model is now.
+      raw: recorded.form !== "chat",
+    },
+    "both",
   );
   const { module } = recorded;
   if (module === undefined || moduleOf(task)?.digest === module.digest) return task;
@@ -154,15 +178,4 @@ async function recordedTaskOptions({ dir, manifest }: RunReader): Promise<TaskOp
     ...(orders !== undefined && { orders }),
     ...(rows !== undefined && { rows }),
   };
-}
-
-/** A run can be read without its model; only files with conversations need its chat template. */
-function existingFolder(model: string): string | undefined {
-  try {
-    const folder = modelFolder(model);
-    return existsSync(folder) ? folder : undefined;
-  } catch (error) {
-    if (error instanceof UsageError) return undefined;
-    throw error;
-  }
 }

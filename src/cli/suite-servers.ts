@@ -33,9 +33,9 @@ export async function mixedModels(
       `--base-url is for models behind servers, --models ${REMOTE_PREFIX}<name>; ${models.join(", ")} is none.`,
     );
   }
-  const sources = new Map<string, ModelSource>(
-    models.map((name) => [name, isServed(name) ? policySource(name, values) : modelSource(name)]),
-  );
+  const sources = new Map<string, ModelSource>();
+  for (const name of models)
+    sources.set(name, isServed(name) ? await policySource(name, values) : modelSource(name));
   const served: Policy[] = [];
   const open = async (source: ModelSource): Promise<OpenedModel> => {
     const policy = await openPolicy(source, threads, context);

@@ -1,7 +1,7 @@
 import { UsageError } from "../core/errors.js";
 import { chatTemplateOf, type ChatTemplate } from "../transformer/text/chat-template.js";
 import type { Tokenizer } from "../transformer/text/tokenizer.js";
-import type { Message, Prompt } from "./policy.js";
+import { promptIdentity, type Prompt } from "./policy.js";
 
 /** Puts prompts' conversations into the text that a model goes on from, by its chat template; each conversation once. */
 export class Conversations {
@@ -18,14 +18,15 @@ export class Conversations {
   }
 
   /** Whether a prompt's text can be had without waiting. */
-  isReady({ messages }: Prompt): boolean {
-    return messages === undefined || this.#texts.has(keyOf(messages));
+  isReady(prompt: Prompt): boolean {
+    return prompt.messages === undefined || this.#texts.has(promptIdentity(prompt));
   }
 
   /** The text that the model goes on from. @throws UsageError for a conversation that was not prepared. */
-  textOf({ id, text, messages }: Prompt): string {
+  textOf(prompt: Prompt): string {
+    const { id, text, messages } = prompt;
     if (messages === undefined) return text;
-    const ready = this.#texts.get(keyOf(messages));
+    const ready = this.#texts.get(promptIdentity(prompt));
     if (ready !== undefined) return ready;
     throw new UsageError(
       `The conversation of the prompt "${id}" has not been put into text: await promptTokens(prompt) before drawing from a list that is made as it is read.`,
@@ -47,11 +48,7 @@ export class Conversations {
             "or give the prompt as plain text.",
         );
       }
-      this.#texts.set(keyOf(messages), await template(messages));
+      this.#texts.set(promptIdentity(prompt), await template(messages));
     }
   }
-}
-
-function keyOf(messages: readonly Message[]): string {
-  return JSON.stringify(messages.map(({ role, content }) => [role, content]));
 }

@@ -26,6 +26,11 @@ export interface Prompt {
   readonly messages?: readonly Message[];
 }
 
+/** What a prompt is to a model, as one text: prompts in which it is the same are the same, whatever their ids. */
+export function promptIdentity({ text, messages }: Pick<Prompt, "text" | "messages">): string {
+  return messages ? JSON.stringify(messages.map(({ role, content }) => [role, content])) : text;
+}
+
 /** A prompt's conversation, for people: the content of a single turn, or each turn after its role. */
 export function conversationText(messages: readonly Message[]): string {
   if (messages.length === 1) return messages[0]!.content;

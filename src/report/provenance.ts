@@ -3,6 +3,11 @@ import { quantizationInWords } from "./quantization.js";
 import type { ReportManifest } from "./report-input.js";
 import { table } from "./table.js";
 
+const PROMPT_FORMS = {
+  chat: "as conversations, in the model's chat template",
+  raw: "as plain text (raw), although the model takes conversations",
+} as const;
+
 /** The command that reproduces the run, and everything that fixes its result. */
 export function configuration(manifest: ReportManifest): Html {
   const facts: readonly (readonly [string, string])[] = [
@@ -10,6 +15,7 @@ export function configuration(manifest: ReportManifest): Html {
     ["Model digest", manifest.modelDigest],
     ...(manifest.quantization ? [["Quantized", quantizationInWords(manifest.quantization)] as const] : []),
     ["Task", manifest.task],
+    ...(manifest.promptForm ? [["Prompts", PROMPT_FORMS[manifest.promptForm]] as const] : []),
     ["Task digest", manifest.taskDigest],
     ["Seed", String(manifest.seed)],
     ["Begun", manifest.createdAt],

@@ -12,6 +12,8 @@ export interface ReportManifest {
   readonly modelDigest: string;
   readonly task: string;
   readonly taskDigest: string;
+  /** How a model that takes conversations got the prompts; absent where it takes text alone. */
+  readonly promptForm?: "chat" | "raw";
   /** Every option, the defaults included; values are printed as JSON. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly seed: number;

@@ -49,6 +49,7 @@ function reportManifest(run: RunReader): ReportManifest {
     modelDigest: manifest.model.digest,
     task: manifest.task.name,
     taskDigest: manifest.task.digest,
+    ...(manifest.task.form && { promptForm: manifest.task.form }),
     options: {
       ...optionsOf(manifest),
       ...(trainings.length > 0 && { training: Object.fromEntries(settings) }),

@@ -38,6 +38,8 @@ export interface RunTask extends Source {
   readonly orders?: number;
   /** Rows of each split of a public data set's task; absent: the task's default. */
   readonly rows?: number;
+  /** How a model that takes conversations got them: as such, or as plain text; absent where it takes text alone. */
+  readonly form?: "chat" | "raw";
   /** `line`: prompts without an id of their own are named by their line, as runs of format 1 did; absent: by their text. */
   readonly ids?: "line";
 }
@@ -117,6 +119,7 @@ export const configFields = {
     grader: part.exactOptional(),
     orders: count.exactOptional(),
     rows: count.exactOptional(),
+    form: z.enum(["chat", "raw"]).exactOptional(),
     ids: z.literal("line").exactOptional(),
   }),
   drawing: z.object({

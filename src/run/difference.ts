@@ -42,6 +42,7 @@ export function differenceInWords({ field, recorded, asked }: Difference, manife
   }
   const setting = field
     .replace(/^(?:drawing|task|model|amortize\.methods)\./, "")
+    .replace(/^form$/, "the prompts' form")
     .replace(/^seeds\.run$/, "seed");
   return `was made with ${setting} = ${recorded}, but now it is ${asked}`;
 }
@@ -50,7 +51,7 @@ function configuration(manifest: Manifest): Json {
   const { format, whetstone, onnxruntime, model, task, drawing, rewards, adaptive, amortize, seeds } =
     manifest;
   const { quantize, server } = model;
-  const { grader, orders, rows, ids } = task;
+  const { grader, orders, rows, form, ids } = task;
   const modules = Object.fromEntries(
     ownParts(manifest).map(({ name, module }) => [name, module.digest] as const),
   );
@@ -60,7 +61,7 @@ function configuration(manifest: Manifest): Json {
     rewards: rewards?.map(({ name }) => name),
     adaptive,
     amortize: amortize && { reward: amortize.reward.name, methods: amortize.methods },
-    task: { grader: grader?.name, orders, rows, ids },
+    task: { grader: grader?.name, orders, rows, form, ids },
     modules,
     // The digest last: how the model is held, above all, changes it and says more than it does.
     quantize: quantize ?? "none",

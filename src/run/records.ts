@@ -1,13 +1,15 @@
 import { z } from "zod";
-import type { Response } from "../policy/policy.js";
+import type { Message, Response } from "../policy/policy.js";
 import { float32Decimal } from "./float32-decimal.js";
 import type { RecordKind } from "./record-log.js";
 
 /** A line of prompts.jsonl: a prompt that the run draws responses to. */
 export interface PromptRecord {
   readonly id: string;
-  /** The exact text given to the model. */
+  /** What people are shown; without `messages` the exact text given to the model. */
   readonly text: string;
+  /** The conversation that the model was given. */
+  readonly messages?: readonly Message[];
   readonly split: "train" | "validation" | "test";
 }
 
@@ -59,9 +61,14 @@ export function selectionKey(promptId: string, reward: string): string {
 
 /** prompts.jsonl; the key is the prompt's id. */
 export const promptRecords: RecordKind<PromptRecord> = {
-  schema: z.object({ id: name, text: z.string(), split: z.enum(["train", "validation", "test"]) }),
+  schema: z.object({
+    id: name,
+    text: z.string(),
+    messages: z.array(z.object({ role: z.string(), content: z.string() })).exactOptional(),
+    split: z.enum(["train", "validation", "test"]),
+  }),
   key: (prompt) => prompt.id,
-  normalise: ({ id, text, split }) => ({ id, text, split }),
+  normalise: ({ id, text, messages, split }) => ({ id, text, ...(messages && { messages }), split }),
 };
 
 /** responses.jsonl and greedy.jsonl; log-probabilities and certainties are stored to float32's precision. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { RunError } from "../core/errors.js";
 import { readError, sha256, writeAtomically, writeError } from "../core/files.js";
 import { readLines } from "../core/lines.js";
+import { promptIdentity } from "../policy/policy.js";
 import type { PromptRecord } from "./records.js";
 import type { Run } from "./run.js";
 
@@ -69,12 +70,8 @@ export async function settlePrompts(
 }
 
 /** What a record belongs to: a prompt of this id and text, that is measured or not: what is learned from also chooses. */
-const identity = ({ id, text, messages, split }: PromptRecord): string =>
-  JSON.stringify([
-    id,
-    sha256(messages ? JSON.stringify(messages.map(({ role, content }) => [role, content])) : text),
-    split === "test" ? "test" : "train",
-  ]);
+const identity = (prompt: PromptRecord): string =>
+  JSON.stringify([prompt.id, sha256(promptIdentity(prompt)), prompt.split === "test" ? "test" : "train"]);
 
 /** A prompt that was learned from may choose the iterate now, or the reverse. */
 async function renewSplits(dir: string, prompts: readonly PromptRecord[]): Promise<void> {

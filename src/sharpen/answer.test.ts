@@ -230,9 +230,9 @@ describe("an answer in one call", () => {
     expect(score).toBe(sequenceLogProb(chosen));
     expect(finished.length + open).toBe(8);
     const prompt = { id: "prompt", text };
-    expect(answerRoom(policy, prompt)).toBe(64 - policy.encode(text).length - 1);
-    expect(answerRoom(wordPolicy(), prompt)).toBe(512);
-    expect(answerRoom(policy, { id: "long", text: `${"1 ".repeat(90)}=` })).toBe(1);
+    expect(await answerRoom(policy, prompt)).toBe(64 - policy.encode(text).length - 1);
+    expect(await answerRoom(wordPolicy(), prompt)).toBe(512);
+    expect(await answerRoom(policy, { id: "long", text: `${"1 ".repeat(90)}=` })).toBe(1);
   });
 
   it("draws from π^α where it is asked to", async () => {

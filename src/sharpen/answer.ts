@@ -1,5 +1,5 @@
 import { checkDrawing } from "../policy/capabilities.js";
-import { canEncode, type Policy, type Prompt } from "../policy/policy.js";
+import { type Policy, type Prompt } from "../policy/policy.js";
 import { logLikelihood } from "../reward/log-likelihood.js";
 import { choose, type SelfReward } from "../reward/self-reward.js";
 import { checkRewards } from "./sharpen-task.js";
@@ -23,12 +23,12 @@ export interface AnswerOptions extends Partial<BestOfNOptions> {
 }
 
 /**
- * The most tokens that an answer may have: 512, or fewer where the model cannot hold so many beside the prompt and a start token.
+ * The most tokens that an answer may have: 512, or fewer where the model cannot hold so many beside the prompt.
  * At least 1; a prompt that fills the model is refused when it is drawn.
  */
-export function answerRoom(policy: Policy, prompt: Prompt): number {
-  if (!canEncode(policy)) return MAX_TOKENS;
-  const room = policy.can.longest - policy.encode(prompt.text).length - 1;
+export async function answerRoom(policy: Policy, prompt: Prompt): Promise<number> {
+  const tokens = await policy.promptTokens?.(prompt);
+  const room = policy.can.longest - (tokens?.length ?? 0);
   return Math.min(MAX_TOKENS, Math.max(1, room));
 }
 
@@ -66,7 +66,7 @@ export async function* answerEvents(
     reward: logLikelihood,
     n: power ? 1 : DEFAULT_N,
     temperature: 1,
-    maxTokens: options.maxTokens ?? answerRoom(policy, asked),
+    maxTokens: options.maxTokens ?? (await answerRoom(policy, asked)),
     seed: 0,
     ...options,
     extract: options.extract ?? graderNamed(graderForQuestion(asked.text)).extract,

@@ -74,7 +74,10 @@ export async function* bestOfNEvents(
   checkN(options.n);
   const draw = new BestOfN(policy, options);
   const { temperature, maxTokens, seed, signal, keepAll = false, reward, progress = false } = options;
-  const responses = policy.sample(draw.requests(prompts), {
+  const asked = [...prompts];
+  // Requests are made as they are read, so that what a conversation needs is done before.
+  for (const prompt of asked) if (prompt.messages) await policy.promptTokens?.(prompt);
+  const responses = policy.sample(draw.requests(asked), {
     ...{ temperature, maxTokens, seed },
     ...(signal && { signal }),
     // A rule that can never drop anything would only make the batch narrower.

@@ -3,7 +3,7 @@ import { byPrompt } from "../evaluate/answers.js";
 import { findings } from "../evaluate/findings.js";
 import { measure } from "../evaluate/measure.js";
 import type { Metrics } from "../evaluate/metrics.js";
-import type { Policy, Response } from "../policy/policy.js";
+import { promptIdentity, type Policy, type Response } from "../policy/policy.js";
 import type { SelfReward } from "../reward/self-reward.js";
 import { samplerInWords } from "../run/config.js";
 import type { PromptRecord } from "../run/records.js";
@@ -61,8 +61,12 @@ export async function drawnPrompts(run: RunReader): Promise<DrawnPrompt[]> {
 /** The run's prompts that the task still has, in the use that the run has for them. */
 async function promptsOfRun(run: RunReader, task: Task): Promise<PromptSplit> {
   const splits = ["train", "validation", "test"] as const;
-  const present = new Map(splits.flatMap((split) => task.prompts(split)).map(({ id, text }) => [id, text]));
-  const recorded = (await run.prompts()).filter(({ id, text }) => present.get(id) === text);
+  const present = new Map(
+    splits.flatMap((split) => task.prompts(split)).map((prompt) => [prompt.id, promptIdentity(prompt)]),
+  );
+  const recorded = (await run.prompts()).filter(
+    (prompt) => present.get(prompt.id) === promptIdentity(prompt),
+  );
   const of = (name: (typeof splits)[number]): PromptRecord[] =>
     recorded.filter(({ split }) => split === name);
   return { test: of("test"), train: of("train"), validation: of("validation") };

@@ -11,7 +11,12 @@ const SPLITS = ["test", "train", "validation"] as const;
 
 /** Every prompt of a split as prompts.jsonl has them, in its order. */
 const recordsOf = (split: PromptSplit): PromptRecord[] =>
-  SPLITS.flatMap((name) => split[name].map(({ id, text }) => ({ id, text, split: name })));
+  SPLITS.flatMap((name) =>
+    split[name].map(({ id, text, messages }) => ({
+      ...{ id, text, ...(messages && { messages }) },
+      split: name,
+    })),
+  );
 
 /**
  * Brings a run into line with its task, whose prompts or labels may have changed since: see `settlePrompts`. What has become of

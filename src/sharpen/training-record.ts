@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { DataError, RunError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
-import type { Prompt } from "../policy/policy.js";
+import { promptIdentity, type Prompt } from "../policy/policy.js";
 import { putAway } from "../run/settle-prompts.js";
 import type { PromptSplit } from "./prompts.js";
 import type { RunReader } from "../run/read-run.js";
@@ -108,7 +108,8 @@ export function trainedMethods(run: RunReader): string[] {
 
 /** Digest of the prompts that an adapter learns from and is chosen by. */
 export function digestOfPrompts({ train, validation }: Pick<PromptSplit, "train" | "validation">): string {
-  const texts = (prompts: readonly Prompt[]): string[][] => prompts.map(({ id, text }) => [id, text]);
+  const texts = (prompts: readonly Prompt[]): string[][] =>
+    prompts.map((prompt) => [prompt.id, promptIdentity(prompt)]);
   return sha256(JSON.stringify([texts(train), texts(validation)]));
 }
 

@@ -29,7 +29,19 @@ const SOURCES = ["prompt", "messages", "question", "instruction", "conversations
 /** Fields that are read, in every shape. */
 export const PROMPT_FIELDS = [
   ...SOURCES,
-  ...["answer", "id", "split", "raw", "context", "choices", "options", "input", "output", "response", "completion"],
+  ...[
+    "answer",
+    "id",
+    "split",
+    "raw",
+    "context",
+    "choices",
+    "options",
+    "input",
+    "output",
+    "response",
+    "completion",
+  ],
 ] as const;
 
 const scalar = z.union(

@@ -35,10 +35,8 @@ test.skipIf(python === undefined)(
         prompt,
         tokens: byPrompt.get(prompt.id)!.tokens.slice(0, i),
       }));
-      const rows = cases.map(({ prompt, tokens }) => {
-        const { prompt: ids } = policy.pairOf({ prompt, tokens: [] });
-        return [...ids, ...tokens];
-      });
+      const rows: number[][] = [];
+      for (const { prompt, tokens } of cases) rows.push([...(await policy.promptTokens(prompt)), ...tokens]);
       const child = spawnSync(python!, [join(import.meta.dirname, "game24.py"), folder], {
         input: JSON.stringify({ rows, prompts: prompts.map(({ text }) => text), samples: SAMPLES, seed: 1 }),
         encoding: "utf8",

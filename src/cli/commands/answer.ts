@@ -1,10 +1,9 @@
-import { UsageError } from "../../core/errors.js";
 import { sequenceLogProb, type Prompt } from "../../policy/policy.js";
 import { findReward } from "../../reward/registry.js";
 import { answerEvents } from "../../sharpen/answer.js";
 import type { Best } from "../../sharpen/best-of-n.js";
-import { loadChatTemplate } from "../../transformer/text/chat-template.js";
 import { findGrader, graderNamed } from "../../task/graders.js";
+import { promptOfText } from "../../task/prompt-form.js";
 import { graderForQuestion } from "../../task/question.js";
 import { taskEntry } from "../../task/registry.js";
 import { defineCommand } from "../command.js";
@@ -17,7 +16,7 @@ import type { Context } from "../context.js";
 import type { Task } from "../../task/task.js";
 import { powerNote, powerSettings } from "../power.js";
 import { usageResult } from "../remote.js";
-import { openPolicy, policySource, openTask, type ModelSource } from "../sources.js";
+import { openPolicy, openTask, policySource, promptsOf, type ModelSource } from "../sources.js";
 import { COMMANDS } from "./table.js";
 
 /** What an answer is printed from. */
@@ -42,8 +41,7 @@ export const answerCommand = defineCommand({
     "seed",
     "task",
     "grader",
-    "chat",
-    "noChat",
+    "raw",
     "all",
     ...POWER,
     "threads",
@@ -57,9 +55,13 @@ export const answerCommand = defineCommand({
   run: async ([words = ""], values, context) => {
     const power = powerSettings(values);
     const { n = power ? 1 : DEFAULT_N, temperature = 1, seed = 0, all = false } = values;
-    const source = policySource(values.model ?? DEFAULT_MODEL, values);
+    const source = await policySource(values.model ?? DEFAULT_MODEL, values);
+    const taken = await promptsOf(source);
     const reward = await findReward(values.reward ?? "log-likelihood");
-    const prompt: Prompt = { id: PROMPT_ID, text: await inTemplate(source, words, values.chat) };
+    const prompt: Prompt = {
+      id: PROMPT_ID,
+      ...promptOfText(words, { ...(taken && { takes: taken }), raw: values.raw === true }),
+    };
     const { task, extract } = await comparison(words, source, values, context);
     const { signal } = context;
     await interruptible(
@@ -115,7 +117,7 @@ async function comparison(
   const task =
     taskName === undefined || entry?.data !== undefined
       ? undefined
-      : (await openTask(taskName, grader === undefined ? {} : { grader }, source.folder)).task;
+      : (await openTask(taskName, grader === undefined ? {} : { grader }, await promptsOf(source))).task;
   const guessed = task || entry || grader ? undefined : graderForQuestion(words);
   const comparing = task ?? entry ?? grader ?? graderNamed(guessed ?? "exact");
   let noted = guessed === undefined;
@@ -127,15 +129,6 @@ async function comparison(
     return comparing.extract(text);
   };
   return { task, extract };
-}
-
-/** The words as a user's message in the model's chat template, or as they stand where it has none or `chat` is false. */
-async function inTemplate(source: ModelSource, words: string, chat: boolean | undefined): Promise<string> {
-  const render =
-    chat === false || source.folder === undefined ? undefined : await loadChatTemplate(source.folder);
-  if (render) return render([{ role: "user", content: words }]);
-  if (chat !== true) return words;
-  throw new UsageError(`The model ${source.name} has no chat template; leave out --chat.`);
 }
 
 /** Every response with its score, the best first. */

@@ -9,7 +9,7 @@ import { shellLine } from "../command-line.js";
 import type { Context } from "../context.js";
 import { DEFAULT_MODEL, DEFAULT_TASK } from "../defaults.js";
 import type { OptionName, Values } from "../options.js";
-import { loadPolicy, modelSource, openTask, type ModelSource } from "../sources.js";
+import { loadPolicy, promptsOf, modelSource, openTask, type ModelSource } from "../sources.js";
 
 /** Options that both suites take. */
 export const SUITE = [
@@ -45,7 +45,7 @@ export function suiteSettings(values: SuiteValues, { openModel, sources }: Suite
       ...(rows !== undefined && { data: rows }),
       ...(rows !== undefined && prompts > PAPER_PROMPTS && { rows: prompts }),
     };
-    return openTask(name, options, source.folder);
+    return openTask(name, options, await promptsOf(source));
   };
   return {
     openModel,

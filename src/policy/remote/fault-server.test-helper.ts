@@ -107,7 +107,9 @@ export class FaultServer {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     this.authorizations.add(request.headers.authorization);
     if (request.url === "/v1/models") {
-      send(response, 200, { data: [{ id: "tiny", owned_by: this.#traits.owner ?? "vllm" }] });
+      send(response, 200, {
+        data: (this.#traits.models ?? ["tiny"]).map((id) => ({ id, owned_by: this.#traits.owner ?? "vllm" })),
+      });
       return;
     }
     const ask = JSON.parse(Buffer.concat(chunks).toString("utf8")) as AskedBody;

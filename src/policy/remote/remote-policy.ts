@@ -273,6 +273,16 @@ export class RemotePolicy implements Policy {
   }
 }
 
+/**
+ * A model behind servers, as a policy: connects, and finds out with some eight small requests what they do.
+ * @example
+ * const policy = await remotePolicy({ model: "phi", baseUrls: ["http://localhost:8000/v1"], api: "chat" });
+ * @throws as `RemotePolicy.connect`.
+ */
+export function remotePolicy(options: ServersOptions): Promise<RemotePolicy> {
+  return RemotePolicy.connect(options);
+}
+
 function nameOf({ id }: Prompt): string {
   return `the prompt "${id}"`;
 }

@@ -14,6 +14,8 @@ export interface ServerTraits {
   readonly severalChoices?: boolean;
   /** Changes the weights. */
   readonly weights?: number;
+  /** The models that it lists; default `tiny`. */
+  readonly models?: readonly string[];
   /** How it names the model in its replies. Default: as it was asked for. */
   readonly names?: "none" | "another each time";
   /** What it calls an end; default `stop`. */
