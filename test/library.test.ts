@@ -3,6 +3,7 @@ import * as library from "../src/index.js";
 
 it("the library promises these names, and no others", () => {
   expect(Object.keys(library).sort()).toEqual([
+    "ApiKey",
     "DataError",
     "GraphError",
     "Inbox",
@@ -57,6 +58,7 @@ it("the library promises these names, and no others", () => {
     "presets",
     "readMetrics",
     "readRun",
+    "remotePolicy",
     "renderReport",
     "reportOfRun",
     "requireAbility",
