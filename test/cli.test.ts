@@ -251,7 +251,7 @@ describe("--help", () => {
     ["sharpen", /--n <count> .*N: responses drawn per prompt/],
     ["answer", /--all/],
     ["sample", /--resume/],
-    ["evaluate", /--reward <names>/],
+    ["evaluate", /--reward <names\|module\.js>/],
     ["train dpo", /every pair of them .*--beta <number>/],
     ["train xpo", /--rounds <count> .*\(default: 5, or the preset/],
     ["train sft", /--epochs <count> .*\(default: 30, paper App\. A\.3/],

@@ -10,15 +10,18 @@ import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
 const NAME = "whetstone";
 const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[];
 
+/** A pipe that is closed early (`| head`) is no error of ours. */
+function endQuietly(error: NodeJS.ErrnoException): never {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+}
+
 /** Runs the command line and sets the process's exit code; prints one sentence for whatever goes wrong. */
 export async function runProgram(args: readonly string[]): Promise<void> {
   let context: Context | undefined;
   const interrupt = new AbortController();
-  // A pipe that is closed early (`| head`) is no error of ours.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
-  });
+  // Once, however many command lines one process runs.
+  process.stdout.off("error", endQuietly).on("error", endQuietly);
   const onSignal = (): void => {
     context?.progress.stop();
     if (interrupt.signal.aborted) process.exit(INTERRUPTED_STATUS);

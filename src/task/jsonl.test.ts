@@ -249,7 +249,7 @@ describe("taskNamed", () => {
     await expect(taskNamed("game24", { grader: "exact" })).rejects.toThrow(/has a grader of its own/);
     await expect(taskNamed(path, { orders: 2 })).rejects.toThrow(/are for game24/);
     await expect(taskNamed("game25")).rejects.toThrow(
-      /^There is no task "game25"; use game24, game24-fresh, gsm8k, math, .*, or the path of your own file/,
+      /^There is no task "game25"; use game24, game24-fresh, gsm8k, math, .*, or the path of your own: a file ending in .*, or a module such as/,
     );
   });
 });
