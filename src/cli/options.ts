@@ -232,9 +232,13 @@ export const OPTIONS = {
     `responses drawn per training prompt; ${byMethod(({ trainN }) => trainN.help)}`,
     wholeNumber(1),
     `N for ${those(({ trainN }) => trainN.default === "n")}; ${[
-      ...new Set(METHODS.flatMap(({ trainN }) => (trainN.default === "n" ? [] : [trainN.default]))),
+      ...new Map(
+        METHODS.flatMap(({ trainN }) => (trainN.default === "n" ? [] : [[trainN.default, trainN.source]])),
+      ),
     ]
-      .map((count) => `${count} for ${those(({ trainN }) => trainN.default === count)}, paper §2.2`)
+      .map(([count, source]) =>
+        [`${count} for ${those(({ trainN }) => trainN.default === count)}`, source ?? []].flat().join(", "),
+      )
       .join("; ")}, or the preset's`,
   ),
   curveSamples: option(

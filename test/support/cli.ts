@@ -33,9 +33,8 @@ export interface CommandLine {
   remove(): void;
 }
 
-/** Compiles the source and makes a folder to work in. */
-export function commandLine(): CommandLine {
-  const dist = compileSource();
+/** Compiles the source, or takes what is compiled already, and makes a folder to work in. */
+export function commandLine(dist = compileSource()): CommandLine {
   const main = join(dist, "cli", "main.js");
   const folder = mkdtempSync(join(tmpdir(), "whetstone-cli-"));
   const start: CommandLine["start"] = (args, { preload } = {}) => {

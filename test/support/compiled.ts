@@ -25,24 +25,25 @@ const OPTIONS = {
 /**
  * Compiles the source (no types are checked: `npm run check` does) to a folder that tests can start child processes from;
  * files that have not changed are left alone.
+ * @param root the project's folder, or a copy of it; @param target where the package is laid out.
  * @returns the compiled package's `dist`.
  */
-export function compileSource(): string {
-  mkdirSync(PACKAGE, { recursive: true });
+export function compileSource(root = ROOT, target = PACKAGE): string {
+  mkdirSync(target, { recursive: true });
   for (const shared of ["package.json", "models", "data"]) {
-    if (!readdirSync(PACKAGE).includes(shared)) link(join(ROOT, shared), join(PACKAGE, shared));
+    if (!readdirSync(target).includes(shared)) link(join(root, shared), join(target, shared));
   }
-  for (const path of projectFiles(ROOT, "src").filter((file) => /\.m?[jt]s$/.test(file) && !isTest(file))) {
-    const target = join(PACKAGE, path.replace(/^src\//, "dist/").replace(/\.ts$/, ".js"));
-    const { mtime } = statSync(join(ROOT, path));
-    if (existsSync(target) && statSync(target).mtimeMs === mtime.getTime()) continue;
-    const source = readFileSync(join(ROOT, path), "utf8");
+  for (const path of projectFiles(root, "src").filter((file) => /\.m?[jt]s$/.test(file) && !isTest(file))) {
+    const compiled = join(target, path.replace(/^src\//, "dist/").replace(/\.ts$/, ".js"));
+    const { mtime } = statSync(join(root, path));
+    if (existsSync(compiled) && statSync(compiled).mtimeMs === mtime.getTime()) continue;
+    const source = readFileSync(join(root, path), "utf8");
     const code = path.endsWith(".ts")
       ? ts.transpileModule(source, { compilerOptions: OPTIONS, fileName: path }).outputText
       : source;
-    replace(target, code, mtime);
+    replace(compiled, code, mtime);
   }
-  return join(PACKAGE, "dist");
+  return join(target, "dist");
 }
 
 /** Another test process may be at the same work. */

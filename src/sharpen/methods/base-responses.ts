@@ -22,7 +22,7 @@ export const BETA = {
 } as const satisfies Partial<MethodOption>;
 
 /** Responses per training prompt of methods that learn from pairs: 2 is the paper's (§2.2). */
-export const PAIRED = { default: 2, least: 2 } as const;
+export const PAIRED = { default: 2, least: 2, source: "paper §2.2" } as const;
 
 /** What such methods draw from the base: a superset of what any of them needs. */
 export const BASE_DRAWS = { name: "training-responses.jsonl", bySettings: false } as const;

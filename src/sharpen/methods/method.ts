@@ -34,6 +34,8 @@ export interface Method extends MethodWords {
     /** `n`: as many as are drawn of each test prompt. */
     readonly default: number | "n";
     readonly least: number;
+    /** Where the default comes from, for `--help`. */
+    readonly source?: string;
     /** What becomes of them, in a few words. */
     readonly help?: string;
   };
