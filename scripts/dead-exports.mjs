@@ -55,11 +55,6 @@ const TEST_ONLY = [
   { file: "src/task/hub-data.ts", name: "hubCache", reason: "the environment variables are tested alone" },
   { file: "src/task/game24/traces.ts", name: "traces", reason: "the brute-force reference of the task" },
   {
-    file: "src/task/game24/training-data.ts",
-    name: "trainingMultisets",
-    reason: "proves which puzzles training may use",
-  },
-  {
     file: "src/evaluate/collapse.ts",
     name: "collapseSigns",
     reason: "each sign is tested by itself",

@@ -63,6 +63,7 @@ export { bestOfMajority, type BestOfMajorityOptions } from "./reward/best-of-maj
 export { answer, answerEvents, answerRoom, type AnswerOptions } from "./sharpen/answer.js";
 export type {
   AnswerEvent,
+  Best,
   ChosenEvent,
   DrawnEvent,
   DroppedEvent,
@@ -70,7 +71,7 @@ export type {
   Scored,
 } from "./sharpen/answer-events.js";
 export { candidates, type Candidates } from "./sharpen/candidates.js";
-export { bestOfN, bestOfNEvents, type Best, type BestOfNOptions } from "./sharpen/best-of-n.js";
+export { bestOfN, bestOfNEvents, type BestOfNOptions } from "./sharpen/best-of-n.js";
 export {
   adaptiveBestOfN,
   stoppingTime,

@@ -1,6 +1,7 @@
 import { UsageError } from "../core/errors.js";
 import { checkAlpha } from "../sharpen/power/continuation.js";
-import type { PowerDrawing, PowerRecord } from "../sharpen/power/draw-power.js";
+import type { PowerDrawing } from "../sharpen/power/draw-power.js";
+import type { PowerRecord } from "../sharpen/power/power-record.js";
 import type { PowerSampler } from "../run/config.js";
 import type { POWER, Values } from "./options.js";
 import type { Settings } from "./settings.js";

@@ -1,7 +1,18 @@
-import type { Response } from "../policy/policy.js";
+import type { Prompt, Response } from "../policy/policy.js";
 import type { Ruling } from "../reward/pruning.js";
-import type { PowerRecord } from "./power/draw-power.js";
-import type { Best } from "./best-of-n.js";
+import type { PowerRecord } from "./power/power-record.js";
+
+/** What best-of-N chose for a prompt. */
+export interface Best {
+  readonly prompt: Prompt;
+  readonly chosen: Response;
+  /** Responses that were finished: all N when nothing was pruned, by index. */
+  readonly finished: readonly Response[];
+  /** The scores of `finished`. */
+  readonly scores: readonly number[];
+  /** Tokens drawn, those of dropped responses included. */
+  readonly tokens: number;
+}
 
 /** A response, and its score. */
 export interface Scored {

@@ -7,7 +7,8 @@ import { tabularPolicy } from "../policy/tabular.js";
 import { boundPruner } from "../reward/pruning.js";
 import { rewardNamed } from "../reward/registry.js";
 import type { SelfReward } from "../reward/self-reward.js";
-import { bestOfN, type Best, type BestOfNOptions } from "./best-of-n.js";
+import type { Best } from "./answer-events.js";
+import { bestOfN, type BestOfNOptions } from "./best-of-n.js";
 import {
   collect,
   interleaved,

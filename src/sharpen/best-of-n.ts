@@ -9,7 +9,7 @@ import type {
 } from "../policy/policy.js";
 import type { Pruner } from "../reward/pruning.js";
 import { choose, type SelfReward } from "../reward/self-reward.js";
-import type { AnswerEvent, ChosenEvent, FinishedEvent, Scored } from "./answer-events.js";
+import type { AnswerEvent, Best, ChosenEvent, FinishedEvent, Scored } from "./answer-events.js";
 import { EventQueue } from "./event-queue.js";
 
 export interface BestOfNOptions extends Pick<SamplingOptions, "temperature" | "maxTokens" | "seed"> {
@@ -24,18 +24,6 @@ export interface BestOfNOptions extends Pick<SamplingOptions, "temperature" | "m
    */
   readonly keepAll?: boolean;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** What best-of-N chose for a prompt. */
-export interface Best {
-  readonly prompt: Prompt;
-  readonly chosen: Response;
-  /** Responses that were finished: all N when nothing was pruned, by index. */
-  readonly finished: readonly Response[];
-  /** The scores of `finished`. */
-  readonly scores: readonly number[];
-  /** Tokens drawn, those of dropped responses included. */
-  readonly tokens: number;
 }
 
 /** @throws UsageError unless N is a whole number of at least 1. */

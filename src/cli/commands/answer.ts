@@ -1,7 +1,7 @@
 import { sequenceLogProb, type Prompt } from "../../policy/policy.js";
 import { findReward } from "../../reward/registry.js";
 import { answerEvents } from "../../sharpen/answer.js";
-import type { Best } from "../../sharpen/best-of-n.js";
+import type { Best } from "../../sharpen/answer-events.js";
 import { findGrader, graderNamed } from "../../task/graders.js";
 import { promptOfText } from "../../task/prompt-form.js";
 import { graderForQuestion } from "../../task/question.js";

@@ -1,7 +1,8 @@
 import type { Prompt, Response, ScoreRequest } from "../../policy/policy.js";
 import { responseRecords } from "../../run/records.js";
 import type { RecordKind } from "../../run/record-log.js";
-import { bestOfN, type Best } from "../best-of-n.js";
+import type { Best } from "../answer-events.js";
+import { bestOfN } from "../best-of-n.js";
 import { appendTo } from "../draw.js";
 import { checkFit, DEFAULT_PATIENCE } from "../fit-adapter.js";
 import { sftProblem } from "../sft.js";

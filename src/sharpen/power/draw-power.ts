@@ -1,10 +1,9 @@
-import { z } from "zod";
 import { randomStream } from "../../core/random.js";
 import type { Policy, Prompt, Response } from "../../policy/policy.js";
-import type { RecordKind } from "../../run/record-log.js";
 import { responseKey } from "../../run/records.js";
 import type { Run } from "../../run/run.js";
 import type { Progress } from "../draw.js";
+import { powerRecords, type PowerRecord } from "./power-record.js";
 import { powerSample } from "./power-sample.js";
 import { sequentialMonteCarlo, type SmcSamples } from "./smc.js";
 
@@ -28,40 +27,11 @@ export interface PowerDrawing {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A line of power.jsonl: how the responses of a prompt came about. */
-export interface PowerRecord {
-  readonly promptId: string;
-  /** `power`: accepted proposals as a share of all, over all moves and by block. */
-  readonly acceptance?: number;
-  readonly blockAcceptance?: readonly number[];
-  /** `smc`: the least effective sample size after any block, as a share of the particles, mean over the swarms. */
-  readonly leastEffectiveShare?: number;
-  /** `smc`: resamplings of a swarm, mean. */
-  readonly resamplings?: number;
-  /** Tokens drawn, those of rejected proposals and of all particles included. */
-  readonly tokens: number;
-}
-
 /** The responses of a prompt, by index. */
 export interface PowerDraw {
   readonly record: PowerRecord;
   readonly responses: readonly Response[];
 }
-
-const share = z.number().min(0).max(1);
-
-const powerRecords: RecordKind<PowerRecord> = {
-  schema: z.object({
-    promptId: z.string().min(1),
-    acceptance: share.exactOptional(),
-    blockAcceptance: z.array(share).exactOptional(),
-    leastEffectiveShare: share.exactOptional(),
-    resamplings: z.number().min(0).exactOptional(),
-    tokens: z.int().min(0),
-  }),
-  key: ({ promptId }) => promptId,
-  normalise: (record) => record,
-};
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 

@@ -8,7 +8,7 @@ import { LARGEST_TARGET, promptText, trainingMultisets } from "./training-data.j
 import { randomTrace } from "./traces.js";
 
 /** How many there are: any number of the first ones is a fair sample. */
-export const FRESH_PROMPTS = 12_000;
+const FRESH_PROMPTS = 12_000;
 
 const SEED = 24;
 const GAME_TARGET = 24;

@@ -5,7 +5,7 @@ import { byEffort, compare, rowResult, type Row, type RowOptions, type RowResult
 import { ratioResult, type RatioCell } from "./ratio-row.js";
 
 /** The learner's least chance to be wrong at x_i after k draws there, exactly. */
-export function leastError(choices: number, draws: number): number {
+function leastError(choices: number, draws: number): number {
   // Not found: every draw is one of the M−1 others, evenly. distinct[c]: the chance that c of them were seen.
   let distinct = new Float64Array(choices);
   distinct[0] = 1;

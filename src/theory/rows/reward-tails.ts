@@ -15,7 +15,7 @@ export function lossCoefficient({ base, policy }: RewardPair, beta: number): num
 }
 
 /** X = |β log(π/π_base)(y) − β log(π/π_base)(y′)| for y, y′ ~ π_base: its values with their probabilities, largest first. */
-export function rewardGaps(
+function rewardGaps(
   { base, policy }: RewardPair,
   beta: number,
 ): { readonly gap: number; readonly mass: number }[] {
@@ -32,7 +32,7 @@ export function fourthMomentBound(coefficient: number): number {
 }
 
 /** Random policies, policies that all but leave half of the base, and a rare response that they deny. */
-export function makePair(kind: number, beta: number, stream: RandomStream): RewardPair {
+function makePair(kind: number, beta: number, stream: RandomStream): RewardPair {
   const size = 2 + stream.integer(8);
   if (kind === 0) return { base: randomRow(size, 2, stream), policy: randomRow(size, 4, stream) };
   if (kind === 1) {

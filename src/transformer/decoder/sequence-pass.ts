@@ -36,7 +36,7 @@ export interface TokenPair {
 export type Weights = ReadonlyMap<string, FloatTensor>;
 
 /** Weights as constants of the graph. */
-export function frozenParameters(graph: Graph, weights: Weights): Parameter {
+function frozenParameters(graph: Graph, weights: Weights): Parameter {
   return remembered((name) => {
     const { data, shape } = weights.get(name)!;
     return graph.initializer(name, "float32", shape, data);

@@ -14,7 +14,7 @@ import { logSoftmax } from "../decoder/plain-decoder.test-helper.js";
 import { rotaryTables } from "../decoder/rotary.js";
 import { Runtime } from "../runtime.js";
 import { openSafetensors } from "../format/safetensors.js";
-import { frozenParameters } from "../decoder/sequence-pass.js";
+import { adaptedParameters } from "../decoder/sequence-pass.js";
 import { collect, largestDifference, modelOfIds, testdata } from "../tiny-models.test-helper.js";
 import { Trainer } from "../train/trainer.js";
 
@@ -51,7 +51,7 @@ async function logitsBy(
   const graph = new Graph();
   const ids = graph.input("ids", "int32", ["b", "t"]);
   const positions = graph.input("positions", "int64", [1, "t"]);
-  const parameter = frozenParameters(graph, weights);
+  const { parameter } = adaptedParameters(graph, config, weights);
   const hidden = decoder(config, {
     ids,
     positions: expand(positions, ["b", "t"]),
