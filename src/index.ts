@@ -89,7 +89,7 @@ export {
   type FitResult,
   type Iterate,
 } from "./sharpen/fit-adapter.js";
-export { sftSharpen } from "./sharpen/sft.js";
+export { sftProblem, sftSharpen } from "./sharpen/sft.js";
 export { dpoProblem, type PairExample, type RewardedResponse } from "./sharpen/pairs.js";
 export type {
   Method,
@@ -99,7 +99,7 @@ export type {
   MethodSettings,
 } from "./sharpen/methods/method.js";
 export type { MethodOption, OwnSettings } from "./sharpen/methods/options.js";
-export { methodNamed, methods } from "./sharpen/methods/registry.js";
+export { findMethod, methodNamed, methods } from "./sharpen/methods/registry.js";
 export { presetFor, presets, type Preset } from "./sharpen/presets.js";
 export type { DrawSettings, Progress } from "./sharpen/draw.js";
 export { splitPrompts, type PromptSplit, type SplitOptions } from "./sharpen/prompts.js";

@@ -8,6 +8,8 @@ import { COMMON, OPTIONS, type OptionName, type OptionSpec, type Values } from "
 
 /** A command: what `--help` says of it, the options that it takes, and what it does. */
 export interface CommandSpec<K extends OptionName> extends CommandEntry {
+  /** The word that calls it, where that is a path: `usage` then says another. */
+  readonly word?: string;
   /** More than one sentence, where that helps. */
   readonly details?: string;
   readonly options: readonly K[];
@@ -26,6 +28,7 @@ export type AddCommand = (parent: Command, contextOf: (json: boolean) => Context
 export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCommand {
   return (parent, contextOf) => {
     const command = parent.command(spec.usage).summary(spec.summary);
+    if (spec.word !== undefined) command.name(spec.word);
     command.description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
     for (const name of [...spec.options, ...COMMON]) command.addOption(toOption(OPTIONS[name]));
     for (const option of Object.values(spec.own ?? {})) command.addOption(toOption(option));

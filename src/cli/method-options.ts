@@ -1,7 +1,8 @@
+import { OwnCodeError } from "../core/errors.js";
 import type { Method } from "../sharpen/methods/method.js";
 import type { MethodOption, OwnSettings, SettingRange } from "../sharpen/methods/options.js";
-import { methods } from "../sharpen/methods/registry.js";
-import type { OptionSpec } from "./options.js";
+import { findMethod, methods, registered } from "../sharpen/methods/registry.js";
+import { OPTIONS, type OptionSpec } from "./options.js";
 import { atLeastZero, positive, wholeNumber, type Parse } from "./values.js";
 
 /** Options that come from the registry of methods; their values stand among a command's under the options' names. */
@@ -42,6 +43,23 @@ export function methodOptions(chosen: readonly Method[]): MethodOptionSpecs {
       };
       return [name, spec];
     }),
+  );
+}
+
+/** Words of a training's record and of the command line that are no options of the table. */
+const TAKEN = ["fit", "own", "module", "command", "help"];
+
+/**
+ * The method of a word of the command line, by its name or from a module of one's own.
+ * @throws as `findMethod`; OwnCodeError where an option of it has the name of one of ours.
+ */
+export async function methodOf(word: string): Promise<Method> {
+  const method = await findMethod(word);
+  if (registered(method.name)) return method;
+  const taken = method.options.find(({ name }) => Object.hasOwn(OPTIONS, name) || TAKEN.includes(name));
+  if (taken === undefined) return method;
+  throw new OwnCodeError(
+    `${word} has an option ${taken.name}, as whetstone has one; give it another name and flag.`,
   );
 }
 

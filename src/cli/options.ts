@@ -217,9 +217,9 @@ export const OPTIONS = {
   ),
   resume: flag("--resume", "continue a run that was stopped or killed"),
   methods: option(
-    "--methods <names>",
-    `what to train, repeated or with commas: ${METHODS.map(({ name, brief }) => `${name} (${brief})`).join(", ")}`,
-    someOf(Object.keys(methods), "method"),
+    "--method, --methods <names|module.js>",
+    `what to train, repeated or with commas: ${METHODS.map(({ name, brief }) => `${name} (${brief})`).join(", ")}, or your own module`,
+    someParts(Object.keys(methods), "method"),
     [
       DEFAULT_METHODS.join(","),
       ...presets.map(

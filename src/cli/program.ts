@@ -32,7 +32,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   try {
     const name = namedCommand(args);
     // Loaded when it is asked for: `--version` and `--help` wait for no command's libraries.
-    const called = name && { name, add: await loadCommand(name), ...(await import("./context.js")) };
+    const called = name && { name, add: await loadCommand(name, args), ...(await import("./context.js")) };
     const program = createProgram();
     for (const each of COMMAND_NAMES) {
       if (each !== called?.name) describeCommand(program, each);

@@ -131,6 +131,8 @@ export function writtenOut(words: readonly string[], settings: Settings): string
 }
 
 function longFlag(name: string): string {
-  const flags = Object.hasOwn(OPTIONS, name) ? OPTIONS[name as keyof typeof OPTIONS].flags : `--${name}`;
-  return ownFlag(name) ?? /--[\w-]+/.exec(flags)?.[0] ?? `--${name}`;
+  const flags = Object.hasOwn(OPTIONS, name)
+    ? OPTIONS[name as keyof typeof OPTIONS].flags
+    : `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return ownFlag(name) ?? /--[\w-]+(?= |$)/.exec(flags)?.[0] ?? `--${name}`;
 }

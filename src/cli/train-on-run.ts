@@ -25,6 +25,9 @@ export const TRAIN_DETAILS =
   "Model, task and drawing are the run's own. Stopped or killed, the same command continues; --resume says so and changes " +
   "nothing.";
 
+/** What names a part on a command line. */
+const wordFor = (part: Method | SelfReward): string => moduleOf(part)?.path ?? part.name;
+
 /** Trains an adapter by one method on a run that was sampled, measures it, and reports. */
 export async function trainOnRun(
   method: Method,
@@ -85,13 +88,10 @@ export async function trainOnRun(
               methods: [training],
               curveSamples: training.curveSamples,
               reward,
-              command: writtenOut(
-                ["train", method.name, run.dir, "--reward", moduleOf(reward)?.path ?? reward.name],
-                {
-                  ...trainingOptions(training),
-                  seed: training.fit.seed,
-                },
-              ),
+              command: writtenOut(["train", wordFor(method), run.dir, "--reward", wordFor(reward)], {
+                ...trainingOptions(training),
+                seed: training.fit.seed,
+              }),
             },
             note: (text) => context.note(text),
             signal,

@@ -75,19 +75,28 @@ export async function loadModule<T extends object>(word: string, what: string, s
   return withModule(guarded(value as T, word), { path, digest });
 }
 
-/** The object with functions that name the file when they throw. */
-function guarded<T extends object>(value: T, word: string): T {
+/**
+ * The object with functions that name the file when they throw; errors of ours pass as they are.
+ * @param word the file, as the user wrote it.
+ */
+export function guarded<T extends object>(value: T, word: string): T {
   const failure = (name: PropertyKey, cause: unknown): Error =>
     cause instanceof WhetstoneError
       ? cause
       : new OwnCodeError(`${word} threw in ${String(name)}: ${messageOf(cause)}.`, { cause });
-  return new Proxy(value, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target);
+  // Over an empty object: a proxy may not give other functions than a frozen one has.
+  return new Proxy(Object.create(value) as T, {
+    ownKeys: () => Reflect.ownKeys(value),
+    getOwnPropertyDescriptor: (_, name) => {
+      const descriptor = Reflect.getOwnPropertyDescriptor(value, name);
+      return descriptor && { ...descriptor, configurable: true };
+    },
+    get(_, name) {
+      const member: unknown = Reflect.get(value, name, value);
       if (typeof member !== "function") return member;
       return (...args: unknown[]): unknown => {
         try {
-          const result: unknown = Reflect.apply(member, target, args);
+          const result: unknown = Reflect.apply(member, value, args);
           return result instanceof Promise
             ? result.catch((cause: unknown) => {
                 throw failure(name, cause);

@@ -58,8 +58,6 @@ export interface RunDrawing {
   readonly maxTokens: number;
   /** Test prompts at most; absent: all. */
   readonly prompts?: number;
-  /** Prompts too long for the model are left out; absent: they are refused. */
-  readonly skipLong?: true;
   /** Absent: independent samples of π. */
   readonly sampler?: PowerSampler;
 }
@@ -69,6 +67,8 @@ export interface RunAmortize {
   readonly reward: Part;
   /** Each method's settings by its name, as its registry reads them: this room stands below theirs. */
   readonly methods: { readonly [method: string]: { readonly [setting: string]: Json } };
+  /** The modules of those methods that are somebody's own, by the methods' names; absent: all are built in. */
+  readonly modules?: { readonly [method: string]: ModuleFile };
 }
 
 /** Random seeds; non-negative safe integers. */
@@ -97,7 +97,8 @@ const json: z.ZodType<Json> = z.json();
 const count = z.int().min(1);
 const positive = z.number().positive();
 const seed = z.int().min(0);
-const moduleFile = z.object({ path: z.string(), digest: z.string() });
+/** A `ModuleFile` as records have it. */
+export const moduleFile = z.object({ path: z.string(), digest: z.string() });
 const part = z.object({ name: z.string().min(1), module: moduleFile.exactOptional() });
 const source = { name: z.string().min(1), digest: z.string(), path: z.string().exactOptional() };
 
@@ -127,7 +128,6 @@ export const configFields = {
     temperature: positive,
     maxTokens: count,
     prompts: count.exactOptional(),
-    skipLong: z.literal(true).exactOptional(),
     sampler: z
       .discriminatedUnion("method", [
         z.object({
@@ -143,7 +143,11 @@ export const configFields = {
   rewards: z.array(part).min(1).exactOptional(),
   adaptive: z.number().exactOptional(),
   amortize: z
-    .object({ reward: part, methods: z.record(z.string(), z.record(z.string(), json)) })
+    .object({
+      reward: part,
+      methods: z.record(z.string(), z.record(z.string(), json)),
+      modules: z.record(z.string(), moduleFile).exactOptional(),
+    })
     .exactOptional(),
   seeds: z.object({ run: seed, training: seed.exactOptional() }),
 } as const;
@@ -151,10 +155,22 @@ export const configFields = {
 /** What a `RunConfig` must hold as a whole. */
 export const configSchema: z.ZodType<RunConfig> = z.object(configFields);
 
+/** A part of a run that is somebody's own code. */
+export interface OwnPart extends Required<Part> {
+  readonly kind: "task" | "grader" | "reward" | "method";
+}
+
 /** The parts of a run that are somebody's own code. */
-export function ownParts({ task, rewards = [], amortize }: RunConfig): readonly Required<Part>[] {
-  const parts: readonly (Part | undefined)[] = [task, task.grader, ...rewards, amortize?.reward];
-  return parts.flatMap((part) => (part?.module ? [{ name: part.name, module: part.module }] : []));
+export function ownParts({ task, rewards = [], amortize }: RunConfig): readonly OwnPart[] {
+  const of = (kind: OwnPart["kind"], parts: readonly (Part | undefined)[]): OwnPart[] =>
+    parts.flatMap((part) => (part?.module ? [{ kind, name: part.name, module: part.module }] : []));
+  const methods = Object.entries(amortize?.modules ?? {}).map(([name, module]) => ({ name, module }));
+  return [
+    ...of("task", [task]),
+    ...of("grader", [task.grader]),
+    ...of("reward", [...rewards, amortize?.reward]),
+    ...of("method", methods),
+  ];
 }
 
 /** How a run's responses were drawn where not independently from π, for people: `π^4 by Metropolis–Hastings`. */

@@ -1,4 +1,4 @@
-import { ownParts, type Json } from "./config.js";
+import { ownParts, type Json, type OwnPart } from "./config.js";
 import type { Manifest } from "./manifest.js";
 
 /** A field in which two configurations differ. */
@@ -35,7 +35,7 @@ export function differenceInWords({ field, recorded, asked }: Difference, manife
   }
   if (field.startsWith("modules.")) {
     const name = field.slice("modules.".length);
-    const path = ownParts(manifest).find((part) => part.name === name)?.module.path;
+    const path = ownParts(manifest).find((part) => partKey(part) === name)?.module.path;
     return path === undefined
       ? `was made with another ${name} than that of a module of your own`
       : `was made with ${path} as it was, and that file has changed since`;
@@ -47,13 +47,16 @@ export function differenceInWords({ field, recorded, asked }: Difference, manife
   return `was made with ${setting} = ${recorded}, but now it is ${asked}`;
 }
 
+/** Parts of two kinds may have one name. */
+const partKey = ({ kind, name }: OwnPart): string => `${kind} ${name}`;
+
 function configuration(manifest: Manifest): Json {
   const { format, whetstone, onnxruntime, model, task, drawing, rewards, adaptive, amortize, seeds } =
     manifest;
   const { quantize, server } = model;
   const { grader, orders, rows, form, ids } = task;
   const modules = Object.fromEntries(
-    ownParts(manifest).map(({ name, module }) => [name, module.digest] as const),
+    ownParts(manifest).map((part) => [partKey(part), part.module.digest] as const),
   );
   const fields = {
     format,

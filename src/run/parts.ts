@@ -1,11 +1,20 @@
 import { RunError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
-import type { Part } from "./config.js";
+import type { Part, RunAmortize } from "./config.js";
 
 /** What a run's configuration says of a self-reward, a grader or a method: its name, and its module where it is of one's own. */
 export function partOf(value: { readonly name: string }): Part {
   const module = moduleOf(value);
   return module === undefined ? { name: value.name } : { name: value.name, module };
+}
+
+/** The modules of those methods that are of one's own, as a configuration has them; nothing where all are built in. */
+export function modulesOf(methods: readonly { readonly name: string }[]): Pick<RunAmortize, "modules"> {
+  const own = methods.flatMap((method) => {
+    const module = moduleOf(method);
+    return module === undefined ? [] : [[method.name, module] as const];
+  });
+  return own.length === 0 ? {} : { modules: Object.fromEntries(own) };
 }
 
 /**

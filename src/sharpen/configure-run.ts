@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { moduleOf } from "../core/own-module.js";
 import type { RunAmortize, RunConfig, Source } from "../run/config.js";
-import { partOf } from "../run/parts.js";
+import { modulesOf, partOf } from "../run/parts.js";
 import type { MethodTraining, SharpenOptions } from "./sharpen-task.js";
 
 /** Where a job's model and task lie, so that the command line finds them again; absent for what comes with the package. */
@@ -14,7 +14,7 @@ export interface Places {
 
 /**
  * The configuration of a run for a job of one's own program: what `startRun` is told, so that the run is one for every
- * command, as if the command line had made it. Rewards, graders and tasks that were loaded from modules are found again by them.
+ * command, as if the command line had made it. Rewards, graders, tasks and methods that were loaded from modules are found again by them.
  */
 export function configureRun(job: Omit<SharpenOptions, "run">, places: Places = {}): RunConfig {
   const { policy, task, n, temperature, maxTokens, seed, prompts, rewards, adaptiveDelta, amortize } = job;
@@ -28,7 +28,13 @@ export function configureRun(job: Omit<SharpenOptions, "run">, places: Places = 
     drawing: { n, temperature, maxTokens, ...(prompts !== undefined && { prompts }) },
     rewards: rewards.map(partOf),
     ...(adaptiveDelta !== undefined && { adaptive: adaptiveDelta }),
-    ...(amortize && { amortize: { reward: partOf(amortize.reward), methods: methodsOf(amortize.methods) } }),
+    ...(amortize && {
+      amortize: {
+        reward: partOf(amortize.reward),
+        methods: methodsOf(amortize.methods),
+        ...modulesOf(amortize.methods.map(({ method }) => method)),
+      },
+    }),
     seeds: { run: seed },
   };
 }

@@ -1,4 +1,5 @@
 import { UsageError } from "../core/errors.js";
+import { moduleOf } from "../core/own-module.js";
 import { findings } from "../evaluate/findings.js";
 import { measure, measuredNs } from "../evaluate/measure.js";
 import { measureAdaptive } from "../evaluate/measure-adaptive.js";
@@ -237,6 +238,7 @@ function trainingRecord(
   split: PromptSplit,
 ): TrainingRecord {
   const { validation } = split;
+  const module = moduleOf(method);
   return {
     reward: reward.name,
     trainN,
@@ -245,6 +247,7 @@ function trainingRecord(
     own: recordedOwn(method.options, own),
     fit,
     prompts: digestOfPrompts({ train: split.train.slice(0, trainPrompts), validation }),
+    ...(module && { module }),
     command,
   };
 }

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { DataError, RunError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
+import type { ModuleFile } from "../core/own-module.js";
 import { promptIdentity, type Prompt } from "../policy/policy.js";
+import { moduleFile } from "../run/config.js";
 import { putAway } from "../run/settle-prompts.js";
 import type { PromptSplit } from "./prompts.js";
 import type { RunReader } from "../run/read-run.js";
@@ -28,6 +30,8 @@ export interface TrainingRecord {
   readonly fit: Omit<FitOptions, "signal">;
   /** Digest of the prompts that it learns from and is chosen by; absent in runs of format 1. */
   readonly prompts?: string;
+  /** Of a method of one's own. */
+  readonly module?: ModuleFile;
   /** The command line that asked for it, for people; free to differ. */
   readonly command: string;
 }
@@ -56,6 +60,7 @@ const schema = z
       seed: z.int().min(0),
     }),
     prompts: z.string().exactOptional(),
+    module: moduleFile.exactOptional(),
     command: z.string(),
   })
   // What else a record has are the own settings of its method.
@@ -75,10 +80,18 @@ export function flatRecord({
   own,
   fit,
   prompts,
+  module,
   command,
   ...rest
 }: TrainingRecord): Readonly<Record<string, unknown>> {
-  return { ...rest, ...own, fit, ...(prompts !== undefined && { prompts }), command };
+  return {
+    ...rest,
+    ...own,
+    fit,
+    ...(prompts !== undefined && { prompts }),
+    ...(module && { module }),
+    command,
+  };
 }
 
 /**
@@ -91,9 +104,9 @@ export function readTraining(run: RunReader, name: string): TrainingRecord | und
   if (value === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) {
-    const { reward, trainN, trainPrompts, curveSamples, fit, prompts, command, ...own } = parsed.data;
+    const { reward, trainN, trainPrompts, curveSamples, fit, prompts, module, command, ...own } = parsed.data;
     const settings = { reward, trainN, trainPrompts, curveSamples, own, fit };
-    return { ...settings, ...(prompts !== undefined && { prompts }), command };
+    return { ...settings, ...(prompts !== undefined && { prompts }), ...(module && { module }), command };
   }
   const field = parsed.error.issues[0]?.path.join(".") ?? "";
   throw new DataError(
@@ -138,25 +151,46 @@ export async function recordTraining(
     await run.writeJson(fileOf(name), flatRecord(asked));
     return;
   }
+  refuseChangedModule(run, method, recorded, asked);
   const [before, now] = [recorded, asked].map((record) => settingsOf(method, record));
   for (const setting of new Set([...Object.keys(before!), ...Object.keys(now!)])) {
     const [a, b] = [before, now].map((settings) => JSON.stringify(settings![setting]) ?? "nothing");
     if (a === b) continue;
-    const adapter = join(run.dir, "adapters", name);
-    const files = method.draws
-      .filter((file) => file.bySettings && existsSync(join(run.dir, file.name)))
-      .map((file) => ` and ${file.name}`);
     throw new RunError(
-      `${adapter} was trained with ${setting} = ${a}, but now it is ${b}; go on as it was begun, or delete that folder` +
-        `${files.join("")} to train anew.`,
+      `${join(run.dir, "adapters", name)} was trained with ${setting} = ${a}, but now it is ${b}; go on as it was begun, ` +
+        `or delete that folder${drawnBySettings(run, method)} to train anew.`,
     );
   }
+}
+
+/** A method of one's own is its file: what another version drew and learned is not continued. */
+function refuseChangedModule(
+  run: Run,
+  method: Method,
+  recorded: TrainingRecord,
+  { module }: TrainingRecord,
+): void {
+  if (recorded.module?.digest === module?.digest) return;
+  const was = recorded.module
+    ? `${recorded.module.path} as it was, and that file has changed since; restore it`
+    : `a method ${method.name} of another program; go on with that`;
+  throw new RunError(
+    `${join(run.dir, "adapters", method.name)} was trained with ${was}, or delete that folder${drawnBySettings(run, method)} to train anew.`,
+  );
+}
+
+/** What else has to be deleted to train anew, as the end of a sentence has it. */
+function drawnBySettings(run: Run, { draws }: Method): string {
+  return draws
+    .filter((file) => file.bySettings && existsSync(join(run.dir, file.name)))
+    .map((file) => ` and ${file.name}`)
+    .join("");
 }
 
 /** The settings that must not differ; one that a record leaves out has its default. */
 function settingsOf(
   { options }: Method,
-  { command: _, prompts: __, own, fit, ...rest }: TrainingRecord,
+  { command: _, prompts: __, module: ___, own, fit, ...rest }: TrainingRecord,
 ): Record<string, unknown> {
   return { ...rest, ...recordedOwn(options, own), ...fit };
 }

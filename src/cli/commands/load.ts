@@ -2,12 +2,12 @@ import type { AddCommand } from "../command.js";
 import { COMMANDS, type CommandName } from "./table.js";
 
 /** Imports a command, and with it what it works with: the others stay on the disk. */
-const LOADERS: Readonly<Record<CommandName, () => Promise<AddCommand>>> = {
+const LOADERS: Readonly<Record<CommandName, (args: readonly string[]) => Promise<AddCommand>>> = {
   sharpen: async () => (await import("./sharpen.js")).sharpenCommand,
   answer: async () => (await import("./answer.js")).answerCommand,
   sample: async () => (await import("./sample.js")).sampleCommand,
   evaluate: async () => (await import("./evaluate.js")).evaluateCommand,
-  train: async () => group("train", (await import("./train.js")).trainCommands),
+  train: async (args) => group("train", await (await import("./train.js")).trainCommands(args)),
   report: async () => (await import("./report.js")).reportCommand,
   export: async () => (await import("./export.js")).exportCommand,
   models: async () => (await import("./models.js")).modelsCommand,
@@ -21,9 +21,12 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<AddCommand>>> = {
   },
 };
 
-/** What adds a command, and those below it, to the program. */
-export async function loadCommand(name: CommandName): Promise<AddCommand> {
-  return await LOADERS[name]();
+/**
+ * What adds a command, and those below it, to the program.
+ * @param args all words of the command line: a module of one's own brings a command along.
+ */
+export async function loadCommand(name: CommandName, args: readonly string[]): Promise<AddCommand> {
+  return await LOADERS[name](args);
 }
 
 /** A command that only holds others. */

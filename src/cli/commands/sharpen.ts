@@ -1,7 +1,7 @@
 import { findReward } from "../../reward/registry.js";
 import type { SelfReward } from "../../reward/self-reward.js";
-import { partOf } from "../../run/parts.js";
-import { methodNamed, methods } from "../../sharpen/methods/registry.js";
+import { modulesOf, partOf } from "../../run/parts.js";
+import { methods } from "../../sharpen/methods/registry.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
 import { handOver, type HandOver } from "../../sharpen/hand-over.js";
 import { checkRewards, sharpenTask } from "../../sharpen/sharpen-task.js";
@@ -12,7 +12,7 @@ import { DEFAULT_METHODS, DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js
 import { resolveDrawing, tellTask, withRun, type AskedOfRun } from "../drawing.js";
 import { measureIfQuantized } from "../measure-quantized.js";
 import { refuseTraining } from "../quantize.js";
-import { methodOptions } from "../method-options.js";
+import { methodOf, methodOptions } from "../method-options.js";
 import { DRAWING, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
 import { usageResult } from "../remote.js";
@@ -73,7 +73,8 @@ async function sharpen(
   const preferred = await findReward(amortized === false ? "log-likelihood" : amortized);
   if (amortized !== false) refuseTraining(values.quantize, "Or add --no-amortize, to choose only.");
   const names = amortized === false ? [] : (values.methods ?? drawing.preset?.methods ?? DEFAULT_METHODS);
-  const training = names.map((name) => trainingSettings(methodNamed(name), values, drawing));
+  const chosen = await Promise.all(names.map(methodOf));
+  const training = chosen.map((method) => trainingSettings(method, values, drawing));
   const options = training.map((its) => [its.method.name, trainingOptions(its)] as const);
   const settings: Settings = {
     ...drawing.settings,
@@ -89,7 +90,7 @@ async function sharpen(
     rewards: rewards.map(partOf),
     ...(values.adaptive !== undefined && { adaptive: values.adaptive }),
     ...(amortized !== false && {
-      amortize: { reward: partOf(preferred), methods: Object.fromEntries(options) },
+      amortize: { reward: partOf(preferred), methods: Object.fromEntries(options), ...modulesOf(chosen) },
     }),
   };
   const learn = amortized !== false;

@@ -30,6 +30,9 @@ const RANGES: Readonly<Record<SettingRange, readonly [holds: (value: number) => 
   whole: [(value) => Number.isInteger(value) && value >= 1, "a whole number of at least 1"],
 };
 
+/** Whether a number is in a range. */
+export const inRange = (range: SettingRange, value: number): boolean => RANGES[range][0](value);
+
 /** A method's own settings with its defaults filled in, each of its options a field, in their order. */
 export function ownSettings(
   options: readonly MethodOption[],

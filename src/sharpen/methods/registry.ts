@@ -1,4 +1,5 @@
-import { UsageError } from "../../core/errors.js";
+import { OwnCodeError, UsageError } from "../../core/errors.js";
+import { isModulePath } from "../../core/own-module.js";
 import type { MethodWords } from "../../evaluate/collapse.js";
 import type { SelfReward } from "../../reward/self-reward.js";
 import { checkFit } from "../fit-adapter.js";
@@ -6,6 +7,7 @@ import { adaptiveSft } from "./adaptive-sft.js";
 import { dpo } from "./dpo.js";
 import type { Method, MethodSettings } from "./method.js";
 import { checkOwn } from "./options.js";
+import { loadMethod } from "./own-method.js";
 import { rwr } from "./rwr.js";
 import { sft } from "./sft.js";
 import { xpo } from "./xpo.js";
@@ -23,6 +25,17 @@ export function methodNamed(name: string): Method {
   const method = registered(name);
   if (method) return method;
   throw new UsageError(`There is no method "${name}": choose one of ${Object.keys(methods).join(", ")}.`);
+}
+
+/**
+ * The method of a name, or of a module of one's own (`./mine.js`).
+ * @throws as `methodNamed` and `loadMethod`; OwnCodeError for a name that is taken.
+ */
+export async function findMethod(word: string): Promise<Method> {
+  if (!isModulePath(word)) return methodNamed(word);
+  const own = await loadMethod(word);
+  if (!registered(own.name)) return own;
+  throw new OwnCodeError(`${word} names its method ${own.name}, as one of ours is; give it another name.`);
 }
 
 /** The method of that name; undefined for one that another program brought along, of which a run may have an adapter. */
