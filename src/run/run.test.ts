@@ -189,7 +189,7 @@ describe("firstDifference", () => {
     [{ amortize: { ...config.amortize!, methods: { sft: { rank: 8 } } } }, "amortize.methods.sft.rank"],
     [{ rewards: [{ name: "majority" }] }, "rewards"],
     [{ task: { ...config.task, grader: { name: "numeric" } } }, "task.grader"],
-    [{ task: { ...config.task, module } }, "modules.game24"],
+    [{ task: { ...config.task, module } }, "modules.task game24"],
     [{ seeds: { run: 2 } }, "seeds.run"],
     [{ whetstone: "0.0.0" }, "whetstone"],
     [{ onnxruntime: "0.0.0" }, "onnxruntime"],
@@ -214,7 +214,7 @@ describe("firstDifference", () => {
       rewards: [{ name: "mine", module: { path, digest } }],
     });
     expect(firstDifference(own("/a.js", "1"), own("/b.js", "1"))).toBeUndefined();
-    expect(firstDifference(own("/a.js", "1"), own("/a.js", "2"))?.field).toBe("modules.mine");
+    expect(firstDifference(own("/a.js", "1"), own("/a.js", "2"))?.field).toBe("modules.reward mine");
   });
 });
 
