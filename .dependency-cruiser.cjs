@@ -3,7 +3,7 @@
  * line are siblings and do not import each other.
  */
 const LAYERS = [
-  ["cli"],
+  ["cli", "public"],
   ["serve", "report", "theory"],
   ["reproduce"],
   ["sharpen"],
@@ -77,9 +77,17 @@ module.exports = {
     {
       name: "no-command-line-in-library",
       severity: "error",
-      comment: "The library's index must not pull in the command line.",
-      from: { path: "^src/index\\.ts$" },
+      comment: "What the library exports must not pull in the command line.",
+      from: { path: ["^src/index\\.ts$", folders(["public"])] },
       to: { path: folders(["cli"]) },
+    },
+    {
+      name: "root-loads-no-page",
+      severity: "error",
+      comment:
+        "The page and the theorem lab load what draws figures: whetstone/report and whetstone/theory export them.",
+      from: { path: "^src/index\\.ts$" },
+      to: { path: folders(["report", "theory"]), reachable: true },
     },
     {
       name: "one-place-for-onnxruntime",

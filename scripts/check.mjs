@@ -12,6 +12,7 @@ import { isMain } from "./lib/report.mjs";
 const STEPS = [
   { name: "words", command: ["node", "scripts/forbidden-words.mjs"] },
   { name: "lengths", command: ["node", "scripts/file-lengths.mjs"] },
+  { name: "flags", command: ["node", "scripts/library-flags.mjs"] },
   { name: "dependencies", command: ["node", "scripts/dead-dependencies.mjs"] },
   { name: "architecture", command: ["node", "scripts/architecture.mjs"] },
   { name: "lint", command: [bin("eslint"), "--max-warnings", "0", "."] },

@@ -157,13 +157,6 @@ export { verifyRun, type RunCheck } from "./run/verify-run.js";
 export type { RecordKind, RecordLog } from "./run/record-log.js";
 export type { PromptRecord, Selection } from "./run/records.js";
 
-// Reports.
-export { renderReport } from "./report/render-report.js";
-export { reportOfRun } from "./report/report-of-run.js";
-export { terminalTable } from "./report/terminal-table.js";
-export { writeReport } from "./report/write-report.js";
-export type { PromptRow, ReportInput, ReportManifest, ResponseRow } from "./report/report-input.js";
-
 // Errors.
 export {
   DataError,
@@ -174,4 +167,5 @@ export {
   RunError,
   UsageError,
   WhetstoneError,
+  type ErrorFacts,
 } from "./core/errors.js";

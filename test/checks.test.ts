@@ -8,6 +8,7 @@ import { countTests } from "../scripts/count-tests.mjs";
 import { checkDependencies } from "../scripts/dead-dependencies.mjs";
 import { checkExports } from "../scripts/dead-exports.mjs";
 import { checkLengths } from "../scripts/file-lengths.mjs";
+import { checkFlags } from "../scripts/library-flags.mjs";
 import { checkFunctions } from "../scripts/function-lengths.mjs";
 import { checkWords } from "../scripts/forbidden-words.mjs";
 import { codeBlocks } from "../scripts/readme-code.mjs";
@@ -220,6 +221,23 @@ describe("function lengths", () => {
       expect.stringMatching(/^src\/b\.ts:1: arrow has 61 lines/),
       expect.stringMatching(/^src\/c\.ts:3: method has 61 lines/),
     ]);
+  });
+});
+
+describe("flags in the library", () => {
+  it("finds a sentence that names a flag of the command line, and no other program's", () => {
+    const root = fixture({
+      "src/cli/options.ts": `export const all = ["-n, --n <count>", "--max-tokens <count>", "--no-chat"];\n`,
+      "src/task/a.ts": "export const a = (n: number) => `Too long by ${n}; lower --max-tokens.`;\n",
+      "src/task/b.ts": 'export const b = "leave out --chat"; // not --n\n',
+      "src/task/c.ts": 'export const c = "start it with --logits_all, var(--n), a--n";\n',
+      "src/task/a.test.ts": 'export const d = "--n";\n',
+    });
+    expect(checkFlags(root)).toEqual([
+      expect.stringMatching(/^src\/task\/a\.ts:1 names --max-tokens: /),
+      expect.stringMatching(/^src\/task\/b\.ts:1 names --chat: /),
+    ]);
+    expect(checkFlags(root, { "src/task/": "commands' own words" })).toEqual([]);
   });
 });
 

@@ -60,8 +60,6 @@ it("the library promises these names, and no others", () => {
     "readMetrics",
     "readRun",
     "remotePolicy",
-    "renderReport",
-    "reportOfRun",
     "requireAbility",
     "rewardNamed",
     "rewards",
@@ -78,10 +76,8 @@ it("the library promises these names, and no others", () => {
     "stoppingTime",
     "taskEntries",
     "taskNamed",
-    "terminalTable",
     "verifyRun",
     "weightedMajority",
-    "writeReport",
     "yesProbability",
   ]);
 });

@@ -10,10 +10,13 @@ const documents = projectFiles(ROOT).filter((path) => path.endsWith(".md"));
 
 describe("the package", () => {
   it("exports this and nothing else: what is listed here is promised to users", () => {
+    const entry = (path: string) => ({ types: `./dist/${path}.d.ts`, default: `./dist/${path}.js` });
+    const rooms = ["reward", "run", "remote", "train", "report", "testing"];
     expect(manifest.exports).toEqual({
-      ".": { types: "./dist/index.d.ts", default: "./dist/index.js" },
-      "./graph": { types: "./dist/graph/index.d.ts", default: "./dist/graph/index.js" },
-      "./theory": { types: "./dist/theory/index.d.ts", default: "./dist/theory/index.js" },
+      ".": entry("index"),
+      ...Object.fromEntries(rooms.map((room) => [`./${room}`, entry(`public/${room}`)])),
+      "./graph": entry("graph/index"),
+      "./theory": entry("theory/index"),
       "./package.json": "./package.json",
     });
     expect(manifest.bin).toEqual({ whetstone: "./dist/cli/main.js" });

@@ -1,9 +1,14 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { CommanderError } from "commander";
 import { describe, expect, it } from "vitest";
 import { InterruptedError, ModelError, UsageError } from "../core/errors.js";
 import { sft } from "../sharpen/methods/sft.js";
 import { xpo } from "../sharpen/methods/xpo.js";
 import { PAPER_SFT } from "../sharpen/fit-adapter.js";
+import { isCode, isTest, projectFiles } from "../../scripts/lib/files.mjs";
+import { ROOT } from "../../test/support/fixture.js";
+import { REMEDIES } from "./remedies.js";
 import { resumeLine, shellLine } from "./command-line.js";
 import { failureOf } from "./errors.js";
 import { commonOptions, trainingOptions, trainingSettings, writtenOut } from "./settings.js";
@@ -28,6 +33,36 @@ describe("failures", () => {
       /^Unexpected error \(x is not a function\); .*please report it with what --verbose prints\.$/,
     );
     expect(failureOf(new TypeError("x"), true).sentence).toMatch(/TypeError: x\n +at /);
+  });
+});
+
+describe("remedies", () => {
+  it("name the flag on the command line, and the library's option everywhere else", () => {
+    const error = new UsageError('The prompt "p" is too long', {
+      reason: "prompt-too-long",
+      where: "p",
+      remedy: "shorten it or lower `maxTokens`",
+    });
+    expect(error).toMatchObject({
+      code: "usage",
+      reason: "prompt-too-long",
+      where: "p",
+      message: 'The prompt "p" is too long; shorten it or lower `maxTokens`.',
+    });
+    expect(failureOf(error, false).sentence).toBe(
+      'The prompt "p" is too long; shorten it or lower --max-tokens.',
+    );
+    expect(failureOf(new ModelError("It is broken.", { reason: "unheard-of" }), false).sentence).toBe(
+      "It is broken.",
+    );
+  });
+
+  it("are worded for every reason that the library gives, and for no other", () => {
+    const files = projectFiles(ROOT, "src").filter((path) => isCode(path) && !isTest(path));
+    const given = files
+      .flatMap((path) => [...readFileSync(join(ROOT, path), "utf8").matchAll(/\breason: "([\w-]+)"/g)])
+      .map(([, reason]) => reason);
+    expect([...new Set(given)].sort()).toEqual(Object.keys(REMEDIES).sort());
   });
 });
 

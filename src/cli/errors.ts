@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { InterruptedError, UsageError, WhetstoneError } from "../core/errors.js";
+import { sentenceOf } from "./remedies.js";
 
 /** What a failed command prints, and the status that it ends with. */
 export interface Failure {
@@ -20,8 +21,8 @@ export function failureOf(error: unknown, verbose: boolean): Failure {
   // Ends with a command line to be copied: no full stop.
   if (error instanceof InterruptedError)
     return { sentence: printable(error.message), exitCode: INTERRUPTED_STATUS };
-  if (error instanceof UsageError) return { sentence: oneLine(error.message), exitCode: 2 };
-  if (error instanceof WhetstoneError) return { sentence: oneLine(error.message), exitCode: 1 };
+  if (error instanceof WhetstoneError)
+    return { sentence: oneLine(sentenceOf(error)), exitCode: error instanceof UsageError ? 2 : 1 };
   const message = error instanceof Error ? error.message : String(error);
   if (verbose) {
     const stack = error instanceof Error ? (error.stack ?? message) : message;

@@ -21,7 +21,8 @@ export const QUANTIZE_OPTION = {
 
 /** @throws UsageError if there is training to do, and the base is quantized. */
 export function refuseTraining(quantize: Quantization | undefined, remedy: string): void {
-  if (quantize !== undefined) throw new UsageError(`${QUANTIZED_TRAINING} ${remedy}`);
+  if (quantize !== undefined)
+    throw new UsageError(`${QUANTIZED_TRAINING}; leave out --quantize to train. ${remedy}`);
 }
 
 /** Tells what quantizing a run's base has done. @returns the same for the JSON object; nothing where it is not quantized. */

@@ -1,3 +1,4 @@
+import { failureOf } from "./errors.js";
 import { InterruptedError, UsageError } from "../core/errors.js";
 import { REMOTE_PREFIX } from "../policy/remote/base-urls.js";
 import { checkDrawing } from "../policy/capabilities.js";
@@ -50,7 +51,7 @@ export async function mixedModels(
     probed.set(name, opening);
     await opening.catch((error: unknown) => {
       if (error instanceof InterruptedError || !(error instanceof Error)) throw error;
-      context.note(`${name} has no results: ${error.message}`);
+      context.note(`${name} has no results: ${failureOf(error, false).sentence}`);
     });
   }
   return {

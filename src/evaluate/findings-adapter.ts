@@ -72,8 +72,8 @@ export function baseKept({ name: method, iterate: unit }: MethodWords, adapter: 
   const judged = `${named} ${reached} at best, the base ${before}`;
   return [
     `No ${unit} of ${method} was better than the base on the validation prompts (${judged}), so the adapter is the base, ` +
-      `unchanged. More training prompts, more responses to each or a lower learning rate may do better; with --keep last the ` +
-      `adapter is the last ${unit}, whatever its loss.`,
+      `unchanged. More training prompts, more responses to each or a lower learning rate may do better; or keep the ` +
+      `last ${unit}, whatever its loss.`,
   ];
 }
 

@@ -11,6 +11,16 @@ import { full } from "./operators/shape.js";
  * @param loss a scalar float32 value.
  * @returns a value per entry of `wrt`, of its shape; zeros where the loss does not depend on it.
  * @throws GraphError for an operator without a gradient on the way, named.
+ * @example
+ * ```ts
+ * import { evaluate, gradients, Graph, mul, reduceSum } from "whetstone/graph";
+ * const graph = new Graph();
+ * const x = graph.input("x", "float32", [3]);
+ * const [slope] = gradients(reduceSum(mul(x, x), [0]), [x]);
+ * graph.output("slope", slope!);
+ * const at = { type: "float32", dims: [3], data: Float32Array.of(1, 2, 3) } as const;
+ * console.log(evaluate(graph, { x: at })["slope"]!.data.join(" ")); // → 2 4 6
+ * ```
  */
 export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
   if (loss.shape.length !== 0 || loss.type !== "float32") {

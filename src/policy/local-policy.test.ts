@@ -81,7 +81,7 @@ describe("a prompt that cannot be used is named:", () => {
     const fits = { ...SAMPLING, maxTokens: 96 - tokens };
     expect(await collect(policy.sample(requests(2), fits))).toHaveLength(2);
     const over = { ...SAMPLING, maxTokens: 97 - tokens };
-    await expect(collect(policy.sample(requests(2), over))).rejects.toThrow(/"x" has .* lower --max-tokens/);
+    await expect(collect(policy.sample(requests(2), over))).rejects.toThrow(/"x" has .* lower `maxTokens`/);
   });
 
   test("of tokens that the model has not", async () => {

@@ -26,8 +26,7 @@ import type {
 
 /** Why a model is not trained as it is. */
 export const QUANTIZED_TRAINING =
-  "A quantized model is for sampling and scoring: an adapter is trained on the float weights, from responses that these have drawn; " +
-  "leave out --quantize to train.";
+  "A quantized model is for sampling and scoring: an adapter is trained on the float weights, from responses that these have drawn";
 
 export interface LocalPolicyOptions extends EngineOptions {
   /** What the model is called. Default: its folder's or file's name. */
@@ -64,7 +63,7 @@ export class LocalPolicy implements Policy {
       longest: runtime.maxLength,
       ...(quantization !== undefined && {
         quantization,
-        remedies: { trains: "leave out --quantize to train" },
+        remedies: { trains: "load it without `quantize` to train" },
       }),
     });
   }
@@ -219,7 +218,8 @@ export class LocalPolicy implements Policy {
     if (tokens.length + responseLength > this.runtime.maxLength) {
       throw new UsageError(
         `The prompt "${prompt.id}" has ${tokens.length} tokens; with ${responseLength} more it is longer than the ` +
-          `${this.runtime.maxLength} that ${this.name} can hold. Shorten it or lower --max-tokens.`,
+          `${this.runtime.maxLength} that ${this.name} can hold`,
+        { reason: "prompt-too-long", where: prompt.id, remedy: "shorten it or lower `maxTokens`" },
       );
     }
   }

@@ -43,7 +43,12 @@ async function localTrainer(
 ): Promise<Trainer<LoraAdapter>> {
   const { runtime } = policy;
   const { model, engine, maxLength } = runtime;
-  if (model.quantization !== undefined) throw new UsageError(QUANTIZED_TRAINING);
+  if (model.quantization !== undefined)
+    throw new UsageError(QUANTIZED_TRAINING, {
+      reason: "quantized-training",
+      where: policy.name,
+      remedy: "load it without `quantize` to train",
+    });
   const lora = { rank, alpha, ...(targetModules && { targetModules }) };
   const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"), model.weights);
   const trainer = await Engine.lora(engine, model.config, model.weights, adapter, {

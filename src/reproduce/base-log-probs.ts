@@ -18,9 +18,12 @@ export async function adapterSample(run: RunReader, adapter: string): Promise<Ad
   const scored = (draws: readonly AdapterDraw[]): AdapterSample["responses"] => {
     const all = withScores(draws, kept);
     if (all.length === draws.length) return all;
-    throw new DataError(
-      `${join(run.dir, baseLogProbsFile(adapter))} lacks ${draws.length - all.length} of ${draws.length} responses; continue the suite with --resume.`,
-    );
+    const path = join(run.dir, baseLogProbsFile(adapter));
+    throw new DataError(`${path} lacks ${draws.length - all.length} of ${draws.length} responses`, {
+      reason: "suite-unfinished",
+      where: path,
+      remedy: "continue the suite",
+    });
   };
   return {
     responses: scored(drawnBy(adapter, await run.responses(adapter))),

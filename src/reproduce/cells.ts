@@ -132,9 +132,11 @@ export async function openSuite(
   if (!existsSync(file)) {
     const foreign = existsSync(out) && readdirSync(out).find((name) => !name.startsWith(TEMPORARY_PREFIX));
     if (foreign) {
-      throw new RunError(
-        `${out} is not the folder of a suite but holds other files (${foreign}); choose another with --out.`,
-      );
+      throw new RunError(`${out} is not the folder of a suite but holds other files (${foreign})`, {
+        reason: "suite-folder-taken",
+        where: out,
+        remedy: "choose another folder",
+      });
     }
     try {
       mkdirSync(out, { recursive: true });
@@ -145,16 +147,20 @@ export async function openSuite(
     return;
   }
   if (!resume)
-    throw new RunError(
-      `${out} holds a suite already; add --resume to continue it, or choose another with --out.`,
-    );
+    throw new RunError(`${out} holds a suite already`, {
+      reason: "suite-exists",
+      where: out,
+      remedy: "set `resume` to continue it, or choose another folder",
+    });
   const recorded = readSuite(file);
   for (const name of new Set([...Object.keys(fixed), ...Object.keys(recorded)])) {
     const [before, now] = [recorded[name], fixed[name]].map((value) => JSON.stringify(value) ?? "nothing");
     if (before !== now) {
-      throw new RunError(
-        `${out} is a suite with ${name} = ${before!}, but now it is ${now!}; resume it as it was made, or choose another with --out.`,
-      );
+      throw new RunError(`${out} is a suite with ${name} = ${before!}, but now it is ${now!}`, {
+        reason: "suite-differs",
+        where: out,
+        remedy: "resume it as it was made, or choose another folder",
+      });
     }
   }
 }
@@ -169,7 +175,12 @@ function readSuite(file: string): Record<string, unknown> {
   try {
     return { ...(JSON.parse(text) as Record<string, unknown>) };
   } catch (cause) {
-    throw new RunError(`${file} is not valid JSON; choose another folder with --out.`, { cause });
+    throw new RunError(`${file} is not valid JSON`, {
+      reason: "suite-folder-taken",
+      where: file,
+      remedy: "choose another folder",
+      cause,
+    });
   }
 }
 

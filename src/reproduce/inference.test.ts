@@ -159,7 +159,7 @@ describe("reproduceInference", () => {
     const suite = tinySuite({ seeds: 1 });
     await reproduceInference(suite);
     const again = (different: object) => reproduceInference({ ...suite, ...different });
-    await expect(again({})).rejects.toThrow(/holds a suite already; add --resume/);
+    await expect(again({})).rejects.toThrow(/holds a suite already; set `resume`/);
     await expect(again({ resume: true, n: 6 })).rejects.toThrow(/suite with n = 5, but now it is 6/);
     await expect(again({ out: dirname(suite.out) })).rejects.toThrow(RunError);
     await expect(again({ models: ["a/x.gguf", "b/x"] })).rejects.toThrow(/would both be called x/);

@@ -77,6 +77,11 @@ const isScores = (value: unknown, count: number): value is readonly number[] =>
 /**
  * The self-reward of that name.
  * @throws UsageError listing the names, if there is none.
+ * @example
+ * ```ts
+ * import { rewardNamed } from "whetstone";
+ * console.log(rewardNamed("majority").name); // → majority
+ * ```
  */
 export function rewardNamed(name: string): SelfReward {
   const reward = Object.hasOwn(rewards, name) ? rewards[name] : undefined;

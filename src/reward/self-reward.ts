@@ -15,6 +15,26 @@ export interface Pool {
 /**
  * r_self(y | x; π_base): scores a prompt's responses with nothing but the model (paper §1.1, eq. 1, App. A.2).
  * A new one is a file in this folder and a line in the registry.
+ * @example
+ * ```ts
+ * import { rewardViolations } from "whetstone/testing";
+ * import type { SelfReward } from "whetstone/reward";
+ *
+ * // Prefers few tokens.
+ * const brevity: SelfReward = {
+ *   name: "brevity",
+ *   description: "minus the number of tokens",
+ *   needs: [],
+ *   score: async ({ responses }) => responses.map(({ tokens }) => -tokens.length),
+ * };
+ * const response = { promptId: "p", text: "yes", tokens: [5], logProbs: [-0.7], finish: "stop" as const };
+ * const pool = {
+ *   prompt: { id: "p", text: "Is it?" },
+ *   responses: [0, 1].map((index) => ({ ...response, index })),
+ *   extract: (text: string) => text,
+ * };
+ * console.log(await rewardViolations(brevity, pool)); // → []
+ * ```
  */
 export interface SelfReward {
   /** The name used on the command line and in every table. */
@@ -46,7 +66,14 @@ export interface SelfReward {
   pruner?(context: PruningContext): Pruner;
 }
 
-/** The chosen response's position: the highest score, the lowest position on ties (a serializable, stable rule). */
+/**
+ * The chosen response's position: the highest score, the lowest position on ties (a serializable, stable rule).
+ * @example
+ * ```ts
+ * import { choose } from "whetstone";
+ * console.log(choose([-3.2, -1.5, -1.5])); // → 1
+ * ```
+ */
 export function choose(scores: readonly number[]): number {
   let best = 0;
   for (let i = 1; i < scores.length; i++) if ((scores[i] as number) > (scores[best] as number)) best = i;

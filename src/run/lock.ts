@@ -104,9 +104,11 @@ function refuseIfLive(dir: string, holder: Holder): void {
     );
   }
   if (isLive(holder)) {
-    throw new RunError(
-      `${dir} is in use by process ${holder.pid}; wait for it to end or choose another folder with --run.`,
-    );
+    throw new RunError(`${dir} is in use by process ${holder.pid}`, {
+      reason: "run-in-use",
+      where: dir,
+      remedy: "wait for it to end or choose another folder",
+    });
   }
 }
 

@@ -107,9 +107,11 @@ export function readManifest(dir: string): Manifest | undefined {
   const parsed = isOld ? fromFormat1(value) : manifestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const field = parsed.error.issues[0]?.path.join(".") ?? "";
-  throw new RunError(
-    `${path} is not a manifest that this version of whetstone reads (field "${field}"); choose another folder with --run.`,
-  );
+  throw new RunError(`${path} is not a manifest that this version of whetstone reads (field "${field}")`, {
+    reason: "run-folder-taken",
+    where: path,
+    remedy: "choose another folder",
+  });
 }
 
 function adapterNames(dir: string): string[] {

@@ -102,7 +102,7 @@ describe("startRun", () => {
   it("refuses a run that is there unless it is to be continued, and a folder of something else", async () => {
     const dir = newDir();
     await (await start(dir)).close();
-    await expect(start(dir)).rejects.toThrow(/holds a run already; add --resume/);
+    await expect(start(dir)).rejects.toThrow(/holds a run already; set `resume`/);
 
     const foreign = newDir();
     mkdirSync(foreign, { recursive: true });

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { RunError, UsageError } from "../core/errors.js";
+import { RunError, UsageError, type ErrorFacts } from "../core/errors.js";
 import { TEMPORARY_PREFIX, errorCode, readError, writeAtomically, writeError } from "../core/files.js";
 import type { Response } from "../policy/policy.js";
 import { LOCK_FOLDER, acquireLock, type Lock } from "./lock.js";
@@ -161,12 +161,19 @@ function writableRun(dir: string, manifest: Manifest, lock: Lock): Run {
   };
 }
 
+/** A folder that no run can be made in. */
+const taken = (dir: string): ErrorFacts => ({
+  reason: "run-folder-taken",
+  where: dir,
+  remedy: "choose another folder",
+});
+
 function createFolder(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true });
   } catch (cause) {
     if (errorCode(cause) === "EEXIST") {
-      throw new RunError(`${dir} is a file, not a folder; choose another folder with --run.`, { cause });
+      throw new RunError(`${dir} is a file, not a folder`, { ...taken(dir), cause });
     }
     throw writeError(dir, cause);
   }
@@ -177,15 +184,15 @@ function refuseForeign(dir: string, resume: boolean): Manifest | undefined {
   const recorded = readManifest(dir);
   if (recorded !== undefined) {
     if (resume) return recorded;
-    throw new RunError(
-      `${dir} holds a run already; add --resume to continue it, or choose another folder with --run.`,
-    );
+    throw new RunError(`${dir} holds a run already`, {
+      reason: "run-exists",
+      where: dir,
+      remedy: "set `resume` to continue it, or choose another folder",
+    });
   }
   const foreign = entries(dir).find((entry) => entry !== LOCK_FOLDER && !entry.startsWith(TEMPORARY_PREFIX));
   if (foreign !== undefined) {
-    throw new RunError(
-      `${dir} is not a run folder but holds other files (${foreign}); choose another folder with --run.`,
-    );
+    throw new RunError(`${dir} is not a run folder but holds other files (${foreign})`, taken(dir));
   }
   return undefined;
 }
@@ -193,9 +200,11 @@ function refuseForeign(dir: string, resume: boolean): Manifest | undefined {
 function refuseDifferent(dir: string, recorded: Manifest, asked: Manifest): Manifest {
   const difference = firstDifference(recorded, asked);
   if (difference === undefined) return recorded;
-  throw new RunError(
-    `${dir} ${differenceInWords(difference, recorded)}; resume it as it was made, or choose another folder with --run.`,
-  );
+  throw new RunError(`${dir} ${differenceInWords(difference, recorded)}`, {
+    reason: "run-differs",
+    where: dir,
+    remedy: "resume it as it was made, or choose another folder",
+  });
 }
 
 /** What a process that was killed in `writeAtomically` left in a folder. */

@@ -52,7 +52,8 @@ export async function settlePrompts(
   const texts = new Set(prompts.map(({ text }) => text));
   if (recorded.length > 0 && !recorded.some(({ text }) => texts.has(text))) {
     throw new RunError(
-      `${run.dir} was made with other prompts: the task has none of its ${recorded.length}; name the right one with --task.`,
+      `${run.dir} was made with other prompts: the task has none of its ${recorded.length}`,
+      { reason: "run-of-another-task", where: run.dir, remedy: "give the task that it was made with" },
     );
   }
   if (gone.length > 0) await setAside(run.dir, gone);

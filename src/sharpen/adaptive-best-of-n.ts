@@ -37,6 +37,12 @@ export interface AdaptiveBest {
 /**
  * N_μ(x) = inf{k : 1/max_{j≤k} π_base(y_j|x) ≤ k/μ} (paper App. D, eq. 10), from the log-probabilities in the order drawn;
  * undefined if the rule does not fire on them.
+ * @example
+ * ```ts
+ * import { stoppingTime } from "whetstone";
+ * // A response of probability 1/2 is enough once 2 ≤ k/μ.
+ * console.log(stoppingTime([-2, Math.log(0.5), -1, -3], 1.4)); // → 3
+ * ```
  */
 export function stoppingTime(logProbs: readonly number[], mu: number): number | undefined {
   let best = -Infinity;

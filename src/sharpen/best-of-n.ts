@@ -36,6 +36,20 @@ export function checkN(n: number): void {
  * Best-of-N (paper §2.1, Prop. C.1): draws y_1..y_N ~ π_base(·|x) for each prompt and chooses argmax r_self, the lowest
  * index on ties. Yields prompts as they are decided; rows that pruning frees go to the next prompts at once.
  * @throws UsageError for N < 1, or a reward that needs what the policy cannot give.
+ * @example
+ * ```ts
+ * import { bestOfN, LocalPolicy, modelFolder, rewardNamed, taskNamed } from "whetstone";
+ *
+ * const policy = await LocalPolicy.load(modelFolder("game24"), { threads: 1 });
+ * const { prompts, maxTokens, grade } = await taskNamed("game24");
+ * const options = { reward: rewardNamed("self-certainty"), n: 20, temperature: 1, maxTokens, seed: 0 };
+ * let right = 0;
+ * for await (const { prompt, chosen } of bestOfN(policy, prompts("test").slice(0, 8), options)) {
+ *   if (grade(prompt.id, chosen.text)) right++;
+ * }
+ * console.log(right > 0); // → true
+ * await policy.dispose();
+ * ```
  */
 export async function* bestOfN(
   policy: Policy,

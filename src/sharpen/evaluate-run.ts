@@ -54,7 +54,8 @@ export async function drawnPrompts(run: RunReader): Promise<DrawnPrompt[]> {
   }
   if (prompts.length > 0 && result.length === prompts.length) return result;
   throw new RunError(
-    `${run.dir} is not finished: ${result.length} of ${prompts.length} prompts have their ${n} responses; continue it with --resume.`,
+    `${run.dir} is not finished: ${result.length} of ${prompts.length} prompts have their ${n} responses`,
+    { reason: "run-unfinished", where: run.dir, remedy: "continue it" },
   );
 }
 

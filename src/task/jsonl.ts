@@ -51,6 +51,14 @@ interface Read {
  * absent, others are ignored. Prompts keep the file's order.
  * @throws DataError naming the file and the line for anything that is not so, for a label that the grader cannot
  *   compare, a repeated id, a line of more than 16 MB; UsageError for what the model does not take.
+ * @example
+ * ```ts
+ * import { writeFile } from "node:fs/promises";
+ * import { jsonlTask } from "whetstone";
+ * await writeFile("sums.jsonl", JSON.stringify({ id: "sum", prompt: "2 + 2 =", answer: 4 }));
+ * const sums = await jsonlTask("sums.jsonl");
+ * console.log(sums.grade("sum", " 4")); // → true
+ * ```
  */
 export async function jsonlTask(path: string, options: JsonlOptions = {}): Promise<Task> {
   const maxTokens = options.maxTokens ?? DEFAULT_MAX_TOKENS;
@@ -138,8 +146,8 @@ function meaningOf(label: string, grader: Grader, where: string): Label {
   const meaning = grader.label(label);
   if (meaning !== undefined) return meaning;
   throw new DataError(
-    `${where} has the answer ${shorten(JSON.stringify(label))}, but the grader "${grader.name}" needs ${grader.expects}; ` +
-      "choose another with --grader.",
+    `${where} has the answer ${shorten(JSON.stringify(label))}, but the grader "${grader.name}" needs ${grader.expects}`,
+    { reason: "label-of-another-kind", where, remedy: "choose another `grader`" },
   );
 }
 

@@ -201,7 +201,7 @@ describe("rows that cannot be used", () => {
       /none cannot be read: there/,
     );
     expect(() => taskPath("prontoqa")).toThrow(
-      /^The task prontoqa needs the rows of its data set, .* name the file, or a folder of such files, with --data\.$/,
+      /^The task prontoqa needs the rows of its data set, .*; give the file, or a folder of such files, as `data`\.$/,
     );
   });
 
@@ -212,9 +212,9 @@ describe("rows that cannot be used", () => {
     await expect(taskNamed("gsm8k", { data, grader: "exact" })).rejects.toThrow(/has a grader of its own/);
     await expect(taskNamed("gsm8k", { data, orders: 2 })).rejects.toThrow(/are for game24/);
     await expect(taskNamed("game24", { data })).rejects.toThrow(
-      /^Rows are for gsm8k, .* leave out --data\.$/,
+      /^Rows are for gsm8k, .* leave out `data`\.$/,
     );
-    await expect(taskNamed("game24", { rows: 3 })).rejects.toThrow(/^--rows is for gsm8k/);
+    await expect(taskNamed("game24", { rows: 3 })).rejects.toThrow(/^`rows` is for gsm8k/);
     await expect(taskNamed(data, { data })).rejects.toThrow(/and name your own file as the task/);
   });
 });

@@ -80,10 +80,10 @@ describe("a file of prompts as a task", () => {
   it("tells what was taken and which grader was chosen, and why", async () => {
     expect(await notesOf("n1.csv", "question,answer\n1+1?,2\n1+2?,3\n")).toEqual([
       'n1.csv: took "question" as the prompt.',
-      "n1.csv: answers are graded as by --grader numeric, since all 2 labels are values.",
+      'n1.csv: answers are graded by the grader "numeric", since all 2 labels are values.',
     ]);
     expect(await notesOf("n2.jsonl", '{"prompt":"a","answer":"B"}\n{"prompt":"b"}\n')).toEqual([
-      "n2.jsonl: answers are graded as by --grader choice, since the one label is a letter from A to J.",
+      'n2.jsonl: answers are graded by the grader "choice", since the one label is a letter from A to J.',
     ]);
     expect(
       await notesOf("n3.jsonl", '{"instruction":"a","output":"Paris"}\n{"instruction":"b","output":"no"}\n'),
@@ -91,21 +91,21 @@ describe("a file of prompts as a task", () => {
       'n3.jsonl: took "instruction" as the prompt.',
       'n3.jsonl: took "output" as a reference answer.',
       "n3.jsonl: its reference answers are short, and are taken as labels.",
-      "n3.jsonl: answers are graded as by --grader label, since all 2 labels are short words.",
+      'n3.jsonl: answers are graded by the grader "label", since all 2 labels are short words.',
     ]);
     expect(
       await notesOf("n4.jsonl", '{"prompt":"a","completion":"One sentence, and then another one."}\n'),
     ).toEqual([
       'n4.jsonl: took "completion" as a reference answer.',
       "n4.jsonl: its reference answers are longer than a word or two, and nothing is graded by them.",
-      "n4.jsonl: answers are compared as by --grader exact, since there are no labels.",
+      'n4.jsonl: answers are compared by the grader "exact", since there are no labels.',
     ]);
     expect(await notesOf("n5.jsonl", '{"prompt":"What is 2 + 3?"}\n')).toEqual([
-      "n5.jsonl: answers are compared as by --grader numeric, since there are no labels, and the questions ask for numbers.",
+      'n5.jsonl: answers are compared by the grader "numeric", since there are no labels, and the questions ask for numbers.',
     ]);
     const exact = await jsonlTask(fileOf("n6.jsonl", '{"prompt":"a","answer":18}\n'), { grader: "exact" });
     expect(exact.notes).toEqual([
-      "n6.jsonl: all labels are numbers, and --grader exact compares letter by letter; --grader numeric compares values.",
+      'n6.jsonl: all labels are numbers, and the grader "exact" compares letter by letter; "numeric" compares values.',
     ]);
   });
 

@@ -36,7 +36,7 @@ export function promptOfRow(
     const raw = row.raw ?? form.raw ?? false;
     if (raw && takes === "messages") {
       throw new UsageError(
-        `${where} is to be given to the model as it is (raw), but its server is asked by conversations: ask it by --api completions.`,
+        `${where} is to be given to the model as it is (raw), but its server is asked by conversations: ask it by the completions route.`,
       );
     }
     return promptOfText(prompt, { takes, raw });
@@ -44,7 +44,7 @@ export function promptOfRow(
   if (takes === "text") {
     throw new UsageError(
       `${where} has "messages", but the model has no chat template to put them into text; ` +
-        'use a chat model (behind a server: --api chat), or write the text itself as "prompt".',
+        'use a chat model (behind a server: on the chat route), or write the text itself as "prompt".',
     );
   }
   return { text: conversationText(messages), messages };

@@ -93,11 +93,11 @@ function dataPath(name: string, data: TaskData, given?: string): string {
   const path = given ?? (data.hub && cachedData(data.hub));
   if (path !== undefined) return path;
   const fetched = data.hub
-    ? `; or put it into the Hugging Face cache with "hf download ${data.hub.id} --repo-type dataset"`
+    ? `, or put it into the Hugging Face cache with "hf download ${data.hub.id} --repo-type dataset", where it is found`
     : "";
   throw new DataError(
-    `The task ${name} needs the rows of its data set, which do not come with whetstone: get ${data.from}, and name the ` +
-      `file, or a folder of such files, with --data${fetched}.`,
+    `The task ${name} needs the rows of its data set, which do not come with whetstone: get ${data.from}${fetched}`,
+    { reason: "data-missing", where: name, remedy: "give the file, or a folder of such files, as `data`" },
   );
 }
 
@@ -117,7 +117,14 @@ export function taskPath(name: string, given?: string): string | undefined {
   if (entry?.data !== undefined) return dataPath(name, entry.data, given);
   if (given !== undefined) {
     throw new UsageError(
-      `Rows are for ${withData.join(", ")}, not for ${name}; leave out --data${entry ? "" : ", and name your own file as the task"}.`,
+      `Rows are for ${withData.join(", ")}, not for ${name}`,
+      entry
+        ? { reason: "data-not-taken", where: name, remedy: "leave out `data`" }
+        : {
+            reason: "data-is-the-task",
+            where: name,
+            remedy: "leave out `data`, and name your own file as the task",
+          },
     );
   }
   return entry === undefined ? name : undefined;
@@ -150,6 +157,12 @@ async function ownTask(path: string, options: TaskOptions): Promise<Task> {
  * The task of a name: a built-in one, the path of a file of prompts (`isPromptFile`), or of a module of one's own (`./mine.js`).
  * @throws UsageError that lists the built-in names if it is neither, and for an option that it does not take; DataError and
  *   UsageError as `jsonlTask` and `labelledTask`.
+ * @example
+ * ```ts
+ * import { taskNamed } from "whetstone";
+ * const game24 = await taskNamed("game24");
+ * console.log(game24.prompts("test").length); // → 256
+ * ```
  */
 export async function taskNamed(name: string, options: TaskOptions = {}): Promise<Task> {
   if (isTaskModule(name)) return ownTask(name, options);
@@ -161,15 +174,21 @@ export async function taskNamed(name: string, options: TaskOptions = {}): Promis
     );
   }
   if (entry !== undefined && options.grader !== undefined) {
-    throw new UsageError(
-      `The task ${name} has a grader of its own; leave out --grader, which is for your own files.`,
-    );
+    throw new UsageError(`The task ${name} has a grader of its own`, {
+      reason: "grader-not-taken",
+      where: name,
+      remedy: "leave out `grader`, which is for your own files",
+    });
   }
   if (options.orders !== undefined && name !== "game24") {
     throw new UsageError(`Orders of the numbers are for game24, not for ${name}; leave them out.`);
   }
   if (options.rows !== undefined && entry?.data === undefined) {
-    throw new UsageError(`--rows is for ${withData.join(", ")}, not for ${name}; leave it out.`);
+    throw new UsageError(`\`rows\` is for ${withData.join(", ")}, not for ${name}`, {
+      reason: "rows-not-taken",
+      where: name,
+      remedy: "leave it out",
+    });
   }
   const path = taskPath(name, options.data);
   if (entry === undefined) return jsonlTask(name, options);

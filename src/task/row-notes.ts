@@ -47,7 +47,7 @@ export function notesOf({
   }
   if (chosen)
     notes.push(
-      `${name}: answers are ${labels.length > 0 ? "graded" : "compared"} as by --grader ${grader.name}, since ${chosen.why}.`,
+      `${name}: answers are ${labels.length > 0 ? "graded" : "compared"} by the grader "${grader.name}", since ${chosen.why}.`,
     );
   else if (
     grader.name === "exact" &&
@@ -55,7 +55,7 @@ export function notesOf({
     labels.every((label) => labelValue(label)?.kind === "number")
   ) {
     notes.push(
-      `${name}: all labels are numbers, and --grader exact compares letter by letter; --grader numeric compares values.`,
+      `${name}: all labels are numbers, and the grader "exact" compares letter by letter; "numeric" compares values.`,
     );
   }
   return notes;

@@ -23,8 +23,8 @@ describe("runTheory", () => {
   });
   it("refuses an unknown row, a bad seed and no threads, in one sentence", async () => {
     await expect(runTheory({ ...quick, only: ["thm-9"] })).rejects.toThrow(/no row thm-9.*thm-4\.1/);
-    await expect(runTheory({ ...quick, seed: -1 })).rejects.toThrow(/--seed/);
-    await expect(runTheory({ ...quick, threads: 0 })).rejects.toThrow(/--threads/);
+    await expect(runTheory({ ...quick, seed: -1 })).rejects.toThrow(/The seed must be/);
+    await expect(runTheory({ ...quick, threads: 0 })).rejects.toThrow(/at least 1 thread/);
   });
 
   it("ends when it is told to, and keeps nothing", async () => {

@@ -64,9 +64,9 @@ export interface RowJob {
 export async function runTheory(options: TheoryOptions): Promise<TheoryReport> {
   const { seed, threads, only } = options;
   if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new UsageError(`--seed must be a non-negative integer, not ${seed}`);
+    throw new UsageError(`The seed must be a non-negative integer, not ${seed}`);
   if (!Number.isInteger(threads) || threads < 1)
-    throw new UsageError(`--threads must be at least 1, not ${threads}`);
+    throw new UsageError(`There must be at least 1 thread, not ${threads}`);
   for (const id of only ?? []) {
     if (!rows.some((row) => row.id === id)) {
       throw new UsageError(
@@ -154,11 +154,12 @@ function ask(worker: Worker, job: RowJob): Promise<RowResult> {
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void => {
       reject(
-        new WhetstoneError(
-          "run",
-          `the worker that checked ${job.id} stopped; run that row alone with --only ${job.id}`,
-          { cause },
-        ),
+        new WhetstoneError("run", `The worker that checked ${job.id} stopped`, {
+          reason: "row-stopped",
+          where: job.id,
+          remedy: "check that row alone",
+          cause,
+        }),
       );
     };
     worker.removeAllListeners();

@@ -80,7 +80,9 @@ export function theoryList(): string {
   const index = statementIndex();
   const width = Math.max(...index.map(({ statement }) => statement.length));
   const lines = index.map(({ statement, rows: ids }) => `  ${statement.padEnd(width)}  ${ids.join(", ")}`);
-  return [...blocks, "", "By number in the paper (--only takes the ids on the right):", ...lines].join("\n");
+  return [...blocks, "", "By number in the paper, with the id of each row that checks it:", ...lines].join(
+    "\n",
+  );
 }
 
 /** A number as people read it: four significant digits, powers of ten where it is very small or large. */

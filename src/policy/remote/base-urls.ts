@@ -26,11 +26,11 @@ export function baseUrls(list: string, model?: string): string[] {
   const own = servers.filter(({ owner }) => model === undefined || owner === undefined || owner === model);
   if (own.length > 0) return [...new Set(own.map(({ url }) => url))];
   const whose = servers.length === 0 ? "" : ` of the model ${model}: without a name before "="`;
-  throw new UsageError(`--base-url needs at least one URL${whose}, such as ${EXAMPLE}.`);
+  throw new UsageError(`The list of servers needs at least one URL${whose}, such as ${EXAMPLE}.`);
 }
 
 function baseUrl(text: string, at: number): string {
-  const which = `URL ${at + 1} of --base-url`;
+  const which = `URL ${at + 1} in the list of servers`;
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
     throw new UsageError(`${which} is not a URL of http or https, such as ${EXAMPLE}.`);
   }

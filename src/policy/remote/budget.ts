@@ -30,14 +30,16 @@ export class Budget {
   spend(url: string, maxTokens: number): () => void {
     const { maxRequests, maxTokensTotal } = this.#limits;
     if (maxRequests !== undefined && this.#tally.requests >= maxRequests) {
-      throw new BudgetError(
-        `The budget of ${maxRequests} requests is used up; raise --max-requests to go on.`,
-      );
+      throw new BudgetError(`The budget of ${maxRequests} requests is used up`, {
+        reason: "requests-used-up",
+        remedy: "raise `maxRequests` to go on",
+      });
     }
     if (maxTokensTotal !== undefined && this.#tally.tokens + this.#reserved + maxTokens > maxTokensTotal) {
       throw new BudgetError(
         `The budget of ${maxTokensTotal} tokens does not hold another response of up to ${maxTokens} ` +
-          `(${this.#tally.tokens} are used); raise --max-tokens-total to go on.`,
+          `(${this.#tally.tokens} are used)`,
+        { reason: "tokens-used-up", remedy: "raise `maxTokensTotal` to go on" },
       );
     }
     this.#tally.request(url);

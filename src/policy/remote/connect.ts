@@ -80,7 +80,11 @@ const SAME_WEIGHTS = 0.2;
 export async function connectServers(options: ServersOptions): Promise<Servers> {
   const { model, baseUrls, key, tries = TRIES, signal, sleep = pause } = options;
   if (baseUrls.length === 0)
-    throw new UsageError(`The model ${REMOTE_PREFIX}${model} needs the URL of its server: give --base-url.`);
+    throw new UsageError(`The model ${REMOTE_PREFIX}${model} needs the URL of its server`, {
+      reason: "no-server",
+      where: model,
+      remedy: "give it in `baseUrls`",
+    });
   const tally = new Tally();
   const settings: ProbeSettings = {
     model,

@@ -20,7 +20,7 @@ export function abilities(facts: ServerFacts, dialect: Dialect, renders: boolean
       // Drawing at temperature 1 is no way out for a greedy response.
       greedy: raw.replace(/(, or )?draw at temperature 1$/, "") || "use another server",
       temperatures: raw,
-      messages: "use --api chat, or give the prompt as plain text",
+      messages: "use the chat route, or give the prompt as plain text",
     },
   });
 }

@@ -14,9 +14,9 @@ it("finds the program on this machine that has the model, without showing anybod
   const missing = findServer("huge", { places });
   await expect(missing).rejects.toThrow(UsageError);
   await expect(missing).rejects.toThrow(
-    /^--model openai:huge needs its server: .* program 1 at http:\S+ has tiny; program 2 at http:\S+ has other, phi\.$/,
+    /^The model openai:huge needs the URL of its server: program 1 at http:\S+ has tiny; program 2 at http:\S+ has other, phi; give it in `baseUrls`\.$/,
   );
   await expect(findServer("huge", { places: places.slice(0, 1) })).rejects.toThrow(
-    /Nothing with models listens at http:\S+ \(program 0\)\.$/,
+    /: nothing with models listens at http:\S+ \(program 0\); give it in `baseUrls`\.$/,
   );
 });

@@ -34,10 +34,11 @@ export async function findServer(
       if (models.length > 0) seen.push(`${place.program} at ${place.url} has ${models.join(", ")}`);
     }
     throw new UsageError(
-      `--model ${REMOTE_PREFIX}${model} needs its server: give --base-url, such as http://localhost:8000/v1, or set OPENAI_BASE_URL. ` +
+      `The model ${REMOTE_PREFIX}${model} needs the URL of its server: ` +
         (seen.length > 0
-          ? `${seen.join("; ")}.`
-          : `Nothing with models listens at ${places.map(({ program, url }) => `${url} (${program})`).join(", ")}.`),
+          ? seen.join("; ")
+          : `nothing with models listens at ${places.map(({ program, url }) => `${url} (${program})`).join(", ")}`),
+      { reason: "no-server", where: model, remedy: "give it in `baseUrls`" },
     );
   } finally {
     await dispatcher.destroy();

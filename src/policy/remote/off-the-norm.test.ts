@@ -115,7 +115,7 @@ describe("a certificate of nobody's", () => {
     });
     await expect(connected).rejects.toThrow(ServerError);
     await expect(connected).rejects.toThrow(
-      /^The server https:\S+ did not accept the probe of tiny: its certificate is of no authority that is trusted \(self-signed certificate\); name that authority's file with --ca\.$/,
+      /^The server https:\S+ did not accept the probe of tiny: its certificate is of no authority that is trusted \(self-signed certificate\); give that authority's certificates in a file of its own\.$/,
     );
     expect(passed).toEqual([]);
   });

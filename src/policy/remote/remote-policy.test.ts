@@ -78,7 +78,7 @@ describe("a budget", () => {
     const draw = async (): Promise<void> => {
       for await (const response of policy.sample(requests(10), options)) drawn.push(response);
     };
-    await expect(draw()).rejects.toThrow(/budget of \d+ requests is used up; raise --max-requests/);
+    await expect(draw()).rejects.toThrow(/budget of \d+ requests is used up; raise `maxRequests`/);
     expect(drawn).toHaveLength(5);
     expect(policy.usage.requests).toBe(probed + 5);
   });

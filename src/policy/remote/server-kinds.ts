@@ -67,7 +67,7 @@ const KINDS: readonly (ServerKind & { readonly owner: RegExp })[] = [
     ...ANY,
     name: "OpenAI",
     owner: /^(openai|openai-.*|system)$/i,
-    logProbsHint: "choose a model that gives them, such as gpt-4o-mini with --api chat",
+    logProbsHint: "choose a model that gives them, such as gpt-4o-mini on the chat route",
   },
 ];
 

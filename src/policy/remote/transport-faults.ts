@@ -71,7 +71,7 @@ export function connectionFault(error: unknown, shown: (text: string) => string)
   if (UNTRUSTED.has(code)) {
     return new ServerFault(
       "certificate",
-      `its certificate is of no authority that is trusted (${shown(reason)}); name that authority's file with --ca`,
+      `its certificate is of no authority that is trusted (${shown(reason)}); give that authority's certificates in a file of its own`,
       { retry: false },
     );
   }

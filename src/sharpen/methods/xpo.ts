@@ -155,7 +155,8 @@ async function parametersOf(
   });
   if (!found) {
     throw new UsageError(
-      "The responses show no margin between the likeliest and the next, from which the paper computes β; give one with --beta.",
+      "The responses show no margin between the likeliest and the next, from which the paper computes β",
+      { reason: "no-margin", remedy: "give `beta`" },
     );
   }
   const shown = Object.entries(found.quantities).map(([name, value]) => `${name} = ${value.toPrecision(3)}`);

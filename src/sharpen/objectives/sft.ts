@@ -6,6 +6,12 @@ import type { Objective } from "./objective.js";
  * @param weights how often each sequence occurs (non-negative, not all 0), or just the number of sequences.
  * @param total what the sum is divided by: Σ w_i by default, or the number of tokens, for the mean per token.
  * @throws UsageError for no sequences or no weight.
+ * @example
+ * ```ts
+ * import { sftObjective } from "whetstone/train";
+ * const objective = sftObjective([2, 1]);
+ * console.log(objective.evaluate([-1, -4]).loss); // → 2
+ * ```
  */
 export function sftObjective(weights: number | ArrayLike<number>, total?: number): Objective {
   const counts = typeof weights === "number" ? new Float64Array(weights).fill(1) : Float64Array.from(weights);

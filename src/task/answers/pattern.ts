@@ -15,9 +15,7 @@ export type PatternExtractor = (text: string) => string | undefined;
  */
 export function patternExtractor(pattern: string): PatternExtractor {
   if (pattern === "" || pattern.length > LONGEST_PATTERN) {
-    throw new UsageError(
-      `A pattern has 1 to ${LONGEST_PATTERN} characters; write --grader 'regex:Answer: (.+)', for example.`,
-    );
+    throw new UsageError(`A pattern has 1 to ${LONGEST_PATTERN} characters, such as "Answer: (.+)".`);
   }
   const compiled = compile(pattern);
   const group = compiled.groupCount() > 0 ? 1 : 0;

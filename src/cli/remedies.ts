@@ -1,0 +1,34 @@
+import type { WhetstoneError } from "../core/errors.js";
+
+/** What to do about an error on the command line, by its reason: with the flag that helps. */
+export const REMEDIES: Readonly<Record<string, string>> = {
+  "data-is-the-task": "leave out --data, and name your own file as the task",
+  "data-missing": "name the file, or a folder of such files, with --data",
+  "data-not-taken": "leave out --data",
+  "grader-not-taken": "leave out --grader, which is for your own files",
+  "label-of-another-kind": "choose another with --grader",
+  "no-margin": "give one with --beta",
+  "no-server": "give --base-url, such as http://localhost:8000/v1, or set OPENAI_BASE_URL",
+  "prompt-too-long": "shorten it or lower --max-tokens",
+  "quantized-training": "leave out --quantize to train",
+  "requests-used-up": "raise --max-requests to go on",
+  "row-stopped": "check that row alone with --only",
+  "rows-not-taken": "leave out --rows",
+  "run-differs": "resume it as it was made, or choose another folder with --run",
+  "run-exists": "add --resume to continue it, or choose another folder with --run",
+  "run-folder-taken": "choose another folder with --run",
+  "run-in-use": "wait for it to end or choose another folder with --run",
+  "run-of-another-task": "name the right one with --task",
+  "run-unfinished": "continue it with --resume",
+  "suite-differs": "resume it as it was made, or choose another with --out",
+  "suite-exists": "add --resume to continue it, or choose another with --out",
+  "suite-folder-taken": "choose another with --out",
+  "suite-unfinished": "continue the suite with --resume",
+  "tokens-used-up": "raise --max-tokens-total to go on",
+};
+
+/** The sentence of an error for the command line: the library's, with a remedy that names flags where there is one. */
+export function sentenceOf(error: WhetstoneError): string {
+  const remedy = error.reason === undefined ? undefined : REMEDIES[error.reason];
+  return remedy === undefined ? error.message : `${error.problem}; ${remedy}.`;
+}
