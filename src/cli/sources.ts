@@ -99,12 +99,13 @@ export async function policySource(
   );
 }
 
-/** Loads a model. @throws as `LocalPolicy.load`. */
+/** Loads a model; that its copy in the cache is made anew is said on stderr. @throws as `LocalPolicy.load`. */
 export function loadPolicy(
   { folder, name, quantize }: LocalSource,
   threads: number | undefined,
 ): Promise<LocalPolicy> {
-  return LocalPolicy.load(folder, { name, quantize, ...(threads !== undefined && { threads }) });
+  const notice = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+  return LocalPolicy.load(folder, { name, quantize, notice, ...(threads !== undefined && { threads }) });
 }
 
 /** Loads a model, or connects to its servers. @throws as `loadPolicy` and `connectRemote`. */

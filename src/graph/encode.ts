@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   AttributeProto_AttributeType,
@@ -5,7 +6,7 @@ import {
   TensorProto_DataLocation,
   TensorProto_DataType,
 } from "onnx-buf";
-import type { Attribute, DataType, Graph, Initializer, Value } from "./graph.js";
+import type { Attribute, DataType, FileData, Graph, Initializer, InitializerData, Value } from "./graph.js";
 
 const ELEMENT_TYPE: Readonly<Record<DataType, TensorProto_DataType>> = {
   float32: TensorProto_DataType.FLOAT,
@@ -25,9 +26,23 @@ export const EXTERNAL_LIMIT = 2 ** 31 - 1;
 export interface EncodedModel {
   readonly model: Uint8Array;
   /** In the model as external data, in files by the values' names that need not exist on disk. */
-  readonly external: readonly Initializer[];
+  readonly external: readonly MemoryInitializer[];
   /** In the model as inputs by the values' names. */
-  readonly fed: readonly Initializer[];
+  readonly fed: readonly MemoryInitializer[];
+  /** Where the files of the constants that lie in files are; absent where there are none. */
+  readonly folder?: string;
+}
+
+/** A constant whose values are in memory. */
+export type MemoryInitializer = Initializer & { readonly data: InitializerData };
+
+/** Whether a constant's values lie in a file. */
+export function isInFile(each: Initializer): each is Initializer & { readonly data: FileData } {
+  return "file" in each.data;
+}
+
+function isInMemory(each: Initializer): each is MemoryInitializer {
+  return !isInFile(each);
 }
 
 /**
@@ -39,9 +54,14 @@ export function encode(graph: Graph, externalUpTo: number): EncodedModel {
   const nodes = neededNodes(graph);
   const used = new Set(nodes.flatMap((node) => node.inputs.map((input) => input.name)));
   const initializers = graph.initializers.filter(({ value }) => used.has(value.name));
+  const file = initializers.find(isInFile)?.data.file;
+  // ONNX Runtime takes external data from files or from memory, not from both: beside files, the rest is in the model.
+  const isExternal = (each: Initializer): boolean => isInFile(each) || (file === undefined && isLarge(each));
   const isFed = (each: Initializer): boolean =>
-    isLarge(each) && each.data.byteLength > (each.fixed ? EXTERNAL_LIMIT : externalUpTo);
-  const fed = initializers.filter(isFed);
+    file === undefined &&
+    isLarge(each) &&
+    each.data.byteLength > (each.fixed ? EXTERNAL_LIMIT : externalUpTo);
+  const fed = initializers.filter(isInMemory).filter(isFed);
   const held = initializers.filter((each) => !isFed(each));
   const message = create(ModelProtoSchema, {
     irVersion: 8n,
@@ -60,14 +80,19 @@ export function encode(graph: Graph, externalUpTo: number): EncodedModel {
           attributeProto(name, attribute),
         ),
       })),
-      initializer: held.map(tensorProto),
+      initializer: held.map((each) => tensorProto(each, isExternal(each))),
       input: [...graph.inputs.filter((input) => used.has(input.name)), ...fed.map(({ value }) => value)].map(
         valueInfo,
       ),
       output: graph.outputs.map(valueInfo),
     },
   });
-  return { model: toBinary(ModelProtoSchema, message), external: held.filter(isLarge), fed };
+  return {
+    model: toBinary(ModelProtoSchema, message),
+    external: held.filter(isInMemory).filter(isExternal),
+    fed,
+    ...(file !== undefined && { folder: dirname(file) }),
+  };
 }
 
 /** The nodes that the outputs depend on, in order. */
@@ -87,24 +112,23 @@ function isLarge({ data }: Initializer): boolean {
   return data.byteLength >= LARGE_BYTES;
 }
 
-function bytesOf(data: Initializer["data"]): Uint8Array {
+function bytesOf(data: InitializerData): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-function tensorProto(initializer: Initializer) {
-  const { value, data } = initializer;
+function tensorProto({ value, data }: Initializer, external: boolean) {
   const common = {
     name: value.name,
     dims: value.shape.map((dim) => BigInt(dim)),
     dataType: ELEMENT_TYPE[value.type],
   };
-  if (!isLarge(initializer)) return { ...common, rawData: new Uint8Array(bytesOf(data)) };
+  if (!external && !("file" in data)) return { ...common, rawData: new Uint8Array(bytesOf(data)) };
   return {
     ...common,
     dataLocation: TensorProto_DataLocation.EXTERNAL,
     externalData: [
-      { key: "location", value: value.name },
-      { key: "offset", value: "0" },
+      { key: "location", value: "file" in data ? basename(data.file) : value.name },
+      { key: "offset", value: "file" in data ? `${data.offset}` : "0" },
       { key: "length", value: `${data.byteLength}` },
     ],
   };

@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { GraphError } from "../core/errors.js";
-import { EXTERNAL_LIMIT, encode } from "./encode.js";
-import type { DataType, Graph, Initializer, InitializerData } from "./graph.js";
+import { EXTERNAL_LIMIT, encode, type MemoryInitializer } from "./encode.js";
+import type { DataType, Graph, InitializerData } from "./graph.js";
 import { ResidentBuffer, type Requests } from "./resident-buffer.js";
 import { Session } from "./session.js";
 
@@ -98,12 +98,12 @@ export class Engine implements Requests {
     { constants = "packed", packUpTo = EXTERNAL_LIMIT }: SessionOptions = {},
   ): Promise<Session> {
     const limit = constants === "packed" ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
-    const { model, external, fed } = encode(graph, limit);
-    const release = async (some: readonly Initializer[]): Promise<void> => {
+    const { model, external, fed, folder } = encode(graph, limit);
+    const release = async (some: readonly MemoryInitializer[]): Promise<void> => {
       for (const { data } of some) await this.letGo(data);
     };
-    const held: Initializer[] = [];
-    const holdAll = async (some: readonly Initializer[]) => {
+    const held: MemoryInitializer[] = [];
+    const holdAll = async (some: readonly MemoryInitializer[]) => {
       const sent = [];
       // One after the other: a message is a copy too.
       for (const each of some) {
@@ -119,6 +119,7 @@ export class Engine implements Requests {
         model,
         external: await holdAll(external),
         fed: await holdAll(fed),
+        folder,
         threads: this.threads,
         providers: this.providers,
       });
@@ -131,7 +132,7 @@ export class Engine implements Requests {
   }
 
   /** A large constant in the worker, for one more user. */
-  private async hold({ value, data }: Initializer) {
+  private async hold({ value, data }: MemoryInitializer) {
     const known = this.constants.get(data);
     const entry = known ?? { buffer: this.adopt(value.type, data), users: 0 };
     entry.users++;

@@ -61,8 +61,12 @@ function keepAxes(node: GraphNode, gradient: Value, axes: readonly number[]): Va
 function reducedAxes(node: GraphNode): readonly number[] {
   const attribute = node.attributes["axes"];
   if (attribute?.kind === "ints") return attribute.value;
-  const constant = node.inputs[1]!.graph.initializers.find(({ value }) => value === node.inputs[1]);
-  return Array.from(constant!.data, Number);
+  return Array.from(constantIntegers(node.inputs[1]!), Number);
+}
+
+/** The values of a small integer constant. */
+function constantIntegers(value: Value): BigInt64Array {
+  return value.graph.initializers.find((each) => each.value === value)!.data as BigInt64Array;
 }
 
 /** The number of elements of a shape as a float32 scalar, read at run time where it is symbolic. */
@@ -203,9 +207,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     return [mul(top, div(keepAxes(node, g!, axes), reduceSum(top, axes, { keepDims: true })))];
   },
   CumSum: (node, [g]) => {
-    const axis = Number(
-      node.inputs[1]!.graph.initializers.find(({ value }) => value === node.inputs[1])!.data[0],
-    );
+    const axis = Number(constantIntegers(node.inputs[1]!)[0]);
     return [cumSum(g!, axis, { reverse: int(node, "reverse") === 0 })];
   },
   Reshape: ({ inputs: [x] }, [g]) => [reshape(g!, x!.shape)],
@@ -236,8 +238,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   Slice: (node, [g]) => {
     const [x, starts, , axes] = node.inputs as [Value, Value, Value, Value];
-    const constant = (value: Value): number =>
-      Number(x.graph.initializers.find((item) => item.value === value)!.data[0]);
+    const constant = (value: Value): number => Number(constantIntegers(value)[0]);
     return [padBack(x, g!, constant(axes), constant(starts))];
   },
   Gather: (node, [g]) => {

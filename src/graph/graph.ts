@@ -27,10 +27,21 @@ export interface GraphNode {
 
 export type InitializerData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
 
+/** A constant's values where they lie in a file, little-endian and row-major; ONNX Runtime maps them into memory. */
+export interface FileData {
+  /** An absolute path; the constants of one graph lie in files of one folder. */
+  readonly file: string;
+  /** In bytes, from the file's beginning. */
+  readonly offset: number;
+  readonly byteLength: number;
+  /** In elements. */
+  readonly length: number;
+}
+
 /** A constant tensor of the graph, row-major. */
 export interface Initializer {
   readonly value: Value;
-  readonly data: InitializerData;
+  readonly data: InitializerData | FileData;
   /** Never fed as an input, however constants are shared: it is for an operator that lays it out for itself. */
   readonly fixed: boolean;
 }
@@ -101,7 +112,7 @@ export class Graph {
     name: string,
     type: DataType,
     shape: readonly number[],
-    data: InitializerData,
+    data: InitializerData | FileData,
     { fixed = false }: { readonly fixed?: boolean } = {},
   ): Value {
     const size = shape.reduce((product, dim) => product * dim, 1);

@@ -3,6 +3,7 @@ export {
   Graph,
   type Attribute,
   type DataType,
+  type FileData,
   type GraphNode,
   type Initializer,
   type InitializerData,
@@ -46,7 +47,12 @@ export {
   type ReduceOptions,
 } from "./operators/reduce.js";
 export { concat, expand, full, reshape, slice, split, transpose } from "./operators/shape.js";
-export { QUANTIZED_BLOCK, blocksOf, quantizeMatrix, type QuantizedMatrix } from "./quantized-matrix.js";
+export {
+  QUANTIZED_BLOCK,
+  quantizeMatrix,
+  type HeldMatrix,
+  type QuantizedMatrix,
+} from "./quantized-matrix.js";
 export { gradients, withGradient } from "./differentiate.js";
 export {
   adamWState,

@@ -1,3 +1,5 @@
+import type { FileData } from "./graph.js";
+
 /** Values of a row that share a scale. */
 export const QUANTIZED_BLOCK = 32;
 
@@ -7,29 +9,29 @@ export const QUANTIZED_BLOCK = 32;
  *
  * With `low`, an integer has two digits of four bits, and w = scale · (16 · (q − 8) + low) + offset: so any eight bits are held
  * exactly, and multiplied with floats at the speed of two products of four bits.
+ *
+ * The arrays may lie in a file (`HeldMatrix`).
  */
-export interface QuantizedMatrix {
+export interface QuantizedMatrix<Bytes = Uint8Array, Floats = Float32Array> {
   readonly bits: 4 | 8;
   readonly rows: number;
   readonly columns: number;
   /** Values of a row that share a scale. Absent: 32. */
   readonly blockSize?: 16 | 32;
   /** q, block by block, row by row; of 4 bits two a byte, the first in the lower half. */
-  readonly packed: Uint8Array;
+  readonly packed: Bytes;
   /** The lower digits, packed as q is; only of 4 bits, whole blocks and no zero points. */
-  readonly low?: Uint8Array;
+  readonly low?: Bytes;
   /** [rows · blocks] */
-  readonly scales: Float32Array;
+  readonly scales: Floats;
   /** Integers; packed as q is, each row from a whole byte on. Absent: 2^(bits − 1). */
-  readonly zeroPoints?: Uint8Array;
+  readonly zeroPoints?: Bytes;
   /** [rows · blocks]; only where the columns are whole blocks. Absent: 0. */
-  readonly offsets?: Float32Array;
+  readonly offsets?: Floats;
 }
 
-/** Blocks of a row. */
-export function blocksOf(columns: number): number {
-  return Math.ceil(columns / QUANTIZED_BLOCK);
-}
+/** A quantized matrix in memory or in a file. */
+export type HeldMatrix = QuantizedMatrix<Uint8Array | FileData, Float32Array | FileData>;
 
 /**
  * Quantizes a row-major matrix of finite values. Eight bits: each block's range, 0 included, becomes the integers', with a zero
@@ -42,7 +44,7 @@ export function quantizeMatrix(
   columns: number,
   bits: 4 | 8,
 ): QuantizedMatrix {
-  const blocks = blocksOf(columns);
+  const blocks = Math.ceil(columns / QUANTIZED_BLOCK);
   const blockBytes = (QUANTIZED_BLOCK * bits) / 8;
   const zeroBytes = Math.ceil((blocks * bits) / 8);
   const packed = new Uint8Array(rows * blocks * blockBytes);

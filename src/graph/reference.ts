@@ -27,6 +27,8 @@ export function evaluateInDoubles(
   const values = new Map<string, DoubleTensor>();
   const sizes = new Map<string, number>();
   for (const { value, data } of graph.initializers) {
+    if ("file" in data)
+      throw new GraphError(`The constant "${value.name}" lies in a file, which is not read here.`);
     values.set(value.name, toDoubles({ type: value.type, dims: value.shape as readonly number[], data }));
   }
   const nodes = neededNodes(graph);

@@ -19,6 +19,7 @@ import * as ort from "onnxruntime-node";
  *   readonly model: Uint8Array,
  *   readonly external: readonly Constant[],
  *   readonly fed: readonly Constant[],
+ *   readonly folder: string | undefined,
  *   readonly threads: number | undefined,
  *   readonly providers: readonly string[],
  * }} Create
@@ -65,7 +66,7 @@ function bufferOf(id) {
 
 const handlers = {
   /** @param {Create} request @returns {Promise<Answer>} */
-  async create({ session, model, external, fed, threads, providers }) {
+  async create({ session, model, external, fed, folder, threads, providers }) {
     const compiled = await ort.InferenceSession.create(model, {
       executionProviders: [...providers],
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
@@ -75,6 +76,10 @@ const handlers = {
       enableMemPattern: false,
       // Its errors are thrown to the caller; it would print them to stderr as well.
       logSeverityLevel: 4,
+      // Where constants lie that are in files.
+      ...(folder === undefined
+        ? {}
+        : { extra: { session: { model_external_initializers_file_folder_path: folder } } }),
       externalData: external.map(({ name, buffer }) => ({ path: name, data: bytesOf(bufferOf(buffer)) })),
     });
     const tensors = fed.map(({ name, type, dims, buffer }) => {

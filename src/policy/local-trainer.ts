@@ -3,6 +3,7 @@ import { randomStream } from "../core/random.js";
 import { copyAdapter, newAdapter } from "../transformer/decoder/lora.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { loadAdapter, saveAdapter, type LoraAdapter } from "../transformer/format/peft.js";
+import { loadModel } from "../transformer/model.js";
 import { Trainer as Engine } from "../transformer/train/trainer.js";
 import { requireAbility } from "./capabilities.js";
 import { LocalPolicy, QUANTIZED_TRAINING } from "./local-policy.js";
@@ -50,8 +51,10 @@ async function localTrainer(
       remedy: "load it without `quantize` to train",
     });
   const lora = { rank, alpha, ...(targetModules && { targetModules }) };
-  const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"), model.weights);
-  const trainer = await Engine.lora(engine, model.config, model.weights, adapter, {
+  // Weights that are held once lie as products take them; gradients need them as they are.
+  const { weights } = model.held ? await loadModel(model.folder, { whole: true }) : model;
+  const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"), weights);
+  const trainer = await Engine.lora(engine, model.config, weights, adapter, {
     clipNorm,
     weightDecay,
     maxLength,

@@ -6,8 +6,9 @@ import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./famil
 import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
 import { isGguf, readGgufHeader } from "./format/gguf/header.js";
 import { openGgufWeights } from "./format/gguf/weights.js";
+import { holdWeights, type HeldWeights } from "./decoder/hold.js";
 import { readWeights, type Quantization, type QuantizedWeights } from "./decoder/quantize.js";
-import { checkWeights, openWeights } from "./format/weights.js";
+import { checkWeights, openWeights, type WeightSource } from "./format/weights.js";
 import type { Weights } from "./decoder/sequence-pass.js";
 import { ggufTokenizer, loadTokenizer, type Tokenizer } from "./text/tokenizer.js";
 
@@ -18,10 +19,12 @@ export interface Model {
   /** The folder, or the .gguf file, that it was read from. */
   readonly folder: string;
   readonly config: ModelConfig;
-  /** In float32; of a quantized model without those that it holds quantized alone. */
+  /** In float32; of a quantized model without those that it holds quantized alone, and none where `held` has them. */
   readonly weights: Weights;
   readonly quantized?: QuantizedWeights;
-  /** How `quantized` was made. */
+  /** The weights of a model that is kept in its blocks, or large: for sampling and scoring, held once. */
+  readonly held?: HeldWeights;
+  /** How the linears are quantized. */
   readonly quantization?: Quantization;
   readonly tokenizer: Tokenizer;
   /** SHA-256 (hex) of everything that fixes its probabilities: configuration, every weight by name, tokenizer. */
@@ -31,9 +34,16 @@ export interface Model {
 /** What turns text to token ids; a chat template acts on the text before, and is the task's business. */
 const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"];
 
+/** Weights of more bytes than this in float32 are held once, in a file that is mapped into memory. */
+const HELD_FROM = 2 ** 30;
+
 export interface LoadOptions {
   /** Default: all weights in float32. */
   readonly quantize?: Quantization | undefined;
+  /** Whether all weights come into memory, however large, as training takes them. Default false. */
+  readonly whole?: boolean | undefined;
+  /** Told in one sentence when a copy of the weights in the cache was of no use. */
+  readonly notice?: ((sentence: string) => void) | undefined;
 }
 
 /**
@@ -41,19 +51,51 @@ export interface LoadOptions {
  * generation_config.json where there is one), or a .gguf file.
  * @throws ModelError when a file is missing, malformed or of an unsupported kind.
  */
-export function loadModel(path: string, { quantize }: LoadOptions = {}): Promise<Model> {
-  return isGguf(path) ? loadGguf(path, quantize) : loadFolder(path, quantize);
+export function loadModel(path: string, options: LoadOptions = {}): Promise<Model> {
+  return isGguf(path) ? loadGguf(path, options) : loadFolder(path, options);
 }
 
-async function loadFolder(folder: string, quantize: Quantization | undefined): Promise<Model> {
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/** Whether a model's weights are held once, in a file. */
+function isHeld(shapes: Shapes, { quantize, whole = false }: LoadOptions): boolean {
+  if (quantize !== undefined) return quantize === "keep";
+  let bytes = 0;
+  for (const shape of shapes.values()) bytes += 4 * shape.reduce((product, size) => product * size, 1);
+  return !whole && bytes > HELD_FROM;
+}
+
+/** The weights, in memory or held once. @param digest of the weights, asked for where they are held. */
+async function weightsOf(
+  source: WeightSource,
+  config: ModelConfig,
+  shapes: Shapes,
+  place: string,
+  options: LoadOptions,
+  digest: () => Promise<string>,
+): Promise<Pick<Model, "weights" | "quantized" | "held">> {
+  const { quantize, notice } = options;
+  if (quantize !== "keep" && !isHeld(shapes, options))
+    return readWeights(source, config, shapes.keys(), quantize);
+  const keep = quantize === "keep";
+  const held = await holdWeights({ source, place, config, shapes, keep, digest: await digest(), notice });
+  return { weights: new Map(), held };
+}
+
+async function loadFolder(folder: string, options: LoadOptions): Promise<Model> {
+  const { quantize } = options;
   const config = await loadConfig(folder);
   const source = await openWeights(folder);
   try {
     const shapes = tensorShapes(config);
     checkWeights(source, shapes, folder);
     const tokenizer = await loadTokenizer(folder);
-    const read = await readWeights(source, config, shapes.keys(), quantize, folder);
-    const hash = createHash("sha256").update(digestOf(config, read.weights, read.quantized));
+    let digestOfHeld: string | undefined;
+    const digestOnce = async (): Promise<string> =>
+      (digestOfHeld ??= await streamedDigest(config, source, shapes.keys()));
+    const read = await weightsOf(source, config, shapes, folder, options, digestOnce);
+    const weightsDigest = digestOfHeld ?? digestOf(config, read.weights, read.quantized);
+    const hash = createHash("sha256").update(weightsDigest);
     for (const file of TOKENIZER_FILES) {
       const path = join(folder, file);
       if (existsSync(path)) hash.update(file).update(await sha256File(path));
@@ -65,7 +107,8 @@ async function loadFolder(folder: string, quantize: Quantization | undefined): P
   }
 }
 
-async function loadGguf(path: string, quantize: Quantization | undefined): Promise<Model> {
+async function loadGguf(path: string, options: LoadOptions): Promise<Model> {
+  const { quantize } = options;
   const header = await readGgufHeader(path);
   const config = parseConfig(await huggingFaceConfig(header), path);
   const source = await openGgufWeights(header, architectureOf(header), config);
@@ -74,12 +117,14 @@ async function loadGguf(path: string, quantize: Quantization | undefined): Promi
     checkWeights(source, shapes, path);
     const tokenizer = ggufTokenizer(header);
     // One file is everything; hashing it while the weights are read costs no time of its own.
-    const reading = readWeights(source, config, shapes.keys(), quantize, path);
-    const [read, file] = await Promise.all([reading, sha256File(path)]);
+    const hashing = sha256File(path);
+    const reading = weightsOf(source, config, shapes, path, options, () => hashing);
+    const [read, file] = await Promise.all([reading, hashing]);
     const digest = createHash("sha256")
       .update(JSON.stringify(Object.entries(config).sort()))
       .update(file)
-      .update(quantize ?? "")
+      // Before the second way of keeping blocks, fewer formats were kept.
+      .update(quantize === "keep" ? "keep 2" : (quantize ?? ""))
       .digest("hex");
     const name = basename(path).replace(/\.gguf$/i, "");
     return { name, folder: path, config, ...read, ...madeBy(quantize), tokenizer, digest };
@@ -90,6 +135,20 @@ async function loadGguf(path: string, quantize: Quantization | undefined): Promi
 
 function madeBy(quantization: Quantization | undefined): Pick<Model, "quantization"> {
   return quantization === undefined ? {} : { quantization };
+}
+
+/** `digestOf` of weights that are read one after the other. */
+async function streamedDigest(
+  config: ModelConfig,
+  source: WeightSource,
+  names: Iterable<string>,
+): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(Object.entries(config).sort()));
+  for (const name of [...names].sort()) {
+    const { data } = await source.read(name);
+    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest("hex");
 }
 
 /** SHA-256 of a configuration and weights; the same for the same numbers, whatever file they came from. */

@@ -2,6 +2,10 @@ import { Engine, type EngineOptions, type Graph, type Session } from "../graph/i
 import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./decoder/adapter-feeds.js";
 import { decodeGraph, prefixGraph, scoreGraph, type PolicyGraphOptions } from "./decode/decode-graph.js";
 import { KeyValueCache } from "./decode/key-value-cache.js";
+import { wholeGraph } from "./decode/whole-graph.js";
+import { wholeSessions, type Runs, type WholeSessions } from "./decode/whole-session.js";
+import type { HeldWeights } from "./decoder/hold.js";
+import { openRows, type FileRows } from "./format/gguf/rows.js";
 import type { Model } from "./model.js";
 import type { LoraAdapter } from "./format/peft.js";
 import { ordinaryLength } from "./decoder/rotary.js";
@@ -38,6 +42,7 @@ export class Runtime {
   /** The longest sequence, prompt and response, in tokens. */
   readonly maxLength: number;
   private readonly sessions = new Map<string, Promise<Session>>();
+  private embeddings: FileRows | undefined;
 
   constructor(
     readonly model: Model,
@@ -78,21 +83,38 @@ export class Runtime {
     return this.adapter(zeroAdapter(this.model.config, targetModules));
   }
 
+  /** The session of a model whose weights are held once, as the three that others have. */
+  private async whole(held: HeldWeights, adapter: AdapterFeeds | undefined): Promise<WholeSessions> {
+    const { config } = this.model;
+    const { quantized } = held;
+    const options = { ...this.graphOptions(adapter), quantized };
+    const session = await this.session("decode all", adapter, () =>
+      wholeGraph(config, held.weights, options),
+    );
+    this.embeddings ??= openRows(held.embeddings);
+    return wholeSessions(session, config, this.embeddings, this.maxLength);
+  }
+
   /** Draws responses; see `draw`. `adapter` absent: the base, by graphs without adapters. */
   draw<T>(
     requests: Source<DrawRequest<T>>,
     options: DrawOptions<T>,
     adapter?: AdapterFeeds,
   ): AsyncGenerator<Draw<T>> {
-    const { config, weights } = this.model;
+    const { config, weights, held } = this.model;
     const graphOptions = this.graphOptions(adapter);
     return draw(
       {
-        decode: (plain) =>
-          this.session(plain ? "decode" : "decode at a temperature", adapter, () =>
-            decodeGraph(config, weights, graphOptions, plain),
-          ),
-        prefix: () => this.session("prefix", adapter, () => prefixGraph(config, weights, graphOptions)),
+        decode: async (plain) =>
+          held
+            ? (await this.whole(held, adapter)).decode
+            : this.session(plain ? "decode" : "decode at a temperature", adapter, () =>
+                decodeGraph(config, weights, graphOptions, plain),
+              ),
+        prefix: async () =>
+          held
+            ? (await this.whole(held, adapter)).prefix
+            : this.session("prefix", adapter, () => prefixGraph(config, weights, graphOptions)),
         adapter,
         cacheFactory: (layout) => new KeyValueCache(this.engine, config, layout),
       },
@@ -110,10 +132,10 @@ export class Runtime {
 
   /** Scores given responses, in the order given. */
   async score(pairs: readonly TokenPair[], adapter?: AdapterFeeds): Promise<ScoredTokens[]> {
-    const { config, weights } = this.model;
-    const session = await this.session("score", adapter, () =>
-      scoreGraph(config, weights, this.graphOptions(adapter)),
-    );
+    const { config, weights, held } = this.model;
+    const session: Runs = held
+      ? (await this.whole(held, adapter)).score
+      : await this.session("score", adapter, () => scoreGraph(config, weights, this.graphOptions(adapter)));
     const results: ScoredTokens[] = pairs.map(() => ({
       logProbs: new Float32Array(),
       certainties: new Float32Array(),
@@ -138,6 +160,8 @@ export class Runtime {
 
   /** Ends the engine and frees every session and buffer. */
   async dispose(): Promise<void> {
+    this.embeddings?.close();
+    this.embeddings = undefined;
     await this.engine.dispose();
   }
 }

@@ -40,7 +40,7 @@ export const exportCommand = defineCommand({
       if (existsSync(target) && readdirSync(target).length > 0) {
         throw new UsageError(`${target} is there already and not empty; name a new folder.`);
       }
-      await writeMerged(target, await loadModel(source.folder), adapter);
+      await writeMerged(target, await loadModel(source.folder, { whole: true }), adapter);
     }
     context.say(target);
     context.result({

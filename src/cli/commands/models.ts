@@ -101,7 +101,7 @@ interface ModelEntry {
 
 async function describe(name: string): Promise<ModelEntry> {
   const folder = modelFolder(name);
-  const { weights, digest } = await loadModel(folder);
+  const { weights, digest } = await loadModel(folder, { whole: true });
   let parameters = 0;
   for (const { data } of weights.values()) parameters += data.length;
   const card = join(folder, "README.md");

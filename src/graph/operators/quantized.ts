@@ -1,7 +1,7 @@
 import { GraphError } from "../../core/errors.js";
 import { formatShape } from "../dim.js";
-import type { Attribute, Graph, Value } from "../graph.js";
-import { QUANTIZED_BLOCK, type QuantizedMatrix } from "../quantized-matrix.js";
+import type { Attribute, FileData, Graph, Value } from "../graph.js";
+import { QUANTIZED_BLOCK, type HeldMatrix } from "../quantized-matrix.js";
 import { add, mul } from "./elementwise.js";
 import { matMul } from "./linear.js";
 import { reduceSum } from "./reduce.js";
@@ -20,7 +20,7 @@ const ACCURACY_LEVEL = { 4: 1, 8: 4 } as const;
  * @param x float32 [·, …, columns]. @param name of the matrix in the graph: its constants are `name.packed` and the like.
  * @throws GraphError when x has not as many columns as the matrix.
  */
-export function quantizedProduct(x: Value, name: string, matrix: QuantizedMatrix): Value {
+export function quantizedProduct(x: Value, name: string, matrix: HeldMatrix): Value {
   const { rows, columns } = matrix;
   if (x.type !== "float32" || x.shape.length < 2 || x.shape.at(-1) !== columns) {
     throw new GraphError(
@@ -55,13 +55,13 @@ function constant(
   name: string,
   type: "uint8" | "float32",
   shape: readonly number[],
-  data: Uint8Array | Float32Array,
+  data: Uint8Array | Float32Array | FileData,
 ): Value {
   return graph.once(`quantized:${name}`, () => graph.initializer(name, type, shape, data, { fixed: true }));
 }
 
 /** One MatMulNBits: x with the integers of one digit. */
-function bitsProduct(x: Value, name: string, matrix: QuantizedMatrix, part: "packed" | "low"): Value {
+function bitsProduct(x: Value, name: string, matrix: HeldMatrix, part: "packed" | "low"): Value {
   const { graph } = x;
   const { bits, rows, columns, blockSize = QUANTIZED_BLOCK } = matrix;
   const blocks = Math.ceil(columns / blockSize);

@@ -1,5 +1,5 @@
 import { tokenUniform } from "../../core/random.js";
-import type { Session, Tensor } from "../../graph/index.js";
+import type { Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import type { ModelConfig } from "../families/config.js";
 import { remainder, type CacheLayout, type Relayout } from "./batch-layout.js";
@@ -11,12 +11,13 @@ import {
   type DrawSettings,
 } from "./draw-request.js";
 import type { KeyValueCache } from "./key-value-cache.js";
+import type { Runs } from "./whole-session.js";
 
 /** Compiled graphs of one model, and the adapter to run them with. */
 export interface SamplerSessions {
   /** The decoding step for rows that are all greedy or at temperature 1, and for any others. */
-  decode(plain: boolean): Promise<Session>;
-  prefix(): Promise<Session>;
+  decode(plain: boolean): Promise<Runs>;
+  prefix(): Promise<Runs>;
   readonly adapter: AdapterFeeds | undefined;
   readonly cacheFactory: (layout: CacheLayout) => KeyValueCache;
 }

@@ -9,7 +9,7 @@ import {
 } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 import { headName } from "../families/modules.js";
-import { decoder, plainLinear, weightProduct } from "../decoder/decoder.js";
+import { decoder, lookUp, plainLinear, weightProduct } from "../decoder/decoder.js";
 import { loraLinear } from "../decoder/lora.js";
 import type { QuantizedWeights } from "../decoder/quantize.js";
 import { rotaryTables } from "../decoder/rotary.js";
@@ -68,7 +68,7 @@ export function decodeGraph(
   const base = plainLinear(config, parameter, product);
   const fresh: [Value, Value][] = [];
   const hidden = decoder(config, {
-    ids,
+    embedded: lookUp(parameter, ids),
     positions: cast(positions, "int64"),
     rotary: rotaryTables(graph, config, maxLength),
     parameter,
@@ -102,7 +102,7 @@ export function prefixGraph(
   const fresh: [Value, Value][] = [];
   const causal = causalAttention(config, causalMasks(graph, config, positions, maxLength));
   decoder(config, {
-    ids,
+    embedded: lookUp(parameter, ids),
     positions: expand(positions, ["b", "t"]),
     rotary: rotaryTables(graph, config, maxLength),
     parameter,
@@ -135,7 +135,7 @@ export function scoreGraph(
   return graph;
 }
 
-function outputKeysAndValues(graph: Graph, fresh: readonly (readonly [Value, Value])[]): void {
+export function outputKeysAndValues(graph: Graph, fresh: readonly (readonly [Value, Value])[]): void {
   fresh.forEach(([key, value], layer) => {
     graph.output(`key.${layer}`, key);
     graph.output(`value.${layer}`, value);

@@ -1,8 +1,9 @@
-import type { BufferFeed, Engine, ResidentBuffer, Session, Store, Tensor } from "../../graph/index.js";
+import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { HIDDEN } from "../decoder/attention.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
 import type { ModelConfig } from "../families/config.js";
+import type { Runs } from "./whole-session.js";
 
 /** Tokens that the suffix part grows by. */
 const BLOCK = 16;
@@ -35,7 +36,7 @@ export class KeyValueCache {
   /** Computes prompts' keys and values and puts them in their groups' places. */
   async fillPrefixes(
     prefixes: readonly { readonly group: number; readonly tokens: readonly number[] }[],
-    session: Session,
+    session: Runs,
     adapter: AdapterFeeds | undefined,
   ): Promise<void> {
     const longest = Math.max(1, ...prefixes.map(({ tokens }) => tokens.length));
@@ -58,7 +59,7 @@ export class KeyValueCache {
   private async runPrefixPass(
     tokens: readonly number[],
     groups: readonly number[],
-    session: Session,
+    session: Runs,
     adapter: AdapterFeeds | undefined,
   ): Promise<void> {
     const { kvHeads, headDim } = this.config;

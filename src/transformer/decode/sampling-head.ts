@@ -43,8 +43,14 @@ const ONE_LEVEL = 512;
  * @param logits [n, V].
  * @param uniforms [n, 1] in [0, 1), or negative.
  * @param temperature [n, 1], > 0; undefined for 1, which saves a pass.
+ * @param targets int32 [n, 1]: tokens that are taken as drawn, or negative. Absent: none.
  */
-export function samplingHead(logits: Value, uniforms: Value, temperature: Value | undefined): Drawn {
+export function samplingHead(
+  logits: Value,
+  uniforms: Value,
+  temperature: Value | undefined,
+  targets?: Value,
+): Drawn {
   const size = logits.shape[1] as number;
   const top = reduceMax(logits, [-1], { keepDims: true });
   const shifted = sub(logits, top);
@@ -53,7 +59,9 @@ export function samplingHead(logits: Value, uniforms: Value, temperature: Value 
   const tempered = temperature === undefined ? weights : exp(div(shifted, temperature));
   const sampled = invert(tempered, uniforms);
   const greedy = reshape(cast(argMax(logits), "float32"), [-1, 1]);
-  const index = cast(where(lessOrEqual(0, uniforms), sampled, greedy), "int64");
+  const drawn = where(lessOrEqual(0, uniforms), sampled, greedy);
+  const given = targets && cast(targets, "float32");
+  const index = cast(given ? where(lessOrEqual(0, given), given, drawn) : drawn, "int64");
   const logProb = sub(gatherElements(logits, index, 1), logTotal);
   const certainty = sub(logTotal, add(reduceMean(logits, [-1], { keepDims: true }), Math.log(size)));
   return {

@@ -1,6 +1,7 @@
 import {
   add,
   concat,
+  gather,
   lessOrEqual,
   matMul,
   mul,
@@ -105,17 +106,29 @@ export interface CacheMasks {
   };
 }
 
+/** Rows of a step that other rows of it see, beside themselves: a whole prompt then is one step. */
+export interface SeenRows {
+  /** int32 [q]: their places among all g·r rows. */
+  readonly places: Value;
+  /** [r, 1, 1, q]: 0 or `HIDDEN`. */
+  readonly mask: Value;
+  /** The same for sliding layers; absent: as the others. */
+  readonly near?: Value;
+}
+
 /**
  * Attention of one new token a row over its prompt, its own earlier tokens and itself. The prompt's keys are stored once
  * for a group of rows, and all its rows and heads meet them in one product; the three score blocks are joined for one
  * softmax, so that keys and values are never concatenated.
  * @param fresh is given each layer's new key and value, to be stored in the cache.
+ * @param seen absent: no row sees another.
  */
 export function cachedAttention(
   config: ModelConfig,
   caches: readonly LayerCache[],
   masks: CacheMasks,
   fresh: (layer: number, key: Value, value: Value) => void,
+  seen?: SeenRows,
 ): Attention {
   const { kvHeads, headDim } = config;
   const group = config.heads / kvHeads;
@@ -143,11 +156,34 @@ export function cachedAttention(
     );
     const newKey = reshape(key, [g, r, kvHeads, 1, headDim]);
     const overSelf = matMul(own, newKey, { transB: true, alpha });
-    const seen = softmax(concat([overPrefix, overSuffix, overSelf], -1));
-    const [onPrefix, onSuffix, onSelf] = split(seen, [p, s, 1], -1) as [Value, Value, Value];
+    const parts = [overPrefix, overSuffix, overSelf];
+    const widths: (number | string)[] = [p, s, 1];
+    if (seen) {
+      const q = seen.places.shape[0]!;
+      const isSliding = config.sliding?.layers.includes(layer) === true;
+      const overRows = byRow(
+        matMul(byHead(own, headDim), rowsOf(key, seen.places), { transB: true, alpha }),
+        q,
+      );
+      parts.push(add(overRows, (isSliding && seen.near) || seen.mask));
+      widths.push(q);
+    }
+    const weights = split(softmax(concat(parts, -1)), widths, -1);
+    const [onPrefix, onSuffix, onSelf, onRows] = weights as [Value, Value, Value, Value | undefined];
     const fromPrefix = byRow(matMul(byHead(onPrefix, p), prefixValue), headDim);
     const fromSuffix = matMul(onSuffix, suffixValue);
     const fromSelf = mul(onSelf, reshape(value, [g, r, kvHeads, 1, headDim]));
-    return reshape(add(add(fromPrefix, fromSuffix), fromSelf), [g, r, -1]);
+    const mixed = add(add(fromPrefix, fromSuffix), fromSelf);
+    const others =
+      seen &&
+      onRows &&
+      byRow(matMul(byHead(onRows, onRows.shape.at(-1)!), rowsOf(value, seen.places)), headDim);
+    return reshape(others ? add(mixed, others) : mixed, [g, r, -1]);
   };
+
+  /** Keys or values of some rows, the same for all groups: [1, kvHeads, q, d]. */
+  function rowsOf(states: Value, places: Value): Value {
+    const rows = gather(reshape(states, [-1, kvHeads, headDim]), places);
+    return reshape(transpose(rows, [1, 0, 2]), [1, kvHeads, -1, headDim]);
+  }
 }

@@ -10,12 +10,12 @@ import {
   rotaryEmbedding,
   silu,
   split,
+  type HeldMatrix,
   type Value,
 } from "../../graph/index.js";
 import type { Attention } from "./attention.js";
 import type { ModelConfig } from "../families/config.js";
 import { EMBEDDINGS, lastPart } from "../families/modules.js";
-import type { QuantizedWeights } from "./quantize.js";
 import type { RotaryTables } from "./rotary.js";
 
 /** A weight by its Hugging Face name, as a value of the graph: a constant, or an input that is trained. */
@@ -25,7 +25,7 @@ export type Parameter = (name: string) => Value;
 export type Product = (x: Value, weight: string) => Value;
 
 /** Products with weights as they are, or with their quantized form where there is one. */
-export function weightProduct(parameter: Parameter, quantized?: QuantizedWeights): Product {
+export function weightProduct(parameter: Parameter, quantized?: ReadonlyMap<string, HeldMatrix>): Product {
   return (x, name) => {
     const matrix = quantized?.get(name);
     return matrix ? quantizedProduct(x, name, matrix) : matMul(x, parameter(name), { transB: true });
@@ -52,7 +52,8 @@ export function plainLinear(
 }
 
 export interface DecoderParts {
-  readonly ids: Value;
+  /** The tokens' embeddings, not yet scaled: `lookUp`. */
+  readonly embedded: Value;
   readonly positions: Value;
   readonly rotary: RotaryTables;
   readonly parameter: Parameter;
@@ -60,17 +61,21 @@ export interface DecoderParts {
   readonly attention: Attention;
 }
 
+/** The embeddings of tokens, int32 [·, ·], from the table: [·, ·, hiddenSize]. */
+export function lookUp(parameter: Parameter, ids: Value): Value {
+  return gather(parameter(EMBEDDINGS), ids);
+}
+
 /**
  * The decoder: RMSNorm, rotary attention with grouped queries, a gated feed-forward part (Llama), and what the families'
  * switches add. Defined once: scoring, training and decoding differ only in the attention and the linears that they
  * pass in.
- * @param ids int32 [·, ·]; @param positions int64 of the same shape.
+ * @param embedded float32 [·, ·, hiddenSize]; @param positions int64 [·, ·].
  * @returns the last hidden state after the final norm, [·, ·, hiddenSize].
  */
 export function decoder(config: ModelConfig, parts: DecoderParts): Value {
-  const { ids, parameter } = parts;
+  const { embedded, parameter } = parts;
   const norm = normalizer(config, parameter);
-  const embedded = gather(parameter(EMBEDDINGS), ids);
   let x = config.embeddingScale === undefined ? embedded : mul(embedded, config.embeddingScale);
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `model.layers.${layer}`;

@@ -19,9 +19,10 @@ import {
 } from "../../graph/index.js";
 import { causalAttention, causalMasks } from "./attention.js";
 import type { ModelConfig } from "../families/config.js";
-import { decoder, plainLinear, weightProduct, type Linear, type Parameter } from "./decoder.js";
+import { decoder, lookUp, plainLinear, weightProduct, type Linear, type Parameter } from "./decoder.js";
 import { loraLinear, type LoraInputs } from "./lora.js";
 import { headName, wholeShape } from "../families/modules.js";
+import type { FrozenWeights } from "./hold.js";
 import type { QuantizedWeights } from "./quantize.js";
 import { rotaryTables } from "./rotary.js";
 import type { FloatTensor } from "../format/safetensors.js";
@@ -36,7 +37,7 @@ export interface TokenPair {
 export type Weights = ReadonlyMap<string, FloatTensor>;
 
 /** Weights as constants of the graph. */
-function frozenParameters(graph: Graph, weights: Weights): Parameter {
+function frozenParameters(graph: Graph, weights: FrozenWeights): Parameter {
   return remembered((name) => {
     const { data, shape } = weights.get(name)!;
     return graph.initializer(name, "float32", shape, data);
@@ -57,7 +58,7 @@ function remembered(make: Parameter): Parameter {
 export function adaptedParameters(
   graph: Graph,
   config: ModelConfig,
-  weights: Weights,
+  weights: FrozenWeights,
   replaced: readonly string[] = [],
 ): { readonly parameter: Parameter; readonly inputs: Value[] } {
   const frozen = frozenParameters(graph, weights);
@@ -121,7 +122,7 @@ export function sequencePass(graph: Graph, config: ModelConfig, options: Sequenc
   const lora = loraModules && loraLinear(graph, config, base, loraModules);
   const linear: Linear = lora?.linear ?? base;
   const hidden = decoder(config, {
-    ids,
+    embedded: lookUp(parameter, ids),
     positions: expand(positions, ["b", "t"]),
     rotary: rotaryTables(graph, config, options.maxLength),
     parameter,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Graph, expand, reshape } from "../../graph/index.js";
 import { adapterFeeds } from "../decoder/adapter-feeds.js";
 import { causalAttention, causalMasks } from "../decoder/attention.js";
-import { decoder, plainLinear, weightProduct } from "../decoder/decoder.js";
+import { decoder, lookUp, plainLinear, weightProduct } from "../decoder/decoder.js";
 import { loraLinear } from "../decoder/lora.js";
 import { headName } from "./modules.js";
 import type { Model } from "../model.js";
@@ -53,7 +53,7 @@ async function logitsBy(
   const positions = graph.input("positions", "int64", [1, "t"]);
   const { parameter } = adaptedParameters(graph, config, weights);
   const hidden = decoder(config, {
-    ids,
+    embedded: lookUp(parameter, ids),
     positions: expand(positions, ["b", "t"]),
     rotary: rotaryTables(graph, config, maxLength),
     parameter,

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ModelError } from "../../core/errors.js";
 import type { QuantizedMatrix } from "../../graph/index.js";
 import { readJsonFile, reasonOf } from "../../core/json-file.js";
+import type { RowsPlace } from "./gguf/rows.js";
 import { openSafetensors, type FloatTensor, type ReadOptions, type SafetensorsFile } from "./safetensors.js";
 
 /**
@@ -22,6 +23,8 @@ export interface WeightSource {
   read(name: string, options?: ReadOptions): Promise<FloatTensor>;
   /** A matrix as it is quantized in the file; undefined where it is not, or not in blocks that a product can use. */
   blocks?(name: string): Promise<QuantizedMatrix | undefined>;
+  /** Where a matrix's rows lie, to be read one by one; there wherever `blocks` is. */
+  rows?(name: string): RowsPlace;
   close(): Promise<void>;
 }
 

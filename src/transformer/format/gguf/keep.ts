@@ -141,6 +141,14 @@ const KEPT: Readonly<Record<string, Kept>> = {
 /** The formats whose blocks can be kept, by ggml's names. */
 export const keptFormats: readonly string[] = Object.keys(KEPT);
 
+/** How many bytes so many values of a format take where they are kept; undefined where they cannot be. */
+export function keptBytes(format: string, elements: number): number | undefined {
+  const kept = KEPT[format];
+  if (kept === undefined) return undefined;
+  const { hasOffsets = false, hasLow = false, blockSize = QUANTIZED_BLOCK } = kept;
+  return (elements * (hasLow ? 2 : 1)) / 2 + (elements / blockSize) * (hasOffsets ? 8 : 4);
+}
+
 /** A matrix to be filled by `keepRows`; undefined where the format's blocks cannot be kept. */
 export function emptyMatrix(format: BlockFormat, rows: number, columns: number): QuantizedMatrix | undefined {
   const kept = KEPT[format.name];

@@ -38,6 +38,10 @@ export async function openGgufWeights(
     stored: (name) => ({ format: tensorOf(name).format.name, bytes: tensorOf(name).bytes }),
     read: (name, options) =>
       readTensor(handle, tensorOf(name), changeOf(architecture, name, heads), name, path, options),
+    rows: (name) => {
+      const { format, start, shape } = tensorOf(name);
+      return { file: path, format, start, rows: shape[0]!, columns: shape[1]! };
+    },
     blocks: (name) => readBlocks(handle, tensorOf(name), changeOf(architecture, name, heads), name, path),
     close: () => handle.close(),
   };

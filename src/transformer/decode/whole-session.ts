@@ -1,0 +1,188 @@
+/** What the sampler, its cache and the scorer ask of three sessions, answered by one that holds the weights once. */
+import type { BufferFeed, Session, Store, Tensor } from "../../graph/index.js";
+import { HIDDEN, windowHides } from "../decoder/attention.js";
+import type { ModelConfig } from "../families/config.js";
+import type { FileRows } from "../format/gguf/rows.js";
+
+/** What runs a graph. */
+export type Runs = Pick<Session, "run">;
+
+type Feeds = Readonly<Record<string, Tensor | BufferFeed>>;
+
+interface RunOptions {
+  readonly fetch?: readonly string[];
+  readonly stores?: readonly Store[];
+}
+
+/** Of `decodeGraph`, `prefixGraph` and `scoreGraph`: their inputs and outputs. */
+export interface WholeSessions {
+  readonly decode: Runs;
+  readonly prefix: Runs;
+  readonly score: Runs;
+}
+
+const floats = (dims: readonly number[], data: Float32Array): Tensor => ({ type: "float32", dims, data });
+const integers = (dims: readonly number[], data: Int32Array): Tensor => ({ type: "int32", dims, data });
+const hidden = (dims: readonly number[]): Tensor =>
+  floats(dims, new Float32Array(dims.reduce((product, size) => product * size, 1)).fill(HIDDEN));
+/** A value for each of n rows, the same where none are given. */
+const column = (given: Tensor | undefined, n: number, otherwise: number): Tensor =>
+  floats([n, 1], given ? (given.data as Float32Array) : new Float32Array(n).fill(otherwise));
+/** 0 … n − 1. */
+const counted = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => i);
+
+/** The one session, and what its feeds are made with. */
+interface Whole {
+  readonly session: Session;
+  readonly config: ModelConfig;
+  readonly embeddings: FileRows;
+  /** Whether the graph's windows hide anything. */
+  readonly hides: boolean;
+}
+
+/**
+ * @param session of `wholeGraph`. @param embeddings rows of the table, as they are in the model.
+ * @param maxLength as the graph's.
+ */
+export function wholeSessions(
+  session: Session,
+  config: ModelConfig,
+  embeddings: FileRows,
+  maxLength: number,
+): WholeSessions {
+  const whole: Whole = { session, config, embeddings, hides: windowHides(config, maxLength) };
+  return {
+    decode: { run: (feeds, options) => decode(whole, feeds, options) },
+    prefix: { run: (feeds, options) => prefix(whole, feeds, options) },
+    score: { run: (feeds) => score(whole, feeds) },
+  };
+}
+
+function embed({ config, embeddings }: Whole, ids: Int32Array, dims: readonly number[]): Tensor {
+  return floats([...dims, config.hiddenSize], embeddings.read(ids));
+}
+
+/** Rows that see no other: one is named, since no axis may be empty, and hidden from all. */
+function alone(rows: number, hides: boolean): Feeds {
+  return {
+    seenRows: integers([1], new Int32Array(1)),
+    seenMask: hidden([rows, 1, 1, 1]),
+    ...(hides && { nearSeenMask: hidden([rows, 1, 1, 1]) }),
+  };
+}
+
+/** A step over a whole sequence: each token sees those before it, and there are no caches. */
+function sequence(whole: Whole, ids: Int32Array): Feeds {
+  const { config, hides } = whole;
+  const t = ids.length;
+  const seen = new Float32Array(t * t).fill(HIDDEN);
+  const near = new Float32Array(hides ? t * t : 0).fill(HIDDEN);
+  const window = config.sliding?.window ?? t;
+  for (let i = 0; i < t; i++) {
+    seen.fill(0, i * t, i * t + i);
+    if (hides) near.fill(0, i * t + Math.max(0, i - window + 1), i * t + i);
+  }
+  return {
+    ...hiddenCaches(config, t),
+    embedded: embed(whole, ids, [1, t]),
+    positions: integers([1, t], counted(t)),
+    seenRows: integers([t], counted(t)),
+    seenMask: floats([t, 1, 1, t], seen),
+    ...(hides && {
+      nearSeenMask: floats([t, 1, 1, t], near),
+      nearPrefixMask: hidden([1, t, 1, 1, 1]),
+      nearSuffixMask: hidden([1, t, 1, 1, 1]),
+    }),
+  };
+}
+
+/** Caches of one place, which nobody sees. */
+function hiddenCaches({ layers, kvHeads, headDim }: ModelConfig, t: number): Feeds {
+  const feeds: Record<string, Tensor> = {
+    prefixMask: hidden([1, 1, 1]),
+    suffixMask: hidden([1, t, 1, 1, 1]),
+  };
+  const prefixes = floats([1, kvHeads, 1, headDim], new Float32Array(kvHeads * headDim));
+  const suffixes = floats([1, t, kvHeads, 1, headDim], new Float32Array(t * kvHeads * headDim));
+  for (let layer = 0; layer < layers; layer++) {
+    for (const kind of ["key", "value"]) {
+      feeds[`prefix.${kind}.${layer}`] = prefixes;
+      feeds[`suffix.${kind}.${layer}`] = suffixes;
+    }
+  }
+  return feeds;
+}
+
+/** What is asked of the picked rows: a token each, drawn or given. */
+function picked(picks: Int32Array, targets: Int32Array, uniforms?: Tensor, temperature?: Tensor): Feeds {
+  const n = picks.length;
+  return {
+    picks: integers([n], picks),
+    targets: integers([n, 1], targets),
+    uniforms: column(uniforms, n, -1),
+    temperature: column(temperature, n, 1),
+  };
+}
+
+function decode(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Runs["run"]> {
+  const ids = feeds["ids"] as Tensor;
+  const n = ids.data.length;
+  const { uniforms, temperature } = feeds as Record<string, Tensor | undefined>;
+  return whole.session.run(
+    {
+      ...feeds,
+      ...alone(ids.dims[1]!, whole.hides),
+      embedded: embed(whole, ids.data as Int32Array, ids.dims),
+      ...picked(counted(n), new Int32Array(n).fill(-1), uniforms, temperature),
+    },
+    options,
+  );
+}
+
+function prefix(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Runs["run"]> {
+  const { ids, ...rest } = feeds;
+  // Of the logits, which nobody asks for, one row is the least.
+  return whole.session.run(
+    {
+      ...rest,
+      ...sequence(whole, (ids as Tensor).data as Int32Array),
+      ...picked(new Int32Array(1), Int32Array.of(-1)),
+    },
+    options,
+  );
+}
+
+/** One sequence after the other: padding would be multiplied with all weights. */
+async function score(whole: Whole, feeds: Feeds): ReturnType<Runs["run"]> {
+  const { ids, picks, targets, ...rest } = feeds as Record<string, Tensor>;
+  const [count, length] = ids!.dims as [number, number];
+  const [places, tokens] = [picks!.data as Int32Array, targets!.data as Int32Array];
+  const logProbs = new Float32Array(places.length);
+  const certainties = new Float32Array(places.length);
+  for (let row = 0; row < count; row++) {
+    const own = [...places.keys()].filter((k) => Math.floor(places[k]! / length) === row);
+    if (own.length === 0) continue;
+    const local = Int32Array.from(own, (k) => places[k]! - row * length);
+    // What stands behind the last pick nobody sees.
+    const end = row * length + Math.max(...local) + 1;
+    const output = await whole.session.run(
+      {
+        ...rest,
+        ...sequence(whole, (ids!.data as Int32Array).slice(row * length, end)),
+        ...picked(
+          local,
+          Int32Array.from(own, (k) => tokens[k]!),
+        ),
+      },
+      { fetch: ["logProb", "certainty"] },
+    );
+    own.forEach((k, i) => {
+      logProbs[k] = (output["logProb"]!.data as Float32Array)[i]!;
+      certainties[k] = (output["certainty"]!.data as Float32Array)[i]!;
+    });
+  }
+  return {
+    logProbs: floats([logProbs.length], logProbs),
+    certainties: floats([certainties.length], certainties),
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * A file of arrays as ONNX Runtime maps them into memory: pages of little-endian values, then an index that says what they are.
+ * It is a cache: whatever is wrong with it, it is made anew.
+ */
+import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { ModelError } from "../../core/errors.js";
+import { TEMPORARY_PREFIX, temporaryPath } from "../../core/files.js";
+import { reasonOf } from "../../core/json-file.js";
+import type { FileData } from "../../graph/index.js";
+
+/** What is written changes with this number, and files of another are made anew. */
+const VERSION = 1;
+/** Memory is mapped in pages. */
+const ALIGNMENT = 4096;
+/** At the end: the index's place, and these letters. */
+const MAGIC = Buffer.from("whetston");
+const MAX_INDEX_BYTES = 64 << 20;
+
+type Values = Uint8Array | Float32Array;
+
+/** Where each array lies, by its name. */
+export type ArrayIndex = ReadonlyMap<string, FileData>;
+
+/** Adds an array to a file that is being written. */
+export type PutArray = (name: string, values: Values) => Promise<void>;
+
+export interface ArrayFileRequest {
+  readonly file: string;
+  /** Of what the arrays are made; a file that was made of something else is made anew. */
+  readonly key: string;
+  /** How many bytes it will have, nearly. */
+  readonly bytes: number;
+  readonly write: (put: PutArray) => Promise<void>;
+  /** Told in one sentence why a file that was there is made anew. */
+  readonly notice?: ((sentence: string) => void) | undefined;
+}
+
+const indexSchema = z.object({
+  version: z.number(),
+  key: z.string(),
+  arrays: z.record(z.string(), z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)])),
+});
+
+/**
+ * The arrays of a file, written where it is missing, truncated, or of another version. It takes its name in one step, so that
+ * several processes may ask at once and one that is killed leaves nothing that is taken for whole.
+ * @throws ModelError where there is no space for it, or it cannot be written.
+ */
+export async function arrayFile(request: ArrayFileRequest): Promise<ArrayIndex> {
+  const { file, notice } = request;
+  const found = await readIndex(file, request.key);
+  if (found instanceof Map) return found;
+  if (found !== "missing") notice?.(`${file} is ${found}; it is made anew.`);
+  const folder = dirname(file);
+  try {
+    await mkdir(folder, { recursive: true });
+    await removeLeftOvers(folder);
+    const { bavail, bsize } = await statfs(folder);
+    if (bavail * bsize < request.bytes) throw noSpace(request);
+    await writeFile(request);
+  } catch (cause) {
+    if (cause instanceof ModelError) throw cause;
+    if ((cause as NodeJS.ErrnoException).code === "ENOSPC") throw noSpace(request, cause);
+    throw new ModelError(`${file} cannot be written: ${reasonOf(cause)}`, { cause });
+  }
+  const made = await readIndex(file, request.key);
+  if (made instanceof Map) return made;
+  throw new ModelError(`${file} was written and is ${made}; try again`);
+}
+
+function noSpace({ file, bytes }: ArrayFileRequest, cause?: unknown): ModelError {
+  return new ModelError(
+    `there is no space for the copy of the weights in ${dirname(file)}, ${(bytes / 1e9).toFixed(1)} GB: free some, or set ` +
+      `XDG_CACHE_HOME to a folder that has it`,
+    { cause },
+  );
+}
+
+async function writeFile({ file, key, write }: ArrayFileRequest): Promise<void> {
+  const temporary = temporaryPath(file);
+  const handle = await open(temporary, "w");
+  try {
+    const arrays: Record<string, [offset: number, bytes: number, length: number]> = {};
+    let end = 0;
+    await write(async (name, values) => {
+      arrays[name] = [end, values.byteLength, values.length];
+      await writeFully(handle, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), end);
+      end = Math.ceil((end + values.byteLength) / ALIGNMENT) * ALIGNMENT;
+    });
+    const index = Buffer.from(JSON.stringify({ version: VERSION, key, arrays }));
+    const place = Buffer.alloc(8);
+    place.writeBigUInt64LE(BigInt(end));
+    await writeFully(handle, Buffer.concat([index, place, MAGIC]), end);
+    await handle.datasync();
+    await handle.close();
+    await rename(temporary, file);
+  } catch (error) {
+    await handle.close().catch(() => undefined);
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const part = bytes.subarray(done, done + (64 << 20));
+    done += (await handle.write(part, 0, part.length, position + done)).bytesWritten;
+  }
+}
+
+/** What processes that were killed have left. */
+async function removeLeftOvers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(TEMPORARY_PREFIX)) continue;
+    const owner = Number(name.slice(TEMPORARY_PREFIX.length).split("-")[0]);
+    if (!isAlive(owner)) await rm(join(folder, name), { force: true });
+  }
+}
+
+function isAlive(process_: number): boolean {
+  try {
+    process.kill(process_, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** The index of a whole file of this version and key; else what is wrong with it. */
+async function readIndex(
+  file: string,
+  key: string,
+): Promise<Map<string, FileData> | "missing" | "truncated or broken" | "of another version"> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "missing";
+    throw new ModelError(`cannot open ${file}: ${reasonOf(error)}`, { cause: error });
+  }
+  try {
+    const { size } = await handle.stat();
+    const tail = Buffer.alloc(16);
+    if (size < 16) return "truncated or broken";
+    await handle.read(tail, 0, 16, size - 16);
+    const end = Number(tail.readBigUInt64LE(0));
+    const length = size - 16 - end;
+    if (!tail.subarray(8).equals(MAGIC) || length < 0 || length > MAX_INDEX_BYTES)
+      return "truncated or broken";
+    const text = Buffer.alloc(length);
+    await handle.read(text, 0, length, end);
+    return checkedIndex(file, key, end, text.toString());
+  } finally {
+    await handle.close();
+  }
+}
+
+function checkedIndex(
+  file: string,
+  key: string,
+  end: number,
+  text: string,
+): Map<string, FileData> | "truncated or broken" | "of another version" {
+  let parsed;
+  try {
+    parsed = indexSchema.safeParse(JSON.parse(text));
+  } catch {
+    return "truncated or broken";
+  }
+  if (!parsed.success) return "truncated or broken";
+  const { version, arrays } = parsed.data;
+  if (version !== VERSION || parsed.data.key !== key) return "of another version";
+  const index = new Map<string, FileData>();
+  for (const [name, [offset, byteLength, elements]] of Object.entries(arrays)) {
+    if (offset + byteLength > end) return "truncated or broken";
+    index.set(name, { file, offset, byteLength, length: elements });
+  }
+  return index;
+}
