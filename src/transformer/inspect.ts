@@ -1,6 +1,8 @@
 import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./families/config.js";
-import { huggingFaceConfig } from "./format/gguf/config.js";
+import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
 import { isGguf, readGgufHeader } from "./format/gguf/header.js";
+import { memoryNeed, type MemoryNeed } from "./memory-need.js";
+import { openGgufWeights } from "./format/gguf/weights.js";
 import { ggufTokenizer, loadTokenizer } from "./text/tokenizer.js";
 import { checkWeights, openWeights } from "./format/weights.js";
 
@@ -23,6 +25,7 @@ export interface Inspection {
   readonly formats: Readonly<Record<string, number>>;
   /** Of all tensors, as they are stored. */
   readonly bytes: number;
+  readonly need: MemoryNeed;
 }
 
 /**
@@ -35,20 +38,27 @@ export async function inspectModel(path: string): Promise<Inspection> {
     const header = await readGgufHeader(path);
     const config = parseConfig(await huggingFaceConfig(header), path);
     const { chatTemplate } = ggufTokenizer(header);
-    const stored = [...header.tensors.values()].map(({ format, bytes }) => ({ format: format.name, bytes }));
-    return inspection(path, config, chatTemplate, stored);
+    const source = await openGgufWeights(header, architectureOf(header), config);
+    try {
+      // Of all tensors, those that the model does not use included.
+      const stored = [...header.tensors.values()].map(({ format, bytes }) => ({
+        format: format.name,
+        bytes,
+      }));
+      const need = memoryNeed(source, config, tensorShapes(config));
+      return { ...inspection(path, config, chatTemplate, stored), need };
+    } finally {
+      await source.close();
+    }
   }
   const config = await loadConfig(path);
   const source = await openWeights(path);
   try {
     checkWeights(source, tensorShapes(config), path);
     const { chatTemplate } = await loadTokenizer(path);
-    return inspection(
-      path,
-      config,
-      chatTemplate,
-      source.names().map((name) => source.stored(name)),
-    );
+    const stored = source.names().map((name) => source.stored(name));
+    const need = memoryNeed(source, config, tensorShapes(config));
+    return { ...inspection(path, config, chatTemplate, stored), need };
   } finally {
     await source.close();
   }
@@ -59,7 +69,7 @@ function inspection(
   config: ModelConfig,
   chatTemplate: string | undefined,
   stored: readonly { readonly format: string; readonly bytes: number }[],
-): Inspection {
+): Omit<Inspection, "need"> {
   const formats: Record<string, number> = {};
   for (const { format } of stored) formats[format] = (formats[format] ?? 0) + 1;
   const { layers, hiddenSize, heads, kvHeads, vocabSize, maxPositions } = config;

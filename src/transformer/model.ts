@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { sha256File } from "../core/files.js";
+import { freeMemory } from "../core/free-memory.js";
 import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./families/config.js";
 import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
 import { isGguf, readGgufHeader } from "./format/gguf/header.js";
@@ -9,6 +10,7 @@ import { openGgufWeights } from "./format/gguf/weights.js";
 import { holdWeights, type HeldWeights } from "./decoder/hold.js";
 import { readWeights, type Quantization, type QuantizedWeights } from "./decoder/quantize.js";
 import { checkWeights, openWeights, type WeightSource } from "./format/weights.js";
+import { HELD_FROM, checkFits, memoryNeed } from "./memory-need.js";
 import type { Weights } from "./decoder/sequence-pass.js";
 import { ggufTokenizer, loadTokenizer, type Tokenizer } from "./text/tokenizer.js";
 
@@ -34,14 +36,13 @@ export interface Model {
 /** What turns text to token ids; a chat template acts on the text before, and is the task's business. */
 const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"];
 
-/** Weights of more bytes than this in float32 are held once, in a file that is mapped into memory. */
-const HELD_FROM = 2 ** 30;
-
 export interface LoadOptions {
   /** Default: all weights in float32. */
   readonly quantize?: Quantization | undefined;
   /** Whether all weights come into memory, however large, as training takes them. Default false. */
   readonly whole?: boolean | undefined;
+  /** Bytes of memory that may be taken. Default: what is free. */
+  readonly memory?: number | undefined;
   /** Told in one sentence when a copy of the weights in the cache was of no use. */
   readonly notice?: ((sentence: string) => void) | undefined;
 }
@@ -74,7 +75,8 @@ async function weightsOf(
   options: LoadOptions,
   digest: () => Promise<string>,
 ): Promise<Pick<Model, "weights" | "quantized" | "held">> {
-  const { quantize, notice } = options;
+  const { quantize, notice, whole = false, memory = freeMemory() } = options;
+  if (!whole) checkFits(place, memoryNeed(source, config, shapes), quantize ?? "float32", memory);
   if (quantize !== "keep" && !isHeld(shapes, options))
     return readWeights(source, config, shapes.keys(), quantize);
   const keep = quantize === "keep";

@@ -80,12 +80,17 @@ async function inspect(name: string, context: Context): Promise<void> {
 }
 
 function lines(name: string, found: Inspection): string {
+  const needs = Object.entries(found.need).map(
+    ([holding, bytes]) =>
+      `${(bytes / 1e9).toFixed(1)} GB ${holding === "float32" ? "in" : "with --quantize"} ${holding}`,
+  );
   const formats = Object.entries(found.formats).map(([format, tensors]) => `${tensors} ${format}`);
   return [
     `${name}  ${count(found.parameters)} parameters  ${found.path}`,
     `family ${found.family}, ${found.layers} layers of ${found.hiddenSize}, ${found.heads} heads (${found.kvHeads} for keys), ${count(found.vocabSize)} tokens`,
     `context of ${count(found.maxPositions)} tokens; chat template: ${found.chatTemplate ? "yes" : "no"}`,
     `tensors: ${formats.join(", ")}; ${count(found.bytes / 1e6)} MB`,
+    `memory for drawing, about: ${needs.join(", ")}`,
   ].join("\n");
 }
 

@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { inspectModel } from "./inspect.js";
+import { checkFits, memoryNeed } from "./memory-need.js";
+import { loadModel } from "./model.js";
+import { tensorShapes } from "./families/config.js";
+import { randomModel, testdata } from "./tiny-models.test-helper.js";
+import type { WeightSource } from "./format/weights.js";
+
+const LARGE = { hiddenSize: 1024, intermediateSize: 4096, heads: 16, kvHeads: 4, headDim: 64, layers: 24 };
+const BESIDE = 450e6;
+
+/** A source of which only the formats are asked. */
+const sourceOf = (format: string): WeightSource =>
+  ({
+    stored: () => ({ format, bytes: 0 }),
+    blocks: () => Promise.resolve(undefined),
+    rows: () => undefined,
+  }) as never;
+
+it("counts the weights as they will be held", async () => {
+  const { config: small } = await randomModel();
+  const config = { ...small, ...LARGE, vocabSize: 50_000 };
+  const shapes = tensorShapes(config);
+  const table = 50_000 * 1024;
+  const layer = 1024 * (1024 + 2 * 256 + 1024) + 3 * 1024 * 4096;
+  const norms = 24 * 2 * 1024 + 1024;
+  const { float32, keep } = memoryNeed(sourceOf("Q8_0"), config, shapes);
+  // Over 1 GiB: once, and the embeddings' rows stay in their file.
+  expect(float32).toBe(BESIDE + 4 * (24 * layer + table + norms));
+  expect(keep).toBe(BESIDE + (24 * layer + table) * (1 + 4 / 32) + 4 * norms);
+  expect(memoryNeed(sourceOf("F32"), config, shapes)).not.toHaveProperty("keep");
+});
+
+it("refuses what does not fit, and names what would", async () => {
+  const need = { float32: 8.04e9, keep: 1.2e9, int8: 4e9, int4: 2.5e9 };
+  expect(() => checkFits("m.gguf", need, "float32", 8.1e9)).not.toThrow();
+  expect(() => checkFits("m.gguf", need, "float32", 3e9)).toThrow(
+    "m.gguf needs about 8.0 GB of memory in float32, and 3.0 GB are free: --quantize keep needs 1.2 GB, --quantize int4 needs 2.5 GB",
+  );
+  expect(() => checkFits("m.gguf", need, "keep", 1e9)).toThrow(
+    "m.gguf needs about 1.2 GB of memory with --quantize keep, and 1.0 GB are free: use a smaller model, or free some",
+  );
+  const path = join(testdata, "gguf", "tiny-gqa.gguf");
+  await expect(loadModel(path, { memory: 1e6 })).rejects.toThrow(/tiny-gqa\.gguf needs about 0\.2 GB/);
+  expect((await inspectModel(path)).need.float32).toBeLessThan(BESIDE / 2);
+});

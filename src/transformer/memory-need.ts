@@ -1,0 +1,64 @@
+import { ModelError } from "../core/errors.js";
+import type { ModelConfig } from "./families/config.js";
+import { EMBEDDINGS } from "./families/modules.js";
+import { heldBytes } from "./decoder/hold.js";
+import type { Quantization } from "./decoder/quantize.js";
+import { keptBytes } from "./format/gguf/keep.js";
+import type { WeightSource } from "./format/weights.js";
+
+/** Weights of more bytes than this in float32 are held once, in a file that is mapped into memory. */
+export const HELD_FROM = 2 ** 30;
+
+/** Beside the weights: the runtime, and for a model of some size tokenizer, caches and logits of some rows (`npm run bench:memory`). */
+const beside = (floatBytes: number): number => Math.min(450e6, 150e6 + floatBytes);
+
+/** How a model can be held: as it stands in float32, or in one of the ways of `--quantize`. */
+export type Holding = Quantization | "float32";
+
+/** Bytes of memory that drawing takes at its peak, nearly, by how the model is held; a way that is not open is absent. */
+export type MemoryNeed = Readonly<Partial<Record<Holding, number>>>;
+
+/** What a model needs, from configuration and header alone. @param shapes of all weights, by their names. */
+export function memoryNeed(
+  source: WeightSource,
+  config: ModelConfig,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): MemoryNeed {
+  const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+  const values = [...shapes.values()].reduce((sum, shape) => sum + count(shape), 0);
+  const table = count(shapes.get(EMBEDDINGS)!);
+  const linears = values - (config.tieWordEmbeddings ? 0 : table);
+  const request = { source, config, shapes };
+  const hasBlocks =
+    source.blocks !== undefined &&
+    [...shapes.keys()].some((name) => keptBytes(source.stored(name).format, 1) !== undefined);
+  const more = beside(4 * values);
+  // In memory, JavaScript holds what the sessions hold once more; integers are laid out by each of them for itself.
+  const inMemory = (perValue: number): number => more + 3 * perValue * linears + 2 * 4 * table;
+  return {
+    float32: 4 * values > HELD_FROM ? more + heldBytes({ ...request, keep: false }) : more + 2 * 4 * values,
+    ...(hasBlocks && { keep: more + heldBytes({ ...request, keep: true }) }),
+    int8: inMemory(1 + 5 / 32),
+    int4: inMemory(1 / 2 + 8 / 32),
+  };
+}
+
+/**
+ * Refuses a model that does not fit, before anything is read.
+ * @param free in bytes, as `freeMemory` tells it.
+ * @throws ModelError that says what is needed, what is free, and which way fits.
+ */
+export function checkFits(place: string, need: MemoryNeed, holding: Holding, free: number): void {
+  const wanted = need[holding];
+  if (wanted === undefined || wanted <= free) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  const others = (["keep", "int8", "int4"] as const).filter((way) => (need[way] ?? Infinity) <= free);
+  const remedy =
+    others.length > 0
+      ? others.map((way) => `--quantize ${way} needs ${gigabytes(need[way]!)}`).join(", ")
+      : "use a smaller model, or free some";
+  throw new ModelError(
+    `${place} needs about ${gigabytes(wanted)} of memory${holding === "float32" ? " in float32" : ` with --quantize ${holding}`}, ` +
+      `and ${gigabytes(free)} are free: ${remedy}`,
+  );
+}
