@@ -37,7 +37,7 @@ export interface EncodedModel {
 export type MemoryInitializer = Initializer & { readonly data: InitializerData };
 
 /** Whether a constant's values lie in a file. */
-export function isInFile(each: Initializer): each is Initializer & { readonly data: FileData } {
+function isInFile(each: Initializer): each is Initializer & { readonly data: FileData } {
   return "file" in each.data;
 }
 

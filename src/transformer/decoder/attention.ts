@@ -162,7 +162,7 @@ export function cachedAttention(
       const q = seen.places.shape[0]!;
       const isSliding = config.sliding?.layers.includes(layer) === true;
       const overRows = byRow(
-        matMul(byHead(own, headDim), rowsOf(key, seen.places), { transB: true, alpha }),
+        matMul(byHead(own, headDim), rowsOf(config, key, seen.places), { transB: true, alpha }),
         q,
       );
       parts.push(add(overRows, (isSliding && seen.near) || seen.mask));
@@ -177,13 +177,13 @@ export function cachedAttention(
     const others =
       seen &&
       onRows &&
-      byRow(matMul(byHead(onRows, onRows.shape.at(-1)!), rowsOf(value, seen.places)), headDim);
+      byRow(matMul(byHead(onRows, onRows.shape.at(-1)!), rowsOf(config, value, seen.places)), headDim);
     return reshape(others ? add(mixed, others) : mixed, [g, r, -1]);
   };
+}
 
-  /** Keys or values of some rows, the same for all groups: [1, kvHeads, q, d]. */
-  function rowsOf(states: Value, places: Value): Value {
-    const rows = gather(reshape(states, [-1, kvHeads, headDim]), places);
-    return reshape(transpose(rows, [1, 0, 2]), [1, kvHeads, -1, headDim]);
-  }
+/** Keys or values of some rows, the same for all groups: [1, kvHeads, q, d]. */
+function rowsOf({ kvHeads, headDim }: ModelConfig, states: Value, places: Value): Value {
+  const rows = gather(reshape(states, [-1, kvHeads, headDim]), places);
+  return reshape(transpose(rows, [1, 0, 2]), [1, kvHeads, -1, headDim]);
 }
