@@ -211,7 +211,7 @@ describe("one clear sentence on stderr, and nothing on stdout, for", () => {
       "7",
     ]);
     expect(seed.stderr).toMatch(/made was made with seed = 0, but now it is 7/);
-  });
+  }, 120_000);
 });
 
 /** One line, begun by the program's name, ended as a sentence, and no stack. */

@@ -37,17 +37,21 @@ function expectTheSame(run: string): void {
 }
 
 describe("a run that was stopped goes on to the same files", () => {
-  it.each([1, 700, 1500])("killed after %i responses", async (responses) => {
-    const run = `killed-${responses}`;
-    const running = cli.start([...SAMPLE, "--run", run]);
-    await untilLines(join(cli.folder, run, "responses.jsonl"), responses, running);
-    running.child.kill("SIGKILL");
-    expect((await running.ended).signal).toBe("SIGKILL");
-    expect(bytes(run, "responses.jsonl").split("\n").length).toBeLessThan(PROMPTS * N);
-    await cli.json([...SAMPLE, "--run", run, "--resume"]);
-    expectTheSame(run);
-    expect((await verifyRun(join(cli.folder, run))).problems).toEqual([]);
-  });
+  it.each([1, 700, 1500])(
+    "killed after %i responses",
+    async (responses) => {
+      const run = `killed-${responses}`;
+      const running = cli.start([...SAMPLE, "--run", run]);
+      await untilLines(join(cli.folder, run, "responses.jsonl"), responses, running);
+      running.child.kill("SIGKILL");
+      expect((await running.ended).signal).toBe("SIGKILL");
+      expect(bytes(run, "responses.jsonl").split("\n").length).toBeLessThan(PROMPTS * N);
+      await cli.json([...SAMPLE, "--run", run, "--resume"]);
+      expectTheSame(run);
+      expect((await verifyRun(join(cli.folder, run))).problems).toEqual([]);
+    },
+    120_000,
+  );
 
   it("by Ctrl-C, which ends between records with the command that continues", async () => {
     const running = cli.start([...SAMPLE, "--run", "stopped"]);
@@ -67,7 +71,7 @@ describe("a run that was stopped goes on to the same files", () => {
     expect(words).toBe(`${SAMPLE.join(" ")} --run stopped --resume`);
     expect((await cli.run(words.split(" "))).status).toBe(0);
     expectTheSame("stopped");
-  });
+  }, 120_000);
 
   it("while another process has the folder, it is refused", async () => {
     const running = cli.start([...SAMPLE, "--run", "shared"]);

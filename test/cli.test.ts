@@ -156,7 +156,7 @@ describe("sharpen --json", () => {
       model: { name: "game24" },
       task: { digest: task.digest },
     });
-  });
+  }, 120_000);
 });
 
 describe("the parts of the job", () => {
@@ -180,7 +180,7 @@ describe("the parts of the job", () => {
     const other = await cli.run(["train", "sft", "parts", "--epochs", "5", ...THREADS]);
     expect(other.status).toBe(1);
     expect(other.stderr).toMatch(/parts\/adapters\/sft was trained with epochs = 2, but now it is 5/);
-  });
+  }, 120_000);
 
   it("sharpen by SFT and XPO, then train dpo: the same fields for each, beside its own, and its model calls", async () => {
     // Few prompts of each split: pairs of the whole task's validation prompts would cost most of this file's time.

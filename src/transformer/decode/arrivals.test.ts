@@ -182,7 +182,7 @@ test("two thousand requests, 30 % of them cancelled at any moment, leave nothing
   expect(Math.max(...peaks.slice(half))).toBeLessThanOrEqual(1.5 * Math.max(...peaks.slice(0, half)));
   // Nothing is held for those that are over.
   expect(await collect(runtime.draw([request(0, 0)], SAMPLING))).toHaveLength(1);
-});
+}, 120_000);
 
 describe("a batch", () => {
   test("takes in a request at the next step, for which it grows", async () => {
