@@ -2,11 +2,11 @@ import { cpSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readRun } from "../src/run/read-run.js";
-import { commandLine, type CommandLine } from "./support/cli.js";
+import { readRun } from "../../src/run/read-run.js";
+import { commandLine, type CommandLine } from "../support/cli.js";
 
 /** A run of a user's file as whetstone wrote it when manifests had format 1, and the file. */
-const OLD = fileURLToPath(new URL("../src/run/testdata/format-1/", import.meta.url));
+const OLD = fileURLToPath(new URL("../../src/run/testdata/format-1/", import.meta.url));
 
 let cli: CommandLine;
 beforeAll(() => {

@@ -1,9 +1,9 @@
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { commandLine, type CommandLine, type Ended } from "./support/cli.js";
+import { commandLine, type CommandLine, type Ended } from "../support/cli.js";
 
-const MODELS = join(import.meta.dirname, "..", "models");
+const MODELS = join(import.meta.dirname, "..", "..", "models");
 const TEMPLATE = "{% for m in messages %}{{ m.content }} :{% endfor %}";
 const DRAW = ["--model", "chatty", "--n", "2", "--max-tokens", "4"];
 const sample = (file: string, run: string, ...more: string[]): string[] => [

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileSource } from "./support/compiled.js";
-import { commandLine, type CommandLine } from "./support/cli.js";
+import { compileSource } from "../support/compiled.js";
+import { commandLine, type CommandLine } from "../support/cli.js";
 
 const PROMPTS = ["4 9 10 13 = 24 :", "1 3 4 6 = 24 :", "2 2 6 6 = 24 :", "3 4 5 6 = 24 :", "2 3 5 12 = 24 :"];
 

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { game24 } from "../src/task/game24/game24.js";
-import { commandLine, type CommandLine, type Ended } from "./support/cli.js";
+import { game24 } from "../../src/task/game24/game24.js";
+import { commandLine, type CommandLine, type Ended } from "../support/cli.js";
 
 let cli: CommandLine;
 const write = (name: string, text: string): void => writeFileSync(join(cli.folder, name), text);
