@@ -49,7 +49,7 @@ it("elsewhere it is one sentence with the remedy, before anything is asked", asy
   const drawn = collect(policy.sample(requests, options));
   await expect(drawn).rejects.toThrow(UsageError);
   await expect(drawn).rejects.toThrow(
-    /^The conversation of the prompt "x" needs a chat template or a chat route, which openai:tiny does not have: use --api chat, or give the prompt as plain text\.$/,
+    /^The conversation of the prompt "x" needs a chat template or a chat route, which openai:tiny does not have: use the chat route, or give the prompt as plain text\.$/,
   );
   expect(server.asked.length).toBe(asked);
 });
