@@ -20,7 +20,7 @@ import {
 
 /** Samples of the run that is stopped: five prompts, six each. */
 const TOTAL = 30;
-const SERVED = ["--model", `openai:${SERVED_MODEL}`];
+const SERVED = ["--model", `openai:${SERVED_MODEL}`, "--api", "completions"];
 
 interface Accuracy {
   readonly accuracy: { readonly value: number };
