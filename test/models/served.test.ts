@@ -21,7 +21,17 @@ afterAll(async () => {
 const SUITE = ["reproduce", "inference", "--tasks", "game24", "--prompts", "3", "--n", "2", "--seeds", "2"];
 
 it("reproduce inference puts a model behind a server beside one on this machine, and resumes cell by cell", async () => {
-  const suite = [...SUITE, "--models", "game24,openai:tiny", "--base-url", server.url, "--max-tokens", "6"];
+  const suite = [
+    ...SUITE,
+    "--models",
+    "game24,openai:tiny",
+    "--base-url",
+    server.url,
+    "--api",
+    "completions",
+    "--max-tokens",
+    "6",
+  ];
   const asked = server.asked.length;
   const result = (await cli.json([...suite, "--out", "mixed"])) as unknown as InferenceResult & {
     readonly servers: Record<string, { requests: number; byServer: Record<string, number> }>;
@@ -88,7 +98,17 @@ it("refuses to train what a server holds, and servers without a model", async ()
 
 it("records what was asked of servers with the run, command by command, and tells it", async () => {
   const settings = ["--prompts", "2", "--n", "3", "--run", "counted"];
-  const sample = ["sample", "game24", "--model", "openai:tiny", "--base-url", server.url, ...settings];
+  const sample = [
+    "sample",
+    "game24",
+    "--model",
+    "openai:tiny",
+    "--base-url",
+    server.url,
+    "--api",
+    "completions",
+    ...settings,
+  ];
   const asked = server.asked.length;
   server.misdeeds.push("500");
   const { status, stderr } = await cli.run([...sample, "--max-requests", "12"]);
