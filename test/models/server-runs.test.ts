@@ -220,7 +220,7 @@ describe.skipIf(LLAMA_PYTHON === undefined)("runs on llama-cpp-python's servers"
     const log = (): Counted[] =>
       [...first.asked, ...second.asked].filter(
         ({ maxTokens, temperature, prompt }) =>
-          maxTokens === 6 && temperature === 1 && prompt.includes(" + 2?"),
+          maxTokens === 6 && temperature === 1 && String(prompt).includes(" + 2?"),
       );
     const lastOrder = (): number => Math.max(0, ...log().map(({ order }) => order));
     const begun = lastOrder();
