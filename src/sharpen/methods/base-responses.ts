@@ -66,6 +66,38 @@ export async function baseDraws(context: MethodContext): Promise<SharedDraws> {
   return sharedDraws(await context.run.log(BASE_DRAWS.name, responseRecords), context.policy, context);
 }
 
+/** What methods that learn from the base's rewarded responses are fitted to and judged by, and how many it drew for each. */
+export interface RewardedExamples {
+  readonly train: readonly PairExample[];
+  /** Never fewer than `VALIDATION_RESPONSES` a prompt are drawn. */
+  readonly validation: readonly PairExample[];
+  readonly facts: { readonly modelCalls: number; readonly validationCalls: number };
+}
+
+/**
+ * The base's responses to the training and the validation prompts with their rewards; see `pairExamples`.
+ * @param what is drawn, as the progress tells it, for each of the two.
+ * @param check refuses training examples, before those for validation are scored.
+ */
+export async function rewardedExamples(
+  context: MethodContext,
+  what: readonly [train: string, validation: string],
+  check: (train: readonly PairExample[]) => void,
+): Promise<RewardedExamples> {
+  const { split, settings } = context;
+  const { trainN } = settings;
+  const judgedN = Math.max(trainN, VALIDATION_RESPONSES);
+  const learned = await baseResponses(context, split.train, trainN, `drawing ${what[0]}`);
+  const judged = await baseResponses(context, split.validation, judgedN, `drawing ${what[1]}`);
+  const train = await pairExamples(context, split.train, learned);
+  check(train);
+  return {
+    train,
+    validation: await pairExamples(context, split.validation, judged),
+    facts: { modelCalls: split.train.length * trainN, validationCalls: split.validation.length * judgedN },
+  };
+}
+
 /** The pool in which a response is scored. */
 export function poolOf(
   { task, policy }: Pick<MethodContext, "task" | "policy">,

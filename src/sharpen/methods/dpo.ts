@@ -1,15 +1,7 @@
 import { UsageError } from "../../core/errors.js";
 import { checkFit, DEFAULT_PATIENCE } from "../fit-adapter.js";
 import { dpoProblem, pairCount, type PairExample } from "../pairs.js";
-import {
-  BASE_DRAWS,
-  baseResponses,
-  BETA,
-  checkRegressable,
-  PAIRED,
-  pairExamples,
-  VALIDATION_RESPONSES,
-} from "./base-responses.js";
+import { BASE_DRAWS, BETA, checkRegressable, PAIRED, rewardedExamples } from "./base-responses.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
 import { ownSettings } from "./options.js";
 
@@ -54,28 +46,22 @@ export const dpo: Method = {
 };
 
 async function plan(context: MethodContext): Promise<MethodPlan> {
-  const { split, settings, reward } = context;
-  const { trainN } = settings;
+  const { settings, reward } = context;
   const beta = ownSettings(dpo.options, settings.own)["beta"]!;
-  const judgedN = Math.max(trainN, VALIDATION_RESPONSES);
-  const learned = await baseResponses(context, split.train, trainN, "drawing pairs");
-  const judged = await baseResponses(context, split.validation, judgedN, "drawing validation pairs");
-  const examples = await pairExamples(context, split.train, learned);
-  if (examples.every(({ responses }) => responses.every(({ reward: r }) => r === responses[0]!.reward))) {
-    throw new UsageError(
-      `No two of the ${trainN} responses to a prompt differ in ${reward.name}, so there is nothing to learn: raise trainN.`,
+  const drawn = ["pairs", "validation pairs"] as const;
+  const { train, validation, facts } = await rewardedExamples(context, drawn, (examples) => {
+    const differs = examples.some(({ responses }) =>
+      responses.some(({ reward: r }) => r !== responses[0]!.reward),
     );
-  }
-  const validation = await pairExamples(context, split.validation, judged);
-  const problem = dpoProblem(examples, validation, { beta, epochs: checkFit(settings.fit).epochs });
+    if (differs) return;
+    throw new UsageError(
+      `No two of the ${settings.trainN} responses to a prompt differ in ${reward.name}, so there is nothing to learn: raise trainN.`,
+    );
+  });
+  const problem = dpoProblem(train, validation, { beta, epochs: checkFit(settings.fit).epochs });
   return {
     fitTo: (fit) => fit(problem),
     iterates: problem.iterates,
-    facts: {
-      modelCalls: split.train.length * trainN,
-      validationCalls: split.validation.length * judgedN,
-      trainingPairs: pairsIn(examples),
-      beta,
-    },
+    facts: { ...facts, trainingPairs: pairsIn(train), beta },
   };
 }

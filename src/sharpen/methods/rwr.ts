@@ -10,14 +10,7 @@ import {
   type FitProblem,
 } from "../fit-adapter.js";
 import { sftObjective } from "../objectives/index.js";
-import {
-  BASE_DRAWS,
-  baseResponses,
-  BETA,
-  checkRegressable,
-  pairExamples,
-  VALIDATION_RESPONSES,
-} from "./base-responses.js";
+import { BASE_DRAWS, BETA, checkRegressable, rewardedExamples } from "./base-responses.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
 import { ownSettings } from "./options.js";
 
@@ -75,25 +68,22 @@ export const rwr: Method = {
 };
 
 async function plan(context: MethodContext): Promise<MethodPlan> {
-  const { split, settings, reward } = context;
-  const { trainN } = settings;
+  const { settings, reward } = context;
   const beta = ownSettings(rwr.options, settings.own)["beta"]!;
-  const judgedN = Math.max(trainN, VALIDATION_RESPONSES);
-  const learned = await baseResponses(context, split.train, trainN, "drawing training responses");
-  const judged = await baseResponses(context, split.validation, judgedN, "drawing validation responses");
-  const examples = weighted(await pairExamples(context, split.train, learned), beta);
-  if (examples.length === 0)
+  const drawn = ["training responses", "validation responses"] as const;
+  const { train, validation, facts } = await rewardedExamples(context, drawn, ({ length }) => {
+    if (length > 0) return;
     throw new UsageError(
       `The reward ${reward.name} rates no two responses to any prompt: there is nothing to learn.`,
     );
-  const validation = weighted(await pairExamples(context, split.validation, judged), beta);
-  const problem = rwrProblem(examples, validation, checkFit(settings.fit).epochs);
+  });
+  const examples = weighted(train, beta);
+  const problem = rwrProblem(examples, weighted(validation, beta), checkFit(settings.fit).epochs);
   return {
     fitTo: (fit) => fit(problem),
     iterates: problem.iterates,
     facts: {
-      modelCalls: split.train.length * trainN,
-      validationCalls: split.validation.length * judgedN,
+      ...facts,
       effectiveResponses: mean(
         examples.map(({ responses }) => 1 / sum(responses.map(({ weight }) => weight ** 2))),
       ),

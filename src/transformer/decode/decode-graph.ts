@@ -1,18 +1,12 @@
 import { Graph, cast, expand, reshape, sub, type Value } from "../../graph/index.js";
-import {
-  cachedAttention,
-  causalAttention,
-  causalMasks,
-  windowHides,
-  type CacheMasks,
-  type LayerCache,
-} from "../decoder/attention.js";
+import { cachedAttention, causalAttention, causalMasks, windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 import { headName } from "../families/modules.js";
 import { decoder, lookUp, plainLinear, weightProduct } from "../decoder/decoder.js";
 import { loraLinear } from "../decoder/lora.js";
 import type { QuantizedWeights } from "../decoder/quantize.js";
 import { rotaryTables } from "../decoder/rotary.js";
+import { cacheInputs, maskInputs } from "./cache-inputs.js";
 import { samplingHead } from "./sampling-head.js";
 import { adaptedParameters, sequencePass, type Weights } from "../decoder/sequence-pass.js";
 
@@ -44,25 +38,10 @@ export function decodeGraph(
   const graph = new Graph();
   const ids = graph.input("ids", "int32", ["g", "r"]);
   const positions = graph.input("positions", "int32", ["g", "r"]);
-  const masks: CacheMasks = {
-    prefix: graph.input("prefixMask", "float32", ["g", 1, "p"]),
-    suffix: graph.input("suffixMask", "float32", ["g", "r", 1, 1, "s"]),
-    ...(windowHides(config, maxLength) && {
-      near: {
-        prefix: graph.input("nearPrefixMask", "float32", ["g", "r", 1, 1, "p"]),
-        suffix: graph.input("nearSuffixMask", "float32", ["g", "r", 1, 1, "s"]),
-      },
-    }),
-  };
+  const masks = maskInputs(graph, windowHides(config, maxLength));
   const uniforms = graph.input("uniforms", "float32", ["g", "r"]);
   const temperature = plain ? undefined : graph.input("temperature", "float32", ["g", "r"]);
-  const { kvHeads, headDim } = config;
-  const caches: LayerCache[] = Array.from({ length: config.layers }, (_, layer) => ({
-    prefixKey: graph.input(`prefix.key.${layer}`, "float32", ["g", kvHeads, "p", headDim]),
-    prefixValue: graph.input(`prefix.value.${layer}`, "float32", ["g", kvHeads, "p", headDim]),
-    suffixKey: graph.input(`suffix.key.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
-    suffixValue: graph.input(`suffix.value.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
-  }));
+  const caches = cacheInputs(graph, config);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const product = weightProduct(parameter, quantized);
   const base = plainLinear(config, parameter, product);

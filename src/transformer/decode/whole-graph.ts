@@ -1,11 +1,5 @@
 import { Graph, cast, gather, reshape, type HeldMatrix, type Value } from "../../graph/index.js";
-import {
-  cachedAttention,
-  windowHides,
-  type CacheMasks,
-  type LayerCache,
-  type SeenRows,
-} from "../decoder/attention.js";
+import { cachedAttention, windowHides, type SeenRows } from "../decoder/attention.js";
 import { decoder, plainLinear, weightProduct } from "../decoder/decoder.js";
 import type { FrozenWeights } from "../decoder/hold.js";
 import { loraLinear } from "../decoder/lora.js";
@@ -13,8 +7,8 @@ import { rotaryTables } from "../decoder/rotary.js";
 import { adaptedParameters } from "../decoder/sequence-pass.js";
 import type { ModelConfig } from "../families/config.js";
 import { headName } from "../families/modules.js";
-import type { PolicyGraphOptions } from "./decode-graph.js";
-import { outputKeysAndValues } from "./decode-graph.js";
+import { cacheInputs, maskInputs } from "./cache-inputs.js";
+import { outputKeysAndValues, type PolicyGraphOptions } from "./decode-graph.js";
 import { samplingHead } from "./sampling-head.js";
 
 /** The graph's options, with weights that may lie in files. */
@@ -36,20 +30,21 @@ export function wholeGraph(
   { loraModules, replaced, quantized, maxLength }: WholeGraphOptions,
 ): Graph {
   const graph = new Graph();
-  const { kvHeads, headDim, hiddenSize } = config;
+  const { hiddenSize } = config;
   const embedded = graph.input("embedded", "float32", ["g", "r", hiddenSize]);
   const positions = graph.input("positions", "int32", ["g", "r"]);
-  const { masks, seen } = maskInputs(graph, windowHides(config, maxLength));
+  const hides = windowHides(config, maxLength);
+  const masks = maskInputs(graph, hides);
+  const seen: SeenRows = {
+    places: graph.input("seenRows", "int32", ["q"]),
+    mask: graph.input("seenMask", "float32", ["r", 1, 1, "q"]),
+    ...(hides && { near: graph.input("nearSeenMask", "float32", ["r", 1, 1, "q"]) }),
+  };
   const picks = graph.input("picks", "int32", ["k"]);
   const uniforms = graph.input("uniforms", "float32", ["k", 1]);
   const targets = graph.input("targets", "int32", ["k", 1]);
   const temperature = graph.input("temperature", "float32", ["k", 1]);
-  const caches: LayerCache[] = Array.from({ length: config.layers }, (_, layer) => ({
-    prefixKey: graph.input(`prefix.key.${layer}`, "float32", ["g", kvHeads, "p", headDim]),
-    prefixValue: graph.input(`prefix.value.${layer}`, "float32", ["g", kvHeads, "p", headDim]),
-    suffixKey: graph.input(`suffix.key.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
-    suffixValue: graph.input(`suffix.value.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
-  }));
+  const caches = cacheInputs(graph, config);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const product = weightProduct(parameter, quantized);
   const base = plainLinear(config, parameter, product);
@@ -69,23 +64,4 @@ export function wholeGraph(
   graph.output("certainty", drawn.certainty);
   outputKeysAndValues(graph, fresh);
   return graph;
-}
-
-function maskInputs(graph: Graph, hides: boolean): { readonly masks: CacheMasks; readonly seen: SeenRows } {
-  const masks: CacheMasks = {
-    prefix: graph.input("prefixMask", "float32", ["g", 1, "p"]),
-    suffix: graph.input("suffixMask", "float32", ["g", "r", 1, 1, "s"]),
-    ...(hides && {
-      near: {
-        prefix: graph.input("nearPrefixMask", "float32", ["g", "r", 1, 1, "p"]),
-        suffix: graph.input("nearSuffixMask", "float32", ["g", "r", 1, 1, "s"]),
-      },
-    }),
-  };
-  const seen: SeenRows = {
-    places: graph.input("seenRows", "int32", ["q"]),
-    mask: graph.input("seenMask", "float32", ["r", 1, 1, "q"]),
-    ...(hides && { near: graph.input("nearSeenMask", "float32", ["r", 1, 1, "q"]) }),
-  };
-  return { masks, seen };
 }
