@@ -113,7 +113,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
     fast: [4, 5, 6, 7, 8, 9, 10, 11],
     thorough: [4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
   });
-  const replicates = byEffort(effort, { test: 8, fast: 20, thorough: 60 });
+  const replicates = byEffort(effort, { test: 16, fast: 20, thorough: 60 });
   const points = dimensions.map((d) => measure(d, replicates, mutation, stream));
   const replicatesOf = (values: (point: (typeof points)[number]) => readonly number[]) =>
     points.map((point) => ({ x: point.d, values: values(point) }));
