@@ -29,6 +29,17 @@ function score(value: number): string {
   return value.toFixed(Number.isInteger(value) ? 0 : 1).replace("-", "−");
 }
 
+/** The columns of a terminal that a text takes, if characters that may be two columns wide are. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const character of text) width += columnsOf(character);
+  return width;
+}
+
+function columnsOf(character: string): number {
+  return character.codePointAt(0)! < 0x1100 ? 1 : 2;
+}
+
 /**
  * A text cut to so many columns of a terminal, on one line: characters that would move the cursor become spaces, and those that
  * may be two columns wide count as two.
@@ -38,7 +49,7 @@ export function fitLine(text: string, columns: number): string {
   let width = 0;
   let line = "";
   for (const character of plain) {
-    width += character.codePointAt(0)! < 0x1100 ? 1 : 2;
+    width += columnsOf(character);
     if (width > columns) return `${line.replace(/.$/su, "")}…`;
     line += character;
   }

@@ -4,6 +4,7 @@ import { modulesOf, partOf } from "../../run/parts.js";
 import { methods } from "../../sharpen/methods/registry.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
 import { handOver, type HandOver } from "../../sharpen/hand-over.js";
+import { writeAnswers } from "../../sharpen/answers-file.js";
 import { checkRewards, sharpenTask } from "../../sharpen/sharpen-task.js";
 import { resumeLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
@@ -15,6 +16,7 @@ import { refuseTraining } from "../quantize.js";
 import { methodOf, methodOptions } from "../method-options.js";
 import { DRAWING, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
+import { tellAnswers } from "../tell-answers.js";
 import { usageResult } from "../remote.js";
 import { commonOptions, trainingOptions, trainingSettings, type Settings } from "../settings.js";
 import { COMMANDS } from "./table.js";
@@ -134,7 +136,10 @@ async function sharpen(
         }
         await measureIfQuantized(run, drawing.source, values.threads);
         const paths = { runDir: run.dir, report: await report(run, task, metrics) };
-        tellMetrics(context, metrics, paths, adapterDirs, usageResult(policy));
+        const answers = await writeAnswers(run, task, rewards[0]!.name);
+        const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };
+        tellMetrics(context, metrics, paths, adapterDirs, more);
+        if (answers) tellAnswers(answers, context);
       }),
   );
 }
