@@ -7,6 +7,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "data-not-taken": "leave out --data",
   "grader-not-taken": "leave out --grader, which is for your own files",
   "label-of-another-kind": "choose another with --grader",
+  "model-too-big": "choose one of these with --quantize",
   "no-margin": "give one with --beta",
   "no-server": "give --base-url, such as http://localhost:8000/v1, or set OPENAI_BASE_URL",
   "prompt-too-long": "shorten it or lower --max-tokens",

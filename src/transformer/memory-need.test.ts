@@ -36,10 +36,10 @@ it("refuses what does not fit, and names what would", async () => {
   const need = { float32: 8.04e9, keep: 1.2e9, int8: 4e9, int4: 2.5e9 };
   expect(() => checkFits("m.gguf", need, "float32", 8.1e9)).not.toThrow();
   expect(() => checkFits("m.gguf", need, "float32", 3e9)).toThrow(
-    "m.gguf needs about 8.0 GB of memory in float32, and 3.0 GB are free: --quantize keep needs 1.2 GB, --quantize int4 needs 2.5 GB",
+    'm.gguf needs about 8.0 GB of memory in float32, and 3.0 GB are free (keep needs 1.2 GB, int4 needs 2.5 GB); hold it another way (quantize: "keep" or "int4").',
   );
   expect(() => checkFits("m.gguf", need, "keep", 1e9)).toThrow(
-    "m.gguf needs about 1.2 GB of memory with --quantize keep, and 1.0 GB are free: use a smaller model, or free some",
+    "m.gguf needs about 1.2 GB of memory kept as it is stored, and 1.0 GB are free; use a smaller model, or free some memory.",
   );
   const path = join(testdata, "gguf", "tiny-gqa.gguf");
   await expect(loadModel(path, { memory: 1e6 })).rejects.toThrow(/tiny-gqa\.gguf needs about 0\.2 GB/);

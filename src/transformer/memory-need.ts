@@ -12,7 +12,7 @@ export const HELD_FROM = 2 ** 30;
 /** Beside the weights: the runtime, and for a model of some size tokenizer, caches and logits of some rows (`npm run bench:memory`). */
 const beside = (floatBytes: number): number => Math.min(450e6, 150e6 + floatBytes);
 
-/** How a model can be held: as it stands in float32, or in one of the ways of `--quantize`. */
+/** How a model can be held: as it stands in float32, or in one of the quantized ways. */
 export type Holding = Quantization | "float32";
 
 /** Bytes of memory that drawing takes at its peak, nearly, by how the model is held; a way that is not open is absent. */
@@ -53,12 +53,16 @@ export function checkFits(place: string, need: MemoryNeed, holding: Holding, fre
   if (wanted === undefined || wanted <= free) return;
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   const others = (["keep", "int8", "int4"] as const).filter((way) => (need[way] ?? Infinity) <= free);
-  const remedy =
-    others.length > 0
-      ? others.map((way) => `--quantize ${way} needs ${gigabytes(need[way]!)}`).join(", ")
-      : "use a smaller model, or free some";
-  throw new ModelError(
-    `${place} needs about ${gigabytes(wanted)} of memory${holding === "float32" ? " in float32" : ` with --quantize ${holding}`}, ` +
-      `and ${gigabytes(free)} are free: ${remedy}`,
-  );
+  const fitting = others.map((way) => `${way} needs ${gigabytes(need[way]!)}`).join(", ");
+  const manner = { float32: "in float32", keep: "kept as it is stored", int8: "in int8", int4: "in int4" }[
+    holding
+  ];
+  const problem = `${place} needs about ${gigabytes(wanted)} of memory ${manner}, and ${gigabytes(free)} are free`;
+  throw others.length > 0
+    ? new ModelError(`${problem} (${fitting})`, {
+        reason: "model-too-big",
+        where: place,
+        remedy: `hold it another way (quantize: ${others.map((way) => `"${way}"`).join(" or ")})`,
+      })
+    : new ModelError(problem, { where: place, remedy: "use a smaller model, or free some memory" });
 }

@@ -83,10 +83,24 @@ real.each(["log-likelihood", "length-normalized", "self-certainty", "majority", 
     const answer = await cli.json([
       ...["answer", question, "--model", path!, "--n", "16", "--reward", reward, "--max-tokens", "48"],
     ]);
-    expect(answer["prompt"]).toMatch(/^<\|im_start\|>system\n.*<\|im_start\|>assistant\n$/s);
+    expect(answer["prompt"]).toBe(question);
     expect(answer["reward"]).toBe(reward);
     expect(answer["n"]).toBe(16);
     expect(String(answer["text"]).length).toBeGreaterThan(0);
     expect(Number.isFinite(answer["score"])).toBe(true);
   },
 );
+
+real("whetstone answer asks through the model's own template, and with --raw the text alone", async () => {
+  const question = "Say hello to the farmer.";
+  const template = (content: string) =>
+    "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n" +
+    `<|im_start|>user\n${content}<|im_end|>\n<|im_start|>assistant\n`;
+  const few = ["--model", path!, "--n", "2", "--all", "--max-tokens", "12"];
+  const told = async (...args: readonly string[]) =>
+    (await cli.json(["answer", ...args, ...few]))["responses"];
+  const asked = await told(question);
+  expect(asked).toHaveLength(2);
+  expect(await told(template(question), "--raw")).toEqual(asked);
+  expect(await told(question, "--raw")).not.toEqual(asked);
+});

@@ -51,7 +51,12 @@ export const jsonlFiles: readonly BadFile[] = [
     Buffer.concat([Buffer.from(good + '{"prompt": "caf'), Buffer.of(0xe9), Buffer.from('"}\n')]),
     /^Line 2 of .* is not valid UTF-8/,
   ),
-  bad("UTF-16", Buffer.from(`\ufeff${good}`, "utf16le"), /^Line 1 of .* is not valid UTF-8/),
+  bad("UTF-16", Buffer.from(`\ufeff${good}`, "utf16le"), undefined),
+  bad(
+    "UTF-16 that ends in the middle of a line",
+    Buffer.from(`\ufeff${good}{"prompt"`, "utf16le"),
+    /^Line 2 of /,
+  ),
   bad(
     "a line of 200 MB",
     repeated("x".repeat(MEGABYTE), 200),
@@ -101,7 +106,13 @@ export const jsonlFiles: readonly BadFile[] = [
     '{"prompt": "a", "answer": "many"}\n',
     /^Line 1 of .* has the answer "many"/,
   ),
-  bad("a compressed file", gzipSync(good), /^Line 1 of .* is not valid UTF-8|NUL byte/),
+  bad("a compressed file", gzipSync(good), undefined),
+  bad("a compressed file that is cut off", gzipSync(good).subarray(0, -12), /compressed|gzip/i),
+  bad(
+    "a line of 200 MB in 200 kB",
+    gzipSync("x".repeat(200 * MEGABYTE)),
+    /^Line 1 of .* is longer than 16,777,216/,
+  ),
   bad("no lines", "", /has no prompts/),
   bad("blank lines only", "\n \n\r\n", /has no prompts/),
   bad("a folder", (path) => mkdirSync(path), /cannot be read: it is a folder/),

@@ -13,12 +13,12 @@ const [dist = "", ...jobs] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(dist, path)).href);
 
 const { WhetstoneError } = await load("core/errors.js");
-const { openSafetensors } = await load("transformer/safetensors.js");
-const { openWeights } = await load("transformer/weights.js");
-const { loadAdapter } = await load("transformer/peft.js");
+const { openSafetensors } = await load("transformer/format/safetensors.js");
+const { openWeights } = await load("transformer/format/weights.js");
+const { loadAdapter } = await load("transformer/format/peft.js");
 const { loadModel } = await load("transformer/model.js");
-const { loadConfig, tensorShapes } = await load("transformer/config.js");
-const { loadTokenizer } = await load("transformer/tokenizer.js");
+const { loadConfig, tensorShapes } = await load("transformer/families/config.js");
+const { loadTokenizer } = await load("transformer/text/tokenizer.js");
 const { jsonlTask } = await load("task/jsonl.js");
 const { readParquetRows } = await load("task/parquet.js");
 
