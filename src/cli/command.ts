@@ -4,7 +4,8 @@ import type { CommandEntry } from "./commands/table.js";
 import type { Context } from "./context.js";
 import { fetchNamed } from "./fetch-named.js";
 import type { MethodOptionSpecs } from "./method-options.js";
-import { COMMON, OPTIONS, type OptionName, type OptionSpec, type Values } from "./options.js";
+import type { OptionSpec } from "./option-spec.js";
+import { COMMON, OPTIONS, type OptionName, type Values } from "./options.js";
 
 /** A command: what `--help` says of it, the options that it takes, and what it does. */
 export interface CommandSpec<K extends OptionName> extends CommandEntry {

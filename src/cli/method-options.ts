@@ -2,7 +2,8 @@ import { OwnCodeError } from "../core/errors.js";
 import type { Method } from "../sharpen/methods/method.js";
 import type { MethodOption, OwnSettings, SettingRange } from "../sharpen/methods/options.js";
 import { findMethod, methods, registered } from "../sharpen/methods/registry.js";
-import { OPTIONS, type OptionSpec } from "./options.js";
+import type { OptionSpec } from "./option-spec.js";
+import { OPTIONS } from "./options.js";
 import { atLeastZero, positive, wholeNumber, type Parse } from "./values.js";
 
 /** Options that come from the registry of methods; their values stand among a command's under the options' names. */
