@@ -10,6 +10,7 @@ import { rows } from "../theory/rows/index.js";
 import { grader } from "./grader.js";
 import { flag, option, type OptionSpec } from "./option-spec.js";
 import { QUANTIZE_OPTION } from "./quantize.js";
+import { SERVE_OPTIONS, type RenamedInServe } from "./serve-options.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
 import { TRAINING_OPTIONS } from "./training-options.js";
 import { oneOf, onePart, positive, someOf, someParts, text, wholeNumber } from "./values.js";
@@ -165,6 +166,7 @@ export const OPTIONS = {
   ...TRAINING_OPTIONS,
   ...QUANTIZE_OPTION,
   ...SUITE_OPTIONS,
+  ...SERVE_OPTIONS,
   markdown: option(
     "--markdown <file.md>",
     "also write what was found as Markdown, with an index of the paper's statements",
@@ -197,7 +199,7 @@ export type OptionName = keyof typeof OPTIONS;
 type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
 
 /** Names under which commander hands some of the options over. */
-interface Renamed extends RenamedInSuites {
+interface Renamed extends RenamedInSuites, RenamedInServe {
   readonly powerAlpha: "alpha";
   readonly oneReward: "reward";
   readonly reportPage: "page";

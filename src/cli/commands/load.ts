@@ -6,6 +6,7 @@ const LOADERS: Readonly<Record<CommandName, (args: readonly string[]) => Promise
   sharpen: async () => (await import("./sharpen.js")).sharpenCommand,
   answer: async () => (await import("./answer.js")).answerCommand,
   sample: async () => (await import("./sample.js")).sampleCommand,
+  serve: async () => (await import("./serve.js")).serveCommand,
   evaluate: async () => (await import("./evaluate.js")).evaluateCommand,
   train: async (args) => group("train", await (await import("./train.js")).trainCommands(args)),
   report: async () => (await import("./report.js")).reportCommand,

@@ -20,6 +20,10 @@ export const COMMANDS = {
     usage: "sample [task]",
     summary: "draw N responses per prompt into a run folder, to be evaluated or trained on later",
   },
+  serve: {
+    usage: "serve",
+    summary: "answer over HTTP as OpenAI's API does, each answer the best of N responses",
+  },
   evaluate: {
     usage: "evaluate <run>",
     summary: "measure a run anew from the responses in its folder, and rewrite metrics.json and the report",

@@ -1,0 +1,53 @@
+import { randomInt, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { REMOTE_PREFIX } from "../../policy/remote/base-urls.js";
+import { findReward } from "../../reward/registry.js";
+import { startServer } from "../../serve/server.js";
+import { checkRewards } from "../../sharpen/sharpen-task.js";
+import { defineCommand } from "../command.js";
+import { DEFAULT_BEST_OF, DEFAULT_MODEL, DEFAULT_PORT, DEFAULT_SERVE_REWARD } from "../defaults.js";
+import { REMOTE } from "../options.js";
+import { openPolicy, policySource, promptsOf } from "../sources.js";
+import { COMMANDS } from "./table.js";
+
+/** `whetstone serve`: best-of-N behind OpenAI's API. */
+export const serveCommand = defineCommand({
+  ...COMMANDS.serve,
+  details:
+    "A request may say `best_of`, and in `whetstone` which reward chooses; who can send no such fields names the model as " +
+    "<model>:best-of-16 or <model>:best-of-16:majority.",
+  options: ["model", "quantize", ...REMOTE, "serveReward", "bestOf", "host", "port", "threads"],
+  examples: [
+    ["serve", "the embedded model at http://127.0.0.1:8321/v1"],
+    ["serve --model ./my-model.gguf --best-of 16", "a chat model, each answer the best of 16"],
+  ],
+  run: async (_, values, context) => {
+    const { bestOf = DEFAULT_BEST_OF, host = "127.0.0.1", port = DEFAULT_PORT } = values;
+    const source = await policySource(values.model ?? DEFAULT_MODEL, { stream: true, ...values });
+    const takes = (await promptsOf(source)) ?? "text";
+    const reward = await findReward(values.reward ?? DEFAULT_SERVE_REWARD);
+    const policy = await openPolicy(source, values.threads, context);
+    try {
+      checkRewards([reward], policy);
+      const id = source.name.replace(REMOTE_PREFIX, "");
+      const server = await startServer(
+        {
+          model: { id, policy, takes },
+          defaults: { bestOf, reward },
+          surroundings: {
+            now: () => Date.now(),
+            freshSeed: () => randomInt(2 ** 32),
+            freshId: () => randomUUID(),
+          },
+        },
+        { host, port },
+      );
+      context.say(`${id} answers at ${server.url}/v1, each answer the best of ${bestOf} by ${reward.name}.`);
+      context.result({ url: `${server.url}/v1`, model: id, bestOf, reward: reward.name });
+      if (!context.signal.aborted) await once(context.signal, "abort");
+      await server.close();
+    } finally {
+      await policy.dispose();
+    }
+  },
+});

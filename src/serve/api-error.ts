@@ -1,0 +1,83 @@
+import type { z } from "zod";
+import { InterruptedError, ServerError, UsageError, WhetstoneError } from "../core/errors.js";
+
+/** OpenAI's kinds of errors, as its clients know them. */
+type ApiErrorType =
+  "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error" | "server_error";
+
+interface ApiErrorFacts {
+  readonly type?: ApiErrorType;
+  /** The field of the request that it is about. */
+  readonly param?: string;
+  /** A stable word for programs. */
+  readonly code?: string;
+  /** Headers that go with it. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An error that a client is told, in OpenAI's shape. Its message is one sentence without paths or stacks. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly type: ApiErrorType;
+  readonly param: string | null;
+  readonly code: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, { type, param, code, headers = {} }: ApiErrorFacts = {}) {
+    super(message);
+    this.status = status;
+    this.type = type ?? (status < 500 ? "invalid_request_error" : "server_error");
+    this.param = param ?? null;
+    this.code = code ?? null;
+    this.headers = headers;
+  }
+
+  /** What stands in a reply's body, or in an event of a stream. */
+  get body(): { readonly error: object } {
+    const { message, type, param, code } = this;
+    return { error: { message, type, param, code } };
+  }
+}
+
+/** A field whose value is not taken. */
+export function refused(param: string, message: string, code = "unsupported_value"): ApiError {
+  return new ApiError(400, message, { param, code });
+}
+
+/** What is wrong with a body, by the first thing that its schema found. */
+export function schemaError({ issues }: z.ZodError): ApiError {
+  const issue = issues[0]!;
+  if (issue.code === "unrecognized_keys") {
+    const param = [...issue.path, issue.keys[0]!].join(".");
+    return new ApiError(400, `There is no field "${param}" that this server knows: leave it out.`, {
+      param,
+      code: "unknown_parameter",
+    });
+  }
+  const param = issue.path.join(".");
+  return new ApiError(400, `${param === "" ? "The body" : `"${param}"`}: ${issue.message}.`, {
+    ...(param !== "" && { param }),
+    code: "invalid_value",
+  });
+}
+
+/** What a client is told of an error; whatever is not made for people becomes a plain server error. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof UsageError) {
+    const tooLong = error.reason === "prompt-too-long";
+    return new ApiError(400, error.message, {
+      param: tooLong ? "messages" : undefined,
+      code: tooLong ? "context_length_exceeded" : "unsupported_value",
+    } as ApiErrorFacts);
+  }
+  if (error instanceof InterruptedError)
+    return new ApiError(503, "The server is shutting down; ask again, or ask another.", {
+      code: "shutting_down",
+    });
+  if (error instanceof ServerError) return new ApiError(502, error.message, { code: "upstream_error" });
+  if (error instanceof WhetstoneError) return new ApiError(500, error.message, { code: error.code });
+  return new ApiError(500, "The server met a fault of its own; its log has the request's id.", {
+    code: "internal_error",
+  });
+}

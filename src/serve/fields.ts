@@ -1,0 +1,80 @@
+import { z } from "zod";
+
+/** A field that may be null, which says the same as leaving it out. */
+export const maybe = <T extends z.ZodType>(schema: T): z.ZodOptional<z.ZodNullable<T>> =>
+  schema.nullable().optional();
+
+/** A field of which only what changes nothing is taken. */
+const neutral = (isNeutral: (value: unknown) => boolean, why: string): z.ZodOptional<z.ZodType<unknown>> =>
+  z
+    .unknown()
+    .refine((value) => value === undefined || value === null || isNeutral(value), why)
+    .optional();
+
+const isEmpty = (value: unknown): boolean => typeof value === "object" && Object.keys(value!).length === 0;
+
+const OWN_DISTRIBUTION =
+  "is not supported, since candidates are drawn from the model's own distribution, at a temperature; leave it out";
+const TEXT_ALONE = "is not supported: this server gives text alone; leave it out";
+
+/** What changes the distribution, or asks for more than text: taken where it asks for nothing. */
+const NEUTRAL = {
+  top_p: neutral((value) => value === 1, OWN_DISTRIBUTION),
+  frequency_penalty: neutral((value) => value === 0, OWN_DISTRIBUTION),
+  presence_penalty: neutral((value) => value === 0, OWN_DISTRIBUTION),
+  logit_bias: neutral(isEmpty, OWN_DISTRIBUTION),
+} as const;
+
+/** The same, of chat alone. */
+export const NEUTRAL_IN_CHAT = {
+  tools: neutral(isEmpty, TEXT_ALONE),
+  functions: neutral(isEmpty, TEXT_ALONE),
+  tool_choice: neutral((value) => value === "none" || value === "auto", TEXT_ALONE),
+  function_call: neutral((value) => value === "none" || value === "auto", TEXT_ALONE),
+  parallel_tool_calls: z.unknown().optional(),
+  response_format: neutral((value) => (value as { type?: unknown }).type === "text", TEXT_ALONE),
+  modalities: neutral((value) => Array.isArray(value) && value.every((each) => each === "text"), TEXT_ALONE),
+  audio: neutral(() => false, TEXT_ALONE),
+  prediction: neutral(() => false, "is not supported; leave it out"),
+  web_search_options: neutral(() => false, TEXT_ALONE),
+  reasoning_effort: neutral((value) => value === "none", "is not supported; leave it out"),
+  verbosity: neutral((value) => value === "medium", "is not supported; leave it out"),
+  store: neutral((value) => value === false, "is not supported: this server keeps nothing; leave it out"),
+} as const;
+
+/** What says who asks, or how the asker keeps book: read by nobody here. */
+const WITHOUT_EFFECT = {
+  user: z.unknown().optional(),
+  metadata: z.unknown().optional(),
+  service_tier: z.unknown().optional(),
+  safety_identifier: z.unknown().optional(),
+  prompt_cache_key: z.unknown().optional(),
+  prompt_cache_retention: z.unknown().optional(),
+} as const;
+
+/** What a request may say to whetstone alone. */
+const whetstone = z.strictObject({
+  reward: maybe(z.string().max(200)),
+  answer: maybe(z.string().max(1000)),
+  early_stop: maybe(z.boolean()),
+  return: maybe(z.enum(["choice", "scores", "all"])),
+  usage: maybe(z.enum(["all", "chosen"])),
+});
+
+/** What a request says to whetstone alone. */
+export type WhetstoneFields = z.infer<typeof whetstone>;
+
+const count = z.int("must be a whole number").min(1, "must be at least 1");
+
+/** The fields that all routes which draw have. */
+export const COMMON = {
+  model: z.string("must be a model's name, as /v1/models lists it"),
+  n: maybe(count),
+  best_of: maybe(count),
+  temperature: maybe(z.number("must be a number").min(0, "must be at least 0").max(2, "must be at most 2")),
+  seed: maybe(z.int("must be a whole number").min(0, "must be at least 0")),
+  max_tokens: maybe(count),
+  whetstone: maybe(whetstone),
+  ...NEUTRAL,
+  ...WITHOUT_EFFECT,
+} as const;

@@ -1,0 +1,48 @@
+import type { AddressInfo } from "node:net";
+import { serve } from "@hono/node-server";
+import { ServerError } from "../core/errors.js";
+import { serveApp, type ServeSettings } from "./app.js";
+
+export interface ListenOptions {
+  /** Default 127.0.0.1: reached from this machine alone. */
+  readonly host?: string;
+  /** 0: one that is free. */
+  readonly port: number;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** Where it is reached, without /v1. */
+  readonly url: string;
+  /** Takes no more requests, and ends once those under way are answered. */
+  close(): Promise<void>;
+}
+
+/** Starts the server. @throws ServerError where the address is taken or cannot be listened at. */
+export async function startServer(
+  settings: ServeSettings,
+  { host = "127.0.0.1", port }: ListenOptions,
+): Promise<RunningServer> {
+  const app = serveApp(settings);
+  const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
+    const listening = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(listening));
+    listening.once("error", (cause: NodeJS.ErrnoException) =>
+      reject(
+        new ServerError(`The server cannot listen at ${host}:${port} (${cause.code ?? cause.message})`, {
+          reason: "cannot-listen",
+          where: `${host}:${port}`,
+          remedy: "end what listens there or choose another `port`",
+          cause,
+        }),
+      ),
+    );
+  });
+  const { address, port: actual } = server.address() as AddressInfo;
+  return {
+    url: `http://${address.includes(":") ? `[${address}]` : address}:${actual}`,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()));
+      }),
+  };
+}
