@@ -11,10 +11,16 @@ const noRandom = {
   selector: "MemberExpression[object.name='Math'][property.name='random']",
   message: "Randomness comes from src/core/random.ts, seeded, so that the same seed gives the same result.",
 };
+const CLOCK =
+  "CallExpression[callee.object.name=/^(Date|performance)$/][callee.property.name='now'], NewExpression[callee.name='Date'][arguments.length=0]";
 const noClock = {
-  selector:
-    "CallExpression[callee.object.name='Date'][callee.property.name='now'], NewExpression[callee.name='Date'][arguments.length=0]",
+  selector: CLOCK,
   message: "The library does not read the clock: take the time as an argument from the command line.",
+};
+const noStopwatch = {
+  selector: CLOCK,
+  message:
+    "Tests assert values: what takes how long is measured in bench/, and bounded in test/models at most.",
 };
 
 const SOURCE = ["src/**/*.ts", "src/**/*.mjs"];
@@ -71,6 +77,11 @@ export default defineConfig(
       "@typescript-eslint/no-unsafe-return": "off",
       "@typescript-eslint/unbound-method": "off", // `expect(x.method)` compares, and calls nothing
     },
+  },
+  {
+    files: TESTS,
+    ignores: ["test/models/**", "test/support/**"],
+    rules: { "no-restricted-syntax": ["error", noDefaultExport, noRandom, noStopwatch] },
   },
   {
     files: ["**/*.mjs"],

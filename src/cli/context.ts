@@ -6,6 +6,8 @@ export interface Context {
   readonly progress: ProgressView;
   /** The words after the program's name, as given. */
   readonly args: readonly string[];
+  /** Milliseconds since some moment: the one clock that the library is lent. */
+  now(): number;
   /** Text for people: stdout, or stderr when `--json` was given. */
   say(text: string): void;
   /** A remark that is no result: stderr. */
@@ -22,6 +24,7 @@ export function processContext(args: readonly string[], json: boolean, signal: A
     signal,
     progress,
     args,
+    now: () => performance.now(),
     say: (text) => {
       progress.stop();
       (json ? process.stderr : process.stdout).write(line(text));

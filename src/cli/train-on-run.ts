@@ -96,6 +96,7 @@ export async function trainOnRun(
             note: (text) => context.note(text),
             signal,
             onProgress: context.progress.update,
+            now: () => context.now(),
           });
           const paths = { runDir: run.dir, report: await report(run, task, metrics) };
           tellMetrics(context, metrics, paths, adapterDirs);

@@ -25,7 +25,7 @@ export interface AdapterResponse extends AdapterDraw {
 
 /** What one trained adapter answers to the test prompts. */
 export interface AdapterSample {
-  /** Drawn at temperature 1, at least one a prompt, in any order. */
+  /** Drawn at the run's temperature, at least one a prompt, in any order. */
   readonly responses: readonly AdapterResponse[];
   /** One a prompt, in any order. */
   readonly greedy: readonly AdapterResponse[];
@@ -87,7 +87,7 @@ function coverageOf(
 }
 
 /**
- * Measures an adapter sampled at temperature 1 on the test prompts, against the base on the same prompts (all differences
+ * Measures an adapter sampled at the run's temperature on the test prompts, against the base on the same prompts (all differences
  * paired by prompt). Without labels, accuracy, lift and coverage are absent.
  * @throws UsageError for an N above the number of responses drawn from the adapter, or without prompts; DataError where a
  * prompt has no response, or no greedy one, from adapter or base.

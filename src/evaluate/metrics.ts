@@ -51,7 +51,7 @@ export interface EpochMetrics {
   readonly validationLoss: number;
   /** J_β = E[r] − β·KL(π‖π_base) on the validation prompts, where the method computes it. */
   readonly objective?: { readonly value: number; readonly reward: number; readonly kl: number };
-  /** Held-out prompts, sampled at temperature 1. */
+  /** Held-out prompts, sampled at the run's temperature. */
   readonly accuracy?: Estimate;
   readonly logLikelihood?: Estimate;
   /** −E[log π(y|x)] of the iterate itself, in nats; at temperature 1 alone. */
@@ -68,13 +68,14 @@ export interface EpochMetrics {
 }
 
 /**
- * An adapter, measured on the held-out prompts. `accuracy` and `logLikelihood` are at temperature 1. Beside these fields stand
+ * An adapter, measured on the held-out prompts. `accuracy` and `logLikelihood` are of one
+ * sample at the run's temperature. Beside these fields stand
  * numbers that its method alone has (`factOf`): how many pairs it learned from, β.
  */
 export interface AdapterMetrics extends AnswerMetrics {
   readonly greedyAccuracy?: Estimate;
   readonly greedyLogLikelihood: Estimate;
-  /** Against the base at temperature 1; paired over prompts. */
+  /** Against one sample of the base at the same temperature; paired over prompts. */
   readonly accuracyGain?: Estimate;
   readonly logLikelihoodGain: Estimate;
   /** By number of samples. */

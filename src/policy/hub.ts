@@ -2,20 +2,13 @@
  * Models of the Hugging Face hub, in the cache folder that Python's tools share: blobs/, snapshots/<commit>/ and
  * refs/<revision> for each repository. What is cached is used without asking the hub.
  */
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
-import { mkdir, realpath, rm, stat } from "node:fs/promises";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import {
-  downloadFileToCacheDir,
-  getHFHubCachePath,
-  HubApiError,
-  listFiles,
-  modelInfo,
-  type ListFileEntry,
-} from "@huggingface/hub";
+import { getHFHubCachePath, HubApiError, listFiles, modelInfo, type ListFileEntry } from "@huggingface/hub";
 import { UsageError, WhetstoneError } from "../core/errors.js";
 import { writeAtomically } from "../core/files.js";
+import { fetchHubFile } from "./hub-file.js";
 
 /** A model on the hub, as `--model` names it: `organization/name`, a .gguf file in it, a revision after `@`. */
 export interface HubModel {
@@ -128,10 +121,7 @@ export async function fetchHubModel(model: HubModel, { onFile }: FetchOptions = 
     for await (const entry of files) if (entry.type === "file") entries.push(entry);
     for (const entry of wantedOf(entries, model)) {
       onFile?.(entry.path, entry.size);
-      const path = await quietly(() =>
-        downloadFileToCacheDir({ repo: repository, path: entry.path, revision: commit, ...access }),
-      );
-      await verify(path, entry);
+      await fetchHubFile(folder, entry, { repository, commit, ...access });
     }
     if (commit !== revision) {
       await mkdir(dirname(join(folder, "refs", revision)), { recursive: true });
@@ -156,33 +146,6 @@ function wantedOf(entries: readonly ListFileEntry[], model: HubModel): ListFileE
       ? `name one of its files: ${gguf.map((path) => `${model.repository}/${path}`).join(", ")}`
       : "it has neither model.safetensors nor a .gguf file; convert it to safetensors";
   throw new UsageError(`${shown(model)} cannot be used as it is: ${remedy}.`);
-}
-
-/** Compares a fetched file with the hub's digest: SHA-256 of a large file, git's own of a small one. */
-async function verify(pointer: string, entry: ListFileEntry): Promise<void> {
-  const path = await realpath(pointer);
-  const { size } = await stat(path);
-  // An absent digest never matches: what cannot be checked is not used.
-  const expected = entry.lfs?.oid ?? entry.oid ?? "";
-  const hash = createHash(expected.length === 64 ? "sha256" : "sha1");
-  if (expected.length === 40) hash.update(`blob ${size}\0`);
-  for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) hash.update(chunk);
-  if (size === entry.size && hash.digest("hex") === expected) return;
-  await rm(pointer, { force: true });
-  await rm(path, { force: true });
-  throw new Error(`${entry.path} did not come as the hub has it, and was removed; try again`);
-}
-
-/** The library says on stdout what it downloads. */
-async function quietly<T>(work: () => Promise<T>): Promise<T> {
-  const sink: { debug: (...words: readonly unknown[]) => void } = globalThis.console;
-  const { debug } = sink;
-  sink.debug = () => undefined;
-  try {
-    return await work();
-  } finally {
-    sink.debug = debug;
-  }
 }
 
 function fetchError(model: HubModel, cause: unknown): WhetstoneError {

@@ -18,7 +18,11 @@ export function wordingOf(name: string): Pick<MethodPage, "losses" | "kept"> & P
 }
 
 /** An adapter's training: loss, what the held-out prompts say at each iterate, and the guards, with the kept one marked. */
-export function trainingFigure(method: string, adapter: AdapterMetrics): Html | undefined {
+export function trainingFigure(
+  method: string,
+  adapter: AdapterMetrics,
+  temperature: number,
+): Html | undefined {
   const { epochs, keptEpoch } = adapter;
   if (epochs.length === 0) return undefined;
   const { iterate: unit, losses, kept: reason } = wordingOf(method);
@@ -35,7 +39,7 @@ export function trainingFigure(method: string, adapter: AdapterMetrics): Html | 
     of(losses, lossSeries(epochs)),
     of("J_β on validation prompts", objectiveSeries(epochs)),
     of(
-      "Accuracy at temperature 1, %",
+      `Accuracy at temperature ${temperature}, %`,
       heldOut(epochs, (e) => e.accuracy, 100, 2),
     ),
     of(

@@ -132,7 +132,7 @@ function pageSections({ metrics, manifest, prompts }: ReportInput): Section[] {
   const search = [accuracyFigure(metrics), liftFigure(metrics), logLikelihoodFigure(metrics)].filter(defined);
   const scores = [histogramFigure(metrics), orderingFigure(metrics)].filter(defined);
   const training = Object.entries(metrics.adapters)
-    .map(([m, a]) => trainingFigure(m, a))
+    .map(([m, a]) => trainingFigure(m, a, metrics.temperature))
     .filter(defined);
   return [
     {

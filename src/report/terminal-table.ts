@@ -24,7 +24,7 @@ const SHOWN_SIZES = [1, 2, 5, 10, 25, 50];
 type Cells = readonly string[];
 
 /**
- * The table that a command prints at its end: greedy, one sample at temperature 1, best-of-N under every self-reward
+ * The table that a command prints at its end: greedy, one sample at the run's temperature, best-of-N under every self-reward
  * with the coverage, and each adapter, every figure with its 95 % interval. Plain text of at most 100 columns, without
  * colours; names of models and tasks cannot smuggle in terminal escapes. Without labels the accuracies are absent and
  * best-of-N shows log-likelihoods. Beside an adapter stand the responses drawn to train it, and below them any collapse.

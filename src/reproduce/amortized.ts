@@ -72,8 +72,8 @@ const SHARED = ["prompts.jsonl", "greedy.jsonl", "responses.jsonl", "selections.
 
 /**
  * The paper's amortized experiments (§6, App. A.3): SFT-Sharpening by log-likelihood of each model on each task, for each N, with
- * several seeds; or other methods in its place. Each adapter is sampled at temperature 1. The seeds are of training (the adapter's initial values and the order of the
- * examples); splits and draws from the base are the same for all, and drawn once. Otherwise as `reproduceInference`.
+ * several seeds; or other methods in its place. Each adapter is sampled at the suite's temperature. The seeds are of
+ * training (the adapter's initial values and the order of the examples); splits and draws from the base are the same for all, and drawn once. Otherwise as `reproduceInference`.
  */
 export async function reproduceAmortized(options: AmortizedOptions): Promise<AmortizedResult> {
   const { models, tasks, out, resume, prompts, n, seeds, temperature, command } = options;
@@ -193,6 +193,7 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
           trainers,
           command: options.command,
         },
+        now: options.now,
         signal,
         onProgress,
       });

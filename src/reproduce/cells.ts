@@ -56,6 +56,8 @@ export interface SuiteOptions extends SuiteHost {
   readonly seeds: number;
   /** The command line, for the record. */
   readonly command: string;
+  /** A clock in milliseconds, for how long a cell's stages took; absent: not measured. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** One run folder of a suite. */

@@ -9,7 +9,7 @@ import { logLikelihood } from "./log-likelihood.js";
 import { majority } from "./majority.js";
 import { pessimism } from "./pessimism.js";
 import { selfCertainty } from "./self-certainty.js";
-import type { Pool, SelfReward } from "./self-reward.js";
+import { withScore, type Pool, type SelfReward } from "./self-reward.js";
 import { weightedMajority } from "./weighted-majority.js";
 
 const all: readonly SelfReward[] = [
@@ -48,15 +48,7 @@ export async function findReward(word: string): Promise<SelfReward> {
       `${word} gave no finite number for each of the ${pool.responses.length} responses to the prompt "${pool.prompt.id}".`,
     );
   };
-  const { name, description, needs, randomized } = own;
-  const checked: SelfReward = {
-    ...{ name, description, needs, score },
-    ...(randomized && { randomized }),
-    ...(own.chosenProbabilities && { chosenProbabilities: (pool, n) => own.chosenProbabilities!(pool, n) }),
-    ...(own.measurable && { measurable: (size, n) => own.measurable!(size, n) }),
-    ...(own.pruner && { pruner: (context) => own.pruner!(context) }),
-  };
-  return withModule(checked, moduleOf(own)!);
+  return withModule(withScore(own, score), moduleOf(own)!);
 }
 
 const method = z.custom<unknown>((value) => typeof value === "function", "must be a function");

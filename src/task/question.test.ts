@@ -21,11 +21,14 @@ describe("graderForQuestion", () => {
     ["", "exact"],
   ] as const)("of %j is %s", (question, grader) => expect(graderForQuestion(question)).toBe(grader));
 
-  it("takes time in proportion to the length", () => {
-    for (const part of ["A) ", "1 ", "how ", "( ", "1+"]) {
-      const start = performance.now();
-      graderForQuestion(part.repeat(100_000));
-      expect(performance.now() - start).toBeLessThan(500);
-    }
-  });
+  // A pattern that went back for each of its steps would not end within the test's time.
+  it.each([
+    ["A) ", "exact"],
+    ["1 ", "exact"],
+    ["how ", "exact"],
+    ["( ", "exact"],
+    ["1+", "numeric"],
+  ] as const)("of %j a million times is %s, and that is told", (part, grader) =>
+    expect(graderForQuestion(part.repeat(1_000_000))).toBe(grader),
+  );
 });

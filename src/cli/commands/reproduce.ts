@@ -51,6 +51,7 @@ export function suiteSettings(values: SuiteValues, { openModel, sources }: Suite
     openModel,
     openTask: openTaskOf,
     createdAt: new Date().toISOString(),
+    now: () => context.now(),
     signal: context.signal,
     onProgress: context.progress.update,
     models: [...sources.keys()],

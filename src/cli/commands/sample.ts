@@ -44,8 +44,9 @@ export const sampleCommand = defineCommand({
       () =>
         withRun("sample", { drawing, values, settings, asked: {} }, context, async ({ run, policy }) => {
           dir = run.dir;
-          if (power) return samplePower(power, drawing, { run, policy }, context);
-          const started = performance.now();
+          if (power)
+            return samplePower({ power, drawing, threads: values.threads }, { run, policy }, context);
+          const started = context.now();
           const { signal } = context;
           const { drawn } = await drawTask({
             policy,
@@ -70,7 +71,7 @@ export const sampleCommand = defineCommand({
             responses: responses.length,
             tokens,
             ...quantizationResult(run, context),
-            seconds: { total: Math.round((performance.now() - started) / 10) / 100 },
+            seconds: { total: Math.round((context.now() - started) / 10) / 100 },
             ...usageResult(policy),
           });
         }),
@@ -80,23 +81,24 @@ export const sampleCommand = defineCommand({
 
 /** N responses to each test prompt from π^α, and the greedy one. */
 async function samplePower(
-  power: PowerSettings,
-  { source, opened: { task }, n, maxTokens, seed, prompts }: Drawing,
+  { power, drawing, threads }: { power: PowerSettings; drawing: Drawing; threads: number | undefined },
   { run, policy }: OpenedRun,
   context: Context,
 ): Promise<void> {
   const { signal, progress } = context;
+  const { task } = drawing.opened;
+  const { source, n, maxTokens, seed, prompts } = drawing;
   requireAbility(policy, "continues", power.method === "power" ? "Power sampling" : "Sequential Monte Carlo");
-  const started = performance.now();
+  const started = context.now();
   const split = splitPrompts(task, { learn: false, seed, prompts });
   const { test } = split;
   if (test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
   await recordPrompts(run, task, split, 0, (text) => context.note(text));
   const settings = { maxTokens, signal, onProgress: progress.update };
   await drawGreedy(await run.greedyLog(), policy, test, settings, "greedy");
-  const drawing = { ...power, n, maxTokens, seed, signal };
-  const summary = powerSummary(await drawPowerTask(run, policy, test, drawing, progress.update));
-  await measureIfQuantized(run, source, undefined);
+  const asked = { ...power, n, maxTokens, seed, signal };
+  const summary = powerSummary(await drawPowerTask(run, policy, test, asked, progress.update));
+  await measureIfQuantized(run, source, threads);
   context.note(powerNote(power, summary));
   context.say(
     `${count(n * test.length)} responses to ${count(test.length)} prompts, ${count(summary.tokens)} tokens: ${run.dir}`,
@@ -110,6 +112,6 @@ async function samplePower(
     alpha: power.alpha,
     ...summary,
     ...quantizationResult(run, context),
-    seconds: { total: Math.round((performance.now() - started) / 10) / 100 },
+    seconds: { total: Math.round((context.now() - started) / 10) / 100 },
   });
 }

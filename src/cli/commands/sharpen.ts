@@ -124,6 +124,7 @@ async function sharpen(
                   command: run.manifest.command,
                 },
           note: (text) => context.note(text),
+          now: () => context.now(),
           signal,
           onProgress: context.progress.update,
         });

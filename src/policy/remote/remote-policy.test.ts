@@ -135,11 +135,10 @@ describe("when the signal fires", () => {
 it("when the consumer goes away, what is under way is broken off", async () => {
   const server = await serve({ delayMs: 50 });
   const { policy } = await connect([server], { concurrency: 2 });
-  const [before, started] = [server.asked.length, performance.now()];
+  const before = server.asked.length;
   for await (const response of policy.sample(requests(10), options)) {
     expect(response.promptId).toBe("first");
     break;
   }
   expect(server.asked.length - before).toBeLessThanOrEqual(3);
-  expect(performance.now() - started).toBeLessThan(5000);
 });

@@ -129,8 +129,8 @@ function through(result: AmortizedResult, number: string, title: string, quantit
     title,
     message:
       said.length > 0 && said.length <= 6
-        ? `Sampled once at temperature 1: ${list(said)}.`
-        : "Sampled once at temperature 1, after each epoch.",
+        ? `Sampled once at temperature ${result.temperature}: ${list(said)}.`
+        : `Sampled once at temperature ${result.temperature}, after each epoch.`,
     note: `N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}. The mean over seeds; each seed is drawn thin, and the band spans them. The dotted line is the base's greedy response. Few samples a prompt and epoch: Table 1 has the adapter that was kept, with intervals.`,
     body: html`<div class="panels">${panels}</div>`,
     ...(rows.length > 0 && { table: curveTable(`figure-${number}-table`, title, rows) }),
@@ -199,8 +199,7 @@ function byTrainN(result: AmortizedResult): PaperFigure {
     legend: legend(legendLines),
     table: table({
       id: "figure-9-table",
-      caption:
-        "The adapter of the kept epoch, sampled once at temperature 1; intervals over prompts and seeds",
+      caption: `The adapter of the kept epoch, sampled once at temperature ${result.temperature}; intervals over prompts and seeds`,
       columns: ["Cell", "Accuracy, %", "% lift over greedy", "Log-likelihood lift, nats"],
       rows,
     }),
@@ -240,7 +239,7 @@ export function tableOne(result: AmortizedResult): Html {
   });
   return table({
     id: "table-1",
-    caption: `${trained(result)} with N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}: one sample of the adapter at temperature 1 against the base's greedy response; in brackets the 95\u00a0% interval over prompts and seeds. A dash is a cell without a result or without labels.`,
+    caption: `${trained(result)} with N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}: one sample of the adapter at temperature ${result.temperature} against the base's greedy response; in brackets the 95\u00a0% interval over prompts and seeds. A dash is a cell without a result or without labels.`,
     columns: [
       "Model and task",
       "Weight decay",
