@@ -175,10 +175,9 @@ export default 1;
     ]);
   });
 
-  it("lets a test time nothing, but where the time itself is the promise", async () => {
+  it("lets a test time nothing", async () => {
     const text = "export const since = performance.now();\n";
     expect(await lint("src/core/a.test.ts", text)).toEqual(["no-restricted-syntax"]);
-    expect(await lint("test/models/a.test.ts", text)).toEqual([]);
   });
 
   it("passes what the house does", async () => {
