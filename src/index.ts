@@ -60,7 +60,7 @@ export { pessimism, type PessimismOptions } from "./reward/pessimism.js";
 export { bestOfMajority, type BestOfMajorityOptions } from "./reward/best-of-majority.js";
 
 // Sharpening at inference time, and amortized.
-export { answer, answerEvents, answerRoom, type AnswerOptions } from "./sharpen/answer.js";
+export { answer, answerAllEvents, answerEvents, answerRoom, type AnswerOptions } from "./sharpen/answer.js";
 export type {
   AnswerEvent,
   Best,

@@ -154,7 +154,8 @@ const CASES: readonly Case[] = [
   ["not a run", ["evaluate", "thesis"], 1, /thesis is not a run folder: it has no manifest\.json/],
   ["no such run", ["train", "sft", "nowhere"], 1, /nowhere is not a run folder/],
   ["unknown option", ["sharpen", "--nn", "3"], 2, /unknown option '--nn'/],
-  ["missing argument", ["answer"], 2, /missing required argument 'prompt'/],
+  ["missing argument", ["evaluate"], 2, /missing required argument 'run'/],
+  ["no prompt", ["answer"], 2, /There is no prompt: stdin is empty/],
   ["unknown command", ["sharpn"], 2, /unknown command 'sharpn'/],
   ["unknown statement", ["theory", "--only", "thm-9.9"], 2, /There is no statement "thm-9\.9": choose among/],
 ];

@@ -17,6 +17,7 @@ it("the library promises these names, and no others", () => {
     "WhetstoneError",
     "adaptiveBestOfN",
     "answer",
+    "answerAllEvents",
     "answerEvents",
     "answerRoom",
     "bestOfMajority",

@@ -18,8 +18,8 @@ export interface CommandSpec<K extends OptionName> extends CommandEntry {
   readonly own?: MethodOptionSpecs;
   /** Command lines after the program's name, each with what it does. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
-  /** @param words the arguments, absent ones undefined. */
-  run(words: readonly (string | undefined)[], values: Values<K>, context: Context): Promise<void>;
+  /** @param words the arguments, absent ones undefined; where the usage takes several, all of them. */
+  run(words: readonly (string | undefined)[], values: Values<K | "json">, context: Context): Promise<void>;
 }
 
 /** Adds a command to its parent; `context` is made once the options are known. */
@@ -42,7 +42,7 @@ export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCo
       const values = command.opts<Values<K | "json">>();
       const context = contextOf(values.json === true);
       await fetchNamed(command.opts<Values<"model">>().model, context);
-      await spec.run(command.processedArgs as (string | undefined)[], values, context);
+      await spec.run((command.processedArgs as (string | undefined | string[])[]).flat(), values, context);
     });
   };
 }

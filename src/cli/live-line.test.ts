@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Response } from "../policy/policy.js";
-import { answerLine, fitLine } from "./live-line.js";
+import { answerLine, answersLine, fitLine, scoreLines } from "./live-line.js";
 import { showProgress } from "./progress.js";
 
 const response = (index: number, text: string, logProbs: readonly number[]): Response => ({
@@ -26,6 +26,27 @@ describe("the line of an answer", () => {
     line.take({ kind: "finished", promptId: "p", response: one, leader: { index: 1, score: -2 }, out: [] });
     line.take({ kind: "dropped", promptId: "p", index: 0, length: 5, logProb: -7 });
     expect(line.text()).toBe("1 of 4 done · 1 drawing · 1 dropped · 12 tokens · best −2: forty-two\nin all");
+  });
+
+  it("of several prompts tells how many are answered, and of the others what is drawn", () => {
+    const line = answersLine(2, 5, 1);
+    const drawn = { kind: "drawn", index: 0, length: 3, logProb: -2, logProbs: [], text: "a" } as const;
+    line.take({ ...drawn, promptId: "p" });
+    line.take({ ...drawn, promptId: "q" });
+    line.take({ ...drawn, promptId: "q", index: 1, length: 4 });
+    expect(line.text()).toBe("1 of 5 answered · 3 drawing · 10 tokens");
+    const one = response(0, " four\n", [-1, -1]);
+    const best = { prompt: { id: "p", text: "?" }, chosen: one, finished: [one], scores: [-2], tokens: 6 };
+    line.take({ kind: "chosen", promptId: "p", ...best, score: -2, open: 0 });
+    expect(line.text()).toBe("2 of 5 answered · 2 drawing · 13 tokens · last: four");
+  });
+
+  it("of all responses names each text once, the best first, with how often it was drawn", () => {
+    const texts = ["a", "b", "a", "c", "a"].map((text) => ({ text }));
+    expect(scoreLines(texts, [-2, -1.5, -2, -10, -2])).toBe(
+      "   -1.500      b\n   -2.000  ×3  a\n  -10.000      c\n",
+    );
+    expect(scoreLines(texts.slice(0, 2), [-2, -1])).toBe("   -1.000  b\n   -2.000  a\n");
   });
 
   it("fits the terminal, on one line, wide characters counted as two", () => {

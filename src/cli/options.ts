@@ -7,6 +7,7 @@ import { PROMPT_FILE_KINDS } from "../task/prompt-files.js";
 import { DIALECTS } from "../policy/remote/dialects/index.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
+import { ANSWER_OPTIONS, type RenamedInAnswer } from "./answer-options.js";
 import { grader } from "./grader.js";
 import { flag, option, type OptionSpec } from "./option-spec.js";
 import { QUANTIZE_OPTION } from "./quantize.js";
@@ -20,7 +21,7 @@ const rewardNames = Object.keys(rewards);
 /** Every option of every command; a command names those that it takes. */
 export const OPTIONS = {
   model: option(
-    "--model <name|folder|file>",
+    "-m, --model <name|folder|file>",
     "an embedded model, a folder of Hugging Face layout, a .gguf file, or an id on the Hugging Face hub (organization/name, @revision)",
     text,
     "game24",
@@ -167,6 +168,7 @@ export const OPTIONS = {
   ...QUANTIZE_OPTION,
   ...SUITE_OPTIONS,
   ...SERVE_OPTIONS,
+  ...ANSWER_OPTIONS,
   markdown: option(
     "--markdown <file.md>",
     "also write what was found as Markdown, with an index of the paper's statements",
@@ -199,7 +201,7 @@ export type OptionName = keyof typeof OPTIONS;
 type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
 
 /** Names under which commander hands some of the options over. */
-interface Renamed extends RenamedInSuites, RenamedInServe {
+interface Renamed extends RenamedInAnswer, RenamedInServe, RenamedInSuites {
   readonly powerAlpha: "alpha";
   readonly oneReward: "reward";
   readonly reportPage: "page";

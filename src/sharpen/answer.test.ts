@@ -4,7 +4,7 @@ import { modelFolder } from "../policy/model-folder.js";
 import { sequenceLogProb, type Policy } from "../policy/policy.js";
 import { tabularPolicy } from "../policy/tabular.js";
 import { rewardNamed } from "../reward/registry.js";
-import { answer, answerEvents, answerRoom, type AnswerOptions } from "./answer.js";
+import { answer, answerAllEvents, answerEvents, answerRoom, type AnswerOptions } from "./answer.js";
 import type { AnswerEvent, ChosenEvent, DrawnEvent } from "./answer-events.js";
 import { bestOfN } from "./best-of-n.js";
 import { candidates } from "./candidates.js";
@@ -249,5 +249,21 @@ describe("an answer in one call", () => {
     expect(record).toMatchObject({ tokens });
     expect(record!.acceptance).toBeGreaterThan(0);
     expect((await answer(policy, PROMPT, { maxTokens: 9, power })).finished.length).toBe(1);
+  });
+});
+
+describe("several prompts", () => {
+  it("are each answered as alone, at its own length", async () => {
+    const policy = await tiny(4);
+    const prompts = [...promptsOf(2), { id: "long", text: `${"1 ".repeat(40)}= 24 :` }];
+    const rooms = await Promise.all(prompts.map((prompt) => answerRoom(policy, prompt)));
+    expect(rooms[2]).toBeLessThan(rooms[0]!);
+    // Which responses are dropped depends on what is drawn beside them; the choice does not.
+    const options = { n: 5, seed: 2, keepAll: true };
+    const events = await collect(answerAllEvents(policy, prompts, options));
+    for (const prompt of prompts) {
+      const its = events.find((event) => event.kind === "chosen" && event.promptId === prompt.id);
+      expect(its).toEqual(await answer(policy, prompt, options));
+    }
   });
 });

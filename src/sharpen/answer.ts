@@ -59,22 +59,61 @@ export async function answer(
 export async function* answerEvents(
   policy: Policy,
   prompt: string | Prompt,
+  options: AnswerOptions & { readonly progress?: boolean } = {},
+): AsyncGenerator<AnswerEvent> {
+  yield* answerAllEvents(
+    policy,
+    [typeof prompt === "string" ? { id: "prompt", text: prompt } : prompt],
+    options,
+  );
+}
+
+/**
+ * The same for several prompts, which are drawn side by side; each one's answer is the one that it has alone. Prompts are chosen for in the
+ * order in which they are decided.
+ * @param prompts with ids of their own.
+ * @throws as `answer`, before anything is drawn where a prompt is to blame.
+ */
+export async function* answerAllEvents(
+  policy: Policy,
+  prompts: readonly Prompt[],
   { power, ...options }: AnswerOptions & { readonly progress?: boolean } = {},
 ): AsyncGenerator<AnswerEvent> {
-  const asked: Prompt = typeof prompt === "string" ? { id: "prompt", text: prompt } : prompt;
-  const settings = {
-    reward: logLikelihood,
-    n: power ? 1 : DEFAULT_N,
-    temperature: 1,
-    maxTokens: options.maxTokens ?? (await answerRoom(policy, asked)),
-    seed: 0,
-    ...options,
-    extract: options.extract ?? graderNamed(graderForQuestion(asked.text)).extract,
-  };
-  checkRewards([settings.reward], policy);
-  checkDrawing(policy, settings.temperature);
-  if (power) yield* powerEvents(policy, asked, { ...settings, ...power });
-  else yield* bestOfNEvents(policy, [asked], settings);
+  const defaults = { reward: logLikelihood, n: power ? 1 : DEFAULT_N, temperature: 1, seed: 0, ...options };
+  checkRewards([defaults.reward], policy);
+  checkDrawing(policy, defaults.temperature);
+  for (const { prompts: alike, maxTokens, extract } of await alikeOf(policy, prompts, options)) {
+    const settings = { ...defaults, maxTokens, extract };
+    if (!power) yield* bestOfNEvents(policy, alike, settings);
+    else for (const prompt of alike) yield* powerEvents(policy, prompt, { ...settings, ...power });
+  }
+}
+
+/** Prompts that may be answered at the same length, and whose answers are compared alike. */
+interface Alike {
+  readonly prompts: Prompt[];
+  readonly maxTokens: number;
+  readonly extract: (text: string) => string | undefined;
+}
+
+async function alikeOf(
+  policy: Policy,
+  prompts: readonly Prompt[],
+  options: Pick<AnswerOptions, "maxTokens" | "extract">,
+): Promise<Iterable<Alike>> {
+  const found = new Map<string, Alike>();
+  for (const prompt of prompts) {
+    const maxTokens = options.maxTokens ?? (await answerRoom(policy, prompt));
+    const grader = options.extract ? "" : graderForQuestion(prompt.text);
+    const key = `${maxTokens} ${grader}`;
+    const alike = found.get(key);
+    if (alike) alike.prompts.push(prompt);
+    else {
+      const extract = options.extract ?? graderNamed(grader || "exact").extract;
+      found.set(key, { prompts: [prompt], maxTokens, extract });
+    }
+  }
+  return found.values();
 }
 
 async function* powerEvents(

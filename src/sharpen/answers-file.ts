@@ -28,7 +28,7 @@ export async function writeAnswers(run: RunReader, task: Task, reward: string): 
     if (selection === undefined) return [];
     const chosen = responses.find(({ index }) => index === selection.chosen)!;
     const best = { prompt, chosen, finished: responses, scores: selection.scores };
-    return [answerRecord(best, { reward, extract: task.extract })];
+    return [answerRecord(best, { reward, extract: (text) => task.extract(text) })];
   });
   if (answers.length === 0) return undefined;
   const path = join(run.dir, "answers.jsonl");

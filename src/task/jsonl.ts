@@ -166,7 +166,7 @@ function checkPrompt(id: string, text: string, where: string): void {
  * Names for prompts that have none, by their text: what is drawn for a prompt depends on its id, and is not to change with the
  * lines around it.
  */
-function namesByText(): (text: string) => string {
+export function namesByText(): (text: string) => string {
   const seen = new Map<string, number>();
   return (text) => {
     const times = (seen.get(text) ?? 0) + 1;

@@ -1,153 +1,192 @@
-import { sequenceLogProb, type Prompt } from "../../policy/policy.js";
+import { sequenceLogProb, type Policy } from "../../policy/policy.js";
 import { findReward } from "../../reward/registry.js";
 import { answerEvents } from "../../sharpen/answer.js";
 import type { Best } from "../../sharpen/answer-events.js";
-import { findGrader, graderNamed } from "../../task/graders.js";
-import { promptOfText } from "../../task/prompt-form.js";
-import { graderForQuestion } from "../../task/question.js";
-import { taskEntry } from "../../task/registry.js";
+import { answerMany, type AnswerSettings } from "../answer-many.js";
+import { openAnswers, type AnswersOut, type Made } from "../answers-out.js";
+import { askedPrompts, type Asked, type AskedPrompts } from "../asked-prompts.js";
+import { shellLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
-import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "../defaults.js";
+import { DEFAULT_MODEL, DEFAULT_N } from "../defaults.js";
 import { quantizedAnswer } from "../measure-quantized.js";
-import { answerLine } from "../live-line.js";
+import { answerLine, scoreLines } from "../live-line.js";
 import { interruptible } from "../outcome.js";
 import { POWER, REMOTE, type Values } from "../options.js";
 import type { Context } from "../context.js";
-import type { Task } from "../../task/task.js";
 import { powerNote, powerSettings } from "../power.js";
 import { usageResult } from "../remote.js";
-import { openPolicy, openTask, policySource, promptsOf, type ModelSource } from "../sources.js";
+import { openPolicy, policySource, type ModelSource } from "../sources.js";
+import { count } from "../../report/format.js";
 import { COMMANDS } from "./table.js";
 
-/** What an answer is printed from. */
-type Answered = Pick<Best, "prompt" | "chosen" | "finished" | "scores" | "tokens">;
+const NAMES = [
+  "model",
+  "quantize",
+  ...REMOTE,
+  "promptFile",
+  "answersOut",
+  "system",
+  "n",
+  "oneReward",
+  "temperature",
+  "maxTokens",
+  "seed",
+  "task",
+  "grader",
+  "raw",
+  "all",
+  ...POWER,
+  "threads",
+] as const;
 
-const PROMPT_ID = "prompt";
-
-/** `whetstone answer <prompt>`: best-of-N on one prompt. */
+/** `whetstone answer [prompt...]`: best-of-N on one prompt or several. */
 export const answerCommand = defineCommand({
   ...COMMANDS.answer,
   details:
     "Responses that can no longer be chosen are not drawn to their end, unless --all asks for it. With --method power or smc the " +
-    "responses are of π^α, and one is drawn unless -n says otherwise.",
-  options: [
-    "model",
-    "quantize",
-    ...REMOTE,
-    "n",
-    "oneReward",
-    "temperature",
-    "maxTokens",
-    "seed",
-    "task",
-    "grader",
-    "raw",
-    "all",
-    ...POWER,
-    "threads",
-  ],
+    "responses are of π^α, and one is drawn unless -n says otherwise. A prompt - is read from stdin, and so is what is piped in. " +
+    "With --out each answer is a JSON line, written as soon as it is there, and all N are drawn to their end.",
+  options: NAMES,
   examples: [
     ['answer "4 9 10 13 = 24 :"', "the embedded model, best of 50 by log-likelihood"],
     ['answer "4 9 10 13 = 24 :" --reward majority --all', "every response with its score"],
     ['answer "4 9 10 13 = 24 :" --method power --alpha 4', "one response of π⁴, by Metropolis–Hastings"],
-    ['answer "What is 7 times 8?" --model ./my-model.gguf', "a chat model, by its template"],
+    ['answer "What is 7 times 8?" -m ./my-model.gguf', "a chat model, by its template"],
+    ["answer -m ./my-model.gguf -f prompts.jsonl -o answers.jsonl", "a file of prompts, answered"],
+    ["answer -m ./my-model.gguf - < question.txt", "a prompt from stdin"],
   ],
-  run: async ([words = ""], values, context) => {
-    const power = powerSettings(values);
-    const { n = power ? 1 : DEFAULT_N, temperature = 1, seed = 0, all = false } = values;
-    const source = await policySource(values.model ?? DEFAULT_MODEL, values);
-    const taken = await promptsOf(source);
-    const reward = await findReward(values.reward ?? "log-likelihood");
-    const prompt: Prompt = {
-      id: PROMPT_ID,
-      ...promptOfText(words, { ...(taken && { takes: taken }), raw: values.raw === true }),
-    };
-    const { task, extract } = await comparison(words, source, values, context);
-    const { signal } = context;
-    await interruptible(
-      context,
-      () => undefined,
-      async () => {
-        const policy = await openPolicy(source, values.threads, context);
-        try {
-          const maxTokens = values.maxTokens ?? task?.maxTokens;
-          const line = answerLine(n);
-          for await (const event of answerEvents(policy, prompt, {
-            ...{ reward, n, temperature, seed, keepAll: all, extract, signal },
-            ...(maxTokens !== undefined && { maxTokens }),
-            ...(power && { power }),
-            progress: context.progress.live,
-          })) {
-            line.take(event);
-            context.progress.line(line.text);
-            if (event.kind !== "chosen") continue;
-            context.progress.stop();
-            if (power) context.note(powerNote(power, event.power!));
-            if (all) context.say(scoreLines(event));
-            context.say(event.chosen.text);
-            context.result({
-              ...answerResult(event, { n, reward: reward.name, all }),
-              ...(await quantizedAnswer(source, prompt, event.finished, values, context)),
-              ...(power ? { method: power.method, alpha: power.alpha, ...event.power } : usageResult(policy)),
-            });
-          }
-        } finally {
-          context.progress.stop();
-          await policy.dispose();
-        }
-      },
-    );
-  },
+  run: (words, values, context) => answerCommandOf(words, values, context),
 });
 
-/**
- * How the answers to a question are told apart: as its task does, as `--grader` says, or else as the wording asks, which is said
- * when it is first of account.
- */
-async function comparison(
-  words: string,
-  source: ModelSource,
-  { task: named, grader: word }: Values<"task" | "grader">,
+async function answerCommandOf(
+  words: readonly (string | undefined)[],
+  values: Values<(typeof NAMES)[number] | "json">,
   context: Context,
-): Promise<{ readonly task: Task | undefined; readonly extract: (text: string) => string | undefined }> {
-  const taskName = named ?? (source.name === DEFAULT_MODEL ? DEFAULT_TASK : undefined);
-  const grader = word === undefined ? undefined : await findGrader(word);
-  // Of a public data set's task only the extractor is needed, and it is there without the rows.
-  const entry = taskName === undefined || grader !== undefined ? undefined : taskEntry(taskName);
-  const task =
-    taskName === undefined || entry?.data !== undefined
-      ? undefined
-      : (await openTask(taskName, grader === undefined ? {} : { grader }, await promptsOf(source))).task;
-  const guessed = task || entry || grader ? undefined : graderForQuestion(words);
-  const comparing = task ?? entry ?? grader ?? graderNamed(guessed ?? "exact");
-  let noted = guessed === undefined;
-  const extract = (text: string): string | undefined => {
-    if (!noted) {
-      context.note(`Answers are compared as by --grader ${String(guessed)}, going by the question.`);
-      noted = true;
-    }
-    return comparing.extract(text);
+): Promise<void> {
+  const power = powerSettings(values);
+  const { n = power ? 1 : DEFAULT_N, temperature = 1, seed = 0, all = false, maxTokens } = values;
+  const source = await policySource(values.model ?? DEFAULT_MODEL, values);
+  const reward = await findReward(values.reward ?? "log-likelihood");
+  const recorded = values.out !== undefined || values.json === true;
+  const given = words.filter((word) => word !== undefined);
+  const asked = await askedPrompts(given, source, values, context);
+  const settings: AnswerSettings = {
+    ...{ reward, n, temperature, seed, keepAll: all, signal: context.signal },
+    ...(maxTokens !== undefined && { maxTokens }),
+    ...(power && { power }),
   };
-  return { task, extract };
+  const resume = (): string | undefined => (values.out === undefined ? undefined : shellLine(context.args));
+  await interruptible(context, resume, async () => {
+    const policy = await openPolicy(source, values.threads, context);
+    try {
+      const [group] = asked.groups;
+      const alone = asked.prompts.length === 1 && values.out === undefined && values.file === undefined;
+      if (group && alone) await one(policy, group, settings, { source, values, context });
+      // A runner-up that is written down is the best of all the others, not of those that happened to be finished.
+      else await several(policy, asked, { ...settings, keepAll: all || recorded }, { values, context });
+    } finally {
+      context.progress.stop();
+      await policy.dispose();
+    }
+  });
 }
 
-/** Every response with its score, the best first. */
-function scoreLines({ finished, scores }: Answered): string {
-  return finished
-    .map(({ text }, i) => ({ text, score: scores[i]! }))
-    .sort((a, b) => b.score - a.score)
-    .map(({ text, score }) => `${score.toFixed(3).padStart(9)}  ${text}`)
-    .join("\n")
-    .concat("\n");
+interface Surroundings {
+  readonly source: ModelSource;
+  readonly values: Values<(typeof NAMES)[number]>;
+  readonly context: Context;
 }
+
+async function one(
+  policy: Policy,
+  { prompts, extract, maxTokens }: Asked,
+  settings: AnswerSettings,
+  { source, values, context }: Surroundings,
+): Promise<void> {
+  const prompt = prompts[0]!;
+  const { n, reward, keepAll: all = false, power } = settings;
+  const line = answerLine(n);
+  const options = { ...(maxTokens !== undefined && { maxTokens }), ...settings, extract };
+  for await (const event of answerEvents(policy, prompt, { ...options, progress: context.progress.live })) {
+    line.take(event);
+    context.progress.line(line.text);
+    if (event.kind !== "chosen") continue;
+    context.progress.stop();
+    if (power) context.note(powerNote({ ...power }, event.power!));
+    if (all) context.say(scoreLines(event.finished, event.scores));
+    context.say(event.chosen.text);
+    context.result({
+      ...answerResult(event, { n, reward: reward.name, all, extract }),
+      ...(await quantizedAnswer(source, prompt, event.finished, values, context)),
+      ...(power ? { method: power.method, alpha: power.alpha, ...event.power } : usageResult(policy)),
+    });
+  }
+}
+
+/** Into a file or onto the terminal. */
+async function several(
+  policy: Policy,
+  asked: AskedPrompts,
+  settings: AnswerSettings,
+  { values, context }: Omit<Surroundings, "source">,
+): Promise<void> {
+  const { out: path, file } = values;
+  const { prompts } = asked;
+  let out: AnswersOut | undefined;
+  try {
+    if (path !== undefined) out = await openAnswers(path, prompts, madeOf(policy, settings, values), file);
+    const given = await answerMany(policy, asked, settings, out, context);
+    const before = prompts.length - given.length;
+    if (path !== undefined) {
+      const earlier = before === 0 ? "" : `, ${count(before)} of them by an earlier call`;
+      context.say(`${count(prompts.length)} answers${earlier}: ${path}`);
+    }
+    context.result({
+      answered: prompts.length,
+      fresh: given.length,
+      ...(path === undefined ? { answers: given } : { out: path }),
+      ...usageResult(policy),
+    });
+  } finally {
+    out?.close();
+  }
+}
+
+/** What decides an answer, under the names of the options. */
+function madeOf(
+  policy: Policy,
+  { reward, n, temperature, seed, maxTokens, power }: AnswerSettings,
+  { system, raw, grader, quantize }: Values<(typeof NAMES)[number]>,
+): Made {
+  return {
+    model: policy.name,
+    weights: policy.digest.slice(0, 16),
+    ...{ reward: reward.name, n, temperature, seed },
+    ...(maxTokens !== undefined && { maxTokens }),
+    ...(quantize !== undefined && { quantize }),
+    ...(system !== undefined && { system }),
+    ...(raw && { raw }),
+    ...(grader !== undefined && { grader }),
+    ...power,
+  };
+}
+
+/** What an answer is printed from. */
+type Answered = Pick<Best, "prompt" | "chosen" | "finished" | "scores" | "tokens">;
 
 function answerResult(
   { prompt, chosen, finished, scores, tokens }: Answered,
-  asked: { readonly n: number; readonly reward: string; readonly all: boolean },
+  asked: {
+    readonly n: number;
+    readonly reward: string;
+    readonly all: boolean;
+    readonly extract: Asked["extract"];
+  },
 ): object {
   return {
     prompt: prompt.text,
     text: chosen.text,
+    answer: asked.extract(chosen.text) ?? null,
     index: chosen.index,
     score: scores[finished.indexOf(chosen)],
     logLikelihood: sequenceLogProb(chosen),
@@ -160,8 +199,10 @@ function answerResult(
       responses: finished.map((response, i) => ({
         index: response.index,
         text: response.text,
+        answer: asked.extract(response.text) ?? null,
         score: scores[i],
         logLikelihood: sequenceLogProb(response),
+        finish: response.finish,
       })),
     }),
   };

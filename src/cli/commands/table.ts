@@ -13,8 +13,8 @@ export const COMMANDS = {
     summary: "draw, choose by self-reward, train the choice into an adapter, measure and report",
   },
   answer: {
-    usage: "answer <prompt>",
-    summary: "answer one prompt with the best of N responses, by self-reward",
+    usage: "answer [prompt...]",
+    summary: "answer prompts, each with the best of N responses by self-reward",
   },
   sample: {
     usage: "sample [task]",
