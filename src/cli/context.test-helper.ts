@@ -12,6 +12,7 @@ export function keepingContext(args: readonly string[] = []): Context & {
   return {
     ...{ args, said, noted, results },
     signal: new AbortController().signal,
+    now: () => 0,
     progress: showProgress(quiet, {}),
     say: (text) => void said.push(text),
     note: (text) => void noted.push(text),
