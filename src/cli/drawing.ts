@@ -131,13 +131,14 @@ export async function withRun<T>(
       return await work({ run, policy });
     } finally {
       try {
-        if (policy.served) await recordUsage(run, policy.served);
+        if (policy.served && policy.served.usage.requests > 0) await recordUsage(run, policy.served);
       } finally {
         await run.close();
       }
     }
   } finally {
-    if (policy.served) context.note(usageLine(policy.name, policy.served));
+    if (policy.served && policy.served.usage.requests > 0)
+      context.note(usageLine(policy.name, policy.served));
     await policy.dispose();
   }
 }
@@ -178,7 +179,8 @@ function commandOf(
   const task = isFile ? (values.task ?? opened.path) : opened.task.name;
   const words = [name, task, ...(data === undefined ? [] : ["--data", data]), "--model"];
   const { remote } = source;
-  const servers = remote ? ["--base-url", remote.baseUrls.join(","), "--api", remote.api] : [];
+  const urls = remote && remote.baseUrls.length > 0 ? ["--base-url", remote.baseUrls.join(",")] : [];
+  const servers = remote ? [...urls, "--api", remote.api] : [];
   const raw = values.raw && !remote ? ["--raw"] : [];
   return writtenOut([...words, values.model ?? DEFAULT_MODEL, ...servers, ...raw], { ...settings, seed });
 }

@@ -4,6 +4,7 @@ import { presets } from "../sharpen/presets.js";
 import { POWER_METHODS } from "../sharpen/power/draw-power.js";
 import { graderDescriptions } from "../task/graders.js";
 import { PROMPT_FILE_KINDS } from "../task/prompt-files.js";
+import { BATCH_KINDS } from "../policy/remote/batch/kinds.js";
 import { DIALECTS } from "../policy/remote/dialects/index.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
@@ -50,6 +51,25 @@ export const OPTIONS = {
   ),
   concurrency: option("--concurrency <count>", "requests at once to each server", wholeNumber(1, 4096), "8"),
   stream: flag("--stream", "take responses from servers as streams: those that cannot be chosen end at once"),
+  batch: option(
+    "--batch <folder>",
+    "write what is to be drawn from --model openai:<name> as batch files, for `vllm run-batch` or a hosted batch API",
+    text,
+    "draw from a server",
+  ),
+  batchResults: option(
+    "--batch-results <file|folder>",
+    "take the responses from a batch's results, whatever their order; what is missing is counted",
+    text,
+    "none",
+  ),
+  batchFor: option(
+    "--batch-for <name>",
+    `who takes the batch files: ${BATCH_KINDS.join(" or ")}`,
+    oneOf(BATCH_KINDS),
+    "vllm",
+  ),
+  batchLines: option("--batch-lines <count>", "requests to a batch file", wholeNumber(1, 50_000), "1000"),
   maxRequests: option(
     "--max-requests <count>",
     "a budget: requests to servers at most, retries included",
@@ -226,6 +246,13 @@ export const REMOTE = [
   "stream",
   "maxRequests",
   "maxTokensTotal",
+] as const satisfies readonly OptionName[];
+/** Drawing by files in place of servers. */
+export const BATCH = [
+  "batch",
+  "batchResults",
+  "batchFor",
+  "batchLines",
 ] as const satisfies readonly OptionName[];
 /** What is drawn, and from which model. */
 export const DRAWING = [

@@ -3,6 +3,9 @@ import type { WhetstoneError } from "../core/errors.js";
 /** What to do about an error on the command line, by its reason: with the flag that helps. */
 export const REMEDIES: Readonly<Record<string, string>> = {
   "cannot-listen": "end what listens there, or choose another with --port or --host",
+  "batch-exists": "choose another with --batch",
+  "batch-incomplete":
+    "write the rest with --batch <folder> --resume, or give more results with --batch-results and --resume",
   "data-is-the-task": "leave out --data, and name your own file as the task",
   "data-missing": "name the file, or a folder of such files, with --data",
   "data-not-taken": "leave out --data",

@@ -9,20 +9,22 @@ import { count } from "../report/format.js";
 import { keyFromEnvironment } from "../policy/remote/api-key.js";
 import { baseUrls, REMOTE_PREFIX } from "../policy/remote/base-urls.js";
 import type { ServersOptions } from "../policy/remote/connect.js";
-import type { RemotePolicy } from "../policy/remote/remote-policy.js";
 import type { ServerUsage } from "../policy/remote/usage.js";
 import type { RecordKind } from "../run/record-log.js";
 import type { Run } from "../run/run.js";
+import { batchFiles, openBatch, type BatchFiles, type BatchValues } from "./batch.js";
 import type { Context } from "./context.js";
 import type { REMOTE, Values } from "./options.js";
 
-export type RemoteValues = Values<(typeof REMOTE)[number]>;
+export type RemoteValues = Values<(typeof REMOTE)[number]> & BatchValues;
 
 /** A model behind servers, as the command line names it. */
 export type RemoteModel = Omit<ServersOptions, "key" | "signal" | "api"> & {
   readonly api: string;
   /** What listens at the URL, where it was not named but found. */
   readonly found?: KnownPlace;
+  /** It is asked by files, and there is no server. */
+  readonly batch?: BatchFiles;
 };
 
 /**
@@ -34,6 +36,8 @@ export async function remoteModel(
   { raw = false, ...values }: RemoteValues & { readonly raw?: boolean },
 ): Promise<RemoteModel | undefined> {
   if (!name.startsWith(REMOTE_PREFIX)) {
+    if (batchFiles(values))
+      throw new UsageError(`Batch files are for --model ${REMOTE_PREFIX}<name>; ${name} is none.`);
     if (values.baseUrl === undefined) return undefined;
     throw new UsageError(
       `--base-url is for a model behind a server, --model ${REMOTE_PREFIX}<name>; ${name} is none.`,
@@ -47,6 +51,8 @@ export async function remoteModel(
     throw new UsageError(
       `--raw gives prompts as they stand, which --api ${api} does not take; leave one out.`,
     );
+  const batch = batchFiles(values);
+  if (batch) return { model, baseUrls: [], api, batch };
   const named = values.baseUrl ?? process.env["OPENAI_BASE_URL"]?.trim();
   const found = named ? undefined : await findServer(model);
   return {
@@ -81,8 +87,9 @@ function certificates(file: string): string {
   );
 }
 
-/** Connects, and says what the probe found. The key is the environment's. */
-export async function connectRemote(model: RemoteModel, context: Context): Promise<RemotePolicy> {
+/** Connects, and says what the probe found; or opens the files of a batch. The key is the environment's. */
+export async function connectRemote(model: RemoteModel, context: Context): Promise<Policy> {
+  if (model.batch) return openBatch({ ...model, ...model.batch });
   // The client library is not loaded for models on this machine.
   const { found } = model;
   if (found)

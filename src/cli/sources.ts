@@ -93,7 +93,8 @@ export async function policySource(
 ): Promise<ModelSource> {
   const remote = await remoteModel(name, servers);
   if (remote === undefined) return { ...modelSource(name), ...(quantize && { quantize }) };
-  if (quantize === undefined) return { name, remote, path: remote.baseUrls.join(",") };
+  const path = remote.baseUrls.join(",");
+  if (quantize === undefined) return { name, remote, ...(path !== "" && { path }) };
   throw new UsageError(
     `--quantize is for a model on this machine: how ${name} is held is its server's business.`,
   );

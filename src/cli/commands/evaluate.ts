@@ -2,7 +2,7 @@ import { evaluateRun } from "../../sharpen/evaluate-run.js";
 import { readMetrics } from "../../sharpen/run-metrics.js";
 import type { SelfReward } from "../../reward/self-reward.js";
 import { defineCommand } from "../command.js";
-import { DEFAULT_REWARDS } from "../defaults.js";
+import { DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js";
 import { namedRun, rewardOfRun, withExistingRun } from "../existing-run.js";
 import { report, tellMetrics } from "../outcome.js";
 import { policyOfRun, taskOfRun } from "../sources.js";
@@ -25,7 +25,11 @@ export const evaluateCommand = defineCommand({
     const names =
       values.reward ??
       reader.manifest.rewards?.map(({ name }) => name) ??
-      (before ? Object.keys(before.bestOfN) : DEFAULT_REWARDS);
+      (before
+        ? Object.keys(before.bestOfN)
+        : reader.manifest.model.server
+          ? REMOTE_REWARDS
+          : DEFAULT_REWARDS);
     const rewards: SelfReward[] = [];
     for (const name of names) rewards.push(await rewardOfRun(reader, name));
     const task = await taskOfRun(reader, values.task);

@@ -7,10 +7,11 @@ import { drawPowerTask, powerSummary } from "../../sharpen/power/draw-power.js";
 import { drawTask } from "../../sharpen/sharpen-task.js";
 import { count } from "../../report/format.js";
 import { resumeLine } from "../command-line.js";
+import { tellBatch } from "../batch.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
 import { resolveDrawing, tellTask, withRun, type Drawing, type OpenedRun } from "../drawing.js";
-import { DRAWING, POWER } from "../options.js";
+import { BATCH, DRAWING, POWER } from "../options.js";
 import { interruptible } from "../outcome.js";
 import { measureIfQuantized } from "../measure-quantized.js";
 import { quantizationResult } from "../quantize.js";
@@ -24,11 +25,16 @@ export const sampleCommand = defineCommand({
   details:
     "With --method power or smc the responses are of π^α (for α = 1 + 1/β the optimum of RLHF-sharpening): N independent chains, or " +
     "one particle of each of N swarms. power.jsonl in the run folder tells of acceptance or effective sample size.",
-  options: [...DRAWING, ...POWER, "run", "resume"],
+  options: [...DRAWING, ...BATCH, ...POWER, "run", "resume"],
   examples: [
     ["sample game24 --n 50 --run runs/draws", "then: whetstone evaluate runs/draws"],
     ["sample game24 --method power --alpha 4 --n 8", "π⁴ by Metropolis–Hastings"],
     ["sample --task prompts.jsonl --model ./my-model", "your prompts and model"],
+    [
+      "sample --task prompts.jsonl --model openai:qwen --batch out/",
+      "as files for `vllm run-batch`, and nothing drawn yet",
+    ],
+    ["sample --task prompts.jsonl --model openai:qwen --batch-results in/ --resume", "what came back"],
   ],
   run: async ([named], values, context) => {
     const power = powerSettings(values);
@@ -73,6 +79,7 @@ export const sampleCommand = defineCommand({
             ...quantizationResult(run, context),
             seconds: { total: Math.round((context.now() - started) / 10) / 100 },
             ...usageResult(policy),
+            ...(await tellBatch(policy, context)),
           });
         }),
     );

@@ -6,7 +6,7 @@ import type { ApiKey } from "./api-key.js";
 import { REMOTE_PREFIX } from "./base-urls.js";
 import { Budget, type BudgetLimits } from "./budget.js";
 import { Connection } from "./connection.js";
-import { DIALECTS } from "./dialects/index.js";
+import { dialectOf } from "./dialects/index.js";
 import type { Dialect } from "./dialects/dialect.js";
 import { ServerFault } from "./fault.js";
 import { Pool, type PoolOptions } from "./pool.js";
@@ -128,16 +128,6 @@ export async function connectServers(options: ServersOptions): Promise<Servers> 
     factsOf: async (connection, server, inner) =>
       (server.facts ??= await probeLate({ ...shared, tries: 1 }, connection, settings, facts, inner)),
   };
-}
-
-/** @throws UsageError for the name of no dialect. */
-function dialectOf(api: string | Dialect = "completions"): Dialect {
-  if (typeof api !== "string") return api;
-  const found = DIALECTS.find(({ name }) => name === api);
-  if (found) return found;
-  throw new UsageError(
-    `There is no protocol "${api}" for servers; use ${DIALECTS.map(({ name }) => name).join(" or ")}.`,
-  );
 }
 
 async function pause(ms: number, signal?: AbortSignal): Promise<void> {
