@@ -120,13 +120,13 @@ export function answerMetrics(runs: readonly Answers[], ground: Ground, greedy?:
   if (ground.labelledPrompts === 0) return always;
   const labelled = ground.resamples(ground.labelledPrompts);
   const correct = bySeed(runs, "correct");
-  const accuracy = estimateMean(correct, labelled);
+  const accuracy = estimateMean(correct, labelled, "share");
   if (greedy === undefined) return { accuracy, ...always };
   const lift = estimateLift(correct, greedy.correct, labelled);
   return {
     accuracy,
     ...(lift && { lift }),
-    liftPoints: estimateDifference(correct, greedy.correct, labelled),
+    liftPoints: estimateDifference(correct, greedy.correct, labelled, "share"),
     ...always,
   };
 }

@@ -1,13 +1,21 @@
 import { randomStream, type RandomStream } from "../core/random.js";
 import type { Estimate } from "./metrics.js";
+import { exactShare, studentQuantile } from "./student.js";
 
 /**
- * Percentile bootstrap over prompts (Efron & Tibshirani 1993, ch. 13): prompts are what was sampled from μ, so they are what
- * is resampled, and figures of the same prompts are compared on the same resamples (paired). Where a figure exists for
- * several seeds (several trained adapters, say), prompts and seeds are resampled independently and every pair that results
- * counts (the pigeonhole bootstrap of two crossed factors, Owen 2007), which errs on the wide side.
+ * Intervals over prompts: prompts are what was sampled from μ, and figures of the same prompts are compared pair by pair.
  *
- * With one prompt, or with all values equal, the interval is the value itself: it then says nothing of the uncertainty.
+ * - A share of prompts (every value 0 or 1) has Clopper and Pearson's exact interval, so that 0 of 6 is not [0, 0].
+ * - A mean, and a paired difference, has on each side the wider of the studentized bootstrap (Efron & Tibshirani 1993, ch. 12.5),
+ *   which follows skewness, and of Student's t, which holds where few distinct values leave the bootstrap too little to draw from. The
+ *   standard error counts one value more, as far from the mean as the farthest, for what few prompts have not shown.
+ * - Where all differences between two shares are 0 the interval is ± the exact limit for 0 of n.
+ * - A ratio has Fieller's interval.
+ * - With several seeds (several trained adapters, say) the variance between the seeds' means is added to that between prompts, with the
+ *   degrees of freedom that two or three seeds leave (Satterthwaite): few seeds give wide intervals.
+ *
+ * A test simulates the coverage of each kind. Where all values are equal, and they are no shares, the interval is the value itself: it
+ * then says nothing of the uncertainty.
  */
 
 /** Values by prompt; or, with several seeds, a row of values by prompt for each seed. */
@@ -19,12 +27,10 @@ export interface Resamples {
   readonly seeds: number;
   /** Number of resamples. */
   readonly count: number;
-  /** Share of the resamples' figures inside the interval, in (0, 1). */
+  /** How often an interval is to hold the truth, in (0, 1). */
   readonly level: number;
   /** Positions of prompts: `count` rows of `prompts`. */
   readonly promptDraws: Uint32Array;
-  /** Positions of seeds: `count` rows of `seeds`. */
-  readonly seedDraws: Uint32Array;
 }
 
 /** How to resample. */
@@ -48,7 +54,6 @@ export function drawResamples(prompts: number, options: BootstrapOptions): Resam
     count,
     level,
     promptDraws: drawPositions(count * prompts, prompts, randomStream(seed, "bootstrap prompts")),
-    seedDraws: drawPositions(count * seeds, seeds, randomStream(seed, "bootstrap seeds")),
   };
 }
 
@@ -68,26 +73,26 @@ function rowsOf(values: Sampled, resamples: Resamples): readonly Float64Array[] 
   return Array.from({ length: resamples.seeds }, (_, seed) => (rows.length === 1 ? rows[0]! : rows[seed]!));
 }
 
-function meanOf(rows: readonly Float64Array[], prompts: number): number {
+/** What the values are: shares lie in [0, 1], and so between −1 and 1 do their differences. */
+export type ValueKind = "share" | "number";
+
+const meanOf = (values: ArrayLike<number>): number => {
   let sum = 0;
-  for (const row of rows) for (let i = 0; i < prompts; i++) sum += row[i]!;
-  return sum / (prompts * rows.length);
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+};
+
+function squaresAround(values: ArrayLike<number>, centre: number): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i]! - centre) ** 2;
+  return sum;
 }
 
-/** The mean in each resample. */
-function resampledMeans(rows: readonly Float64Array[], resamples: Resamples): Float64Array {
-  const { prompts, seeds, count, promptDraws, seedDraws } = resamples;
-  const result = new Float64Array(count);
-  for (let b = 0; b < count; b++) {
-    let sum = 0;
-    for (let s = 0; s < seeds; s++) {
-      const row = rows[seedDraws[b * seeds + s]!]!;
-      for (let i = b * prompts; i < (b + 1) * prompts; i++) sum += row[promptDraws[i]!]!;
-    }
-    result[b] = sum / (prompts * seeds);
-  }
-  return result;
-}
+/** By prompt, the mean over the seeds. */
+const overSeeds = (rows: readonly Float64Array[]): Float64Array =>
+  rows.length === 1
+    ? rows[0]!
+    : rows[0]!.map((_, i) => rows.reduce((sum, row) => sum + row[i]!, 0) / rows.length);
 
 /** The q-quantile of sorted values, interpolated linearly between order statistics. */
 function quantile(sorted: Float64Array, q: number): number {
@@ -98,47 +103,142 @@ function quantile(sorted: Float64Array, q: number): number {
   return fraction === 0 ? low : low + fraction * (sorted[below + 1]! - low);
 }
 
-/** The value between the quantiles of its resamples; never outside them by more than rounding. */
-function estimate(value: number, resampled: Float64Array, level: number): Estimate {
-  const sorted = resampled.sort();
+/** Quantiles of (resample's mean − mean)/(resample's standard error): what Student's t is for normal values. */
+function studentized(
+  values: Float64Array,
+  mean: number,
+  extra: number,
+  { prompts, count, level, promptDraws }: Resamples,
+): { readonly below: number; readonly above: number } {
+  const result = new Float64Array(count);
+  for (let b = 0; b < count; b++) {
+    let sum = 0;
+    let squares = 0;
+    for (let i = b * prompts; i < (b + 1) * prompts; i++) {
+      const away = values[promptDraws[i]!]! - mean;
+      sum += away;
+      squares += away * away;
+    }
+    const moved = sum / prompts;
+    const error = Math.sqrt((squares - prompts * moved * moved + extra) / (prompts * (prompts - 1)));
+    result[b] = moved / error;
+  }
+  result.sort();
+  return { below: quantile(result, (1 - level) / 2), above: quantile(result, (1 + level) / 2) };
+}
+
+/** The variance that seeds bring to a mean over them, and its degrees of freedom; 0 for one seed. */
+function seedVariance(rows: readonly Float64Array[]): number {
+  if (rows.length === 1) return 0;
+  const means = rows.map(meanOf);
+  return squaresAround(means, meanOf(means)) / ((rows.length - 1) * rows.length);
+}
+
+/** The interval of the mean of `rows`, which are means over prompts of what is no 0/1 share. */
+function meanInterval(rows: readonly Float64Array[], resamples: Resamples): Estimate {
+  const { prompts, level } = resamples;
+  const values = overSeeds(rows);
+  const value = meanOf(values);
+  const squares = squaresAround(values, value);
+  const seeds = seedVariance(rows);
+  if (prompts < 2 || (squares === 0 && seeds === 0)) return { value, low: value, high: value };
+  const extra = values.reduce((most, x) => Math.max(most, (x - value) ** 2), 0);
+  const variance = (squares + extra) / (prompts * (prompts - 1));
+  const total = variance + seeds;
+  const freedom =
+    total ** 2 / (variance ** 2 / (prompts - 1) + (rows.length > 1 ? seeds ** 2 / (rows.length - 1) : 0));
+  const student = studentQuantile(level, freedom);
+  const drawn = squares === 0 ? { below: 0, above: 0 } : studentized(values, value, extra, resamples);
+  const error = Math.sqrt(total);
   return {
     value,
-    low: Math.min(value, quantile(sorted, (1 - level) / 2)),
-    high: Math.max(value, quantile(sorted, (1 + level) / 2)),
+    low: value - Math.max(student, drawn.above) * error,
+    high: value + Math.max(student, -drawn.below) * error,
   };
 }
 
-/** The mean over prompts (and seeds). */
-export function estimateMean(values: Sampled, resamples: Resamples): Estimate {
-  const rows = rowsOf(values, resamples);
-  return estimate(meanOf(rows, resamples.prompts), resampledMeans(rows, resamples), resamples.level);
+const isBinary = (rows: readonly Float64Array[]): boolean =>
+  rows.every((row) => row.every((value) => value === 0 || value === 1));
+
+const clipped = ({ value, low, high }: Estimate, least: number, most: number): Estimate => ({
+  value,
+  low: Math.max(least, low),
+  high: Math.min(most, high),
+});
+
+function shareInterval(rows: readonly Float64Array[], resamples: Resamples): Estimate {
+  const values = overSeeds(rows);
+  const value = meanOf(values);
+  const flat = value === 0 || value === 1;
+  if (flat || (rows.length === 1 && isBinary(rows))) {
+    const hits = Math.round(value * resamples.prompts);
+    return { value, ...exactShare(hits, resamples.prompts, resamples.level) };
+  }
+  return clipped(meanInterval(rows, resamples), 0, 1);
 }
 
-/** The mean of a − b, paired by prompt (and seed). */
-export function estimateDifference(a: Sampled, b: Sampled, resamples: Resamples): Estimate {
+/** Several seeds whose rows are the same are one. */
+function distinctRows(values: Sampled, resamples: Resamples): readonly Float64Array[] {
+  const rows = rowsOf(values, resamples);
+  return rows.every((row) => row === rows[0] || row.every((value, i) => value === rows[0]![i]))
+    ? rows.slice(0, 1)
+    : rows;
+}
+
+/** The mean over prompts (and seeds). */
+export function estimateMean(values: Sampled, resamples: Resamples, kind: ValueKind = "number"): Estimate {
+  const rows = distinctRows(values, resamples);
+  return kind === "share" ? shareInterval(rows, resamples) : meanInterval(rows, resamples);
+}
+
+/** The mean of a − b, paired by prompt (and seed). @param kind of a and b. */
+export function estimateDifference(
+  a: Sampled,
+  b: Sampled,
+  resamples: Resamples,
+  kind: ValueKind = "number",
+): Estimate {
   const rowsA = rowsOf(a, resamples);
   const rowsB = rowsOf(b, resamples);
   const rows = rowsA.map((row, s) => row.map((value, i) => value - rowsB[s]![i]!));
-  return estimateMean(rows, resamples);
+  if (kind === "number") return estimateMean(rows, resamples);
+  const same = rows.every((row) => row.every((value) => value === 0));
+  if (same && isBinary(rowsA) && isBinary(rowsB)) {
+    const { high } = exactShare(0, resamples.prompts, resamples.level);
+    return { value: 0, low: -high, high };
+  }
+  return clipped(estimateMean(rows, resamples), -1, 1);
 }
 
 /**
  * Relative lift as the paper reports it, in percent: 100·(mean a − mean b)/mean b, paired by prompt (and seed); for a, b ≥ 0.
- * Undefined where mean b is 0, and where it is 0 in so many resamples that the interval would be infinite: a ratio to next to
- * nothing says nothing, and the difference in points remains.
+ * Fieller's interval: every ratio R for which the mean of a − R·b is not clear of 0. Undefined where mean b is 0 or not clear of 0, for
+ * then the interval is infinite: a ratio to next to nothing says nothing, and the difference in points remains.
  */
 export function estimateLift(a: Sampled, b: Sampled, resamples: Resamples): Estimate | undefined {
   const [rowsA, rowsB] = [rowsOf(a, resamples), rowsOf(b, resamples)];
-  const lift = (meanA: number, meanB: number): number =>
-    meanB === 0 ? Infinity : (100 * (meanA - meanB)) / meanB;
-  const means = resampledMeans(rowsB, resamples);
-  const lifts = resampledMeans(rowsA, resamples).map((mean, i) => lift(mean, means[i]!));
-  const result = estimate(
-    lift(meanOf(rowsA, resamples.prompts), meanOf(rowsB, resamples.prompts)),
-    lifts,
-    resamples.level,
-  );
-  return Number.isFinite(result.value) && Number.isFinite(result.low) && Number.isFinite(result.high)
-    ? result
-    : undefined;
+  const [top, bottom] = [overSeeds(rowsA), overSeeds(rowsB)];
+  const { prompts, level } = resamples;
+  const [meanA, meanB] = [meanOf(top), meanOf(bottom)];
+  if (meanB === 0) return undefined;
+  if (prompts < 2) return lift(meanA / meanB, meanA / meanB, meanA / meanB);
+  const scale = prompts * (prompts - 1);
+  const cross = top.reduce((sum, value, i) => sum + (value - meanA) * (bottom[i]! - meanB), 0) / scale;
+  const varianceA = squaresAround(top, meanA) / scale + seedVariance(rowsA);
+  const varianceB = squaresAround(bottom, meanB) / scale + seedVariance(rowsB);
+  const t =
+    studentQuantile(level, resamples.seeds > 1 ? Math.min(prompts - 1, 2 * resamples.seeds) : prompts - 1) **
+    2;
+  // (ā − R·b̄)² ≤ t²·(V_a − 2R·C + R²·V_b) is a quadratic in R.
+  const square = meanB ** 2 - t * varianceB;
+  if (!(square > 0)) return undefined;
+  const half = meanA * meanB - t * cross;
+  const root = Math.sqrt(Math.max(0, half * half - square * (meanA ** 2 - t * varianceA)));
+  return lift(meanA / meanB, (half - root) / square, (half + root) / square);
 }
+
+const lift = (value: number, low: number, high: number): Estimate => ({
+  value: 100 * (value - 1),
+  low: 100 * (Math.min(low, value) - 1),
+  high: 100 * (Math.max(high, value) - 1),
+});

@@ -57,8 +57,8 @@ export function renderReport(input: ReportInput): string {
           </main>
           <footer>
             Made by whetstone ${input.manifest.whetstoneVersion} from the run ${input.manifest.name}, begun
-            ${input.manifest.createdAt}. Intervals are 95 %, by bootstrap over prompts. This page loads
-            nothing from the network.
+            ${input.manifest.createdAt}. Intervals are 95 %, over prompts. This page loads nothing from the
+            network.
           </footer>
         </div>
         ${element("script", PAGE_SCRIPT)}

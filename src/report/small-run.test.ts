@@ -13,17 +13,17 @@ import { terminalTable } from "./terminal-table.js";
 const EXPECTED = `game24, 8 prompts, model game24, N = 4, temperature 1
 Accuracy in %, log-likelihood under the base in nats; in brackets 95 % intervals.
 
-                                            accuracy    greedy accuracy        log-likelihood
-greedy                             37.5 [12.5, 75.0]  37.5 [12.5, 75.0]  -2.99 [-3.45, -2.58]
-one sample, temperature 1           21.9 [9.4, 34.4]                  -  -5.04 [-5.79, -4.46]
-SFT adapter, one sample             18.8 [9.4, 31.3]   12.5 [0.0, 37.5]  -6.13 [-7.04, -5.26]
-  gain over one sample              -3.1 [-9.4, 0.0]                     -1.10 [-2.11, -0.28]
-DPO adapter, one sample             21.9 [9.4, 34.4]  37.5 [12.5, 75.0]  -5.82 [-6.67, -5.16]
-  gain over one sample              0.0 [-9.4, +9.4]                     -0.78 [-1.29, -0.37]
-XPO adapter, one sample             15.6 [6.3, 28.1]   12.5 [0.0, 37.5]  -6.01 [-6.40, -5.64]
-  gain over one sample             -6.3 [-15.6, 0.0]                     -0.97 [-1.52, -0.41]
-Adaptive SFT adapter, one sample    15.6 [6.3, 28.1]   12.5 [0.0, 37.5]  -5.08 [-5.96, -4.25]
-  gain over one sample            -6.3 [-21.9, +6.3]                     -0.04 [-0.76, +0.70]
+                                             accuracy   greedy accuracy        log-likelihood
+greedy                               37.5 [8.5, 75.5]  37.5 [8.5, 75.5]  -2.99 [-3.67, -2.32]
+one sample, temperature 1            21.9 [2.3, 41.5]                 -  -5.04 [-6.14, -3.93]
+SFT adapter, one sample              18.8 [1.0, 36.5]  12.5 [0.3, 52.7]  -6.13 [-7.46, -4.80]
+  gain over one sample             -3.1 [-13.2, +7.0]                    -1.10 [-2.56, +0.36]
+DPO adapter, one sample              21.9 [2.3, 41.5]  37.5 [8.5, 75.5]  -5.82 [-7.09, -4.55]
+  gain over one sample             0.0 [-13.7, +13.7]                    -0.78 [-1.54, -0.03]
+XPO adapter, one sample              15.6 [0.0, 34.6]  12.5 [0.3, 52.7]  -6.01 [-6.57, -5.44]
+  gain over one sample             -6.3 [-18.2, +5.1]                    -0.97 [-1.83, -0.11]
+Adaptive SFT adapter, one sample     15.6 [0.0, 34.6]  12.5 [0.3, 52.7]  -5.08 [-6.34, -3.82]
+  gain over one sample            -6.3 [-29.4, +16.9]                    -0.04 [-1.11, +1.02]
 
                                   model calls
 greedy
@@ -42,9 +42,9 @@ of 16 on 9 of 12 prompts before it fired: there the paper's guarantee does not h
 
 Best-of-N, accuracy, by self-reward; coverage is the ceiling
 N     log-likelihood  length-normalized          majority     self-certainty           coverage
-1   21.9 [9.4, 34.4]   21.9 [9.4, 34.4]  21.9 [9.4, 34.4]   21.9 [9.4, 34.4]   21.9 [9.4, 34.4]
-2  35.4 [12.5, 60.4]  35.4 [12.5, 60.4]  21.9 [9.4, 34.4]  37.5 [16.6, 60.4]  39.6 [16.7, 62.5]
-4  50.0 [12.5, 87.5]  50.0 [12.5, 87.5]  34.4 [9.4, 62.6]  50.0 [12.5, 87.5]  62.5 [25.0, 87.5]
+1   21.9 [2.3, 41.5]   21.9 [2.3, 41.5]  21.9 [2.3, 41.5]   21.9 [2.3, 41.5]   21.9 [2.3, 41.5]
+2   35.4 [1.6, 69.2]   35.4 [1.6, 69.2]  21.9 [2.3, 41.5]   37.5 [4.6, 70.4]   39.6 [6.8, 72.4]
+4  50.0 [15.7, 84.3]  50.0 [15.7, 84.3]  34.4 [0.0, 78.1]  50.0 [15.7, 84.3]  62.5 [24.5, 91.5]
 `;
 
 it("the embedded model's small run has the figures that it always had", { timeout: 120_000 }, async () => {

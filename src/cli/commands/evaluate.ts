@@ -13,7 +13,7 @@ export const evaluateCommand = defineCommand({
   ...COMMANDS.evaluate,
   details:
     "Needs no model, unless a self-reward asks it. What cannot be computed from the responses alone (the adapter's figures, " +
-    "adaptive best-of-N) stays as it was measured. The seed fixes the bootstrap.",
+    "adaptive best-of-N) stays as it was measured. The seed fixes the intervals.",
   options: ["reward", "seed", "model", "task", "threads"],
   examples: [
     ["evaluate runs/game24-1", "all figures anew"],

@@ -59,8 +59,8 @@ export function suitePage(input: SuiteResult): string {
             ${section("command", "Run it again", provenance(input))}
           </main>
           <footer>
-            Made by whetstone ${input.whetstone}. Intervals are 95 %, by bootstrap over prompts and seeds.
-            This page loads nothing from the network.
+            Made by whetstone ${input.whetstone}. Intervals are 95 %, over prompts and seeds. This page loads
+            nothing from the network.
           </footer>
         </div>
       </body>
