@@ -1,40 +1,44 @@
 import { collapses, driftFinding, isBase, type MethodWords } from "./collapse.js";
 import { change, decimal, directionOf, percent, sentence } from "./findings-words.js";
-import type { AdapterMetrics, AnswerMetrics } from "./metrics.js";
+import type { DeclaredFrom } from "./declared.js";
+import type { AdapterMetrics, Estimate, Metrics } from "./metrics.js";
+import { strongestBaseline } from "./strongest-baseline.js";
 
-/** Whether the adapter's single sample became more often right. */
-function accuracyFinding(
-  name: string,
-  adapter: AdapterMetrics,
-  base: AnswerMetrics,
-  prompts: number,
-): string[] {
-  const { accuracy, accuracyGain, liftPoints } = adapter;
-  if (!accuracy || !accuracyGain || !base.accuracy) return [];
+/** What the findings on an adapter are read from, beside the adapter. */
+export type AdapterGround = DeclaredFrom & Pick<Metrics, "base" | "greedy">;
+
+const labelled = ({ labelledPrompts, prompts }: AdapterGround): number => labelledPrompts ?? prompts;
+
+/** One sample of the adapter against the strongest baseline, and against one sample of the base where that is another. */
+function accuracyFinding(name: string, adapter: AdapterMetrics, ground: AdapterGround): string[] {
+  const { accuracy, accuracyGain } = adapter;
+  const strongest = strongestBaseline(adapter, ground.greedy, ground.base);
+  if (!accuracy || !accuracyGain || !strongest || !ground.base.accuracy) return [];
+  const side = (gain: Estimate) => directionOf(gain, labelled(ground), "points", ground);
   const figures =
-    `sampled once it is right on ${percent(accuracy.value)} of the prompts, the base on ${percent(base.accuracy.value)} ` +
-    `(${change(accuracyGain, "points")})`;
+    `one sample is right on ${percent(accuracy.value)} of the prompts, ${strongest.name} on ${percent(strongest.accuracy.value)} ` +
+    `(${change(strongest.gain, "points", ground)})`;
   const verdict = {
-    up: `${name} helped`,
-    down: `${name} hurt`,
-    unclear: `It is not clear whether ${name} helped`,
+    up: `${name} helped: ${figures}`,
+    down: `${name} does not pay: ${figures}, so without training one has more`,
+    unclear: `It is not clear whether ${name} helped: ${figures}`,
+    few: `Too few prompts to say whether ${name} helped: ${figures}`,
   };
-  const found = [`${verdict[directionOf(accuracyGain, prompts)]}: ${figures}.`];
-  const greedy = directionOf(liftPoints, prompts);
-  if (liftPoints && greedy === "up")
-    found.push(`One sample from ${name} beats the base's greedy response (${change(liftPoints, "points")}).`);
-  if (liftPoints && greedy === "down") {
-    found.push(
-      `One sample from ${name} is still worse than the base's greedy response (${change(liftPoints, "points")}).`,
-    );
-  }
+  const found = [`${verdict[side(strongest.gain)]}.`];
+  if (strongest.gain === accuracyGain) return found;
+  const words = { up: "more", down: "less", unclear: "about as", few: "" }[side(accuracyGain)];
+  const against = `one sample of the base (${percent(ground.base.accuracy.value)}, ${change(accuracyGain, "points", ground)})`;
+  if (words === "about as") found.push(`It is not clearly more or less often right than ${against}.`);
+  else if (words !== "") found.push(`One sample of ${name} is right ${words} often than ${against}.`);
   return found;
 }
 
 /** Whether it sharpened: moved its mass to what the base finds likely. */
-function sharpeningFinding(name: string, adapter: AdapterMetrics, prompts: number): string {
-  const gain = change(adapter.logLikelihoodGain, "nats");
-  switch (directionOf(adapter.logLikelihoodGain, prompts, "nats")) {
+function sharpeningFinding(name: string, adapter: AdapterMetrics, ground: AdapterGround): string {
+  const gain = change(adapter.logLikelihoodGain, "nats", ground);
+  switch (directionOf(adapter.logLikelihoodGain, ground.prompts, "nats", ground)) {
+    case "few":
+      return `Too few prompts to say whether ${name} changes how likely its responses are under the base (${gain}).`;
     case "up":
       return `${name} answers with what the base finds likelier (${gain} in log-likelihood under the base).`;
     case "down":
@@ -45,13 +49,15 @@ function sharpeningFinding(name: string, adapter: AdapterMetrics, prompts: numbe
 }
 
 /** What it costs: mass on one answer is mass taken from others. */
-function coverageFinding(name: string, adapter: AdapterMetrics, prompts: number): string[] {
+function coverageFinding(name: string, adapter: AdapterMetrics, ground: AdapterGround): string[] {
   const n = Math.max(0, ...Object.keys(adapter.coverageChange ?? {}).map(Number));
   const difference = adapter.coverageChange?.[String(n)];
   const coverage = adapter.coverage?.[String(n)];
   if (!difference || !coverage || n < 2) return [];
-  const figures = `${percent(coverage.value - difference.value)} to ${percent(coverage.value)} (${change(difference, "points")})`;
-  switch (directionOf(difference, prompts)) {
+  const figures = `${percent(coverage.value - difference.value)} to ${percent(coverage.value)} (${change(difference, "points", ground)})`;
+  switch (directionOf(difference, labelled(ground), "points", ground)) {
+    case "few":
+      return [`Too few prompts to say whether ${name} changes coverage at ${n}: ${figures}.`];
     case "up":
       return [`${name} raises coverage at ${n} from ${figures}.`];
     case "down":
@@ -79,16 +85,14 @@ export function baseKept({ name: method, iterate: unit }: MethodWords, adapter: 
 
 /**
  * What to take from one adapter: helped, hurt or unclear; whether it sharpened; what it cost in coverage; signs of collapse.
- * @param base the base sampled once on the same prompts.
- * @param prompts how many were measured, and of these how many with a label.
+ * @param ground the metrics that it is one of: the baselines, and all comparisons that were declared.
  */
 export function adapterFindings(
   method: MethodWords,
   adapter: AdapterMetrics,
-  base: AnswerMetrics,
-  prompts: number,
-  labelledPrompts: number,
+  ground: AdapterGround,
 ): string[] {
+  const { base } = ground;
   const name = `the ${method.name} adapter`;
   const unchanged = baseKept(method, adapter);
   const remarks = method.remarks?.(adapter) ?? [];
@@ -96,9 +100,9 @@ export function adapterFindings(
     return [...unchanged, ...remarks, ...collapses(method, adapter, base)].map(sentence);
   const drift = driftFinding(method.name, adapter);
   const found = [
-    ...accuracyFinding(name, adapter, base, labelledPrompts),
-    sharpeningFinding(name, adapter, prompts),
-    ...coverageFinding(name, adapter, labelledPrompts),
+    ...accuracyFinding(name, adapter, ground),
+    sharpeningFinding(name, adapter, ground),
+    ...coverageFinding(name, adapter, ground),
     ...(drift === undefined ? [] : [drift]),
     ...remarks,
     ...collapses(method, adapter, base),

@@ -1,6 +1,7 @@
+import { claims, type Claim, type DeclaredFrom } from "./declared.js";
 import type { Estimate } from "./metrics.js";
 
-/** The fewest prompts on which a difference may be called clear: a bootstrap over fewer is too narrow. */
+/** The fewest prompts on which a difference may be called clear. */
 export const FEWEST_PROMPTS = 10;
 
 /**
@@ -12,16 +13,37 @@ const WRITTEN = { points: 0.0005, nats: 0.005, tokens: 0.05 } as const;
 /** What a difference is counted in; points are of shares in [0, 1]. */
 export type DifferenceUnit = keyof typeof WRITTEN;
 
-/** Which way a difference goes, if its interval is clear of 0. */
-export type Direction = "up" | "down" | "unclear";
+/**
+ * What the comparisons of `among` that were declared together say of one whose own interval is clear of `nothing` though it is not clear
+ * among them; undefined for every other. Wherever such an estimate is printed, the interval that decides stands beside its own.
+ */
+export function overruled(
+  estimate: Estimate | undefined,
+  among: DeclaredFrom | undefined,
+  nothing = 0,
+): Claim | undefined {
+  if (estimate === undefined || among === undefined) return undefined;
+  const claim = claims(among, FEWEST_PROMPTS).get(estimate);
+  const alone = estimate.low > nothing || estimate.high < nothing;
+  return claim && !claim.clear && alone ? claim : undefined;
+}
 
-/** The direction of a paired difference measured on `prompts` prompts; unclear where it is absent or the prompts are few. */
+/** Which way a difference goes, if its interval is clear of 0; `few` where there are too few prompts to say. */
+export type Direction = "up" | "down" | "unclear" | "few";
+
+/**
+ * The direction of a paired difference measured on `prompts` prompts; unclear where it is absent.
+ * @param among the metrics that it is one of: then it has to be clear among all comparisons that were declared, and not by itself alone.
+ */
 export function directionOf(
   difference: Estimate | undefined,
   prompts: number,
   unit: DifferenceUnit = "points",
+  among?: DeclaredFrom,
 ): Direction {
-  if (difference === undefined || prompts < FEWEST_PROMPTS) return "unclear";
+  if (prompts < FEWEST_PROMPTS) return "few";
+  if (difference === undefined) return "unclear";
+  if (overruled(difference, among)) return "unclear";
   if (difference.low > WRITTEN[unit]) return "up";
   return difference.high < -WRITTEN[unit] ? "down" : "unclear";
 }
@@ -41,15 +63,30 @@ export const percent = (value: number): string => `${fixed(100 * value, 1)} %`;
 /** `18.2` */
 export const decimal = (value: number, digits = 1): string => fixed(value, digits);
 
-/** `0.81 [0.78, 0.84]` */
-export const withInterval = ({ value, low, high }: Estimate): string =>
-  `${fixed(value, 2)} [${fixed(low, 2)}, ${fixed(high, 2)}]`;
+const bounds = ({ low, high }: Estimate, written: (value: number) => string): string =>
+  `[${written(low)}, ${written(high)}]`;
 
-/** `+6.2 points [+1.3, +11.0]`, or another unit. */
-export function change({ value, low, high }: Estimate, unit: DifferenceUnit): string {
+/** `, [−0.4, +4.6] among all 46 comparisons` where these overrule the interval of the figure by itself; else nothing. */
+function amongAll(claim: Claim | undefined, written: (value: number) => string): string {
+  return claim ? `, ${bounds(claim.simultaneous, written)} among all ${claim.among} comparisons` : "";
+}
+
+/** `0.81 [0.78, 0.84]` @param nothing what it is if there is nothing; with `among`, as in `change`. */
+export function withInterval(estimate: Estimate, among?: DeclaredFrom, nothing = 0): string {
+  const written = (value: number): string => fixed(value, 2);
+  const own = `${written(estimate.value)} ${bounds(estimate, written)}`;
+  return own + amongAll(overruled(estimate, among, nothing), written);
+}
+
+/**
+ * `+6.2 points [+1.3, +11.0]`, or another unit.
+ * @param among the metrics that it is one of: where they overrule the interval, the one that decides is added.
+ */
+export function change(estimate: Estimate, unit: DifferenceUnit, among?: DeclaredFrom): string {
   const scale = unit === "points" ? 100 : 1;
-  const [a, b, c] = [value, low, high].map((x) => signed(scale * x, 1));
-  return `${a!} ${unit} [${b!}, ${c!}]`;
+  const written = (value: number): string => signed(scale * value, 1);
+  const own = `${written(estimate.value)} ${unit} ${bounds(estimate, written)}`;
+  return own + amongAll(overruled(estimate, among), written);
 }
 
 /** With a capital at its start. */

@@ -17,6 +17,7 @@ const answers = (accuracy: number, parts: Partial<AnswerMetrics> = {}): AnswerMe
 function curve(byN: Record<string, number>, half = 0.02, last: Partial<BestOfNMetrics> = {}) {
   const largest = Math.max(...Object.keys(byN).map(Number));
   const end = byN[String(largest)]!;
+  const sizes = Object.keys(byN).map(Number);
   return Object.fromEntries(
     Object.entries(byN).map(([n, accuracy]): [string, BestOfNMetrics] => [
       n,
@@ -24,6 +25,9 @@ function curve(byN: Record<string, number>, half = 0.02, last: Partial<BestOfNMe
         ...answers(accuracy),
         liftPoints: about(accuracy - 0.4, half),
         accuracyToLargestN: about(end - accuracy, Number(n) === largest ? 0 : half),
+        ...(Number(n) > sizes[0]! && {
+          accuracyFromPrevious: about(accuracy - byN[String(sizes[sizes.indexOf(Number(n)) - 1])]!, half),
+        }),
         ...(Number(n) === largest && last),
       },
     ]),
@@ -49,7 +53,7 @@ describe("best-of-N with labels", () => {
     expect(findings(metrics({ bestOfN }))).toEqual([
       "Best-of-50 with majority beats greedy: 47.0 % against 40.0 % (+7.0 points [+5.0, +9.0]).",
       "With majority, accuracy rises from 27.0 % at N = 1 to 47.0 % at N = 50 (+20.0 points [+18.0, +22.0]); " +
-        "no clear gain beyond N = 10.",
+        "the last clear step is from N = 5 to N = 10 (+6.0 points [+4.0, +8.0]).",
     ]);
   });
 
@@ -58,7 +62,7 @@ describe("best-of-N with labels", () => {
     expect(findings(metrics({ bestOfN }))).toEqual([
       "Best-of-50 with majority is neither clearly better nor clearly worse than greedy: 41.0 % against 40.0 % (+1.0 points [−1.0, +3.0]).",
       "With majority, accuracy rises from 27.0 % at N = 1 to 41.0 % at N = 50 (+14.0 points [+12.0, +16.0]); " +
-        "still rising at N = 50, so more may help.",
+        "the last step, from N = 10 to N = 50, is still a clear one (+6.0 points [+4.0, +8.0]), so more may help.",
     ]);
   });
 
@@ -66,7 +70,8 @@ describe("best-of-N with labels", () => {
     const [, trend] = findings(metrics({ bestOfN: { x: curve({ 1: 0.27, 5: 0.45, 10: 0.42, 50: 0.35 }) } }));
     expect(trend).toBe(
       "With x, accuracy rises from 27.0 % at N = 1 to 35.0 % at N = 50 (+8.0 points [+6.0, +10.0]). " +
-        "It is highest at N = 5 (45.0 %) and falls after that (−10.0 points [−12.0, −8.0]): do not draw more than that.",
+        "It is highest at N = 5 (45.0 %), picked after looking at 4 sizes, and clearly lower at N = 50 (−10.0 points [−12.0, −8.0]): " +
+        "other prompts have to confirm where to stop.",
     );
   });
 
@@ -78,6 +83,19 @@ describe("best-of-N with labels", () => {
     ]);
   });
 
+  it("prints the interval that decides beside one that all comparisons together overrule", () => {
+    const rising = curve({ 1: 0.27, 50: 0.28 }, 0.0075);
+    const crowd = Object.fromEntries(
+      Array.from({ length: 20 }, (_, i) => [`r${i}`, curve({ 1: 0.3, 50: 0.3 + i / 1e6 }, 0.05)]),
+    );
+    const said = (rewards: FindingsInputs["bestOfN"]) =>
+      findings(metrics({ bestOfN: rewards })).find((text) => text.startsWith("With x, accuracy"));
+    expect(said({ x: rising })).toMatch(/^With x, accuracy rises .* \(\+1\.0 points \[\+0\.3, \+1\.8\]\)/);
+    expect(said({ x: rising, ...crowd })).toMatch(
+      /^With x, accuracy does not change clearly .* \(\+1\.0 points \[\+0\.3, \+1\.8\], \[−0\.\d, \+2\.\d\] among all \d+ comparisons\)/,
+    );
+  });
+
   it("claims nothing where the interval holds 0, the prompts are few, or the difference is rounding", () => {
     const unclear = /does not change clearly with N/;
     expect(findings(metrics({ bestOfN: { x: curve({ 1: 0.4, 50: 0.41 }, 0.05) } }))[1]).toMatch(unclear);
@@ -86,8 +104,8 @@ describe("best-of-N with labels", () => {
     expect(few[0]).toBe(
       "Only 9 prompts with a label were measured: too few to call any difference in accuracy clear.",
     );
-    expect(few[1]).toMatch(/neither clearly better/);
-    expect(few[2]).toMatch(unclear);
+    expect(few[1]).toMatch(/; too few prompts to say\.$/);
+    expect(few[2]).toMatch(/^With x, too few prompts to say whether accuracy changes with N/);
     expect(findings(metrics({ labelledPrompts: 1 }))).toEqual([
       "Only 1 prompt with a label was measured: too few to call any difference in accuracy clear.",
     ]);
@@ -163,25 +181,29 @@ describe("coverage", () => {
 
 describe("which reward to use, by AUC", () => {
   it("the best, if it is clear", () => {
-    expect(findings(metrics({ auc: { a: about(0.6, 0.02), b: about(0.81, 0.03) } }))).toEqual([
+    const aucBelowBest = { a: about(0.21, 0.03) };
+    expect(findings(metrics({ auc: { a: about(0.6, 0.02), b: about(0.81, 0.03) }, aucBelowBest }))).toEqual([
       "Of a prompt's responses b tells right from wrong best (AUC 0.81 [0.78, 0.84]): use it.",
     ]);
   });
 
-  it("either, if two are level", () => {
-    expect(findings(metrics({ auc: { a: about(0.78, 0.02), b: about(0.81, 0.03) } }))).toEqual([
-      "Of a prompt's responses b tells right from wrong best (AUC 0.81 [0.78, 0.84]), a about as well (AUC 0.78 [0.76, 0.80]): either will do.",
+  it("not which of two, unless their paired difference is clear, however their own intervals overlap", () => {
+    const auc = { a: about(0.78, 0.02), b: about(0.81, 0.03) };
+    expect(findings(metrics({ auc, aucBelowBest: { a: about(0.03, 0.04) } }))).toEqual([
+      "Of a prompt's responses b tells right from wrong best (AUC 0.81 [0.78, 0.84]), a not clearly worse (AUC 0.78 [0.76, 0.80], " +
+        "paired difference 0.03 [−0.01, 0.07]): these prompts do not tell which of the two is better.",
     ]);
+    expect(findings(metrics({ auc, aucBelowBest: { a: about(0.03, 0.01) } }))[0]).toMatch(/: use it\.$/);
   });
 
   it("none, if none beats chance; and never one that is worse than it", () => {
     const found = findings(metrics({ auc: { a: about(0.51, 0.02), b: about(0.4, 0.03) } }));
     expect(found).toEqual([
-      "No reward tells right from wrong better than chance (the best is a, AUC 0.51 [0.49, 0.53]): do not choose by them on this task.",
+      "No reward clearly tells right from wrong better than chance (the best is a, AUC 0.51 [0.49, 0.53]): do not choose by them on this task.",
       "B ranks wrong responses above right ones (AUC 0.40 [0.37, 0.43]): avoid it on this task.",
     ]);
     expect(findings(metrics({ auc: { a: about(0.51, 0.02) } }))[0]).toMatch(
-      /^A does not tell right from wrong better/,
+      /^A does not clearly tell right from wrong better/,
     );
   });
 
@@ -254,8 +276,9 @@ describe("adapters", () => {
       coverageChange: { 1: about(0.06, 0.03), 10: about(-0.2, 0.04) },
     });
     expect(found).toEqual([
-      "The sft adapter helped: sampled once it is right on 33.0 % of the prompts, the base on 27.0 % (+6.0 points [+3.0, +9.0]).",
-      "One sample from the sft adapter is still worse than the base's greedy response (−7.0 points [−9.0, −5.0]).",
+      "The sft adapter does not pay: one sample is right on 33.0 % of the prompts, the base's greedy response on 40.0 % " +
+        "(−7.0 points [−9.0, −5.0]), so without training one has more.",
+      "One sample of the sft adapter is right more often than one sample of the base (27.0 %, +6.0 points [+3.0, +9.0]).",
       "The sft adapter answers with what the base finds likelier (+4.0 nats [+3.5, +4.5] in log-likelihood under the base).",
       "The sft adapter pays with diversity: coverage at 10 falls from 91.0 % to 71.0 % (−20.0 points [−24.0, −16.0]).",
     ]);
@@ -267,18 +290,34 @@ describe("adapters", () => {
       logLikelihoodGain: about(-4, 0.5),
       liftPoints: about(0.1, 0.02),
     });
-    expect(found[0]).toMatch(/^The sft adapter hurt: .*−6\.0 points/);
-    expect(found[1]).toMatch(/^One sample from the sft adapter beats the base's greedy response/);
+    expect(found[0]).toMatch(
+      /^The sft adapter helped: .* the base's greedy response on 40\.0 % \(\+10\.0 points/,
+    );
+    expect(found[1]).toMatch(
+      /^One sample of the sft adapter is right less often than one sample of the base .*−6\.0/,
+    );
     expect(found[2]).toMatch(/less likely \(−4\.0 nats .*it did not sharpen the base\.$/);
   });
 
   it("that is unclear", () => {
     const unclear = { coverage: { 10: about(0.7) }, coverageChange: { 10: nothing } };
-    expect(told({ accuracyGain: nothing, liftPoints: nothing, ...unclear })).toEqual([
-      "It is not clear whether the sft adapter helped: sampled once it is right on 33.0 % of the prompts, the base on 27.0 % (0.0 points [−1.0, +1.0]).",
+    expect(told({ accuracyGain: nothing, liftPoints: about(0, 0.01), ...unclear })).toEqual([
+      "It is not clear whether the sft adapter helped: one sample is right on 33.0 % of the prompts, the base's greedy response on 40.0 % " +
+        "(0.0 points [−1.0, +1.0]).",
+      "It is not clearly more or less often right than one sample of the base (27.0 %, 0.0 points [−1.0, +1.0]).",
       "The sft adapter does not clearly change how likely its responses are under the base (0.0 nats [0.0, 0.0]).",
       "The sft adapter does not clearly change coverage at 10: 70.0 % to 70.0 % (0.0 points [−1.0, +1.0]).",
     ]);
+  });
+
+  it("is judged by one sample of the base where that is the stronger, and not at all on nine prompts", () => {
+    const gain = { accuracyGain: about(0.06, 0.03), liftPoints: about(0.13, 0.03) };
+    expect(told(gain, { greedy: answers(0.2) })[0]).toBe(
+      "The sft adapter helped: one sample is right on 33.0 % of the prompts, one sample of the base on 27.0 % (+6.0 points [+3.0, +9.0]).",
+    );
+    expect(told(gain, { labelledPrompts: 9, prompts: 9 })[1]).toMatch(
+      /^Too few prompts to say whether the sft adapter helped: /,
+    );
   });
 
   it("that raised coverage, or collapsed", () => {

@@ -6,9 +6,11 @@ import {
   decimal,
   directionOf,
   FEWEST_PROMPTS,
+  overruled,
   percent,
   sentence,
   withInterval,
+  type Direction,
 } from "./findings-words.js";
 import type { BestOfNMetrics, Estimate, Metrics } from "./metrics.js";
 
@@ -49,7 +51,9 @@ function caution(metrics: FindingsInputs): string[] {
 }
 
 /** Whether accuracy rises with N, from where it does not any more, and whether it falls. */
-function trendFinding(reward: string, curve: Curve, prompts: number): string[] {
+function trendFinding(reward: string, curve: Curve, metrics: FindingsInputs): string[] {
+  const side = (difference: Estimate | undefined): Direction =>
+    directionOf(difference, labelledPrompts(metrics), "points", metrics);
   const [first, last] = [curve[0], curve.at(-1)];
   if (
     !first ||
@@ -61,30 +65,45 @@ function trendFinding(reward: string, curve: Curve, prompts: number): string[] {
   )
     return [];
   const span = `from ${percent(first[1].accuracy.value)} at N = ${first[0]} to ${percent(last[1].accuracy.value)} at N = ${last[0]}`;
-  const difference = change(first[1].accuracyToLargestN, "points");
-  const between = curve.slice(1, -1);
-  const peak = between
-    .filter(([, at]) => directionOf(at.accuracyToLargestN, prompts) === "down")
+  const difference = change(first[1].accuracyToLargestN, "points", metrics);
+  const peak = curve
+    .slice(1, -1)
+    .filter(([, at]) => side(at.accuracyToLargestN) === "down")
     .sort(([, a], [, b]) => a.accuracyToLargestN!.value - b.accuracyToLargestN!.value)[0];
   const after = peak
-    ? ` It is highest at N = ${peak[0]} (${percent(peak[1].accuracy!.value)}) and falls after that ` +
-      `(${change(peak[1].accuracyToLargestN!, "points")}): do not draw more than that.`
+    ? ` It is highest at N = ${peak[0]} (${percent(peak[1].accuracy!.value)}), picked after looking at ${curve.length} sizes, and clearly ` +
+      `lower at N = ${last[0]} (${change(peak[1].accuracyToLargestN!, "points", metrics)}): other prompts have to confirm where to stop.`
     : "";
-  switch (directionOf(first[1].accuracyToLargestN, prompts)) {
+  switch (side(first[1].accuracyToLargestN)) {
+    case "few":
+      return [
+        `With ${reward}, too few prompts to say whether accuracy changes with N: ${span} (${difference}).`,
+      ];
     case "down":
       return [`With ${reward}, accuracy falls as N grows, ${span} (${difference}).${after}`];
     case "unclear":
       return [`With ${reward}, accuracy does not change clearly with N: ${span} (${difference}).${after}`];
-    case "up": {
-      if (peak) return [`With ${reward}, accuracy rises ${span} (${difference}).${after}`];
-      const rising = between.map(([, at]) => directionOf(at.accuracyToLargestN, prompts) === "up");
-      const flat = between[rising.lastIndexOf(true) + 1];
-      const end = flat
-        ? `no clear gain beyond N = ${flat[0]}`
-        : `still rising at N = ${last[0]}, so more may help`;
-      return [`With ${reward}, accuracy rises ${span} (${difference}); ${end}.`];
-    }
+    case "up":
+      return [
+        `With ${reward}, accuracy rises ${span} (${difference})${after ? `.${after}` : lastStep(curve, side, metrics)}`,
+      ];
   }
+}
+
+/** The last step from one N to the next that is a clear rise by itself: where accuracy saturates, as far as can be said. */
+function lastStep(
+  curve: Curve,
+  side: (difference: Estimate | undefined) => Direction,
+  metrics: FindingsInputs,
+): string {
+  if (curve.every(([, at]) => at.accuracyFromPrevious === undefined)) return ".";
+  const at = curve.findLastIndex(([, own]) => side(own.accuracyFromPrevious) === "up");
+  if (at < 1) return "; no single step is clear by itself.";
+  const step = `from N = ${curve[at - 1]![0]} to N = ${curve[at]![0]}`;
+  const gain = change(curve[at]![1].accuracyFromPrevious!, "points", metrics);
+  return at === curve.length - 1
+    ? `; the last step, ${step}, is still a clear one (${gain}), so more may help.`
+    : `; the last clear step is ${step} (${gain}).`;
 }
 
 /** Best-of-N at the largest N against greedy. */
@@ -93,8 +112,10 @@ function againstGreedy(metrics: FindingsInputs, reward: string, curve: Curve): s
   if (!last?.accuracy || !last.liftPoints || !metrics.greedy.accuracy) return [];
   const figures =
     `${percent(last.accuracy.value)} against ${percent(metrics.greedy.accuracy.value)} ` +
-    `(${change(last.liftPoints, "points")})`;
-  switch (directionOf(last.liftPoints, labelledPrompts(metrics))) {
+    `(${change(last.liftPoints, "points", metrics)})`;
+  switch (directionOf(last.liftPoints, labelledPrompts(metrics), "points", metrics)) {
+    case "few":
+      return [`Best-of-${n} with ${reward} against greedy: ${figures}; too few prompts to say.`];
     case "up":
       return [`Best-of-${n} with ${reward} beats greedy: ${figures}.`];
     case "down":
@@ -113,37 +134,37 @@ function logLikelihoodFindings(metrics: FindingsInputs): string[] {
   if (n === undefined || !last) return [];
   const found: string[] = [];
   const rise = curve[0]![1].logLikelihoodToLargestN;
-  if (curve.length > 1 && rise && directionOf(rise, metrics.prompts, "nats") === "up") {
+  if (curve.length > 1 && rise && directionOf(rise, metrics.prompts, "nats", metrics) === "up") {
     const enough = curve.find(([, at]) => (at.logLikelihoodToLargestN?.value ?? 0) <= rise.value / 10)!;
     const where =
       enough[0] === n
         ? `it has not levelled off before N = ${n}`
         : `nine tenths of that are there at N = ${enough[0]}`;
     found.push(
-      `Choosing by log-likelihood raises the log-likelihood by ${change(rise, "nats")} from N = ${curve[0]![0]} to N = ${n}; ${where}.`,
+      `Choosing by log-likelihood raises the log-likelihood by ${change(rise, "nats", metrics)} from N = ${curve[0]![0]} to N = ${n}; ${where}.`,
     );
   }
   const lift = last.logLikelihoodLift;
-  const direction = directionOf(lift, metrics.prompts, "nats");
+  const direction = directionOf(lift, metrics.prompts, "nats", metrics);
   if (lift && direction === "up") {
     found.push(
-      `The likeliest of ${n} is likelier than the greedy response (${change(lift, "nats")}): sampling finds what greedy misses.`,
+      `The likeliest of ${n} is likelier than the greedy response (${change(lift, "nats", metrics)}): sampling finds what greedy misses.`,
     );
   } else if (lift && direction === "down") {
     found.push(
-      `Even the likeliest of ${n} is less likely than the greedy response (${change(lift, "nats")}): ` +
+      `Even the likeliest of ${n} is less likely than the greedy response (${change(lift, "nats", metrics)}): ` +
         "for this model and task N is too small, or the temperature too high, to reach the mode by sampling.",
     );
   }
   const drift = last.lengthChange;
   if (
     drift &&
-    directionOf(drift, metrics.prompts, "tokens") === "down" &&
+    directionOf(drift, metrics.prompts, "tokens", metrics) === "down" &&
     -drift.value >= LENGTH_DRIFT * metrics.base.length.value
   ) {
     found.push(
       `Log-likelihood prefers short responses: at N = ${n} it chooses ${decimal(last.length.value)} tokens where the mean is ` +
-        `${decimal(metrics.base.length.value)} (${change(drift, "tokens")}). If short answers skip the reasoning, ` +
+        `${decimal(metrics.base.length.value)} (${change(drift, "tokens", metrics)}). If short answers skip the reasoning, ` +
         "length-normalized or majority is safer.",
     );
   }
@@ -187,35 +208,45 @@ function aucFindings(metrics: FindingsInputs): string[] {
     const few = mixed === 1 ? "1 prompt has" : `${mixed} prompts have`;
     return [`Only ${few} both right and wrong responses: too few to say which reward tells them apart.`];
   }
-  const figure = (area: Estimate): string => `AUC ${withInterval(area)}`;
+  const figure = (area: Estimate): string => `AUC ${withInterval(area, metrics, 0.5)}`;
+  const byChance = (area: Estimate): boolean => overruled(area, metrics, 0.5) !== undefined;
   const found: string[] = [];
-  if (best[1].low <= 0.5) {
+  if (best[1].low <= 0.5 || byChance(best[1])) {
     found.push(
       ranked.length === 1
-        ? `${best[0]} does not tell right from wrong better than chance (${figure(best[1])}): do not choose by it on this task.`
-        : `No reward tells right from wrong better than chance (the best is ${best[0]}, ${figure(best[1])}): do not choose by them on this task.`,
+        ? `${best[0]} does not clearly tell right from wrong better than chance (${figure(best[1])}): do not choose by it on this task.`
+        : `No reward clearly tells right from wrong better than chance (the best is ${best[0]}, ${figure(best[1])}): do not choose by them on this task.`,
     );
-  } else {
-    const last = curveOf(metrics, best[0]).at(-1)?.[1];
-    const loses = directionOf(last?.liftPoints, labelledPrompts(metrics)) === "down";
-    const level =
-      second && second[1].high >= best[1].low ? `, ${second[0]} about as well (${figure(second[1])})` : "";
-    const advice = loses
-      ? "and yet choosing by it is worse than greedy"
-      : level
-        ? "either will do"
-        : "use it";
-    found.push(
-      `Of a prompt's responses ${best[0]} tells right from wrong best (${figure(best[1])})${level}: ${advice}.`,
-    );
-  }
+  } else found.push(bestReward(metrics, best, second));
   for (const [reward, area] of ranked) {
-    if (area.high < 0.5)
+    if (area.high < 0.5 && !byChance(area))
       found.push(
         `${reward} ranks wrong responses above right ones (${figure(area)}): avoid it on this task.`,
       );
   }
   return found;
+}
+
+/** The reward with the largest AUC, and whether the next is clearly below it: paired, since both rank the same responses. */
+function bestReward(
+  metrics: FindingsInputs,
+  [name, area]: readonly [string, Estimate],
+  second: readonly [string, Estimate] | undefined,
+): string {
+  const prompts = metrics.mixedPrompts ?? labelledPrompts(metrics);
+  const last = curveOf(metrics, name).at(-1)?.[1];
+  const loses = directionOf(last?.liftPoints, labelledPrompts(metrics), "points", metrics) === "down";
+  const below = second && metrics.aucBelowBest?.[second[0]];
+  const level =
+    second && directionOf(below, prompts, "points", metrics) !== "up"
+      ? `, ${second[0]} not clearly worse (AUC ${withInterval(second[1])}${below ? `, paired difference ${withInterval(below, metrics)}` : ""})`
+      : "";
+  const advice = loses
+    ? "and yet choosing by it is worse than greedy"
+    : level
+      ? "these prompts do not tell which of the two is better"
+      : "use it";
+  return `Of a prompt's responses ${name} tells right from wrong best (AUC ${withInterval(area)})${level}: ${advice}.`;
 }
 
 /** How far the rewards choose alike; all there is to compare them by without labels. */
@@ -248,8 +279,9 @@ function adaptiveFinding({ adaptive, prompts }: FindingsInputs): string[] {
 
 /**
  * Plain sentences on what to take from a run: where sharpening helped, saturated or hurt, and why. A difference is called a
- * rise, a gain or a loss only if its 95 % interval is clear of 0 and there are at least ten prompts. Without labels they speak of
- * likelihood and agreement alone. The intervals are not corrected for how many comparisons there are.
+ * rise, a gain or a loss only if it is clear of 0 among all comparisons that were declared (declared.ts: Holm at 5 % for the whole page)
+ * and there are at least ten prompts. Without labels they speak of likelihood and agreement alone. Each figure is printed with the interval
+ * that it has by itself, and with the one that decides where all comparisons together overrule that.
  * @param wordsOf how a method is spoken of. Default: its iterates are epochs.
  */
 export function findings(
@@ -261,10 +293,7 @@ export function findings(
     ...caution(metrics),
     ...rewards.flatMap((reward) => {
       const curve = curveOf(metrics, reward);
-      return [
-        ...againstGreedy(metrics, reward, curve),
-        ...trendFinding(reward, curve, labelledPrompts(metrics)),
-      ];
+      return [...againstGreedy(metrics, reward, curve), ...trendFinding(reward, curve, metrics)];
     }),
     ...aucFindings(metrics),
     ...guessFinding(metrics),
@@ -273,7 +302,7 @@ export function findings(
     ...(metrics.labelled ? [] : agreementFinding(metrics)),
     ...adaptiveFinding(metrics),
     ...Object.entries(metrics.adapters).flatMap(([method, adapter]) =>
-      adapterFindings(wordsOf(method), adapter, metrics.base, metrics.prompts, labelledPrompts(metrics)),
+      adapterFindings(wordsOf(method), adapter, metrics),
     ),
   ];
   return found.map(sentence);

@@ -124,9 +124,12 @@ export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
       sampled.map((run) => run.correct),
       base.answers.correct,
       labelled,
+      "share",
     ),
     ...coverageOf(facts, base.facts, ns, (values, of) =>
-      of === undefined ? estimateMean(values, labelled) : estimateDifference(values, of, labelled),
+      of === undefined
+        ? estimateMean(values, labelled, "share")
+        : estimateDifference(values, of, labelled, "share"),
     ),
   };
 }
@@ -168,7 +171,11 @@ export function measureEpoch(inputs: EpochInputs): EpochMeasures {
   return {
     ...(accuracy && {
       accuracy,
-      coverage: estimateMean([coverageByPrompt(facts, samples)], ground.resamples(ground.labelledPrompts)),
+      coverage: estimateMean(
+        [coverageByPrompt(facts, samples)],
+        ground.resamples(ground.labelledPrompts),
+        "share",
+      ),
     }),
     logLikelihood,
     ...(temperature === 1 && {

@@ -123,19 +123,32 @@ function bestOfN(
   const rows = (runs: readonly Answers[], field: keyof Answers): (readonly number[])[] =>
     runs.map((run) => run[field]);
   const sampledLength = draws.map(({ sampled }) => sampled.length);
-  const measured = (own: readonly Answers[]): BestOfNMetrics => ({
+  const measured = (own: readonly Answers[], previous: readonly Answers[] | undefined): BestOfNMetrics => ({
     ...answerMetrics(own, ground, greedy),
+    ...(ground.labelledPrompts > 0 &&
+      previous && {
+        accuracyFromPrevious: estimateDifference(
+          rows(own, "correct"),
+          rows(previous, "correct"),
+          ground.resamples(ground.labelledPrompts),
+          "share",
+        ),
+      }),
     ...(ground.labelledPrompts > 0 && {
-      accuracyToLargestN: estimateDifference(
-        rows(largest, "correct"),
-        rows(own, "correct"),
-        ground.resamples(ground.labelledPrompts),
-      ),
+      accuracyToLargestN:
+        own === largest
+          ? { value: 0, low: 0, high: 0 }
+          : estimateDifference(
+              rows(largest, "correct"),
+              rows(own, "correct"),
+              ground.resamples(ground.labelledPrompts),
+              "share",
+            ),
     }),
     logLikelihoodToLargestN: estimateDifference(rows(largest, "logProb"), rows(own, "logProb"), all),
     lengthChange: estimateDifference(rows(own, "length"), sampledLength, all),
   });
-  return Object.fromEntries(ns.map((n, i) => [String(n), measured(answers[i]!)]));
+  return Object.fromEntries(ns.map((n, i) => [String(n), measured(answers[i]!, answers[i - 1])]));
 }
 
 /** Histograms of log π_base(y|x) over all responses drawn, with the same edges. */
@@ -155,20 +168,43 @@ function mixedPrompts(draws: readonly Draw[]): number {
   return draws[0]!.facts.filter((_, p) => draws.some(({ facts }) => isMixed(facts[p]!))).length;
 }
 
-/** The mean over the prompts that have both correct and incorrect responses (of any seed); undefined if none has. */
-function aucEstimate(
+/** By prompt that has both correct and incorrect responses (of any seed): the area, a mean over its seeds. */
+function areasByPrompt(
   scores: readonly (readonly (readonly number[])[])[],
   draws: readonly Draw[],
-  ground: Ground,
-): Estimate | undefined {
-  const values = draws[0]!.facts.flatMap((_, p) => {
+): readonly number[] {
+  return draws[0]!.facts.flatMap((_, p) => {
     const areas = draws.flatMap(({ facts }, s) => {
       const { correct } = facts[p]!;
       return (correct && rankingAuc(scores[s]![p]!, correct)) ?? [];
     });
     return areas.length === 0 ? [] : [areas.reduce((a, b) => a + b, 0) / areas.length];
   });
-  return values.length === 0 ? undefined : estimateMean(values, ground.resamples(values.length));
+}
+
+/** Each reward's AUC, and by how much it is below the largest; nothing where no prompt has both kinds of responses. */
+function aucOf(
+  areas: ReadonlyMap<string, readonly number[]>,
+  draws: readonly Draw[],
+  ground: Ground,
+): Pick<MeasuredMetrics, "mixedPrompts" | "auc" | "aucBelowBest"> {
+  const known = [...areas].filter(([, values]) => values.length > 0);
+  if (known.length === 0) return {};
+  const mixed = known[0]![1].length;
+  const resamples = { ...ground.resamples(mixed), seeds: 1 };
+  const auc = Object.fromEntries(
+    known.map(([reward, values]) => [reward, estimateMean(values, resamples, "share")]),
+  );
+  const [best, ...others] = [...known].sort(([a], [b]) => auc[b]!.value - auc[a]!.value);
+  const below = others.map(([reward, values]) => [
+    reward,
+    estimateDifference(best![1], values, resamples, "share"),
+  ]);
+  return {
+    mixedPrompts: mixedPrompts(draws),
+    auc,
+    ...(below.length > 0 && { aucBelowBest: Object.fromEntries(below) as Record<string, Estimate> }),
+  };
 }
 
 /** Coverage and its relative lift over greedy by N, where there are labels. */
@@ -183,7 +219,7 @@ function coverageOf(
   const coverageLift: Record<string, Estimate> = {};
   for (const n of ns) {
     const values = draws.map(({ facts }) => coverageByPrompt(facts, n));
-    coverage[String(n)] = estimateMean(values, labelled);
+    coverage[String(n)] = estimateMean(values, labelled, "share");
     const lift = estimateLift(values, greedy.correct, labelled);
     if (lift) coverageLift[String(n)] = lift;
   }
@@ -211,7 +247,7 @@ function drawsOf({ task, pools, furtherSeeds = [] }: MeasureInputs, base: Base):
 
 /**
  * Measures greedy, the base sampled once, and best-of-N under every reward, exactly for each N (expectation over all
- * subsets of the responses drawn; an N at which a reward's has no closed form and too many subsets is absent), with 95 % bootstrap
+ * subsets of the responses drawn; an N at which a reward's has no closed form and too many subsets is absent), with 95 %
  * intervals over prompts, and over seeds where there are several. Without labels everything that needs
  * them is absent; with some, it is measured on the prompts that have them.
  * @throws UsageError for an N above the number of responses drawn, without prompts, or where a reward lacks what it needs or can be
@@ -227,7 +263,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
   const drawn = Math.min(...pools.map((pool) => pool.responses.length));
   const ns = measuredNs(drawn, inputs.ns);
   const best: Record<string, Record<string, BestOfNMetrics>> = {};
-  const auc: Record<string, Estimate> = {};
+  const areas = new Map<string, readonly number[]>();
   const chosen = new Map<string, string[]>();
   for (const reward of rewards) {
     const scores: (readonly number[])[][] = [];
@@ -243,8 +279,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
       pools.map((pool, p) => pool.responses[choose(flat[p]!)]!.text),
     );
     // The scores of a random choice are one draw of it, and rank nothing.
-    const area = reward.randomized ? undefined : aucEstimate(scores, draws, ground);
-    if (area) auc[reward.name] = area;
+    if (!reward.randomized) areas.set(reward.name, areasByPrompt(scores, draws));
   }
   return {
     task: task.name,
@@ -263,6 +298,6 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
     ...coverageOf(draws, base, ns),
     histograms: histograms(draws.flatMap(({ facts }) => facts)),
     ...(rewards.length > 1 && { agreement: agreement(chosen, (p, text) => pools[p]!.extract(text)) }),
-    ...(Object.keys(auc).length > 0 && { mixedPrompts: mixedPrompts(draws), auc }),
+    ...aucOf(areas, draws, ground),
   };
 }

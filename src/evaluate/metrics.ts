@@ -1,4 +1,4 @@
-/** A figure with its 95 % interval (bootstrap over prompts). */
+/** A figure with its 95 % interval over prompts. */
 export interface Estimate {
   readonly value: number;
   readonly low: number;
@@ -25,6 +25,8 @@ export interface AnswerMetrics {
 export interface BestOfNMetrics extends AnswerMetrics {
   /** Accuracy at the largest N minus accuracy at this N, in points: what drawing more still brings; paired. */
   readonly accuracyToLargestN?: Estimate;
+  /** Accuracy at this N minus accuracy at the next smaller N that was measured, in points; paired. Absent at the smallest. */
+  readonly accuracyFromPrevious?: Estimate;
   /** log-likelihood at the largest N minus that at this N, in nats; paired. */
   readonly logLikelihoodToLargestN?: Estimate;
   /** Length of the chosen response minus the mean length of all responses drawn, in tokens; paired. */
@@ -144,6 +146,8 @@ export interface Metrics {
   readonly mixedPrompts?: number;
   /** Per reward: P(score of a correct response > score of an incorrect one of the same prompt), ties half. */
   readonly auc?: Readonly<Record<string, Estimate>>;
+  /** By reward, for all but the one with the largest AUC: that one's AUC minus this one's, paired over the same prompts. */
+  readonly aucBelowBest?: Readonly<Record<string, Estimate>>;
   /** Adaptive best-of-N (paper eq. 10), where it was asked for. */
   readonly adaptive?: AnswerMetrics & {
     readonly meanN: number;

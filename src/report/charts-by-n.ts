@@ -165,9 +165,10 @@ export function liftFigure(metrics: Metrics): Html | undefined {
   const verdicts = Object.entries(metrics.bestOfN).flatMap(([name, byN]) => {
     const lift = byN[last]?.liftPoints;
     if (lift === undefined) return [];
-    const side = { up: "above", down: "below", unclear: "not clearly different from" }[
+    const side = { up: "above", down: "below", unclear: "not clearly different from", few: "" }[
       direction(lift, POINTS, metrics)
     ];
+    if (side === "") return [`${name} has too few prompts to say (${inWords(lift.value, POINTS)})`];
     return [`${name} is ${side} greedy (${inWords(lift.value, POINTS)})`];
   });
   return figure(
@@ -175,7 +176,7 @@ export function liftFigure(metrics: Metrics): Html | undefined {
       id: "figure-lift",
       title: "Lift over greedy, in points",
       message: `At N\u00a0=\u00a0${last}, ${list(verdicts)}.`,
-      note: "The other self-rewards are drawn thin. The band is the 95\u00a0% interval, paired over prompts; where it holds 0, the difference may be chance.",
+      note: "The other self-rewards are drawn thin. The band is the 95\u00a0% interval of each N by itself, paired over prompts; where it holds 0, the difference may be chance. What is said above is judged among all comparisons of this page.",
     },
     html`<div class="panels">${panels}</div>`,
   );

@@ -118,7 +118,15 @@ it("says that the adapter is the base where no iterate was better, instead of wh
     "so the adapter is the base, unchanged. More training prompts, more responses to each or a lower learning rate may do better; or keep the last";
   const text = `No epoch of sft was better than the base on the validation prompts (a loss of 1.260 at best, the base 1.250), ${advice} epoch, whatever its loss.`;
   expect(baseKept(sft, adapter)).toEqual([text]);
-  expect(adapterFindings(sft, adapter, answers, 20, 20)).toEqual([text]);
+  const ground = {
+    prompts: 20,
+    labelledPrompts: 20,
+    base: answers,
+    greedy: answers,
+    bestOfN: {},
+    adapters: {},
+  };
+  expect(adapterFindings(sft, adapter, ground)).toEqual([text]);
   const judged = adapter.epochs.map((epoch) => ({
     ...epoch,
     objective: { value: -epoch.validationLoss, reward: 0, kl: 0 },

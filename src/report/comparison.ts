@@ -1,10 +1,12 @@
 import { sampleSizes } from "../evaluate/largest-n.js";
+import { overruled } from "../evaluate/findings-words.js";
 import { factOf, type AdapterMetrics, type Estimate, type Metrics } from "../evaluate/metrics.js";
 import type { FactRow } from "../sharpen/methods/method.js";
 import { methods, registered } from "../sharpen/methods/registry.js";
 import {
   count,
   direction,
+  intervalInTable,
   methodName,
   NATS,
   NATS_GAIN,
@@ -100,10 +102,13 @@ function factRows(names: readonly string[]): FactRow[] {
 /** Three digits, whatever the size. */
 const precise = (value: number): string => String(Number(value.toPrecision(3)));
 
+/** A word on a difference, by the rule of all declared comparisons, with their interval where it overrules the one in the cell. */
 function verdict(gain: Estimate, unit: Unit, metrics: Metrics): Html {
   const side = direction(gain, unit, metrics);
-  const words = { up: "▲ gain", down: "▼ loss", unclear: "◦ unclear" }[side];
-  return html`<span class="verdict ${side}">${words}</span> `;
+  const words = { up: "▲ gain", down: "▼ loss", unclear: "◦ unclear", few: "◦ too few prompts" }[side];
+  const claim = overruled(gain, metrics);
+  const all = claim && ` ${intervalInTable(claim.simultaneous, unit)} among all ${claim.among} comparisons`;
+  return html`<span class="verdict ${side}">${words}${all}</span> `;
 }
 
 function comparisonRows(metrics: Metrics): Row[] {

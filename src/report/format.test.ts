@@ -43,7 +43,7 @@ describe("format", () => {
   });
 
   it("claims a direction only where the interval is clear of 0", () => {
-    const run = { prompts: 12 };
+    const run = { prompts: 12, bestOfN: {}, adapters: {} };
     expect(direction({ value: 1, low: 0.1, high: 2 }, POINTS, run)).toBe("up");
     expect(direction({ value: -1, low: -2, high: -0.1 }, POINTS, run)).toBe("down");
     expect(direction({ value: 1, low: 0, high: 2 }, POINTS, run)).toBe("unclear");
@@ -52,10 +52,12 @@ describe("format", () => {
     expect(direction(small, POINTS, run)).toBe("up");
     expect(direction(small, NATS_GAIN, run)).toBe("unclear");
     expect(direction({ value: -1e-7, low: -2e-7, high: -1e-8 }, POINTS, run)).toBe("unclear");
-    // Of few prompts nothing is; of accuracies those count that have a label.
-    expect(direction({ value: 1, low: 0.1, high: 2 }, POINTS, { prompts: 9 })).toBe("unclear");
-    const few = { prompts: 12, labelledPrompts: 9 };
-    expect(direction({ value: 1, low: 0.1, high: 2 }, POINTS, few)).toBe("unclear");
+    // Few prompts are too few to say; of accuracies those count that have a label.
+    expect(
+      direction({ value: 1, low: 0.1, high: 2 }, POINTS, { prompts: 9, bestOfN: {}, adapters: {} }),
+    ).toBe("few");
+    const few = { prompts: 12, labelledPrompts: 9, bestOfN: {}, adapters: {} };
+    expect(direction({ value: 1, low: 0.1, high: 2 }, POINTS, few)).toBe("few");
     expect(direction({ value: 1, low: 0.1, high: 2 }, NATS_GAIN, few)).toBe("up");
   });
 });

@@ -1,5 +1,6 @@
 import { registered } from "../sharpen/methods/registry.js";
-import { directionOf, type Direction } from "../evaluate/findings-words.js";
+import type { DeclaredFrom } from "../evaluate/declared.js";
+import { directionOf, overruled, type Direction } from "../evaluate/findings-words.js";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
 
 const MINUS = "\u2212";
@@ -81,15 +82,24 @@ export function plural(n: number, word: string): string {
   return `${count(n)}${NBSP}${word}${n === 1 ? "" : "s"}`;
 }
 
-/** Where a difference lies: clear of 0 on either side, or not; of accuracies it is counted in points, else in nats. */
-export function direction(
-  gain: Estimate,
-  unit: Unit,
-  { prompts, labelledPrompts }: Pick<Metrics, "prompts" | "labelledPrompts">,
-): Direction {
+/**
+ * Where a difference lies: clear of 0 on either side among all comparisons that were declared, or not, or on too few prompts to say; of
+ * accuracies it is counted in points, else in nats.
+ */
+export function direction(gain: Estimate, unit: Unit, metrics: DeclaredFrom): Direction {
+  const { prompts, labelledPrompts } = metrics;
   return unit === NATS_GAIN
-    ? directionOf(gain, prompts, "nats")
-    : directionOf(gain, labelledPrompts ?? prompts, "points");
+    ? directionOf(gain, prompts, "nats", metrics)
+    : directionOf(gain, labelledPrompts ?? prompts, "points", metrics);
+}
+
+/** A difference's interval in running text, and beside it the one that decides where all declared comparisons overrule it. */
+export function decidingInterval(gain: Estimate, unit: Unit, metrics: DeclaredFrom): string {
+  const claim = overruled(gain, metrics);
+  const all = claim
+    ? `; ${intervalInWords(claim.simultaneous, unit)} among all ${claim.among} comparisons of this page`
+    : "";
+  return intervalInWords(gain, unit) + all;
 }
 
 /** How a method is written in a sentence; the name of one that is not registered stays. */

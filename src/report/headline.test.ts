@@ -16,6 +16,7 @@ function metrics(gain: { value: number; low: number; high: number }, labelled = 
   if (adapter === undefined) throw new Error("no adapter");
   return {
     ...base,
+    greedy: { ...base.greedy, ...(labelled ? { accuracy: exact(0.2) } : {}) },
     base: { ...base.base, ...(labelled ? { accuracy: exact(0.271) } : {}), logLikelihood: exact(-14.2) },
     adapters: {
       sft: {
@@ -35,7 +36,7 @@ describe("headline", () => {
     const up = headline(metrics({ value: 0.063, low: 0.041, high: 0.085 }));
     expect(up.direction).toBe("up");
     expect(plain(up.title)).toBe(
-      "SFT-sharpening raised the accuracy of a single sample from 27.1 % to 33.4 %",
+      "One sample after SFT-sharpening is right more often than one sample of the base: 33.4 % against 27.1 %",
     );
     expect(plain(up.lead)).toMatch(
       /^\+6\.3 points over one sample of the base \(95 % interval \+4\.1 to \+8\.5\): it helped\. /,
@@ -45,13 +46,52 @@ describe("headline", () => {
   it("says when it hurt, and when nothing is clear", () => {
     const down = headline(metrics({ value: -0.05, low: -0.08, high: -0.02 }));
     expect(plain(down.title)).toBe(
-      "SFT-sharpening lowered the accuracy of a single sample from 27.1 % to 22.1 %",
+      "One sample after SFT-sharpening is right less often than one sample of the base: 22.1 % against 27.1 %",
     );
-    expect(down.lead).toContain("it hurt");
+    expect(down.lead).toContain("it does not pay");
     const unclear = headline(metrics({ value: 0.01, low: -0.02, high: 0.04 }));
     expect(plain(unclear.title)).toBe(
-      "SFT-sharpening made no clear difference to the accuracy of a single sample: 27.1 % before, 28.1 % after",
+      "One sample after SFT-sharpening is not clearly more or less often right than one sample of the base: 28.1 % against 27.1 %",
     );
+  });
+
+  it("holds it against the base's greedy response where that is the stronger baseline", () => {
+    const run = metrics(exact(0.063, 0.041, 0.085));
+    const sft = { ...run.adapters["sft"]!, liftPoints: exact(-0.066, -0.09, -0.04) };
+    const { title, lead, direction } = headline({
+      ...run,
+      greedy: { ...run.greedy, accuracy: exact(0.4) },
+      adapters: { sft },
+    });
+    expect(direction).toBe("down");
+    expect(plain(title)).toBe(
+      "One sample after SFT-sharpening is right less often than the base's greedy response: 33.4 % against 40.0 %",
+    );
+    expect(plain(lead)).toMatch(/^−6\.6 points over the base's greedy response .*: it does not pay\. /);
+  });
+
+  it("claims nothing that all comparisons of the page overrule, and prints the interval that says so", () => {
+    const run = metrics(exact(0.05, 0.001, 0.099));
+    const crowd = Object.fromEntries(
+      Array.from({ length: 20 }, (_, i) => {
+        const liftPoints = exact(0, -0.1 - i / 100, 0.1);
+        return [`r${i}`, { 2: { logLikelihood: exact(-6), length: exact(20), liftPoints } }];
+      }),
+    );
+    const { title, lead, direction } = headline({ ...run, bestOfN: crowd });
+    expect(direction).toBe("unclear");
+    expect(title).toContain("is not clearly more or less often right");
+    const said =
+      /95 % interval \+0\.1 to \+9\.9; (−[\d.]+) to \+[\d.]+ among all \d+ comparisons of this page\): no clear difference/;
+    expect(plain(lead)).toMatch(said);
+  });
+
+  it("says that few prompts are too few, in title and verdict, whatever the interval", () => {
+    const run = { ...metrics(exact(0.063, 0.041, 0.085)), prompts: 6, labelledPrompts: 6 };
+    const { title, lead, direction } = headline(run);
+    expect(direction).toBe("few");
+    expect(title).toContain("too few prompts to say how it compares with one sample of the base");
+    expect(lead).toContain("too few prompts to say");
   });
 
   it("says where the adapter is the base", () => {

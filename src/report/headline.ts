@@ -2,8 +2,10 @@ import { isBase } from "../evaluate/collapse.js";
 import { largestN, sampleSizes } from "../evaluate/largest-n.js";
 import type { Direction } from "../evaluate/findings-words.js";
 import type { AdapterMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import { strongestBaseline } from "../evaluate/strongest-baseline.js";
 import {
   count,
+  decidingInterval,
   direction,
   intervalInWords,
   inTable,
@@ -38,7 +40,7 @@ interface Comparison {
   readonly over: string;
 }
 
-/** The headline of a run, in plain words; a gain is claimed only where its interval is clear of 0. */
+/** The headline of a run, in plain words; a gain is claimed only where it is clear of 0 among all declared comparisons. */
 export function headline(metrics: Metrics): Headline {
   const adapters = Object.entries(metrics.adapters).map(([m, a]) => adapterComparison(metrics, m, a));
   const candidates = adapters.length > 0 ? adapters : searchComparisons(metrics);
@@ -56,6 +58,13 @@ export function headline(metrics: Metrics): Headline {
   };
 }
 
+const VERDICTS: Readonly<Record<Direction, string>> = {
+  up: "it helped",
+  down: "it does not pay",
+  unclear: "no clear difference",
+  few: "too few prompts to say",
+};
+
 /** The main gain with its interval; says so where it is the best of several, which flatters it. */
 function verdictText(
   { gain, gainUnit, over }: Comparison,
@@ -64,10 +73,8 @@ function verdictText(
   metrics: Metrics,
 ): string {
   const chosen = of > 1 ? ` It is the best of ${of} ${kind}, picked after measuring.` : "";
-  const words = { up: "it helped", down: "it hurt", unclear: "no clear difference" }[
-    direction(gain, gainUnit, metrics)
-  ];
-  return `${inWords(gain.value, gainUnit)} over ${over} (95\u00a0% interval ${intervalInWords(gain, gainUnit)}): ${words}.${chosen} `;
+  const words = VERDICTS[direction(gain, gainUnit, metrics)];
+  return `${inWords(gain.value, gainUnit)} over ${over} (95\u00a0% interval ${decidingInterval(gain, gainUnit, metrics)}): ${words}.${chosen} `;
 }
 
 function bestOf(candidates: readonly Comparison[]): Comparison | undefined {
@@ -77,38 +84,45 @@ function bestOf(candidates: readonly Comparison[]): Comparison | undefined {
   );
 }
 
-/** One sample of an adapter against one sample of the base. */
+/** One sample of an adapter against the strongest baseline; without labels, against one sample of the base in likelihood. */
 function adapterComparison(metrics: Metrics, method: string, adapter: AdapterMetrics): Comparison {
   const subject = `${methodName(method)}-sharpening`;
-  const title =
-    (quantity: string, before: string, after: string): Comparison["title"] =>
-    (side) => {
-      if (isBase(adapter))
-        return `${subject} found nothing better than the base, and its adapter is the base: ${quantity} stays ${after}`;
-      return side === "unclear"
-        ? `${subject} made no clear difference to ${quantity}: ${before} before, ${after} after`
-        : `${subject} ${side === "up" ? "raised" : "lowered"} ${quantity} from ${before} to ${after}`;
+  const kept = (quantity: string, after: string): string =>
+    `${subject} found nothing better than the base, and its adapter is the base: ${quantity} stays ${after}`;
+  const strongest = strongestBaseline(adapter, metrics.greedy, metrics.base);
+  if (adapter.accuracy && strongest) {
+    const after = inWords(adapter.accuracy.value, PERCENT);
+    const numbers = `${after} against ${inWords(strongest.accuracy.value, PERCENT)}`;
+    const words = {
+      up: "is right more often than",
+      down: "is right less often than",
+      unclear: "is not clearly more or less often right than",
+      few: "was measured on too few prompts to say how it compares with",
     };
-  const over = "one sample of the base";
-  if (adapter.accuracy && adapter.accuracyGain && metrics.base.accuracy) {
-    const [before, after] = [
-      inWords(metrics.base.accuracy.value, PERCENT),
-      inWords(adapter.accuracy.value, PERCENT),
-    ];
     return {
-      title: title("the accuracy of a single sample", before, after),
-      gain: adapter.accuracyGain,
+      title: (side) =>
+        isBase(adapter)
+          ? kept("the accuracy of a single sample", after)
+          : `One sample after ${subject} ${words[side]} ${strongest.name}: ${numbers}`,
+      gain: strongest.gain,
       gainUnit: POINTS,
-      over,
+      over: strongest.name,
     };
   }
   const before = inTable(metrics.base.logLikelihood.value, NATS);
   const after = inWords(adapter.logLikelihood.value, NATS);
+  const quantity = "the log-likelihood of a single sample";
+  const words = {
+    up: `raised ${quantity} from ${before} to ${after}`,
+    down: `lowered ${quantity} from ${before} to ${after}`,
+    unclear: `made no clear difference to ${quantity}: ${before} before, ${after} after`,
+    few: `was measured on too few prompts to say what it did to ${quantity}: ${before} before, ${after} after`,
+  };
   return {
-    title: title("the log-likelihood of a single sample", before, after),
+    title: (side) => (isBase(adapter) ? kept(quantity, after) : `${subject} ${words[side]}`),
     gain: adapter.logLikelihoodGain,
     gainUnit: NATS_GAIN,
-    over,
+    over: "one sample of the base",
   };
 }
 
@@ -124,6 +138,7 @@ function searchComparisons(metrics: Metrics): Comparison[] {
         up: "is right more often than",
         down: "is right less often than",
         unclear: "does no clearly better than",
+        few: "was measured on too few prompts to compare it with",
       };
       return [
         {
@@ -139,7 +154,8 @@ function searchComparisons(metrics: Metrics): Comparison[] {
     const words = {
       up: "finds likelier responses than",
       down: "finds less likely responses than",
-      unclear: "finds responses about as likely as",
+      unclear: "finds responses neither clearly likelier nor clearly less likely than",
+      few: "was measured on too few prompts to compare it with",
     };
     return [
       {
@@ -180,10 +196,10 @@ function adapterClaims(metrics: Metrics): { name: string; text: string }[] {
 }
 
 function gainText(gain: Estimate, unit: Unit, metrics: Metrics): string {
-  const words = { up: "a gain", down: "a loss", unclear: "no clear difference" }[
+  const words = { up: "a gain", down: "a loss", unclear: "no clear difference", few: VERDICTS.few }[
     direction(gain, unit, metrics)
   ];
-  return `${withInterval(gain, unit)}: ${words}.`;
+  return `${inWords(gain.value, unit)} (${decidingInterval(gain, unit, metrics)}): ${words}.`;
 }
 
 function searchClaims(metrics: Metrics): { name: string; text: string }[] {

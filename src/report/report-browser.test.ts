@@ -73,7 +73,9 @@ describe.skipIf(executablePath === undefined)("the report in a browser", { timeo
 
   it("opens without network, errors or violations of its policy", async () => {
     const page = await open();
-    expect(await page.locator("h1").innerText()).toContain("SFT-sharpening raised");
+    expect(await page.locator("h1").innerText()).toContain(
+      "One sample after SFT-sharpening is right more often than",
+    );
     expect(await page.locator("#filters").isVisible()).toBe(true);
     const allowed = await page.evaluate(
       "(() => { const s = document.createElement('script'); s.textContent = 'window.owned = 1'; document.body.append(s); return window.owned })()",

@@ -68,7 +68,7 @@ describe("a verdict", () => {
     expect(
       inferenceVerdict({ ...metricsOf(at(-0.1, 0.05), 0, at(0.5, 0.1)), prompts: 5, labelledPrompts: 5 })!
         .direction,
-    ).toBe("unclear");
+    ).toBe("few");
   });
 });
 

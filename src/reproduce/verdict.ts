@@ -3,11 +3,15 @@ import {
   change,
   directionOf,
   FEWEST_PROMPTS,
+  overruled,
   percent,
+  withInterval,
   type Direction,
 } from "../evaluate/findings-words.js";
 import { guessFinding } from "../evaluate/findings-guess.js";
-import type { AnswerMetrics, BestOfNMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import type { DeclaredFrom } from "../evaluate/declared.js";
+import type { AnswerMetrics, BestOfNMetrics, Metrics } from "../evaluate/metrics.js";
+import { strongestBaseline } from "../evaluate/strongest-baseline.js";
 import type { AmortizedMetrics, Verdict } from "./result.js";
 
 /** A choice that is shorter than the mean draw by this share of it is called short. */
@@ -22,17 +26,19 @@ export function inferenceVerdict(metrics: Metrics): Verdict | undefined {
   const best = byN[String(n)];
   const { accuracy: greedy } = metrics.greedy;
   if (!best?.accuracy || !best.liftPoints || !greedy) return undefined;
-  const direction = directionOf(best.liftPoints, metrics.labelledPrompts ?? metrics.prompts);
-  const figures = `${percent(best.accuracy.value)} against ${percent(greedy.value)} (${change(best.liftPoints, "points")})`;
+  const labelled = metrics.labelledPrompts ?? metrics.prompts;
+  const direction = directionOf(best.liftPoints, labelled, "points", metrics);
+  const figures = `${percent(best.accuracy.value)} against ${percent(greedy.value)} (${change(best.liftPoints, "points", metrics)})`;
   const said = {
     up: `Helps: best-of-${n} by log-likelihood is right more often than greedy, ${figures}.`,
     down: `Hurts: best-of-${n} by log-likelihood is right less often than greedy, ${figures}.`,
     unclear: `Not clear: best-of-${n} by log-likelihood against greedy, ${figures}.`,
+    few: `Too few prompts to say: best-of-${n} by log-likelihood against greedy, ${figures}.`,
   };
   const falls =
-    direction !== "down" && directionOf(byN["1"]?.accuracyToLargestN, metrics.prompts) === "down"
+    direction !== "down" && directionOf(byN["1"]?.accuracyToLargestN, labelled, "points", metrics) === "down"
       ? [
-          `Accuracy falls as N grows, from ${percent(byN["1"]!.accuracy!.value)} for one sample: ${change(byN["1"]!.accuracyToLargestN!, "points")}.`,
+          `Accuracy falls as N grows, from ${percent(byN["1"]!.accuracy!.value)} for one sample: ${change(byN["1"]!.accuracyToLargestN!, "points", metrics)}.`,
         ]
       : [];
   const warnings = [...guessFinding(metrics), ...falls];
@@ -42,36 +48,35 @@ export function inferenceVerdict(metrics: Metrics): Verdict | undefined {
   return { direction, sentence: said[direction], reasons: told(reasons, direction) };
 }
 
-/** One sample of the adapter against the base's greedy response; undefined without labels. */
-export function amortizedVerdict({
-  adapter,
-  greedy,
-  base,
-  labelledPrompts,
-  prompts,
-}: Omit<AmortizedMetrics, "verdict">): Verdict | undefined {
-  const { accuracy, liftPoints, accuracyGain } = adapter;
-  if (!accuracy || !liftPoints || !accuracyGain || !greedy.accuracy || !base.accuracy) return undefined;
-  const direction = directionOf(liftPoints, labelledPrompts);
-  const figures = `${percent(accuracy.value)} against ${percent(greedy.accuracy.value)} (${change(liftPoints, "points")})`;
+/** One sample of the adapter against the strongest baseline, by the rule of a run's page; undefined without labels. */
+export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Verdict | undefined {
+  const { adapter, greedy, base, labelledPrompts, prompts } = metrics;
+  // What is compared in a cell of the suite: this adapter with its baselines.
+  const among: DeclaredFrom = { prompts, labelledPrompts, bestOfN: {}, adapters: { adapter } };
+  const { accuracy, accuracyGain } = adapter;
+  const strongest = strongestBaseline(adapter, greedy, base);
+  if (!accuracy || !accuracyGain || !strongest || !base.accuracy) return undefined;
+  const direction = directionOf(strongest.gain, labelledPrompts, "points", among);
+  const figures = `${strongest.name}, ${percent(accuracy.value)} against ${percent(strongest.accuracy.value)} (${change(strongest.gain, "points", among)})`;
   const said = {
-    up: `Helps: one sample of the adapter is right more often than the base's greedy response, ${figures}.`,
-    down: `Hurts: one sample of the adapter is right less often than the base's greedy response, ${figures}.`,
-    unclear: `Not clear: one sample of the adapter against the base's greedy response, ${figures}.`,
+    up: `Helps: one sample of the adapter is right more often than ${figures}.`,
+    down: `Hurts: one sample of the adapter is right less often than ${figures}.`,
+    unclear: `Not clear: one sample of the adapter against ${figures}.`,
+    few: `Too few prompts to say: one sample of the adapter against ${figures}.`,
   };
   if (direction === "up") return { direction, sentence: said.up, reasons: [] };
-  const gained = directionOf(accuracyGain, labelledPrompts);
+  const gained = directionOf(accuracyGain, labelledPrompts, "points", among);
   const reasons = [
-    `One sample of the base is right on ${percent(base.accuracy.value)}; training changed that by ${change(accuracyGain, "points")}.`,
+    `One sample of the base is right on ${percent(base.accuracy.value)}; training changed that by ${change(accuracyGain, "points", among)}.`,
   ];
-  if (gained !== "up" && directionOf(adapter.logLikelihoodGain, prompts, "nats") === "up") {
+  if (gained !== "up" && directionOf(adapter.logLikelihoodGain, prompts, "nats", among) === "up") {
     reasons.push(
-      `The adapter did move to what the base finds likelier (${change(adapter.logLikelihoodGain, "nats")}), so here the likelier is not the more often right.`,
+      `The adapter did move to what the base finds likelier (${change(adapter.logLikelihoodGain, "nats", among)}), so here the likelier is not the more often right.`,
     );
   }
-  if (directionOf(adapter.logLikelihoodGain, prompts, "nats") !== "up")
+  if (directionOf(adapter.logLikelihoodGain, prompts, "nats", among) !== "up")
     reasons.push(
-      `The adapter does not clearly answer with what the base finds likelier (${change(adapter.logLikelihoodGain, "nats")}): it did not sharpen.`,
+      `The adapter does not clearly answer with what the base finds likelier (${change(adapter.logLikelihoodGain, "nats", among)}): it did not sharpen.`,
     );
   if (adapter.length.value < (1 - SHORTER) * base.length.value) {
     reasons.push(
@@ -89,37 +94,41 @@ function weakBase(greedy: AnswerMetrics, base: AnswerMetrics, metrics: Metrics):
     found.push(
       `The base is weak here: greedy is right on ${percent(greedy.accuracy.value)} of the prompts only.`,
     );
-  if (base.accuracy && base.liftPoints && directionOf(base.liftPoints, labelled) === "down") {
+  if (
+    base.accuracy &&
+    base.liftPoints &&
+    directionOf(base.liftPoints, labelled, "points", metrics) === "down"
+  ) {
     found.push(
       `One sample at temperature ${metrics.temperature} is right on ${percent(base.accuracy.value)}, worse than greedy ` +
-        `(${change(base.liftPoints, "points")}): choosing starts from there.`,
+        `(${change(base.liftPoints, "points", metrics)}): choosing starts from there.`,
     );
   }
   return found;
 }
 
-function ranking({ auc, labelledPrompts, mixedPrompts, prompts }: Metrics): string[] {
+function ranking(metrics: Metrics): string[] {
+  const { auc, labelledPrompts, mixedPrompts, prompts } = metrics;
   const area = auc?.["log-likelihood"];
   if (!area || (mixedPrompts ?? labelledPrompts ?? prompts) < FEWEST_PROMPTS) return [];
-  const figure = `AUC ${interval(area)}`;
-  if (area.high < 0.5)
-    return [
-      `Of a prompt's responses log-likelihood ranks wrong ones above right ones (${figure}; 0.5 is chance).`,
-    ];
-  if (area.low <= 0.5)
+  const figure = `AUC ${withInterval(area, metrics, 0.5)}`;
+  if ((area.low <= 0.5 && area.high >= 0.5) || overruled(area, metrics, 0.5))
     return [
       `Of a prompt's responses log-likelihood does not tell right from wrong better than chance (${figure}).`,
     ];
-  return [`Of a prompt's responses log-likelihood does rank right above wrong (${figure}; 0.5 is chance).`];
+  return area.high < 0.5
+    ? [`Of a prompt's responses log-likelihood ranks wrong ones above right ones (${figure}; 0.5 is chance).`]
+    : [`Of a prompt's responses log-likelihood does rank right above wrong (${figure}; 0.5 is chance).`];
 }
-
-const interval = ({ value, low, high }: Estimate): string =>
-  `${decimal(value, 2)} [${decimal(low, 2)}, ${decimal(high, 2)}]`;
 
 function shortAnswers(best: BestOfNMetrics, metrics: Metrics, n: number): string[] {
   const drift = best.lengthChange;
   const mean = metrics.base.length.value;
-  if (!drift || directionOf(drift, metrics.prompts, "tokens") !== "down" || -drift.value < SHORTER * mean)
+  if (
+    !drift ||
+    directionOf(drift, metrics.prompts, "tokens", metrics) !== "down" ||
+    -drift.value < SHORTER * mean
+  )
     return [];
   const normalized = metrics.bestOfN["length-normalized"]?.[String(n)];
   const free =
@@ -133,9 +142,9 @@ function shortAnswers(best: BestOfNMetrics, metrics: Metrics, n: number): string
 
 function modeNotReached(best: BestOfNMetrics, n: number, metrics: Metrics): string[] {
   const lift = best.logLikelihoodLift;
-  if (!lift || directionOf(lift, metrics.prompts, "nats") !== "down") return [];
+  if (!lift || directionOf(lift, metrics.prompts, "nats", metrics) !== "down") return [];
   return [
-    `Sampling does not reach the mode: even the likeliest of ${n} is less likely than the greedy response (${change(lift, "nats")}), so a larger N is needed before choosing can pay.`,
+    `Sampling does not reach the mode: even the likeliest of ${n} is less likely than the greedy response (${change(lift, "nats", metrics)}), so a larger N is needed before choosing can pay.`,
   ];
 }
 
@@ -144,10 +153,13 @@ function others(metrics: Metrics, n: number): string[] {
   const labelled = metrics.labelledPrompts ?? metrics.prompts;
   return Object.entries(metrics.bestOfN).flatMap(([reward, byN]) => {
     const own = byN[String(n)];
-    if (reward === "log-likelihood" || directionOf(own?.liftPoints, labelled) !== "up") return [];
-    return [`By ${reward} it does help: ${change(own!.liftPoints!, "points")} over greedy.`];
+    if (reward === "log-likelihood" || directionOf(own?.liftPoints, labelled, "points", metrics) !== "up")
+      return [];
+    return [`By ${reward} it does help: ${change(own!.liftPoints!, "points", metrics)} over greedy.`];
   });
 }
 
 const told = (reasons: readonly string[], direction: Direction): readonly string[] =>
-  reasons.length > 0 || direction === "unclear" ? reasons : ["The data do not tell why."];
+  reasons.length > 0 || direction === "unclear" || direction === "few"
+    ? reasons
+    : ["The data do not tell why."];

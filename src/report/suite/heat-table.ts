@@ -68,11 +68,11 @@ function sideOf({ low, high }: Estimate): Direction {
   return low > 0 ? "up" : high < 0 ? "down" : "unclear";
 }
 
-/** How many estimates lie clear of 0 on either side, in words: "above greedy in 2 of 3 cells, below in 1". */
+/** How many estimates lie clear of 0 on either side, in words: a count of intervals, each taken by itself, and no claim on any one. */
 export function countClear(values: readonly HeatValue[], than: string): string {
   const measured = values.filter((v): v is Estimate => typeof v === "object");
   const up = measured.filter((v) => sideOf(v) === "up").length;
   const down = measured.filter((v) => sideOf(v) === "down").length;
   const cells = `${fixed(measured.length, 0)} ${measured.length === 1 ? "cell" : "cells"}`;
-  return `clearly above ${than} in ${up} of ${cells}, clearly below in ${down}, and not clear in ${measured.length - up - down}`;
+  return `above ${than} with its interval in ${up} of ${cells}, below in ${down}, and neither in ${measured.length - up - down}, each cell taken by itself`;
 }
