@@ -58,6 +58,7 @@ export { weightedMajority, type WeightedMajorityOptions } from "./reward/weighte
 export { borda, type BordaOptions } from "./reward/borda.js";
 export { pessimism, type PessimismOptions } from "./reward/pessimism.js";
 export { bestOfMajority, type BestOfMajorityOptions } from "./reward/best-of-majority.js";
+export { filteredMajority, type FilteredMajorityOptions } from "./reward/filtered-majority.js";
 
 // Sharpening at inference time, and amortized.
 export { answer, answerAllEvents, answerEvents, answerRoom, type AnswerOptions } from "./sharpen/answer.js";

@@ -11,3 +11,4 @@ export { weightedMajority, type WeightedMajorityOptions } from "../reward/weight
 export { borda, type BordaOptions } from "../reward/borda.js";
 export { pessimism, type PessimismOptions } from "../reward/pessimism.js";
 export { bestOfMajority, type BestOfMajorityOptions } from "../reward/best-of-majority.js";
+export { filteredMajority, type FilteredMajorityOptions } from "../reward/filtered-majority.js";

@@ -3,6 +3,7 @@ import { OwnCodeError, UsageError } from "../core/errors.js";
 import { isModulePath, loadModule, moduleOf, withModule } from "../core/own-module.js";
 import { bestOfMajority } from "./best-of-majority.js";
 import { borda } from "./borda.js";
+import { filteredMajority } from "./filtered-majority.js";
 import { judge } from "./judge.js";
 import { lengthNormalized } from "./length-normalized.js";
 import { logLikelihood } from "./log-likelihood.js";
@@ -22,6 +23,7 @@ const all: readonly SelfReward[] = [
   borda(),
   pessimism(),
   bestOfMajority(),
+  filteredMajority(),
 ];
 
 /** Every self-reward by its name, in the order of tables. A new one is a file in this folder and an item in this list. */
