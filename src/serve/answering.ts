@@ -1,64 +1,131 @@
-import type { Policy, Response } from "../policy/policy.js";
-import { answerEvents } from "../sharpen/answer.js";
-import type { AnswerEvent, ChosenEvent, DroppedEvent } from "../sharpen/answer-events.js";
+import { requireAbility } from "../policy/capabilities.js";
+import type { Policy } from "../policy/policy.js";
+import { answerEvents, answerRoom } from "../sharpen/answer.js";
+import type { AnswerEvent } from "../sharpen/answer-events.js";
+import { checkRewards } from "../sharpen/sharpen-task.js";
+import { Admission, type AdmissionLimits, type Ticket } from "./admission.js";
+import { Gathering, type Answered } from "./answered.js";
+import { ApiError, refused } from "./api-error.js";
+import { joined } from "./joined.js";
 import type { Question } from "./question.js";
+import { SharedPolicy } from "./shared-policy.js";
 
-/** A finished candidate. */
-export interface Candidate {
-  readonly response: Response;
-  readonly score: number;
+export interface AnsweringLimits extends AdmissionLimits {
+  /** The longest that a request may take, in milliseconds, its waiting included. */
+  readonly longestMs: number;
 }
 
-/** What came of a question. */
-export interface Answered {
+/** A question that was let in, and can be answered. */
+export interface Asked {
   readonly question: Question;
-  /** The n best, the chosen one first. */
-  readonly best: readonly Candidate[];
-  /** All that were finished, by index. */
-  readonly finished: readonly Candidate[];
-  readonly dropped: readonly DroppedEvent[];
-  /** Tokens drawn, those of dropped candidates included. */
-  readonly drawn: number;
-  /** Tokens of the prompt; 0 where the policy does not tell. */
-  readonly promptTokens: number;
+  readonly maxTokens: number;
+  readonly ticket: Ticket;
 }
 
-/** What happens while a question is answered. @throws as `answer`. */
-export function eventsOf(
-  question: Question,
-  policy: Policy,
-  { signal, progress }: { readonly signal: AbortSignal; readonly progress: boolean },
-): AsyncGenerator<AnswerEvent> {
-  const { prompt, bestOf, reward, extract, temperature, maxTokens, seed, keepAll } = question;
-  return answerEvents(policy, prompt, {
-    ...{ n: bestOf, reward, extract, temperature, seed, keepAll, signal, progress },
-    ...(maxTokens !== undefined && { maxTokens }),
-  });
-}
-
-/** Gathers what came of a question from its events. */
-export class Gathering {
-  private readonly dropped: DroppedEvent[] = [];
-  private chosen: ChosenEvent | undefined;
+/** Answers questions, several at once, all of them drawn by one policy. */
+export class Answering {
+  readonly admission: Admission;
+  private readonly shared: SharedPolicy;
+  private readonly end = new AbortController();
 
   constructor(
-    private readonly question: Question,
     private readonly policy: Policy,
-  ) {}
-
-  take(event: AnswerEvent): void {
-    if (event.kind === "dropped") this.dropped.push(event);
-    if (event.kind === "chosen") this.chosen = event;
+    private readonly limits: AnsweringLimits,
+  ) {
+    this.admission = new Admission(limits);
+    this.shared = new SharedPolicy(policy);
   }
 
-  /** To be called after the last event. */
-  async answered(): Promise<Answered> {
-    const { question, dropped } = this;
-    const { finished, scores, tokens } = this.chosen!;
-    const all = finished.map((response, i) => ({ response, score: scores[i]! }));
-    // The first of equals, as `choose` has it: the sort is stable.
-    const best = [...all].sort((a, b) => b.score - a.score).slice(0, question.n);
-    const prompt = await this.policy.promptTokens?.(question.prompt);
-    return { question, best, finished: all, dropped, drawn: tokens, promptTokens: prompt?.length ?? 0 };
+  /** Requests and candidates that are at work. */
+  get standing(): {
+    readonly answering: number;
+    readonly waiting: number;
+    readonly responses: number;
+  } {
+    return { ...this.admission.standing, responses: this.shared.standing.responses };
+  }
+
+  /**
+   * Lets a question in. Its ticket has to be given back: `events` does.
+   * @throws UsageError where the policy cannot do what is asked; ApiError where the model has no room for it, or too many wait.
+   */
+  async ask(question: Question): Promise<Asked> {
+    const { policy } = this;
+    const { reward, prompt, temperature, maxTokens } = question;
+    checkRewards([reward], policy);
+    if (temperature === 0) requireAbility(policy, "greedy", "The greedy response");
+    else if (temperature !== 1)
+      requireAbility(policy, "temperatures", `Drawing at temperature ${temperature}`);
+    const tokens = (await policy.promptTokens?.(prompt))?.length ?? 0;
+    const wanted = maxTokens ?? 1;
+    if (tokens + wanted > policy.can.longest)
+      throw refused(
+        "max_tokens",
+        `The prompt has ${tokens} tokens; with ${wanted} more it is longer than the ${policy.can.longest} that ${policy.name} can hold.`,
+        "context_length_exceeded",
+      );
+    const room = maxTokens ?? (await answerRoom(policy, prompt));
+    return { question, maxTokens: room, ticket: this.admission.take() };
+  }
+
+  /**
+   * What happens while a question is answered.
+   * @param gathering takes the events too, and knows in the end what came of it.
+   * @throws ApiError, and what drawing throws.
+   */
+  async *events(
+    { question, maxTokens, ticket }: Asked,
+    { gathering, client, progress }: { gathering: Gathering; client: AbortSignal; progress: boolean },
+  ): AsyncGenerator<AnswerEvent> {
+    const deadline = new AbortController();
+    const longest = Math.min(question.deadlineMs ?? Infinity, this.limits.longestMs);
+    const timer = setTimeout(() => deadline.abort(), longest);
+    const { signal, release } = joined([client, this.end.signal, deadline.signal]);
+    const { prompt, bestOf, reward, extract, temperature, seed, keepAll } = question;
+    const greedy = temperature === 0;
+    const policy = this.shared.caller({ watcher: gathering.watcher, ...(greedy && { greedy }) });
+    try {
+      await ticket.enter(signal);
+      const events = answerEvents(policy, prompt, {
+        ...{ n: bestOf, reward, extract, seed, keepAll, maxTokens, signal, progress },
+        temperature: greedy ? 1 : temperature,
+      });
+      for await (const event of events) {
+        gathering.take(event);
+        yield event;
+      }
+    } catch (error) {
+      if (this.end.signal.aborted)
+        throw new ApiError(503, "The server is shutting down; ask again, or ask another.", {
+          code: "shutting_down",
+        });
+      // What is whole by then is chosen from.
+      if (!deadline.signal.aborted || client.aborted) throw error;
+    } finally {
+      clearTimeout(timer);
+      release();
+      ticket.leave();
+    }
+  }
+
+  /** What came of a question, without watching. @throws as `events`. */
+  async answer(asked: Asked, client: AbortSignal): Promise<Answered> {
+    const gathering = this.gather(asked);
+    for await (const _ of this.events(asked, { gathering, client, progress: false }));
+    return gathering.answered();
+  }
+
+  /** What takes the events of a question. */
+  gather({ question }: Asked): Gathering {
+    return new Gathering(question, this.policy);
+  }
+
+  /** Lets nobody else in, waits until all is answered, but no longer than this, and breaks off the rest. */
+  async close(patienceMs: number): Promise<void> {
+    const drained = this.admission.drain();
+    const timer = setTimeout(() => this.end.abort(), patienceMs);
+    await drained;
+    clearTimeout(timer);
+    await this.shared.close();
   }
 }

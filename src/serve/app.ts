@@ -1,12 +1,16 @@
 import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { isTooDeep } from "../core/json-depth.js";
+import { Answering, type AnsweringLimits } from "./answering.js";
 import { ApiError, toApiError } from "./api-error.js";
-import { eventsOf, Gathering, type Answered } from "./answering.js";
-import { chatReply } from "./chat-reply.js";
+import { chatForm } from "./chat-reply.js";
 import { parseChat, promptOfChat } from "./chat-request.js";
+import { completionForm } from "./completion-reply.js";
+import { parseCompletion, promptOfCompletion } from "./completion-request.js";
 import { questionOf, type Question, type QuestionSettings } from "./question.js";
+import type { ReplyForm } from "./reply.js";
 import { listedNames, type ServeDefaults, type ServedModel } from "./served-model.js";
+import { streamReply } from "./stream.js";
 
 /** What only the process around the server has. */
 export interface Surroundings {
@@ -18,22 +22,39 @@ export interface Surroundings {
   readonly freshId: () => string;
 }
 
+export interface ServeLimits extends AnsweringLimits {
+  /** The largest N that a request may ask for. */
+  readonly bestOf: number;
+  /** Milliseconds without anything new after which a stream says that it goes on. */
+  readonly beatMs: number;
+}
+
 export interface ServeSettings {
   readonly model: ServedModel;
   readonly defaults: ServeDefaults;
   readonly surroundings: Surroundings;
-  /** The largest N that a request may ask for. Default 64. */
-  readonly mostBestOf?: number;
+  readonly limits?: Partial<ServeLimits> | undefined;
 }
 
-const MOST_BEST_OF = 64;
+const LIMITS: ServeLimits = { bestOf: 64, slots: 32, queue: 64, longestMs: 600_000, beatMs: 5000 };
 const BODY_BYTES = 1 << 20;
 
-/** The routes of the server. */
-export function serveApp({ model, defaults, surroundings, mostBestOf = MOST_BEST_OF }: ServeSettings): Hono {
+/** A question, and whether its reply is to come as a stream. */
+interface Request {
+  readonly question: Question;
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+}
+
+/** The routes of the server, and what answers behind them. */
+export function serveApp({ model, defaults, surroundings, limits: some }: ServeSettings): {
+  readonly app: Hono;
+  readonly answering: Answering;
+} {
   const { now, freshSeed, freshId } = surroundings;
-  const settings: QuestionSettings = { model, defaults, mostBestOf, freshSeed };
-  const started = Math.floor(now() / 1000);
+  const limits = { ...LIMITS, ...some };
+  const settings: QuestionSettings = { model, defaults, mostBestOf: limits.bestOf, freshSeed };
+  const answering = new Answering(model.policy, limits);
   const app = new Hono();
   app.onError((error) => errorReply(toApiError(error)));
   app.notFound(({ req }) =>
@@ -42,35 +63,62 @@ export function serveApp({ model, defaults, surroundings, mostBestOf = MOST_BEST
   const tooLong = (): Response =>
     errorReply(new ApiError(413, `The body is longer than ${BODY_BYTES} bytes.`, { code: "body_too_long" }));
   app.use("/v1/*", bodyLimit({ maxSize: BODY_BYTES, onError: tooLong }));
-
   app.get("/health", (context) => context.json({ status: "ok" }));
-  const listed = listedNames(model, defaults).map((id) => ({
-    ...{ id, object: "model", created: started, owned_by: "whetstone" },
-  }));
+  addModels(app, listedNames(model, defaults), Math.floor(now() / 1000));
+
+  const reply = async (
+    context: Context,
+    form: ReplyForm,
+    read: (body: unknown) => Request,
+  ): Promise<Response> => {
+    const { question, stream, includeUsage } = read(await jsonBody(context));
+    const asked = await answering.ask(question);
+    const name = { id: freshId(), created: Math.floor(now() / 1000) };
+    const client = context.req.raw.signal;
+    if (!stream) return context.json(form.whole(await answering.answer(asked, client), name));
+    const ended = (): void => undefined;
+    const { beatMs } = limits;
+    return streamReply(answering, asked, form.stream(question, name, includeUsage), {
+      client,
+      beatMs,
+      ended,
+    });
+  };
+  app.post("/v1/chat/completions", (context) =>
+    reply(context, chatForm, (json) => {
+      const body = parseChat(json);
+      const most = { maxTokens: body.max_completion_tokens ?? body.max_tokens, headers: headersOf(context) };
+      return { question: questionOf(body, promptOfChat(body, model), most, settings), ...streamOf(body) };
+    }),
+  );
+  app.post("/v1/completions", (context) =>
+    reply(context, completionForm, (json) => {
+      const body = parseCompletion(json);
+      const most = { maxTokens: body.max_tokens, headers: headersOf(context) };
+      return {
+        question: questionOf(body, promptOfCompletion(body, model), most, settings),
+        ...streamOf(body),
+      };
+    }),
+  );
+  return { app, answering };
+}
+
+function addModels(app: Hono, names: readonly string[], created: number): void {
+  const listed = names.map((id) => ({ id, object: "model", created, owned_by: "whetstone" }));
   app.get("/v1/models", (context) => context.json({ object: "list", data: listed }));
   app.get("/v1/models/:id{.+}", ({ req, json }) => {
     const found = listed.find(({ id }) => id === req.param("id"));
     if (found) return json(found);
     throw new ApiError(404, "There is no model of that name here.", { code: "model_not_found" });
   });
-  app.post("/v1/chat/completions", async (context) => {
-    const body = parseChat(await jsonBody(context));
-    const question = questionOf(
-      body,
-      promptOfChat(body, model),
-      { maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined, headers: headersOf(context) },
-      settings,
-    );
-    const name = { id: freshId(), created: Math.floor(now() / 1000) };
-    return context.json(chatReply(await answered(question, model, context.req.raw.signal), name));
-  });
-  return app;
 }
 
-async function answered(question: Question, { policy }: ServedModel, signal: AbortSignal): Promise<Answered> {
-  const gathering = new Gathering(question, policy);
-  for await (const event of eventsOf(question, policy, { signal, progress: false })) gathering.take(event);
-  return gathering.answered();
+function streamOf({
+  stream,
+  stream_options: options,
+}: Pick<ReturnType<typeof parseChat>, "stream" | "stream_options">): Omit<Request, "question"> {
+  return { stream: stream === true, includeUsage: options?.include_usage === true };
 }
 
 function headersOf({ req }: Context): { bestOf: string | undefined; reward: string | undefined } {

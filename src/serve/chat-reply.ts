@@ -1,15 +1,8 @@
-import type { Answered } from "./answering.js";
-import { usageOf, whetstoneOf } from "./reply.js";
+import { usageOf, whetstoneOf, type ReplyForm } from "./reply.js";
 
-/** What a reply is called, and when it was made, in seconds since 1970. */
-export interface ReplyName {
-  readonly id: string;
-  readonly created: number;
-}
-
-/** The body of a whole reply of /v1/chat/completions. */
-export function chatReply(answered: Answered, { id, created }: ReplyName): object {
-  return {
+/** Replies of /v1/chat/completions. */
+export const chatForm: ReplyForm = {
+  whole: (answered, { id, created }) => ({
     ...{ id: `chatcmpl-${id}`, object: "chat.completion", created, model: answered.question.model },
     choices: answered.best.map(({ response }, index) => ({
       index,
@@ -19,5 +12,41 @@ export function chatReply(answered: Answered, { id, created }: ReplyName): objec
     })),
     usage: usageOf(answered),
     whetstone: whetstoneOf(answered),
-  };
-}
+  }),
+  stream: ({ model, n }, { id, created }, includeUsage) => {
+    const head = { id: `chatcmpl-${id}`, object: "chat.completion.chunk", created, model };
+    const chunk = (index: number, delta: object, finish: string | null, more: object = {}): object => ({
+      ...head,
+      choices: [{ index, delta, logprobs: null, finish_reason: finish }],
+      // As OpenAI has it: null in every chunk but the last.
+      ...(includeUsage && { usage: null }),
+      ...more,
+    });
+    const frames = (...chunks: readonly object[]): { readonly data: object }[] =>
+      chunks.map((data) => ({ data }));
+    return {
+      // Helpers of clients need the role first.
+      begin: () =>
+        frames(
+          ...Array.from({ length: n }, (_, index) => chunk(index, { role: "assistant", content: "" }, null)),
+        ),
+      text: (content) => frames(chunk(0, { content }, null)),
+      // An empty delta: comments and named events stop some clients.
+      beat: (progress) => frames(chunk(0, {}, null, progress && { whetstone: { progress } })),
+      end: (answered, rest) => [
+        ...frames(
+          ...answered.best.flatMap(({ response }, index) => {
+            const content = index === 0 ? rest : response.text;
+            return content === "" ? [] : [chunk(index, { content }, null)];
+          }),
+          ...answered.best.map(({ response }, index) =>
+            chunk(index, {}, response.finish, index === 0 ? { whetstone: whetstoneOf(answered) } : {}),
+          ),
+          ...(includeUsage ? [{ ...head, choices: [], usage: usageOf(answered) }] : []),
+        ),
+        { data: "[DONE]" },
+      ],
+      error: ({ body }) => frames(body),
+    };
+  },
+};

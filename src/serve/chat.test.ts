@@ -129,7 +129,7 @@ describe("what cannot be done", () => {
     [{ tools: [{ type: "function", function: { name: "f" } }] }, 400, "tools", /text alone/],
     [{ model: "gpt-4" }, 404, "model", /no model "gpt-4"/],
     [{ model: "game24:best-of-4:truth" }, 400, "model", /no reward "truth"/],
-    [{ max_tokens: 60 }, 400, "messages", /longer than the 64/],
+    [{ max_tokens: 60 }, 400, "max_tokens", /longer than the 64/],
     [{ messages: [] }, 400, "messages", /at least one/],
     [{ messages: [{ role: "assistant", content: "Hi" }] }, 400, "messages", /must not be the assistant's/],
     [{ messages: [{ role: "tool", content: "Hi" }] }, 400, "messages.0.role", /must be system/],

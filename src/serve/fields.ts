@@ -52,6 +52,8 @@ const WITHOUT_EFFECT = {
   prompt_cache_retention: z.unknown().optional(),
 } as const;
 
+const count = z.int("must be a whole number").min(1, "must be at least 1");
+
 /** What a request may say to whetstone alone. */
 const whetstone = z.strictObject({
   reward: maybe(z.string().max(200)),
@@ -59,12 +61,20 @@ const whetstone = z.strictObject({
   early_stop: maybe(z.boolean()),
   return: maybe(z.enum(["choice", "scores", "all"])),
   usage: maybe(z.enum(["all", "chosen"])),
+  events: maybe(z.boolean()),
+  deadline_ms: maybe(count),
 });
 
 /** What a request says to whetstone alone. */
 export type WhetstoneFields = z.infer<typeof whetstone>;
 
-const count = z.int("must be a whole number").min(1, "must be at least 1");
+/** What a request says of its stream. */
+export const STREAM = {
+  stream: maybe(z.boolean()),
+  stream_options: maybe(
+    z.strictObject({ include_usage: maybe(z.boolean()), include_obfuscation: z.unknown().optional() }),
+  ),
+} as const;
 
 /** The fields that all routes which draw have. */
 export const COMMON = {

@@ -26,6 +26,10 @@ export interface Question {
   readonly keepAll: boolean;
   readonly shows: "choice" | "scores" | "all";
   readonly counts: "all" | "chosen";
+  /** Whether a stream tells what happens to the candidates. */
+  readonly tellsEvents: boolean;
+  /** After so long, the choice is made among the candidates that are whole. */
+  readonly deadlineMs?: number;
 }
 
 /** The fields that say what is asked for, of any route. */
@@ -60,18 +64,24 @@ export interface QuestionSettings {
 export function questionOf(
   asked: Asked,
   prompt: Prompt,
-  { maxTokens, headers }: { readonly maxTokens: number | undefined; readonly headers: AskedHeaders },
+  { maxTokens, headers }: { readonly maxTokens: number | null | undefined; readonly headers: AskedHeaders },
   { model, defaults, mostBestOf, freshSeed }: QuestionSettings,
 ): Question {
   const own = asked.whetstone ?? {};
   const named = namedModel(model, asked.model, defaults.reward);
-  const bestOf =
+  const wanted =
     asked.best_of ?? wholeHeader(headers.bestOf) ?? named.bestOf ?? Math.max(defaults.bestOf, asked.n ?? 1);
   const n = asked.n ?? 1;
-  if (bestOf > mostBestOf)
-    throw refused("best_of", `best_of is ${bestOf}, and this server draws at most ${mostBestOf} candidates.`);
-  if (n > bestOf)
-    throw refused("n", `n is ${n}, and best_of ${bestOf}: there are no more choices than candidates.`);
+  if (wanted > mostBestOf)
+    throw refused("best_of", `best_of is ${wanted}, and this server draws at most ${mostBestOf} candidates.`);
+  if (n > wanted)
+    throw refused("n", `n is ${n}, and best_of ${wanted}: there are no more choices than candidates.`);
+  const temperature = asked.temperature ?? 1;
+  if (temperature === 0 && n > 1)
+    throw refused(
+      "n",
+      "At temperature 0 all candidates are one and the same: leave out n, or raise the temperature.",
+    );
   const shows = own.return ?? "choice";
   const rewardName = own.reward ?? headers.reward;
   const reward =
@@ -79,14 +89,17 @@ export function questionOf(
       ? (named.reward ?? defaults.reward)
       : rewardFor(rewardName, defaults.reward, "whetstone.reward");
   return {
-    ...{ model: asked.model, prompt, n, bestOf, shows, reward },
+    ...{ model: asked.model, prompt, n, shows, reward, temperature },
+    // The greedy response is drawn once.
+    bestOf: temperature === 0 ? 1 : wanted,
     extract: extractorOf(own.answer ?? graderForQuestion(prompt.messages?.at(-1)?.content ?? prompt.text)),
-    temperature: asked.temperature ?? 1,
     seed: asked.seed ?? freshSeed(),
     // The second best can be told only among candidates that are whole.
     keepAll: own.early_stop === false || shows === "all" || n > 1,
     counts: own.usage ?? "all",
-    ...(maxTokens !== undefined && { maxTokens }),
+    tellsEvents: own.events ?? false,
+    ...(own.deadline_ms != null && { deadlineMs: own.deadline_ms }),
+    ...(maxTokens != null && { maxTokens }),
   };
 }
 

@@ -1,4 +1,38 @@
-import type { Answered, Candidate } from "./answering.js";
+import { tokensOf, type Answered } from "./answered.js";
+import type { ApiError } from "./api-error.js";
+import type { Question } from "./question.js";
+
+/** What a reply is called, and when it was made, in seconds since 1970. */
+export interface ReplyName {
+  readonly id: string;
+  readonly created: number;
+}
+
+/** An event of a stream: its data, and on some routes its name. */
+export interface Frame {
+  readonly event?: string;
+  readonly data: object | "[DONE]";
+}
+
+/** How a route says what came of a question. */
+export interface ReplyForm {
+  /** The body of a whole reply. */
+  whole(answered: Answered, name: ReplyName): object;
+  /** @param includeUsage whether the stream is to end with the usage. */
+  stream(question: Question, name: ReplyName, includeUsage: boolean): StreamForm;
+}
+
+/** How a route says it piece by piece. */
+export interface StreamForm {
+  begin(): readonly Frame[];
+  /** More text of the first choice. */
+  text(delta: string): readonly Frame[];
+  /** Nothing new, so that nobody gives up; with `progress` where it was asked for. */
+  beat(progress: object | undefined): readonly Frame[];
+  /** The end. @param rest what the first choice has beyond what was sent. */
+  end(answered: Answered, rest: string): readonly Frame[];
+  error(error: ApiError): readonly Frame[];
+}
 
 /** What a reply says for the client's books. */
 export interface Usage {
@@ -18,7 +52,15 @@ export function usageOf({ question, best, drawn, promptTokens }: Answered): Usag
 }
 
 /** What whetstone says of the choice, beside OpenAI's fields. */
-export function whetstoneOf({ question, best, finished, dropped, drawn, promptTokens }: Answered): object {
+export function whetstoneOf({
+  question,
+  best,
+  finished,
+  dropped,
+  drawn,
+  promptTokens,
+  timedOut,
+}: Answered): object {
   const { reward, seed, shows } = question;
   const [chosen] = best;
   const told = [
@@ -38,8 +80,6 @@ export function whetstoneOf({ question, best, finished, dropped, drawn, promptTo
     ...(shows !== "choice" && { candidates: told }),
     tokens: { prompt: promptTokens, drawn, chosen: tokensOf(best) },
     logprobs: "raw",
+    ...(timedOut && { timed_out: true }),
   };
 }
-
-const tokensOf = (candidates: readonly Candidate[]): number =>
-  candidates.reduce((sum, { response }) => sum + response.logProbs.length, 0);

@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { ServerError } from "../core/errors.js";
+import type { Answering } from "./answering.js";
 import { serveApp, type ServeSettings } from "./app.js";
 
 export interface ListenOptions {
@@ -14,16 +15,21 @@ export interface ListenOptions {
 export interface RunningServer {
   /** Where it is reached, without /v1. */
   readonly url: string;
-  /** Takes no more requests, and ends once those under way are answered. */
-  close(): Promise<void>;
+  /** Requests and candidates that are at work. */
+  readonly standing: Answering["standing"];
+  /** Lets nobody else in, and ends once those under way are answered; after so long they are broken off. Default 30 s. */
+  close(patienceMs?: number): Promise<void>;
 }
+
+/** How long requests that are under way may go on once the server is to end. */
+const PATIENCE_MS = 30_000;
 
 /** Starts the server. @throws ServerError where the address is taken or cannot be listened at. */
 export async function startServer(
   settings: ServeSettings,
   { host = "127.0.0.1", port }: ListenOptions,
 ): Promise<RunningServer> {
-  const app = serveApp(settings);
+  const { app, answering } = serveApp(settings);
   const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
     const listening = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(listening));
     listening.once("error", (cause: NodeJS.ErrnoException) =>
@@ -40,9 +46,15 @@ export async function startServer(
   const { address, port: actual } = server.address() as AddressInfo;
   return {
     url: `http://${address.includes(":") ? `[${address}]` : address}:${actual}`,
-    close: () =>
-      new Promise((resolve, reject) => {
-        server.close((error) => (error ? reject(error) : resolve()));
-      }),
+    get standing() {
+      return answering.standing;
+    },
+    close: async (patienceMs = PATIENCE_MS) => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await answering.close(patienceMs);
+      // Connections that are kept open for a next request.
+      if ("closeIdleConnections" in server) server.closeIdleConnections();
+      await closed;
+    },
   };
 }

@@ -1,0 +1,127 @@
+import type { Answering, Asked } from "./answering.js";
+import { toApiError } from "./api-error.js";
+import { joined } from "./joined.js";
+import { candidates, type Candidates } from "../sharpen/candidates.js";
+import type { Frame, StreamForm } from "./reply.js";
+
+export interface StreamSettings {
+  readonly client: AbortSignal;
+  /** Milliseconds without anything new after which the client is told that it is still going on. */
+  readonly beatMs: number;
+  /** Told once, with what went wrong if anything did. */
+  readonly ended: (error: unknown) => void;
+}
+
+/** The client has gone away before its reply was whole. */
+class ClientGone extends Error {}
+
+/** The reply as a stream of server-sent events; drawn as fast as it is read, and given up when its reader goes. */
+export function streamReply(
+  answering: Answering,
+  asked: Asked,
+  form: StreamForm,
+  { client, beatMs, ended }: StreamSettings,
+): Response {
+  const leave = new AbortController();
+  const { signal, release } = joined([client, leave.signal]);
+  const frames = framesOf(answering, asked, form, { client: signal, beatMs, ended });
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const next = await frames.next();
+      if (next.done === true) {
+        release();
+        controller.close();
+      } else controller.enqueue(encoder.encode(textOf(next.value)));
+    },
+    cancel: async () => {
+      leave.abort();
+      release();
+      // It may wait where it was to go on writing.
+      await frames.return(undefined);
+    },
+  });
+  return new Response(body, {
+    headers: {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache",
+      // Proxies that gather a reply before they pass it on would make it none.
+      "x-accel-buffering": "no",
+    },
+  });
+}
+
+function textOf({ event, data }: Frame): string {
+  const name = event === undefined ? "" : `event: ${event}\n`;
+  return `${name}data: ${data === "[DONE]" ? data : JSON.stringify(data)}\n\n`;
+}
+
+/**
+ * The events of a stream. The text is what all candidates that can still be chosen begin with, so that nothing is ever taken back;
+ * the rest comes once the choice is made.
+ */
+async function* framesOf(
+  answering: Answering,
+  asked: Asked,
+  form: StreamForm,
+  { client, beatMs, ended }: StreamSettings,
+): AsyncGenerator<Frame> {
+  const { question } = asked;
+  const gathering = answering.gather(asked);
+  const standing = candidates(question.bestOf);
+  const events = answering.events(asked, { gathering, client, progress: true });
+  let sent = "";
+  let outcome: unknown = new ClientGone();
+  try {
+    yield* form.begin();
+    for await (const event of beating(events, beatMs)) {
+      if (event !== undefined) standing.take(event);
+      if (event?.kind === "chosen") continue;
+      // Some tokenizers take back a space before a sign.
+      const text = standing.commonPrefix.trimEnd();
+      if (text.length > sent.length) {
+        yield* form.text(text.slice(sent.length));
+        sent = text;
+      } else if (event === undefined || (question.tellsEvents && event.kind !== "drawn"))
+        yield* form.beat(question.tellsEvents ? progressOf(standing) : undefined);
+    }
+    const answered = await gathering.answered(sent);
+    outcome = undefined;
+    yield* form.end(answered, answered.best[0]!.response.text.slice(sent.length));
+  } catch (error) {
+    outcome = client.aborted ? new ClientGone() : error;
+    yield* form.error(toApiError(error));
+  } finally {
+    ended(outcome);
+  }
+}
+
+function progressOf({ drawing, finished, dropped, tokens, leader }: Candidates): object {
+  return {
+    ...{ drawing, finished, dropped, tokens },
+    ...(leader && { leader: { index: leader.index, score: leader.score } }),
+  };
+}
+
+/** Values as they come, and undefined whenever none has come for so long. */
+async function* beating<T>(values: AsyncGenerator<T>, ms: number): AsyncGenerator<T | undefined> {
+  let next = values.next();
+  try {
+    for (;;) {
+      let timer: NodeJS.Timeout | undefined;
+      const beat = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
+      const result = await Promise.race([next, beat]);
+      clearTimeout(timer);
+      if (result === undefined) {
+        yield undefined;
+        continue;
+      }
+      if (result.done === true) return;
+      yield result.value;
+      next = values.next();
+    }
+  } finally {
+    next.catch(() => undefined);
+    await values.return(undefined);
+  }
+}
