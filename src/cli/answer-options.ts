@@ -1,5 +1,21 @@
+import { UsageError } from "../core/errors.js";
 import { PROMPT_FILE_KINDS } from "../task/prompt-files.js";
-import { text } from "./values.js";
+import { text, type Parse } from "./values.js";
+
+/** Texts, one each time that the option is given; `\n`, `\t` and `\\` are what they are in programs. */
+const texts: Parse<readonly string[]> = (value, flag, previous) => {
+  if (value === "") throw new UsageError(`${flag} needs a text; it is empty.`);
+  const plain = value.replace(/\\([nt\\])/g, (_, letter: string) => ({ n: "\n", t: "\t" })[letter] ?? "\\");
+  return [...new Set([...((previous as readonly string[] | undefined) ?? []), plain])];
+};
+
+function share(holds: (value: number) => boolean, range: string): Parse<number> {
+  return (value, flag) => {
+    const number = value.trim() === "" ? NaN : Number(value);
+    if (holds(number)) return number;
+    throw new UsageError(`${flag} must be a number ${range}, not ${JSON.stringify(value)}.`);
+  };
+}
 
 /** The options of `whetstone answer` that no other command has. */
 export const ANSWER_OPTIONS = {
@@ -20,6 +36,24 @@ export const ANSWER_OPTIONS = {
     description: "a chat model's instructions, ahead of every conversation that has none of its own",
     parse: text,
     otherwise: "none",
+  },
+  stop: {
+    flags: "--stop <text>",
+    description: "a text that ends a response, and is not part of it; \\n is a new line; may be repeated",
+    parse: texts,
+    otherwise: "none",
+  },
+  topP: {
+    flags: "--top-p <number>",
+    description: "draw from the fewest of the likeliest tokens that have this probability together",
+    parse: share((value) => value > 0 && value <= 1, "above 0 and at most 1"),
+    otherwise: "1: from all",
+  },
+  minP: {
+    flags: "--min-p <number>",
+    description: "draw from tokens at least this share as likely as the likeliest",
+    parse: share((value) => value >= 0 && value < 1, "at least 0 and below 1"),
+    otherwise: "0: from all",
   },
 } as const;
 

@@ -12,6 +12,7 @@ import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { capabilities, type Capabilities } from "./capabilities.js";
 import { Conversations } from "./conversations.js";
 import { checkPrefix, failOf } from "./policy.js";
+import { checkLimits, cutAtStop, narrows, tailTokens } from "./sampling-limits.js";
 import type {
   DrawnSoFar,
   GreedyOptions,
@@ -113,18 +114,23 @@ export class LocalPolicy implements Policy {
 
   async *sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
     this.check();
-    const { temperature, maxTokens, seed, abandon, signal } = options;
+    checkLimits(options);
+    const { temperature, maxTokens, seed, abandon, signal, topP, minP, stop = [] } = options;
     const draws = this.runtime.draw(
       this.drawRequests(await this.ready(requests), maxTokens),
       {
         ...{ temperature, maxTokens, seed, signal, rows: this.rows },
         ...(abandon && { abandon: asked(abandon) }),
+        ...(narrows(options) && {
+          narrowing: { ...(topP !== undefined && { topP }), ...(minP !== undefined && { minP }) },
+        }),
+        ...(stop.length > 0 && { ends: this.endsAt(stop) }),
         dropped: ({ options: own }) => own?.watcher?.ended?.(undefined),
       },
       this.adapter,
     );
     for await (const drawn of draws) {
-      const response = this.toResponse(drawn);
+      const response = this.toResponse(drawn, stop);
       drawn.tag.options?.watcher?.ended?.(response);
       yield response;
     }
@@ -293,9 +299,23 @@ export class LocalPolicy implements Policy {
     }
   }
 
-  private toResponse({ tag, tokens, logProbs, certainties, finish }: Draw<SampleRequest>): Response {
+  /** Whether what was drawn ends with one of these texts, or has it near its end. */
+  private endsAt(stop: readonly string[]): (request: SampleRequest, row: Unfinished) => boolean {
+    const { tokenizer } = this.runtime.model;
+    const tail = tailTokens(stop);
+    return ({ prefix = [] }, { tokens }) =>
+      cutAtStop(tokenizer.decode([...prefix, ...tokens].slice(-tail)), stop) !== undefined;
+  }
+
+  private toResponse(
+    { tag, tokens, logProbs, certainties, finish }: Draw<SampleRequest>,
+    stop: readonly string[] = [],
+  ): Response {
     const whole = [...(tag.prefix ?? []), ...tokens];
-    const text = this.runtime.model.tokenizer.decode(finish === "stop" ? whole.slice(0, -1) : whole);
+    const { tokenizer, config } = this.runtime.model;
+    const ended = finish === "stop" && config.eosTokenIds.includes(tokens.at(-1)!);
+    const full = tokenizer.decode(ended ? whole.slice(0, -1) : whole);
+    const text = cutAtStop(full, stop) ?? full;
     return { promptId: tag.prompt.id, index: tag.index, text, tokens, logProbs, certainties, finish };
   }
 

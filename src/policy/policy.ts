@@ -155,6 +155,18 @@ export interface SamplingOptions {
   readonly maxTokens: number;
   /** A non-negative safe integer; with the prompt's id, the index and the position it fixes every token. */
   readonly seed: number;
+  /**
+   * In (0, 1]: tokens are drawn from the fewest of the likeliest that have this probability together, at the temperature. What a response
+   * says of its tokens stays that of the whole distribution at temperature 1. Default 1.
+   */
+  readonly topP?: number;
+  /** In [0, 1): tokens are drawn from those at least this share as likely as the likeliest, at the temperature. Default 0. */
+  readonly minP?: number;
+  /**
+   * Texts that end a response where one first occurs: its text ends before it, its tokens include it, and it has `finish: "stop"`. Default:
+   * none.
+   */
+  readonly stop?: readonly string[];
   /** Asked after each token of an unfinished response: `true` drops it, and it is never yielded. */
   readonly abandon?: (partial: PartialResponse) => boolean;
   readonly signal?: AbortSignal;

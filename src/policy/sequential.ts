@@ -4,6 +4,7 @@ import { hash32, tokenUniform } from "../core/random.js";
 import { capabilities } from "./capabilities.js";
 import { arriving, isAsync, type Source } from "../core/source.js";
 import { checkPrefix, failOf, optionsOf } from "./policy.js";
+import { checkLimits, cutAtStop, narrows } from "./sampling-limits.js";
 import type {
   DrawnSoFar,
   GreedyOptions,
@@ -39,9 +40,25 @@ export interface SequentialOptions extends Conditionals {
   readonly word?: (token: number) => string;
 }
 
+type Limits = Pick<SamplingOptions, "topP" | "minP">;
+
+/** Tempered log-probabilities, those of tokens that may not be drawn −∞. */
+function narrowed(weights: Float64Array, { topP = 1, minP = 0 }: Limits): Float64Array {
+  const top = weights.reduce((a, b) => Math.max(a, b), -Infinity);
+  const masses = weights.map((value) => Math.exp(value - top));
+  const wanted = topP * masses.reduce((sum, mass) => sum + mass, 0);
+  let sum = 0;
+  // The least mass of the nucleus; ties with it belong to it.
+  const least = [...masses].sort((a, b) => b - a).find((mass) => (sum += mass) >= wanted) ?? 0;
+  return weights.map((value, at) =>
+    masses[at]! >= (topP < 1 ? least : 0) && masses[at]! >= minP ? value : -Infinity,
+  );
+}
+
 /** The token of a uniform by inverse CDF at a temperature: the first whose cumulative probability exceeds it. */
-function drawToken(logProbs: Float64Array, uniform: number, temperature: number): number {
-  const weights = logProbs.map((value) => value / temperature);
+function drawToken(logProbs: Float64Array, uniform: number, temperature: number, limits: Limits): number {
+  const tempered = logProbs.map((value) => value / temperature);
+  const weights = narrows(limits) ? narrowed(tempered, limits) : tempered;
   const top = weights.reduce((a, b) => Math.max(a, b), -Infinity);
   const total = weights.reduce((sum, value) => sum + Math.exp(value - top), 0);
   let cumulative = 0;
@@ -75,6 +92,7 @@ interface Drawing {
   readonly maxTokens: number;
   readonly pick: (logProbs: Float64Array, position: number) => number;
   readonly options?: Pick<RequestOptions, "abandon" | "signal" | "watcher">;
+  readonly stop?: readonly string[] | undefined;
 }
 
 /** The tokens as text, the end token left out. */
@@ -87,7 +105,7 @@ function textOf({ word = String, endToken }: SequentialOptions, tokens: readonly
 
 /** The response, or undefined if it was abandoned or cancelled. */
 function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | undefined {
-  const { prompt, index, prefix = [], options: { abandon, signal, watcher } = {} } = drawing;
+  const { prompt, index, prefix = [], stop = [], options: { abandon, signal, watcher } = {} } = drawing;
   const tokens = [...prefix];
   const logProbs: number[] = [];
   const certainties: number[] = [];
@@ -102,7 +120,8 @@ function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | u
     logProbs.push(conditional[token]!);
     certainties.push(certainty(conditional));
     sum += conditional[token]!;
-    if (token === policy.endToken || policy.next(prompt.id, tokens) === undefined) {
+    const ends = token === policy.endToken || policy.next(prompt.id, tokens) === undefined;
+    if (ends || cutAtStop(textOf(policy, tokens), stop) !== undefined) {
       finish = "stop";
       break;
     }
@@ -116,10 +135,11 @@ function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | u
     watcher?.drawn?.(soFar);
     if (abandon?.(soFar)) return undefined;
   }
+  const text = textOf(policy, tokens);
   return {
     promptId: prompt.id,
     index,
-    text: textOf(policy, tokens),
+    text: cutAtStop(text, stop) ?? text,
     tokens: tokens.slice(prefix.length),
     logProbs,
     certainties,
@@ -145,9 +165,9 @@ function drawRequest(
   );
   const key = hash32(prompt.id);
   return drawResponse(options, {
-    ...{ prompt, index, prefix, maxTokens, options: own },
+    ...{ prompt, index, prefix, maxTokens, options: own, stop: sampling.stop },
     pick: (row, position) =>
-      greedy ? argmax(row) : drawToken(row, tokenUniform(seed, key, index, position), temperature),
+      greedy ? argmax(row) : drawToken(row, tokenUniform(seed, key, index, position), temperature, sampling),
   });
 }
 
@@ -166,6 +186,7 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
     sampling: SamplingOptions,
   ): AsyncIterable<Response> {
     check();
+    checkLimits(sampling);
     for await (const request of arriving(requests, sampling.signal)) {
       check(sampling.signal);
       let response: Response | undefined;

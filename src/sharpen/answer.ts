@@ -1,3 +1,4 @@
+import { UsageError } from "../core/errors.js";
 import { checkDrawing } from "../policy/capabilities.js";
 import { type Policy, type Prompt } from "../policy/policy.js";
 import { logLikelihood } from "../reward/log-likelihood.js";
@@ -80,6 +81,8 @@ export async function* answerAllEvents(
   { power, ...options }: AnswerOptions & { readonly progress?: boolean } = {},
 ): AsyncGenerator<AnswerEvent> {
   const defaults = { reward: logLikelihood, n: power ? 1 : DEFAULT_N, temperature: 1, seed: 0, ...options };
+  if (power && (options.topP ?? options.minP ?? options.stop) !== undefined)
+    throw new UsageError("topP, minP and stop are for independent samples; leave them out with π^α.");
   checkRewards([defaults.reward], policy);
   checkDrawing(policy, defaults.temperature);
   for (const { prompts: alike, maxTokens, extract } of await alikeOf(policy, prompts, options)) {

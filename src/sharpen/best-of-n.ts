@@ -12,7 +12,10 @@ import { choose, type SelfReward } from "../reward/self-reward.js";
 import type { AnswerEvent, Best, ChosenEvent, FinishedEvent, Scored } from "./answer-events.js";
 import { EventQueue } from "./event-queue.js";
 
-export interface BestOfNOptions extends Pick<SamplingOptions, "temperature" | "maxTokens" | "seed"> {
+export interface BestOfNOptions extends Pick<
+  SamplingOptions,
+  "temperature" | "maxTokens" | "seed" | "topP" | "minP" | "stop"
+> {
   readonly reward: SelfReward;
   /** N ≥ 1. */
   readonly n: number;
@@ -76,11 +79,15 @@ export async function* bestOfNEvents(
   checkN(options.n);
   const draw = new BestOfN(policy, options);
   const { temperature, maxTokens, seed, signal, keepAll = false, reward, progress = false } = options;
+  const { topP, minP, stop } = options;
   const asked = [...prompts];
   // Requests are made as they are read, so that what a conversation needs is done before.
   for (const prompt of asked) if (prompt.messages) await policy.promptTokens?.(prompt);
   const responses = policy.sample(draw.requests(asked), {
     ...{ temperature, maxTokens, seed },
+    ...(topP !== undefined && { topP }),
+    ...(minP !== undefined && { minP }),
+    ...(stop && { stop }),
     ...(signal && { signal }),
     // A rule that can never drop anything would only make the batch narrower.
     ...(!keepAll && reward.pruner && { abandon: (partial) => draw.abandon(partial) }),

@@ -10,6 +10,7 @@ import type { Model } from "./model.js";
 import type { LoraAdapter } from "./format/peft.js";
 import { ordinaryLength } from "./decoder/rotary.js";
 import type { Source } from "../core/source.js";
+import type { Narrowing } from "./decode/narrowed.js";
 import type { Draw, DrawOptions, DrawRequest } from "./decode/draw-request.js";
 import { draw } from "./decode/sampler.js";
 import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./decoder/sequence-pass.js";
@@ -84,11 +85,15 @@ export class Runtime {
   }
 
   /** The session of a model whose weights are held once, as the three that others have. */
-  private async whole(held: HeldWeights, adapter: AdapterFeeds | undefined): Promise<WholeSessions> {
+  private async whole(
+    held: HeldWeights,
+    adapter: AdapterFeeds | undefined,
+    narrowing?: Narrowing,
+  ): Promise<WholeSessions> {
     const { config } = this.model;
     const { quantized } = held;
-    const options = { ...this.graphOptions(adapter), quantized };
-    const session = await this.session("decode all", adapter, () =>
+    const options = { ...this.graphOptions(adapter), quantized, narrowing };
+    const session = await this.session(`decode all${nameOf(narrowing)}`, adapter, () =>
       wholeGraph(config, held.weights, options),
     );
     this.embeddings ??= openRows(held.embeddings);
@@ -102,18 +107,20 @@ export class Runtime {
     adapter?: AdapterFeeds,
   ): AsyncGenerator<Draw<T>> {
     const { config, weights, held } = this.model;
-    const graphOptions = this.graphOptions(adapter);
+    const { narrowing } = options;
+    const graphOptions = { ...this.graphOptions(adapter), narrowing };
+    const drawing = nameOf(narrowing);
     return draw(
       {
         decode: async (plain) =>
           held
-            ? (await this.whole(held, adapter)).decode
-            : this.session(plain ? "decode" : "decode at a temperature", adapter, () =>
+            ? (await this.whole(held, adapter, narrowing)).decode
+            : this.session(`${plain ? "decode" : "decode at a temperature"}${drawing}`, adapter, () =>
                 decodeGraph(config, weights, graphOptions, plain),
               ),
         prefix: async () =>
           held
-            ? (await this.whole(held, adapter)).prefix
+            ? (await this.whole(held, adapter, narrowing)).prefix
             : this.session("prefix", adapter, () => prefixGraph(config, weights, graphOptions)),
         adapter,
         cacheFactory: (layout) => new KeyValueCache(this.engine, config, layout),
@@ -164,4 +171,8 @@ export class Runtime {
     this.embeddings = undefined;
     await this.engine.dispose();
   }
+}
+
+function nameOf({ topP = 1, minP = 0 }: Narrowing = {}): string {
+  return topP < 1 || minP > 0 ? ` of ${topP} and ${minP}` : "";
 }

@@ -1,3 +1,4 @@
+import { UsageError } from "../../core/errors.js";
 import { sequenceLogProb, type Policy } from "../../policy/policy.js";
 import { findReward } from "../../reward/registry.js";
 import { answerEvents } from "../../sharpen/answer.js";
@@ -29,6 +30,9 @@ const NAMES = [
   "n",
   "oneReward",
   "temperature",
+  "topP",
+  "minP",
+  "stop",
   "maxTokens",
   "seed",
   "task",
@@ -38,6 +42,8 @@ const NAMES = [
   ...POWER,
   "threads",
 ] as const;
+
+type AnswerValues = Values<(typeof NAMES)[number]>;
 
 /** `whetstone answer [prompt...]`: best-of-N on one prompt or several. */
 export const answerCommand = defineCommand({
@@ -74,6 +80,7 @@ async function answerCommandOf(
     ...{ reward, n, temperature, seed, keepAll: all, signal: context.signal },
     ...(maxTokens !== undefined && { maxTokens }),
     ...(power && { power }),
+    ...limitsOf(values),
   };
   const resume = (): string | undefined => (values.out === undefined ? undefined : shellLine(context.args));
   await interruptible(context, resume, async () => {
@@ -89,6 +96,25 @@ async function answerCommandOf(
       await policy.dispose();
     }
   });
+}
+
+/** How tokens are drawn beside the temperature, as far as it was said. */
+function limitsOf({
+  topP,
+  minP,
+  stop,
+  method,
+}: AnswerValues): Pick<AnswerSettings, "topP" | "minP" | "stop"> {
+  const given = {
+    ...(topP !== undefined && { topP }),
+    ...(minP !== undefined && { minP }),
+    ...(stop && { stop }),
+  };
+  if (method !== undefined && method !== "base" && Object.keys(given).length > 0)
+    throw new UsageError(
+      `--top-p, --min-p and --stop are for independent samples; leave them out with --method ${method}.`,
+    );
+  return given;
 }
 
 interface Surroundings {
@@ -155,8 +181,8 @@ async function several(
 /** What decides an answer, under the names of the options. */
 function madeOf(
   policy: Policy,
-  { reward, n, temperature, seed, maxTokens, power }: AnswerSettings,
-  { system, raw, grader, quantize }: Values<(typeof NAMES)[number]>,
+  { reward, n, temperature, seed, maxTokens, power, topP, minP, stop }: AnswerSettings,
+  { system, raw, grader, quantize }: AnswerValues,
 ): Made {
   return {
     model: policy.name,
@@ -167,6 +193,9 @@ function madeOf(
     ...(system !== undefined && { system }),
     ...(raw && { raw }),
     ...(grader !== undefined && { grader }),
+    ...(topP !== undefined && { topP }),
+    ...(minP !== undefined && { minP }),
+    ...(stop && { stop: [...stop] }),
     ...power,
   };
 }

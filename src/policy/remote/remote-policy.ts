@@ -24,6 +24,7 @@ import type { Ask, Asked } from "./dialects/dialect.js";
 import { atOnce, inParallel, withOwn, type Signals } from "./in-parallel.js";
 import type { ServerFacts } from "./probe.js";
 import { readReply, type Reply } from "./reply.js";
+import { checkLimits, narrows } from "../sampling-limits.js";
 import { sampleSeed } from "./sample-seed.js";
 import { Scorer } from "./scorer.js";
 import type { ServerUsage } from "./usage.js";
@@ -93,6 +94,8 @@ export class RemotePolicy implements Policy {
     this.#check();
     const { temperature: t } = options;
     if (t !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${t}`);
+    checkLimits(options);
+    if (narrows(options)) requireAbility(this, "temperatures", "Drawing from the likeliest tokens alone");
     const draw = async (request: SampleRequest, signals: Signals): Promise<Response | undefined> => {
       const { signal: own, watcher } = request.options ?? {};
       let response: Response | undefined;
@@ -127,7 +130,13 @@ export class RemotePolicy implements Policy {
     if (temperature !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
     const promptId = prompt.id;
     const asked = await this.#asked(prompt);
-    const ask = { prompt: asked, maxTokens, temperature, seed: sampleSeed(seed, promptId, index) };
+    const { topP, minP, stop } = options;
+    const ask = {
+      ...{ prompt: asked, maxTokens, temperature, seed: sampleSeed(seed, promptId, index) },
+      ...(topP !== undefined && { topP }),
+      ...(minP !== undefined && { minP }),
+      ...(stop && { stop }),
+    };
     // A reply that comes whole has nothing to show before its end.
     const shown = this.#options.stream === true ? watcher : undefined;
     const seen: SeenRule | undefined =
@@ -259,6 +268,10 @@ export class RemotePolicy implements Policy {
     const { pool, budget, tally, dialect, factsOf } = this.#servers;
     const work = async (connection: Connection, server: Server): Promise<R | undefined> => {
       const { kind, models } = await factsOf(connection, server, signals?.stop);
+      if (ask.minP !== undefined && kind.neutral["min_p"] === undefined) {
+        const who = kind.name === "unknown" ? "A server of a kind that we do not know" : kind.name;
+        throw new UsageError(`${who} is not known to take minP (${connection.url}); leave it out.`);
+      }
       const body = dialect.body(this.#options.model, kind, ask);
       const release = budget.spend(connection.url, ask.maxTokens);
       try {

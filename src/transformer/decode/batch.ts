@@ -232,8 +232,8 @@ export class Batch<T> {
       row.certainties.push(certainties[i]!);
       row.logProb += logProbs[i]!;
       const { tag, given = 0 } = row.request;
-      const { maxTokens, abandon, watch, dropped } = row.settings;
-      const stop = this.config.eosTokenIds.includes(token);
+      const { maxTokens, abandon, ends, watch, dropped } = row.settings;
+      const stop = this.config.eosTokenIds.includes(token) || ends?.(tag, row) === true;
       if (stop || given + row.tokens.length >= maxTokens) {
         const { tokens: ids, logProbs: scores, certainties: spreads } = row;
         finished.push({

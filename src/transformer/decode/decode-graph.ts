@@ -7,6 +7,7 @@ import { loraLinear } from "../decoder/lora.js";
 import type { QuantizedWeights } from "../decoder/quantize.js";
 import { rotaryTables } from "../decoder/rotary.js";
 import { cacheInputs, maskInputs } from "./cache-inputs.js";
+import type { Narrowing } from "./narrowed.js";
 import { samplingHead } from "./sampling-head.js";
 import { adaptedParameters, sequencePass, type Weights } from "../decoder/sequence-pass.js";
 
@@ -19,6 +20,8 @@ export interface PolicyGraphOptions {
   readonly quantized?: QuantizedWeights | undefined;
   /** The longest sequence in tokens. */
   readonly maxLength: number;
+  /** Of a decoding step: which tokens may be drawn. Absent: all. */
+  readonly narrowing?: Narrowing | undefined;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface PolicyGraphOptions {
 export function decodeGraph(
   config: ModelConfig,
   weights: Weights,
-  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
+  { loraModules, replaced, quantized, maxLength, narrowing }: PolicyGraphOptions,
   plain: boolean,
 ): Graph {
   const graph = new Graph();
@@ -56,7 +59,13 @@ export function decodeGraph(
   });
   const logits = product(reshape(hidden, [-1, config.hiddenSize]), headName(config, replaced));
   const column = (perRow: Value): Value => reshape(perRow, [-1, 1]);
-  const drawn = samplingHead(logits, column(uniforms), temperature && column(temperature));
+  const drawn = samplingHead(
+    logits,
+    column(uniforms),
+    temperature && column(temperature),
+    undefined,
+    narrowing,
+  );
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);
   graph.output("certainty", drawn.certainty);

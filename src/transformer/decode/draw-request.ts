@@ -1,3 +1,5 @@
+import type { Narrowing } from "./narrowed.js";
+
 /** A response that is being drawn; the lists go on growing. */
 export interface Unfinished {
   readonly tokens: readonly number[];
@@ -15,6 +17,8 @@ export interface DrawSettings<T> {
   readonly greedy?: boolean;
   /** Asked after each token of an unfinished response, given ones not counted; true drops it. */
   readonly abandon?: ((tag: T, length: number, logProb: number) => boolean) | undefined;
+  /** Asked after each token that does not end the response, given ones not counted; true ends it there, as the end token does. */
+  readonly ends?: ((tag: T, soFar: Unfinished) => boolean) | undefined;
   /** Told after each token of an unfinished response, before `abandon` is asked. */
   readonly watch?: (tag: T, soFar: Unfinished) => void;
   /** Told once when nothing comes of a request: it was abandoned, or its signal fired. Not told where the drawing ends with an error. */
@@ -46,7 +50,7 @@ export interface DrawRequest<T> {
 /** A finished response. */
 export interface Draw<T> {
   readonly tag: T;
-  /** The end token included when `finish` is `stop`. */
+  /** What ended it included when `finish` is `stop`: the end token, or the token after which `ends` said so. */
   readonly tokens: readonly number[];
   /** log π of each token at temperature 1, in nats. */
   readonly logProbs: readonly number[];
@@ -57,6 +61,8 @@ export interface Draw<T> {
 
 /** The settings of all requests that have none of their own; the signal here ends the whole drawing. */
 export interface DrawOptions<T> extends DrawSettings<T> {
+  /** Which tokens may be drawn, of all requests. Default: all. */
+  readonly narrowing?: Narrowing | undefined;
   /** Rows decoded at once. Default 64. */
   readonly rows?: number;
   /** At most this many rows share one copy of a prompt's keys and values. Default 16; with `abandon` 8, for short prompts 2. */

@@ -23,6 +23,7 @@ import {
   where,
   type Value,
 } from "../../graph/index.js";
+import { narrowed, type Narrowing } from "./narrowed.js";
 
 /** What a decode step returns of each row; logits never leave the graph. */
 export interface Drawn {
@@ -44,12 +45,14 @@ const ONE_LEVEL = 512;
  * @param uniforms [n, 1] in [0, 1), or negative.
  * @param temperature [n, 1], > 0; undefined for 1, which saves a pass.
  * @param targets int32 [n, 1]: tokens that are taken as drawn, or negative. Absent: none.
+ * @param narrowing which tokens may be drawn. Absent: all.
  */
 export function samplingHead(
   logits: Value,
   uniforms: Value,
   temperature: Value | undefined,
   targets?: Value,
+  narrowing: Narrowing = {},
 ): Drawn {
   const size = logits.shape[1] as number;
   const top = reduceMax(logits, [-1], { keepDims: true });
@@ -57,7 +60,7 @@ export function samplingHead(
   const weights = exp(shifted);
   const logTotal = add(log(reduceSum(weights, [-1], { keepDims: true })), top);
   const tempered = temperature === undefined ? weights : exp(div(shifted, temperature));
-  const sampled = invert(tempered, uniforms);
+  const sampled = invert(narrowed(tempered, narrowing), uniforms);
   const greedy = reshape(cast(argMax(logits), "float32"), [-1, 1]);
   const drawn = where(lessOrEqual(0, uniforms), sampled, greedy);
   const given = targets && cast(targets, "float32");

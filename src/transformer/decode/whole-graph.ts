@@ -27,7 +27,7 @@ export interface WholeGraphOptions extends Omit<PolicyGraphOptions, "quantized">
 export function wholeGraph(
   config: ModelConfig,
   weights: FrozenWeights,
-  { loraModules, replaced, quantized, maxLength }: WholeGraphOptions,
+  { loraModules, replaced, quantized, maxLength, narrowing }: WholeGraphOptions,
 ): Graph {
   const graph = new Graph();
   const { hiddenSize } = config;
@@ -58,7 +58,13 @@ export function wholeGraph(
     attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value]), seen),
   });
   const picked = gather(reshape(hidden, [-1, hiddenSize]), picks);
-  const drawn = samplingHead(product(picked, headName(config, replaced)), uniforms, temperature, targets);
+  const drawn = samplingHead(
+    product(picked, headName(config, replaced)),
+    uniforms,
+    temperature,
+    targets,
+    narrowing,
+  );
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);
   graph.output("certainty", drawn.certainty);

@@ -12,6 +12,10 @@ export interface Ask {
   /** 0: the likeliest token each time. */
   readonly temperature: number;
   readonly seed: number;
+  /** As of `SamplingOptions`; `minP` only of a kind of server that knows it. */
+  readonly topP?: number;
+  readonly minP?: number;
+  readonly stop?: readonly string[];
   /** The likeliest tokens to be told at each position; at least 1, at most what the kind of server allows. Default 1. */
   readonly top?: number;
   /** Ask for several choices; only the probe does. */
@@ -75,7 +79,7 @@ export interface Dialect {
   readonly streaming: Readonly<Record<string, unknown>>;
   /**
    * The body of a request. Everything that shapes the distribution is said, because servers differ in what they assume:
-   * nothing but the temperature may change it.
+   * nothing but what is asked may change it.
    */
   body(model: string, kind: ServerKind, ask: Ask): Record<string, unknown>;
   /** The choices of a reply. @throws ServerFault for what is not so formed. */

@@ -16,18 +16,20 @@ export function sortedTop(tokens: FirstToken[]): FirstToken[] {
 export function commonFields(
   model: string,
   kind: ServerKind,
-  { maxTokens, temperature, seed, n }: Ask,
+  { maxTokens, temperature, seed, n, topP = 1, minP, stop = [] }: Ask,
 ): Record<string, unknown> {
   return {
     model,
     max_tokens: maxTokens,
     temperature,
-    top_p: 1,
+    top_p: topP,
     frequency_penalty: 0,
     presence_penalty: 0,
     seed,
     ...(n !== undefined && { n }),
+    ...(stop.length > 0 && { stop }),
     ...kind.neutral,
+    ...(minP !== undefined && { min_p: minP }),
     ...kind.ids,
   };
 }
