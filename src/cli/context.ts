@@ -1,3 +1,4 @@
+import { visibleText } from "../core/visible-text.js";
 import { showProgress, type ProgressView } from "./progress.js";
 
 /** What a command has to do with the world: what it says, how far it is, when it is to stop. */
@@ -8,7 +9,7 @@ export interface Context {
   readonly args: readonly string[];
   /** Milliseconds since some moment: the one clock that the library is lent. */
   now(): number;
-  /** Text for people: stdout, or stderr when `--json` was given. */
+  /** Text for people, control characters made visible: stdout, or stderr when `--json` was given. */
   say(text: string): void;
   /** A remark that is no result: stderr. */
   note(text: string): void;
@@ -19,7 +20,8 @@ export interface Context {
 /** The context of this process. */
 export function processContext(args: readonly string[], json: boolean, signal: AbortSignal): Context {
   const progress = showProgress();
-  const line = (text: string): string => (text.endsWith("\n") ? text : `${text}\n`);
+  // What models and files say must not act on the terminal; `result` gives it to programs as it is.
+  const line = (text: string): string => visibleText(text.endsWith("\n") ? text : `${text}\n`);
   return {
     signal,
     progress,

@@ -1,4 +1,4 @@
-import { visibleText } from "./html.js";
+import { visibleText } from "../core/visible-text.js";
 import type { PromptRow, ResponseRow } from "./report-input.js";
 
 /**

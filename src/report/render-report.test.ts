@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { parsePage, type DomElement } from "./dom.js";
 import { RunError } from "../core/errors.js";
 import { NATS, PERCENT, intervalInTable, inTable } from "./format.js";
-import { visibleText } from "./html.js";
+import { visibleText } from "../core/visible-text.js";
 import { promptBrowser } from "./prompt-browser.js";
 import type { BrowserData } from "./prompt-data.js";
 import { renderReport } from "./render-report.js";

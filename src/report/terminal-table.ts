@@ -15,7 +15,7 @@ import {
   samplerInWords,
   type Unit,
 } from "./format.js";
-import { visibleText } from "./html.js";
+import { visibleText } from "../core/visible-text.js";
 
 const WIDTH = 100;
 const GAP = 2;
