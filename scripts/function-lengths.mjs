@@ -13,16 +13,6 @@ const GRANDFATHERED = new Set([
   "src/cli/train-on-run.ts: trainOnRun",
   "src/report/charts-scores.ts: histogramFigure",
   "src/sharpen/sharpen-task.ts: sharpenTask",
-  "src/theory/rows/example-j-1.ts: run",
-  "src/theory/rows/lemma-j-5.ts: run",
-  "src/theory/rows/lower-bounds.ts: run",
-  "src/theory/rows/prop-3-1.ts: run",
-  "src/theory/rows/prop-c-1.ts: run",
-  "src/theory/rows/prop-e-2.ts: run",
-  "src/theory/rows/thm-4-1.ts: run",
-  "src/theory/rows/thm-4-2.ts: run",
-  "src/theory/rows/thm-4-3.ts: run",
-  "src/theory/rows/thm-d-1.ts: run",
 ]);
 
 /** @typedef {{ readonly path: string, readonly line: number, readonly name: string, readonly lines: number }} FunctionLength */

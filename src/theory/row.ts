@@ -1,4 +1,4 @@
-import type { SlopeFit } from "./statistics.js";
+import { median, quantile, type Replicates, type SlopeFit } from "./statistics.js";
 
 /**
  * How much work a row does: `test` runs in a second or two, `fast` is the default of the lab (all rows within three
@@ -171,6 +171,17 @@ export function worstVerdict(verdicts: readonly Verdict[]): Verdict {
 /** Puts a result together. */
 export function rowResult(parts: Omit<RowResult, "verdict">): RowResult {
   return { ...parts, verdict: worstVerdict([...parts.checks, ...parts.fits].map(({ verdict }) => verdict)) };
+}
+
+/** A measured curve: medians, with 10–90 % of the replicates around them. */
+export function measuredSeries(name: string, curve: readonly Replicates[]): Series {
+  const points = curve.map(({ x, values }) => ({
+    x,
+    y: median(values),
+    low: quantile(values, 0.1),
+    high: quantile(values, 0.9),
+  }));
+  return { name, kind: "measured", points };
 }
 
 /** Picks a size by effort. */

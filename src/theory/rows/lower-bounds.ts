@@ -1,8 +1,18 @@
 import { randomStream, type RandomStream } from "../../core/random.js";
 import { explicitLowerBound, hittingCost, paperLowerBound, type HittingOptions } from "../hard-family.js";
 import { hardFamily, type HardFamily } from "../instance.js";
-import { byEffort, compare, judgeFit, rowResult, type Row, type RowOptions, type RowResult } from "../row.js";
-import { fitSlope, median, quantile, type Replicates } from "../statistics.js";
+import {
+  byEffort,
+  compare,
+  judgeFit,
+  measuredSeries,
+  rowResult,
+  type RateFit,
+  type Row,
+  type RowOptions,
+  type RowResult,
+} from "../row.js";
+import { fitSlope, median, type Replicates } from "../statistics.js";
 
 /** One point of a sweep: a family and the costs measured on it. */
 interface Point {
@@ -45,16 +55,7 @@ const replicatesAt = (points: readonly Point[], x: (point: Point) => number): Re
 function figureSeries(points: readonly Point[], p: number, adaptive: boolean) {
   const inverse = ({ family }: Point): number => 1 / family.epsilon;
   return [
-    {
-      name: `best learner, p = ${p}`,
-      kind: "measured" as const,
-      points: points.map((point) => ({
-        x: inverse(point),
-        y: median(point.values),
-        low: quantile(point.values, 0.1),
-        high: quantile(point.values, 0.9),
-      })),
-    },
+    measuredSeries(`best learner, p = ${p}`, replicatesAt(points, inverse)),
     {
       name: `explicit lower bound, p = ${p}`,
       kind: "bound" as const,
@@ -71,6 +72,51 @@ function figureSeries(points: readonly Point[], p: number, adaptive: boolean) {
   ];
 }
 
+/** What is measured: ε over two decades for p of 1 and 2, then C, then the class. */
+interface Sweeps {
+  readonly byEpsilon: readonly [readonly Point[], readonly Point[]];
+  readonly byCoverage: readonly Point[];
+  readonly byClass: readonly Point[];
+}
+
+function measureAll(effort: RowOptions["effort"], sweep: Sweep, stream: RandomStream): Sweeps {
+  const steps = byEffort(effort, {
+    test: [0, 0.75, 1.5],
+    fast: [0, 0.5, 1, 1.5, 2],
+    thorough: [0, 0.5, 1, 1.5, 2, 2.5],
+  });
+  const scales = steps.map((step) => 10 ** step);
+  const sizes = byEffort(effort, {
+    test: [16, 64, 256],
+    fast: [16, 32, 64, 128, 256, 512],
+    thorough: [16, 32, 64, 128, 256, 512, 1024],
+  });
+  const at = (d: number, epsilon: number, coverage: number, p: number): Point =>
+    measure(hardFamily(d, epsilon, coverage, p), coverage, p, sweep, stream);
+  const epsilons = (p: number): Point[] => scales.map((scale) => at(8, 1 / (32 * scale), 4, p));
+  return {
+    byEpsilon: [epsilons(1), epsilons(2)],
+    byCoverage: scales.slice(0, 5).map((scale) => at(8, 1 / 32, 8 * scale, 1)),
+    byClass: sizes.map((d) => at(d, 1 / 64, 4, 1)),
+  };
+}
+
+function fitAll({ byEpsilon, byCoverage, byClass }: Sweeps, adaptive: boolean, stream: RandomStream) {
+  const base = adaptive ? 0 : 1;
+  const fitted = (
+    name: string,
+    points: readonly Point[],
+    x: (point: Point) => number,
+    expected: number,
+  ): RateFit => judgeFit(name, fitSlope(replicatesAt(points, x), stream), expected, 0.15);
+  return [
+    fitted("m against 1/ε, p = 1", byEpsilon[0], ({ family }) => 1 / family.epsilon, base + 1),
+    fitted("m against 1/ε, p = 2", byEpsilon[1], ({ family }) => 1 / family.epsilon, base + 1 / 2),
+    fitted("m against C", byCoverage, ({ coverage }) => coverage, 1),
+    fitted("m against log|Π|", byClass, ({ family }) => family.hardPrompts * Math.log(family.choices), 1),
+  ] as const;
+}
+
 function run(adaptive: boolean, { effort, seed, mutation }: RowOptions): RowResult {
   const stream = randomStream(seed, adaptive ? "thm-d.2" : "thm-3.1");
   const swapped = mutation === "adaptive" || mutation === "fixed";
@@ -79,56 +125,14 @@ function run(adaptive: boolean, { effort, seed, mutation }: RowOptions): RowResu
     replicates: byEffort(effort, { test: 20, fast: 60, thorough: 600 }),
     ...(mutation === "leak" || mutation === "ignores" ? { fault: mutation } : {}),
   };
-  const steps = byEffort(effort, {
-    test: [0, 0.75, 1.5],
-    fast: [0, 0.5, 1, 1.5, 2],
-    thorough: [0, 0.5, 1, 1.5, 2, 2.5],
-  });
-  const scales = steps.map((step) => 10 ** step);
-  const at = (d: number, epsilon: number, coverage: number, p: number): Point =>
-    measure(hardFamily(d, epsilon, coverage, p), coverage, p, sweep, stream);
-  const sizes = byEffort(effort, {
-    test: [16, 64, 256],
-    fast: [16, 32, 64, 128, 256, 512],
-    thorough: [16, 32, 64, 128, 256, 512, 1024],
-  });
-  const byEpsilon = [1, 2].map((p) => scales.map((scale) => at(8, 1 / (32 * scale), 4, p)));
-  const byCoverage = scales.slice(0, 5).map((scale) => at(8, 1 / 32, 8 * scale, 1));
-  const byClass = sizes.map((d) => at(d, 1 / 64, 4, 1));
+  const sweeps = measureAll(effort, sweep, stream);
+  const { byEpsilon, byCoverage, byClass } = sweeps;
   const all = [...byEpsilon.flat(), ...byCoverage, ...byClass];
-  const explicit = Math.min(
-    ...all.map((point) => median(point.values) / explicitLowerBound(point.family, adaptive)),
-  );
-  const paper = Math.min(
-    ...all.map(
-      (point) => median(point.values) / paperLowerBound(point.family, point.coverage, point.p, adaptive),
-    ),
-  );
-  const base = adaptive ? 0 : 1;
-  const slope = (points: readonly Point[], x: (point: Point) => number) =>
-    fitSlope(replicatesAt(points, x), stream);
-  const fits = [
-    ...[1, 2].map((p, i) =>
-      judgeFit(
-        `m against 1/ε, p = ${p}`,
-        slope(byEpsilon[i]!, ({ family }) => 1 / family.epsilon),
-        base + 1 / p,
-        0.15,
-      ),
-    ),
-    judgeFit(
-      "m against C",
-      slope(byCoverage, ({ coverage }) => coverage),
-      1,
-      0.15,
-    ),
-    judgeFit(
-      "m against log|Π|",
-      slope(byClass, ({ family }) => family.hardPrompts * Math.log(family.choices)),
-      1,
-      0.15,
-    ),
-  ];
+  const least = (bound: (point: Point) => number): number =>
+    Math.min(...all.map((point) => median(point.values) / bound(point)));
+  const explicit = least(({ family }) => explicitLowerBound(family, adaptive));
+  const paper = least(({ family, coverage, p }) => paperLowerBound(family, coverage, p, adaptive));
+  const fits = fitAll(sweeps, adaptive, stream);
   return rowResult({
     instances: all.length * sweep.replicates,
     checks: [
@@ -152,10 +156,10 @@ function run(adaptive: boolean, { effort, seed, mutation }: RowOptions): RowResu
       title: adaptive ? "Adaptive learners: responses needed" : "Responses that the best learner needs",
       x: { label: "1/ε", log: true },
       y: { label: "m (responses drawn)", log: true },
-      series: [...figureSeries(byEpsilon[0]!, 1, adaptive), ...figureSeries(byEpsilon[1]!, 2, adaptive)],
+      series: [...figureSeries(byEpsilon[0], 1, adaptive), ...figureSeries(byEpsilon[1], 2, adaptive)],
       caption: `Hard family, d = 8, C = 4: median and 10–90 % of ${sweep.replicates} random members; N at its best of 1 and M/4.`,
     },
-    summary: `m ∝ ε^−${fits[0]!.slope.toFixed(2)} (p = 1), ε^−${fits[1]!.slope.toFixed(2)} (p = 2), C^${fits[2]!.slope.toFixed(2)}, (log|Π|)^${fits[3]!.slope.toFixed(2)}; at least ${explicit.toFixed(2)} of the explicit bound`,
+    summary: `m ∝ ε^−${fits[0].slope.toFixed(2)} (p = 1), ε^−${fits[1].slope.toFixed(2)} (p = 2), C^${fits[2].slope.toFixed(2)}, (log|Π|)^${fits[3].slope.toFixed(2)}; at least ${explicit.toFixed(2)} of the explicit bound`,
     notes: [
       "The posterior is exact, so the learner is the best there is against the uniform prior, and what it cannot do no one can.",
       "The explicit bound holds for success probability 1/2, which is why the median is compared.",

@@ -1,7 +1,15 @@
 import { randomStream, type RandomStream } from "../../core/random.js";
 import { randomSequenceRow, tokenGreedy } from "../instance.js";
 import { nearArgmax } from "../quantities.js";
-import { byEffort, compare, rowResult, type Row, type RowOptions, type RowResult } from "../row.js";
+import {
+  byEffort,
+  compare,
+  rowResult,
+  type Figure,
+  type Row,
+  type RowOptions,
+  type RowResult,
+} from "../row.js";
 
 /** A joint distribution over V^H, with the mass of its most likely response. */
 interface Sequences {
@@ -57,13 +65,10 @@ const decoders: Readonly<Record<string, Decoder>> = {
   "sampled-token": sampledFirst,
 };
 
-function run({ effort, seed, mutation = "none" }: RowOptions): RowResult {
-  const count = byEffort(effort, { test: 1500, fast: 20000, thorough: 400000 });
-  const stream = randomStream(seed, "prop-3.1");
-  const decode = decoders[mutation] ?? decoders["none"]!;
-  const threshold = mutation === "threshold" ? 0.45 : 0.5;
-  const fails = (sequences: Sequences): boolean =>
-    !nearArgmax(sequences.row).includes(decode(sequences, stream));
+type Fails = (sequences: Sequences) => boolean;
+
+/** How often decoding is wrong on random policies: by the mass of their likeliest response, and above the threshold. */
+function measureRandom(count: number, threshold: number, fails: Fails, stream: RandomStream) {
   const bins = Array.from({ length: 20 }, () => ({ wrong: 0, total: 0 }));
   let wrongAbove = 0;
   for (let i = 0; i < count; i++) {
@@ -76,6 +81,48 @@ function run({ effort, seed, mutation = "none" }: RowOptions): RowResult {
     if (wrong) bin.wrong++;
     if (wrong && unique && top > threshold) wrongAbove++;
   }
+  return { bins, wrongAbove };
+}
+
+function figure(
+  bins: ReturnType<typeof measureRandom>["bins"],
+  family: readonly Sequences[],
+  fails: Fails,
+): Figure {
+  return {
+    title: "Greedy decoding against the mass of the most likely response",
+    x: { label: "π(y*)" },
+    y: { label: "share where greedy ≠ argmax" },
+    series: [
+      {
+        name: "random policies",
+        kind: "measured",
+        points: bins.flatMap(({ wrong, total }, i) =>
+          total > 0 ? [{ x: (i + 0.5) / 20, y: wrong / total }] : [],
+        ),
+      },
+      {
+        name: "tight family",
+        kind: "reference",
+        points: family.map((sequences) => ({ x: sequences.top, y: fails(sequences) ? 1 : 0 })),
+      },
+      {
+        name: "threshold 1/2",
+        kind: "bound",
+        points: [0, 1].map((y) => ({ x: 0.5, y })),
+      },
+    ],
+    caption: "Right of 1/2 greedy never errs; the tight family errs everywhere left of it.",
+  };
+}
+
+function run({ effort, seed, mutation = "none" }: RowOptions): RowResult {
+  const count = byEffort(effort, { test: 1500, fast: 20000, thorough: 400000 });
+  const stream = randomStream(seed, "prop-3.1");
+  const decode = decoders[mutation] ?? decoders["none"]!;
+  const threshold = mutation === "threshold" ? 0.45 : 0.5;
+  const fails: Fails = (sequences) => !nearArgmax(sequences.row).includes(decode(sequences, stream));
+  const { bins, wrongAbove } = measureRandom(count, threshold, fails, stream);
   const family = Array.from({ length: 99 }, (_, i) => tight(0.3 + 0.005 * i)).filter(({ top }) => top < 1);
   const above = family.filter(({ top }) => top > threshold + 1e-9 && fails(tight(top))).length;
   const below = family.filter(({ top }) => top <= 0.5 + 1e-9);
@@ -96,31 +143,7 @@ function run({ effort, seed, mutation = "none" }: RowOptions): RowResult {
       compare("tight family below 1/2: share wrong", belowWrong / below.length, ">=", 1, "1"),
     ],
     fits: [],
-    figure: {
-      title: "Greedy decoding against the mass of the most likely response",
-      x: { label: "π(y*)" },
-      y: { label: "share where greedy ≠ argmax" },
-      series: [
-        {
-          name: "random policies",
-          kind: "measured",
-          points: bins.flatMap(({ wrong, total }, i) =>
-            total > 0 ? [{ x: (i + 0.5) / 20, y: wrong / total }] : [],
-          ),
-        },
-        {
-          name: "tight family",
-          kind: "reference",
-          points: family.map((sequences) => ({ x: sequences.top, y: fails(sequences) ? 1 : 0 })),
-        },
-        {
-          name: "threshold 1/2",
-          kind: "bound",
-          points: [0, 1].map((y) => ({ x: 0.5, y })),
-        },
-      ],
-      caption: "Right of 1/2 greedy never errs; the tight family errs everywhere left of it.",
-    },
+    figure: figure(bins, family, fails),
     summary: `greedy wrong on ${wrongAbove} random policies above 1/2; on the tight family wrong on all of ${below.length} at or below 1/2`,
     notes: [
       "Ties of token masses go to the lowest token; the tight family at exactly 1/2 rests on that rule.",

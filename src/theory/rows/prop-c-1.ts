@@ -1,8 +1,16 @@
-import { randomStream } from "../../core/random.js";
+import { randomStream, type RandomStream } from "../../core/random.js";
 import { randomSequenceRow, singlePrompt, tokenGreedy } from "../instance.js";
 import { sampleOracle, type SampleOracle } from "../oracle.js";
 import { nearArgmax, targetMass } from "../quantities.js";
-import { byEffort, compare, rowResult, type Row, type RowOptions, type RowResult } from "../row.js";
+import {
+  byEffort,
+  compare,
+  rowResult,
+  type Figure,
+  type Row,
+  type RowOptions,
+  type RowResult,
+} from "../row.js";
 import { lowerLimit } from "../statistics.js";
 
 /** Best-of-N at inference time: the most likely of one prompt's N responses; sees the oracle only. */
@@ -25,16 +33,34 @@ interface Cell {
   readonly exact: number;
 }
 
-function run({ effort, seed, mutation }: RowOptions): RowResult {
-  const instances = byEffort(effort, { test: 12, fast: 60, thorough: 400 });
-  const trials = byEffort(effort, { test: 150, fast: 500, thorough: 4000 });
-  const stream = randomStream(seed, "prop-c.1");
+/** Runs best-of-N, or what the mutation puts in its place, so many times. @returns how often it missed the target. */
+function countMisses(
+  row: Float64Array,
+  n: number,
+  target: ReadonlySet<number>,
+  trials: number,
+  mutation: string | undefined,
+  stream: RandomStream,
+): number {
+  const greedy = tokenGreedy(row, 3);
+  const used = mutation === "halved" ? Math.max(1, Math.floor(n / 2)) : n;
+  const oracle = sampleOracle(singlePrompt(row), used, stream);
+  const answer = (): number => {
+    if (mutation === "greedy") return greedy;
+    return mutation === "ignores" ? anyOf(oracle, stream.next()) : bestOf(oracle);
+  };
+  let misses = 0;
+  for (let trial = 0; trial < trials; trial++) if (!target.has(answer())) misses++;
+  return misses;
+}
+
+/** The miss rates of random policies for three γ and four N each, and the largest at the N that the statement gives. */
+function measure(instances: number, trials: number, mutation: string | undefined, stream: RandomStream) {
   const cells: Cell[] = [];
   let rhoWorst = 0;
   const risk = 1e-6 / (instances * 12);
   for (let i = 0; i < instances; i++) {
     const { row } = randomSequenceRow(3, 3, 0.5 + 2 * stream.next(), stream);
-    const greedy = tokenGreedy(row, 3);
     for (const gamma of [0, 0.1, 0.5]) {
       const target = new Set(nearArgmax(row, gamma));
       const mass = targetMass(row, row, gamma);
@@ -42,18 +68,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
       rhoWorst = Math.max(rhoWorst, (1 - mass) ** planned);
       for (const scale of [0.5, 1, 2, 4]) {
         const n = Math.max(1, Math.round(scale / mass));
-        const used = mutation === "halved" ? Math.max(1, Math.floor(n / 2)) : n;
-        const oracle = sampleOracle(singlePrompt(row), used, stream);
-        let misses = 0;
-        for (let trial = 0; trial < trials; trial++) {
-          const answer =
-            mutation === "greedy"
-              ? greedy
-              : mutation === "ignores"
-                ? anyOf(oracle, stream.next())
-                : bestOf(oracle);
-          if (!target.has(answer)) misses++;
-        }
+        const misses = countMisses(row, n, target, trials, mutation, stream);
         cells.push({
           exponent: n * mass,
           share: misses / trials,
@@ -63,9 +78,39 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
       }
     }
   }
+  return { cells, rhoWorst };
+}
+
+function figure(cells: readonly Cell[], trials: number): Figure {
+  const points = [...cells].sort((a, b) => a.exponent - b.exponent);
+  return {
+    title: "Best-of-N misses y*_γ",
+    x: { label: "N·π(y*_γ)" },
+    y: { label: "miss rate", log: true },
+    series: [
+      {
+        name: "measured",
+        kind: "measured",
+        points: points
+          .filter(({ share }) => share > 0)
+          .map(({ exponent, share }) => ({ x: exponent, y: share })),
+      },
+      {
+        name: "exp(−N·π(y*_γ))",
+        kind: "bound",
+        points: points.map(({ exponent }) => ({ x: exponent, y: Math.exp(-exponent) })),
+      },
+    ],
+    caption: `Each dot: ${trials} runs of best-of-N through the oracle, on a random policy over 3³ responses.`,
+  };
+}
+
+function run({ effort, seed, mutation }: RowOptions): RowResult {
+  const instances = byEffort(effort, { test: 12, fast: 60, thorough: 400 });
+  const trials = byEffort(effort, { test: 150, fast: 500, thorough: 4000 });
+  const { cells, rhoWorst } = measure(instances, trials, mutation, randomStream(seed, "prop-c.1"));
   const broken = cells.filter(({ low, exponent }) => low > Math.exp(-exponent)).length;
   const tightest = Math.max(...cells.map(({ exact, exponent }) => exact / Math.exp(-exponent)));
-  const points = [...cells].sort((a, b) => a.exponent - b.exponent);
   return rowResult({
     instances: cells.length,
     checks: [
@@ -80,26 +125,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
       compare("miss rate at N = ⌈log(1/ρ)/π(y*_γ)⌉, largest", rhoWorst, "<=", 0.05, "ρ = 0.05"),
     ],
     fits: [],
-    figure: {
-      title: "Best-of-N misses y*_γ",
-      x: { label: "N·π(y*_γ)" },
-      y: { label: "miss rate", log: true },
-      series: [
-        {
-          name: "measured",
-          kind: "measured",
-          points: points
-            .filter(({ share }) => share > 0)
-            .map(({ exponent, share }) => ({ x: exponent, y: share })),
-        },
-        {
-          name: "exp(−N·π(y*_γ))",
-          kind: "bound",
-          points: points.map(({ exponent }) => ({ x: exponent, y: Math.exp(-exponent) })),
-        },
-      ],
-      caption: `Each dot: ${trials} runs of best-of-N through the oracle, on a random policy over 3³ responses.`,
-    },
+    figure: figure(cells, trials),
     summary: `${broken} of ${cells.length} cells above exp(−N·π); exact miss rate reaches ${tightest.toFixed(3)} of it`,
     notes: [],
   });

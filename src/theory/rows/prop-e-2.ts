@@ -1,10 +1,18 @@
-import { randomStream } from "../../core/random.js";
+import { randomStream, type RandomStream } from "../../core/random.js";
 import { linearSoftmaxClass } from "../../policy/linear-softmax.js";
 import type { DifferentiablePolicy } from "../../policy/differentiable.js";
 import { fit, sftObjective } from "../../sharpen/objectives/index.js";
 import { bestOfNLaw } from "../laws.js";
 import { nearArgmax } from "../quantities.js";
-import { byEffort, compare, rowResult, type Row, type RowOptions, type RowResult } from "../row.js";
+import {
+  byEffort,
+  compare,
+  rowResult,
+  type Figure,
+  type Row,
+  type RowOptions,
+  type RowResult,
+} from "../row.js";
 
 /**
  * The H = d = 2 class over V = [n] as a softmax class over "prompts": 0 the first token, i the second after token i.
@@ -30,6 +38,78 @@ function joint(policy: DifferentiablePolicy, theta: Float64Array, n: number): Fl
   return row;
 }
 
+/** What is found at one n. */
+interface Found {
+  readonly n: number;
+  /** The largest π_θ(y*) that the search found in the class. */
+  readonly mass: number;
+  /** π_base(y*) of the strongest base. */
+  readonly base: number;
+  /** Bases whose argmax is not y* alone. */
+  readonly notArgmax: number;
+  /** The least π_BoN(y*). */
+  readonly inference: number;
+}
+
+/** The three bases of one n: where their argmax is, and what best-of-N makes of it. @param star y*. */
+function measureBases(policy: DifferentiablePolicy, n: number, star: number, strength: number) {
+  let notArgmax = 0;
+  let inference = 1;
+  let base = 0;
+  for (const scale of [1, 2, 4]) {
+    const theta = new Float64Array(policy.size);
+    theta[0] = theta[2] = scale * strength;
+    if (policy.size > 4) theta[4] = scale * strength;
+    const row = joint(policy, theta, n);
+    const top = nearArgmax(row);
+    if (top.length !== 1 || top[0] !== star) notArgmax++;
+    base = row[star]!;
+    inference = Math.min(inference, bestOfNLaw(row, Math.ceil(Math.log(100) / base))[star]!);
+  }
+  return { base, notArgmax, inference };
+}
+
+/** SFT on the sharpened policy itself (all its data on y*): the class's best try, from many starts. */
+function searchClass(
+  policy: DifferentiablePolicy,
+  n: number,
+  star: number,
+  starts: number,
+  stream: RandomStream,
+): number {
+  const cells = [1, 2].map((step) => ({ prompt: step === 1 ? 0 : 2, response: step === 1 ? 1 : 0 }));
+  let mass = 0;
+  for (let start = 0; start < starts; start++) {
+    const theta = Float64Array.from({ length: policy.size }, () => 3 * stream.normal());
+    const fitted = fit(policy, theta, sftObjective(2), cells, { steps: 300 });
+    mass = Math.max(mass, joint(policy, theta, n)[star]!, joint(policy, fitted.theta, n)[star]!);
+  }
+  return mass;
+}
+
+function figure(found: readonly Found[]): Figure {
+  return {
+    title: "The most that the class can put on y*",
+    x: { label: "n = |V|", log: true },
+    y: { label: "π(y*)" },
+    series: [
+      {
+        name: "best in the class",
+        kind: "measured",
+        points: found.map(({ n, mass }) => ({ x: n, y: mass })),
+      },
+      {
+        name: "base (B = 4·log n)",
+        kind: "reference",
+        points: found.map(({ n, base }) => ({ x: n, y: base })),
+      },
+      { name: "1/2", kind: "bound", points: found.map(({ n }) => ({ x: n, y: 0.5 })) },
+    ],
+    caption:
+      "Inference-time best-of-N returns y* here all the same; only amortizing it into this class is impossible.",
+  };
+}
+
 function run({ effort, seed, mutation }: RowOptions): RowResult {
   const sizes = byEffort(effort, {
     test: [3, 5, 12],
@@ -38,36 +118,17 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
   });
   const starts = byEffort(effort, { test: 5, fast: 20, thorough: 200 });
   const stream = randomStream(seed, "prop-e.2");
-  let notArgmax = 0;
-  let inference = 1;
-  const best: { n: number; mass: number; base: number }[] = [];
-  for (const n of sizes) {
+  const found = sizes.map((n): Found => {
     const policy = twoSteps(n, mutation === "rich-features");
     const star = n; // the response (2, 1) in lexicographic order
     const strength = (mutation === "no-strength" ? 0 : 1) * Math.log(n);
-    let baseMass = 0;
-    for (const scale of [1, 2, 4]) {
-      const theta = new Float64Array(policy.size);
-      theta[0] = theta[2] = scale * strength;
-      if (policy.size > 4) theta[4] = scale * strength;
-      const row = joint(policy, theta, n);
-      const top = nearArgmax(row);
-      if (top.length !== 1 || top[0] !== star) notArgmax++;
-      baseMass = row[star]!;
-      inference = Math.min(inference, bestOfNLaw(row, Math.ceil(Math.log(100) / baseMass))[star]!);
-    }
-    // SFT on the sharpened policy itself (all its data on y*): the class's best try, from many starts.
-    const cells = [1, 2].map((step) => ({ prompt: step === 1 ? 0 : 2, response: step === 1 ? 1 : 0 }));
-    let mass = 0;
-    for (let start = 0; start < starts; start++) {
-      const theta = Float64Array.from({ length: policy.size }, () => 3 * stream.normal());
-      const fitted = fit(policy, theta, sftObjective(2), cells, { steps: 300 });
-      mass = Math.max(mass, joint(policy, theta, n)[star]!, joint(policy, fitted.theta, n)[star]!);
-    }
-    best.push({ n, mass, base: baseMass });
-  }
-  const most = Math.max(...best.map(({ mass }) => mass));
-  const least = Math.min(...best.map(({ mass }) => mass));
+    const bases = measureBases(policy, n, star, strength);
+    return { n, ...bases, mass: searchClass(policy, n, star, starts, stream) };
+  });
+  const notArgmax = found.reduce((sum, each) => sum + each.notArgmax, 0);
+  const inference = Math.min(...found.map((each) => each.inference));
+  const most = Math.max(...found.map(({ mass }) => mass));
+  const least = Math.min(...found.map(({ mass }) => mass));
   return rowResult({
     instances: sizes.length * 3,
     checks: [
@@ -95,26 +156,7 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
       ),
     ],
     fits: [],
-    figure: {
-      title: "The most that the class can put on y*",
-      x: { label: "n = |V|", log: true },
-      y: { label: "π(y*)" },
-      series: [
-        {
-          name: "best in the class",
-          kind: "measured",
-          points: best.map(({ n, mass }) => ({ x: n, y: mass })),
-        },
-        {
-          name: "base (B = 4·log n)",
-          kind: "reference",
-          points: best.map(({ n, base }) => ({ x: n, y: base })),
-        },
-        { name: "1/2", kind: "bound", points: sizes.map((x) => ({ x, y: 0.5 })) },
-      ],
-      caption:
-        "Inference-time best-of-N returns y* here all the same; only amortizing it into this class is impossible.",
-    },
+    figure: figure(found),
     summary: `the class reaches π(y*) = ${most.toFixed(4)} and no more; best-of-N on the base ${inference.toFixed(3)}`,
     notes: [
       "The upper bound is proved by π_θ(2) = π_θ(1); the search shows that it is met and not exceeded.",

@@ -12,10 +12,20 @@ import {
 import { bestOfNLaw } from "../laws.js";
 import { sampleOracle } from "../oracle.js";
 import { coverageCoefficient, unsharpenedMass } from "../quantities.js";
-import { byEffort, compare, judgeFit, rowResult, type Row, type RowOptions, type RowResult } from "../row.js";
+import {
+  byEffort,
+  compare,
+  judgeFit,
+  measuredSeries,
+  rowResult,
+  type Figure,
+  type Row,
+  type RowOptions,
+  type RowResult,
+} from "../row.js";
 import { decoyClass, keepBest, maximumLikelihood, sftFailureBound, type Kept } from "../sft.js";
 import { fixedCosts, prescribedCost, slowClassCost, type FixedCostOptions } from "../sft-costs.js";
-import { fitSlope, lowerLimit, median, quantile } from "../statistics.js";
+import { fitSlope, lowerLimit, median, quantile, type Replicates } from "../statistics.js";
 
 const rho = 0.05;
 const gamma = 0.5;
@@ -99,42 +109,103 @@ function settings(effort: RowOptions["effort"], stream: RandomStream): Setting[]
   return found;
 }
 
-function run({ effort, seed, mutation }: RowOptions): RowResult {
-  const stream = randomStream(seed, "thm-4.1");
-  const replicates = byEffort(effort, { test: 14, fast: 60, thorough: 400 });
-  const runs = byEffort(effort, { test: 14, fast: 60, thorough: 400 });
-  const cells = settings(effort, stream).map((setting) => measureCell(setting, replicates, mutation, stream));
-  const provable = cells.filter(({ exceeded }) => lowerLimit(exceeded, replicates, 1e-6) > rho).length;
+/** How often the failure exceeded the bound, over the grid of cells. */
+function judgeCells(cells: readonly Cell[], replicates: number) {
   const informative = cells.filter(({ bound }) => bound < 1);
-  const worst = Math.max(...informative.map(({ failure, bound }) => failure / bound));
-  const ignores = mutation === "ignores";
+  return {
+    provable: cells.filter(({ exceeded }) => lowerLimit(exceeded, replicates, 1e-6) > rho).length,
+    worst: Math.max(...informative.map(({ failure, bound }) => failure / bound)),
+    idle: cells.length - informative.length,
+  };
+}
+
+/** The draws needed against 1/ε, C_cov and 1/δ. */
+interface Costs {
+  readonly byEpsilon: readonly Replicates[];
+  readonly byCoverage: readonly Replicates[];
+  readonly byDelta: readonly Replicates[];
+}
+
+function measureCosts(
+  effort: RowOptions["effort"],
+  runs: number,
+  ignores: boolean,
+  stream: RandomStream,
+): Costs {
   const decades = byEffort(effort, {
     test: [0, 0.75, 1.5],
     fast: [0, 0.5, 1, 1.5, 2],
     thorough: [0, 0.5, 1, 1.5, 2, 2.5],
   });
-  const curve = (at: (scale: number) => FixedCostOptions & { readonly x: number }) =>
+  const curve = (at: (scale: number) => FixedCostOptions & { readonly x: number }): Replicates[] =>
     decades.map((decade) => {
       const { x, ...options } = at(10 ** decade);
       return { x, values: fixedCosts(options, stream) };
     });
   const common = { coverage: 4, target: 0.9, replicates: runs, ignores };
-  const byEpsilon = curve((scale) => ({ ...common, epsilon: 1 / (32 * scale), x: 32 * scale }));
-  const byCoverage = curve((scale) => ({ ...common, epsilon: 1 / 32, coverage: 8 * scale, x: 8 * scale }));
-  const byDelta = [10, 30, 100, 300, 1000].map((x) => ({
-    x,
-    values: Array.from({ length: 3 * runs }, () => slowClassCost({ delta: 1 / x, ignores }, stream)),
-  }));
-  const upper = byEpsilon.map(({ x }) => prescribedCost(1 / x, 4, 0.05, rho));
-  const lower = byEpsilon.map(({ x }) => explicitLowerBound(hardFamily(8, 1 / x, 4), false));
-  const ratios = byEpsilon.map(({ values }, i) => median(values) / upper[i]!);
+  return {
+    byEpsilon: curve((scale) => ({ ...common, epsilon: 1 / (32 * scale), x: 32 * scale })),
+    byCoverage: curve((scale) => ({ ...common, epsilon: 1 / 32, coverage: 8 * scale, x: 8 * scale })),
+    byDelta: [10, 30, 100, 300, 1000].map((x) => ({
+      x,
+      values: Array.from({ length: 3 * runs }, () => slowClassCost({ delta: 1 / x, ignores }, stream)),
+    })),
+  };
+}
+
+/** What the theorem prescribes and what no learner goes below, at each 1/ε. */
+interface Limits {
+  readonly upper: readonly number[];
+  readonly lower: readonly number[];
+}
+
+function limitsOf(byEpsilon: readonly Replicates[]): Limits {
+  return {
+    upper: byEpsilon.map(({ x }) => prescribedCost(1 / x, 4, 0.05, rho)),
+    lower: byEpsilon.map(({ x }) => explicitLowerBound(hardFamily(8, 1 / x, 4), false)),
+  };
+}
+
+function figure(byEpsilon: readonly Replicates[], { upper, lower }: Limits, runs: number): Figure {
+  return {
+    title: "SFT-Sharpening: responses needed on the hard family",
+    x: { label: "1/ε", log: true },
+    y: { label: "m (responses drawn)", log: true },
+    series: [
+      measuredSeries("measured, best N", byEpsilon),
+      {
+        name: "prescribed by Thm 4.1",
+        kind: "bound",
+        points: byEpsilon.map(({ x }, i) => ({ x, y: upper[i]! })),
+      },
+      {
+        name: "lower bound, Thm 3.1′",
+        kind: "reference",
+        points: byEpsilon.map(({ x }, i) => ({ x, y: lower[i]! })),
+      },
+    ],
+    caption: `d = 8, C = 4, π̂(y*) ≥ 0.9: median and 10–90 % of ${runs} random members.`,
+  };
+}
+
+function run({ effort, seed, mutation }: RowOptions): RowResult {
+  const stream = randomStream(seed, "thm-4.1");
+  const replicates = byEffort(effort, { test: 14, fast: 60, thorough: 400 });
+  const runs = byEffort(effort, { test: 14, fast: 60, thorough: 400 });
+  const cells = settings(effort, stream).map((setting) => measureCell(setting, replicates, mutation, stream));
+  const { provable, worst, idle } = judgeCells(cells, replicates);
+  const { byEpsilon, byCoverage, byDelta } = measureCosts(effort, runs, mutation === "ignores", stream);
+  const limits = limitsOf(byEpsilon);
+  const beside = (limit: readonly number[]): number[] =>
+    byEpsilon.map(({ values }, i) => median(values) / limit[i]!);
+  const ratio = Math.max(...beside(limits.upper));
   const fits = [
     judgeFit("m against 1/ε", fitSlope(byEpsilon, stream), 2, 0.15),
     judgeFit("m against C_cov", fitSlope(byCoverage, stream), 1, 0.15),
     judgeFit("m/log(2/δ) against 1/δ", fitSlope(byDelta, stream), 1, 0.15),
-  ];
+  ] as const;
   return rowResult({
-    instances: cells.length * replicates + 3 * decades.length * runs,
+    instances: cells.length * replicates + 3 * byEpsilon.length * runs,
     checks: [
       compare(
         "cells where the failure provably exceeds the bound more often than ρ",
@@ -150,54 +221,21 @@ function run({ effort, seed, mutation }: RowOptions): RowResult {
         1,
         "as above",
       ),
-      compare(
-        "median m / the m that the theorem prescribes, largest",
-        Math.max(...ratios),
-        "<=",
-        1,
-        "δ = 0.05",
-      ),
+      compare("median m / the m that the theorem prescribes, largest", ratio, "<=", 1, "δ = 0.05"),
       compare(
         "median m / lower bound of Thm 3.1′, least",
-        Math.min(...byEpsilon.map(({ values }, i) => median(values) / lower[i]!)),
+        Math.min(...beside(limits.lower)),
         ">=",
         1,
         "d(15M/32 − 1)/(2Δ)",
       ),
     ],
     fits,
-    figure: {
-      title: "SFT-Sharpening: responses needed on the hard family",
-      x: { label: "1/ε", log: true },
-      y: { label: "m (responses drawn)", log: true },
-      series: [
-        {
-          name: "measured, best N",
-          kind: "measured",
-          points: byEpsilon.map(({ x, values }) => ({
-            x,
-            y: median(values),
-            low: quantile(values, 0.1),
-            high: quantile(values, 0.9),
-          })),
-        },
-        {
-          name: "prescribed by Thm 4.1",
-          kind: "bound",
-          points: byEpsilon.map(({ x }, i) => ({ x, y: upper[i]! })),
-        },
-        {
-          name: "lower bound, Thm 3.1′",
-          kind: "reference",
-          points: byEpsilon.map(({ x }, i) => ({ x, y: lower[i]! })),
-        },
-      ],
-      caption: `d = 8, C = 4, π̂(y*) ≥ 0.9: median and 10–90 % of ${runs} random members.`,
-    },
-    summary: `${cells.length} cells under the bound (up to ${(100 * worst).toFixed(0)} % of it); m ∝ ε^−${fits[0]!.slope.toFixed(2)}, C^${fits[1]!.slope.toFixed(2)}, δ^−${fits[2]!.slope.toFixed(2)}`,
+    figure: figure(byEpsilon, limits, runs),
+    summary: `${cells.length} cells under the bound (up to ${(100 * worst).toFixed(0)} % of it); m ∝ ε^−${fits[0].slope.toFixed(2)}, C^${fits[1].slope.toFixed(2)}, δ^−${fits[2].slope.toFixed(2)}`,
     notes: [
-      `${cells.length - informative.length} of ${cells.length} cells have a bound ≥ 1, which says nothing.`,
-      `The prescription is ${(1 / Math.max(...ratios)).toExponential(0)} times and more what the hard family needs; its 1/δ is needed by another family, whose classes have nearly equal members.`,
+      `${idle} of ${cells.length} cells have a bound ≥ 1, which says nothing.`,
+      `The prescription is ${(1 / ratio).toExponential(0)} times and more what the hard family needs; its 1/δ is needed by another family, whose classes have nearly equal members.`,
     ],
   });
 }

@@ -3,7 +3,18 @@ import { hardFamily, hardInstance, hardTop, normalize, randomRow, type Instance 
 import { adaptiveLaw } from "../laws.js";
 import { adaptiveOracle } from "../oracle.js";
 import { adaptiveCoverage, overPrompts, unsharpenedMass } from "../quantities.js";
-import { byEffort, compare, judgeFit, rowResult, type Row, type RowOptions, type RowResult } from "../row.js";
+import {
+  byEffort,
+  compare,
+  judgeFit,
+  measuredSeries,
+  rowResult,
+  type Check,
+  type Figure,
+  type Row,
+  type RowOptions,
+  type RowResult,
+} from "../row.js";
 import {
   adaptiveSftConstant,
   adaptiveSftFailureBound,
@@ -13,7 +24,7 @@ import {
   sftCost,
   type Kept,
 } from "../sft.js";
-import { fitSlope, lowerLimit, median, quantile } from "../statistics.js";
+import { fitSlope, lowerLimit, median, quantile, type Replicates } from "../statistics.js";
 import { fixedCosts, leastN, slowClassCost } from "../sft-costs.js";
 
 const rho = 0.05;
@@ -81,8 +92,153 @@ function crossover(): number {
   return x;
 }
 
+/** How the failure and the draws of the cells compare with the theorem's. */
+function judgeCells(cells: readonly Cell[], replicates: number) {
+  const informative = cells.filter(({ bound }) => bound < 1);
+  return {
+    worst: Math.max(...informative.map(({ failure, bound }) => failure / bound)),
+    provable: cells.filter(({ exceeded }) => lowerLimit(exceeded, replicates, 1e-6) > rho).length,
+    draws: Math.max(...cells.map(({ drawsRatio }) => drawsRatio)),
+    idle: cells.length - informative.length,
+  };
+}
+
+/** The draws needed against 1/ε by either rule, and against C̄_cov and 1/δ by the adaptive one. */
+interface Costs {
+  readonly fixed: readonly Replicates[];
+  readonly adaptive: readonly Replicates[];
+  readonly byCoverage: readonly Replicates[];
+  readonly byDelta: readonly Replicates[];
+}
+
+function measureCosts({ effort, mutation }: RowOptions, runs: number, stream: RandomStream): Costs {
+  const scales = byEffort(effort, {
+    test: [0, 1, 2],
+    fast: [0, 0.5, 1, 1.5, 2],
+    thorough: [0, 0.5, 1, 1.5, 2, 2.5],
+  });
+  const inverse = [16, ...scales.map((scale) => 32 * 10 ** scale)];
+  const ignores = mutation === "ignores";
+  const fixedAt = (epsilon: number, coverage: number) =>
+    fixedCosts({ epsilon, coverage, target: 0.9, replicates: runs, ignores }, stream);
+  const adaptiveAt = (epsilon: number, coverage: number): readonly number[] => {
+    const rule = { mu: Math.log(2 / 0.1) * (mutation === "early" ? 0.25 : 1) };
+    const family = hardFamily(8, epsilon, coverage);
+    const cost = { family, rule, target: 0.9, ignores, cap: ignores ? 1000 : Infinity };
+    return Array.from({ length: runs }, () => sftCost(cost, stream));
+  };
+  const costAt = mutation === "fixed" ? fixedAt : adaptiveAt;
+  const fixed = inverse.map((x) => ({ x, values: fixedAt(1 / x, 4) }));
+  const perDelta = byEffort(effort, { test: 6, fast: 2, thorough: 2 }) * runs;
+  const inverseDeltas = byEffort(effort, {
+    test: [10, 30, 100],
+    fast: [10, 30, 100, 300, 1000],
+    thorough: [10, 30, 100, 300, 1000],
+  });
+  return {
+    fixed,
+    adaptive: mutation === "fixed" ? fixed : inverse.map((x) => ({ x, values: adaptiveAt(1 / x, 4) })),
+    // C̄_cov of the hard family is 1−Δ+ΔM/2 = C.
+    byCoverage: scales.map((scale) => ({
+      x: 8 * 10 ** scale,
+      values: costAt(1 / 32, 8 * 10 ** scale),
+    })),
+    byDelta: inverseDeltas.map((x) => ({
+      x,
+      values: Array.from({ length: perDelta }, () =>
+        slowClassCost({ delta: 1 / x, adaptive: true, ignores }, stream),
+      ),
+    })),
+  };
+}
+
+/** The m that the theorem prescribes on the hard family at each 1/ε. */
+function prescribedAt(inverse: readonly number[]): number[] {
+  return inverse.map((x) => {
+    const family = hardFamily(8, 1 / x, 4);
+    const n = (adaptiveSftConstant * (8 * Math.log(family.choices) + Math.log(1 / rho))) / (0.1 / x);
+    const barCoverage = 1 - family.hardMass + (family.hardMass * family.choices) / 2;
+    return n * (Math.log(20) + 1) * barCoverage;
+  });
+}
+
+function checks(
+  { provable, worst, draws }: ReturnType<typeof judgeCells>,
+  { fixed, adaptive }: Costs,
+  prescribed: readonly number[],
+): Check[] {
+  const last = fixed.length - 1;
+  return [
+    compare(
+      "cells where the failure provably exceeds the bound more often than ρ",
+      provable,
+      "<=",
+      0,
+      "2(2+√2)² = 23.31 before log(|Π|/ρ)/(δn), ρ = 0.05",
+    ),
+    compare(
+      "(1−ρ)-quantile of the failure / bound where the bound is < 1, largest",
+      worst,
+      "<=",
+      1,
+      "as above",
+    ),
+    compare(
+      "mean m / (n·(ln(2/δ)+1)·C̄_cov), largest (2 % for the simulation)",
+      draws,
+      "<=",
+      1.02,
+      "constant 1",
+    ),
+    compare(
+      "median m / the m that the theorem prescribes, largest",
+      Math.max(...adaptive.map(({ values }, i) => median(values) / prescribed[i]!)),
+      "<=",
+      1,
+      "δ = 0.1",
+    ),
+    compare(
+      "fixed-N cost / adaptive cost at the smallest ε",
+      median(fixed[last]!.values) / median(adaptive[last]!.values),
+      ">=",
+      3,
+      "3: far beyond the crossover",
+    ),
+    compare(
+      "least fixed N / E[N_μ] at ε = 1/16, where all prompts are alike (exact)",
+      costRatio(16),
+      "<=",
+      1,
+      "1: adapting has nothing to gain there",
+    ),
+  ];
+}
+
+function figure(
+  { fixed, adaptive }: Costs,
+  prescribed: readonly number[],
+  runs: number,
+  cross: string,
+): Figure {
+  return {
+    title: "Adaptive against fixed N on the hard family",
+    x: { label: "1/ε", log: true },
+    y: { label: "m (responses drawn)", log: true },
+    series: [
+      measuredSeries("adaptive", adaptive),
+      measuredSeries("fixed N, best", fixed),
+      {
+        name: "prescribed by Thm D.1",
+        kind: "bound",
+        points: fixed.map(({ x }, i) => ({ x, y: prescribed[i]! })),
+      },
+    ],
+    caption: `d = 8, C = 4, π̂(y*) ≥ 0.9: median and 10–90 % of ${runs} random members. Per kept response the adaptive rule draws less from 1/ε ≈ ${cross} on.`,
+  };
+}
+
 function run(options: RowOptions): RowResult {
-  const { effort, seed, mutation } = options;
+  const { effort, seed } = options;
   const stream = randomStream(seed, "thm-d.1");
   const replicates = byEffort(effort, { test: 8, fast: 20, thorough: 100 });
   const runs = byEffort(effort, { test: 12, fast: 40, thorough: 300 });
@@ -93,147 +249,23 @@ function run(options: RowOptions): RowResult {
       Array.from({ length: instances }, () => measureCell(delta, n, replicates, options, stream)),
     ),
   );
-  const informative = cells.filter(({ bound }) => bound < 1);
-  const worst = Math.max(...informative.map(({ failure, bound }) => failure / bound));
-  const provable = cells.filter(({ exceeded }) => lowerLimit(exceeded, replicates, 1e-6) > rho).length;
-
-  const scales = byEffort(effort, {
-    test: [0, 1, 2],
-    fast: [0, 0.5, 1, 1.5, 2],
-    thorough: [0, 0.5, 1, 1.5, 2, 2.5],
-  });
-  const inverse = [16, ...scales.map((scale) => 32 * 10 ** scale)];
-  const ignores = mutation === "ignores";
-  const fixedAt = (epsilon: number) =>
-    fixedCosts({ epsilon, coverage: 4, target: 0.9, replicates: runs, ignores }, stream);
-  const adaptiveAt = (epsilon: number, coverage = 4): readonly number[] => {
-    const rule = { mu: Math.log(2 / 0.1) * (mutation === "early" ? 0.25 : 1) };
-    const cost = {
-      family: hardFamily(8, epsilon, coverage),
-      rule,
-      target: 0.9,
-      ignores,
-      cap: ignores ? 1000 : Infinity,
-    };
-    return Array.from({ length: runs }, () => sftCost(cost, stream));
-  };
-  const fixed = inverse.map((x) => ({ x, values: fixedAt(1 / x) }));
-  const adaptive = mutation === "fixed" ? fixed : inverse.map((x) => ({ x, values: adaptiveAt(1 / x) }));
-  // C̄_cov of the hard family is 1−Δ+ΔM/2 = C.
-  const byCoverage = scales.map((scale) => ({
-    x: 8 * 10 ** scale,
-    values:
-      mutation === "fixed"
-        ? fixedCosts(
-            { epsilon: 1 / 32, coverage: 8 * 10 ** scale, target: 0.9, replicates: runs, ignores },
-            stream,
-          )
-        : adaptiveAt(1 / 32, 8 * 10 ** scale),
-  }));
-  const byDelta = byEffort(effort, {
-    test: [10, 30, 100],
-    fast: [10, 30, 100, 300, 1000],
-    thorough: [10, 30, 100, 300, 1000],
-  }).map((x) => ({
-    x,
-    values: Array.from({ length: byEffort(effort, { test: 6, fast: 2, thorough: 2 }) * runs }, () =>
-      slowClassCost({ delta: 1 / x, adaptive: true, ignores }, stream),
-    ),
-  }));
+  const judged = judgeCells(cells, replicates);
+  const costs = measureCosts(options, runs, stream);
   const fits = [
-    judgeFit("m against 1/ε, adaptive", fitSlope(adaptive.slice(1), stream), 1, 0.15),
-    judgeFit("m against 1/ε, fixed N", fitSlope(fixed.slice(1), stream), 2, 0.15),
-    judgeFit("m against C̄_cov, adaptive", fitSlope(byCoverage, stream), 1, 0.15),
-    judgeFit("m/(log(2/δ)+1) against 1/δ, adaptive", fitSlope(byDelta, stream), 1, 0.15),
-  ];
-  const medians = (curve: typeof fixed): number[] => curve.map(({ values }) => median(values));
-  const cross = crossover();
-  const last = inverse.length - 1;
-  const prescribed = inverse.map((x) => {
-    const family = hardFamily(8, 1 / x, 4);
-    const n = (adaptiveSftConstant * (8 * Math.log(family.choices) + Math.log(1 / rho))) / (0.1 / x);
-    const barCoverage = 1 - family.hardMass + (family.hardMass * family.choices) / 2;
-    return n * (Math.log(20) + 1) * barCoverage;
-  });
+    judgeFit("m against 1/ε, adaptive", fitSlope(costs.adaptive.slice(1), stream), 1, 0.15),
+    judgeFit("m against 1/ε, fixed N", fitSlope(costs.fixed.slice(1), stream), 2, 0.15),
+    judgeFit("m against C̄_cov, adaptive", fitSlope(costs.byCoverage, stream), 1, 0.15),
+    judgeFit("m/(log(2/δ)+1) against 1/δ, adaptive", fitSlope(costs.byDelta, stream), 1, 0.15),
+  ] as const;
+  const cross = crossover().toFixed(0);
+  const prescribed = prescribedAt(costs.fixed.map(({ x }) => x));
   return rowResult({
-    instances: cells.length * replicates + 2 * inverse.length * runs,
-    checks: [
-      compare(
-        "cells where the failure provably exceeds the bound more often than ρ",
-        provable,
-        "<=",
-        0,
-        "2(2+√2)² = 23.31 before log(|Π|/ρ)/(δn), ρ = 0.05",
-      ),
-      compare(
-        "(1−ρ)-quantile of the failure / bound where the bound is < 1, largest",
-        worst,
-        "<=",
-        1,
-        "as above",
-      ),
-      compare(
-        "mean m / (n·(ln(2/δ)+1)·C̄_cov), largest (2 % for the simulation)",
-        Math.max(...cells.map(({ drawsRatio }) => drawsRatio)),
-        "<=",
-        1.02,
-        "constant 1",
-      ),
-      compare(
-        "median m / the m that the theorem prescribes, largest",
-        Math.max(...medians(adaptive).map((m, i) => m / prescribed[i]!)),
-        "<=",
-        1,
-        "δ = 0.1",
-      ),
-      compare(
-        "fixed-N cost / adaptive cost at the smallest ε",
-        median(fixed[last]!.values) / median(adaptive[last]!.values),
-        ">=",
-        3,
-        "3: far beyond the crossover",
-      ),
-      compare(
-        "least fixed N / E[N_μ] at ε = 1/16, where all prompts are alike (exact)",
-        costRatio(16),
-        "<=",
-        1,
-        "1: adapting has nothing to gain there",
-      ),
-    ],
+    instances: cells.length * replicates + 2 * costs.fixed.length * runs,
+    checks: checks(judged, costs, prescribed),
     fits,
-    figure: {
-      title: "Adaptive against fixed N on the hard family",
-      x: { label: "1/ε", log: true },
-      y: { label: "m (responses drawn)", log: true },
-      series: [
-        ...(
-          [
-            ["adaptive", adaptive],
-            ["fixed N, best", fixed],
-          ] as const
-        ).map(([name, curve]) => ({
-          name,
-          kind: "measured" as const,
-          points: curve.map(({ x, values }) => ({
-            x,
-            y: median(values),
-            low: quantile(values, 0.1),
-            high: quantile(values, 0.9),
-          })),
-        })),
-        {
-          name: "prescribed by Thm D.1",
-          kind: "bound",
-          points: inverse.map((x, i) => ({ x, y: prescribed[i]! })),
-        },
-      ],
-      caption: `d = 8, C = 4, π̂(y*) ≥ 0.9: median and 10–90 % of ${runs} random members. Per kept response the adaptive rule draws less from 1/ε ≈ ${cross.toFixed(0)} on.`,
-    },
-    summary: `adaptive m ∝ ε^−${fits[0]!.slope.toFixed(2)} against ε^−${fits[1]!.slope.toFixed(2)}; C̄^${fits[2]!.slope.toFixed(2)}, δ^−${fits[3]!.slope.toFixed(2)}; crossover at 1/ε ≈ ${cross.toFixed(0)}`,
-    notes: [
-      `${cells.length - informative.length} of ${cells.length} cells have a bound ≥ 1, which says nothing.`,
-    ],
+    figure: figure(costs, prescribed, runs, cross),
+    summary: `adaptive m ∝ ε^−${fits[0].slope.toFixed(2)} against ε^−${fits[1].slope.toFixed(2)}; C̄^${fits[2].slope.toFixed(2)}, δ^−${fits[3].slope.toFixed(2)}; crossover at 1/ε ≈ ${cross}`,
+    notes: [`${judged.idle} of ${cells.length} cells have a bound ≥ 1, which says nothing.`],
   });
 }
 
