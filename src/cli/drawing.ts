@@ -12,6 +12,7 @@ import { taskEntry } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
+import { needModel } from "./need-model.js";
 import type { DRAWING, Values } from "./options.js";
 import { recordUsage, usageLine } from "./remote.js";
 import { runFolder } from "./run-folder.js";
@@ -67,6 +68,8 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     },
     await promptsOf(source),
   );
+  const splits = (["test", "train", "validation"] as const).map((split) => opened.task.prompts(split));
+  await needModel(values.model, splits.flat());
   // Of a user's file, the grader that was chosen for it too: the run is to keep it.
   const chosen = opened.task.grader;
   const grader = given ? partOf(given) : chosen === undefined ? undefined : { name: chosen };

@@ -3,6 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../core/errors.js";
 import { isGguf } from "../transformer/format/gguf/header.js";
+import { ollamaModel, ollamaModels, OLLAMA_PREFIX } from "./ollama.js";
 import { cachedHubModel, fetchHubModel, parseHubModel, type FetchOptions } from "./hub.js";
 
 // The same depth from src/policy and from dist/policy.
@@ -23,7 +24,7 @@ export function isOnHub(name: string): boolean {
 
 /** What a model is called where it is named to people: not by the commit that a folder of the cache is named after. */
 export function modelName(name: string): string {
-  if (embeddedModels().includes(name) || isOnHub(name)) return name;
+  if (embeddedModels().includes(name) || isOnHub(name) || name.startsWith(OLLAMA_PREFIX)) return name;
   return basename(resolve(name)).replace(/\.gguf$/i, "");
 }
 
@@ -62,7 +63,7 @@ function findModel(name: string): string | undefined {
     return isFolder || isGguf(name) ? resolve(name) : undefined;
   }
   const onHub = parseHubModel(name);
-  return onHub && cachedHubModel(onHub);
+  return onHub ? cachedHubModel(onHub) : ollamaModel(name);
 }
 
 function unknownModel(name: string): UsageError {
@@ -70,6 +71,11 @@ function unknownModel(name: string): UsageError {
     return new UsageError(
       `${name} is no model: a file has to end in .gguf; of a folder of Hugging Face layout, name the folder.`,
     );
+  }
+  if (name.startsWith(OLLAMA_PREFIX)) {
+    const there = ollamaModels().map((model) => model.name);
+    const listed = there.length > 0 ? `has ${there.join(", ")}` : "has none";
+    return new UsageError(`There is no model "${name}": Ollama's folder ${listed}.`);
   }
   const embedded = embeddedModels();
   const known = embedded.length > 0 ? `${embedded.join(", ")} (embedded), ` : "";

@@ -11,6 +11,7 @@ import { defineCommand } from "../command.js";
 import { DEFAULT_MODEL, DEFAULT_N } from "../defaults.js";
 import { quantizedAnswer } from "../measure-quantized.js";
 import { answerLine, scoreLines } from "../live-line.js";
+import { needModel } from "../need-model.js";
 import { interruptible } from "../outcome.js";
 import { POWER, REMOTE, type Values } from "../options.js";
 import type { Context } from "../context.js";
@@ -76,6 +77,7 @@ async function answerCommandOf(
   const recorded = values.out !== undefined || values.json === true;
   const given = words.filter((word) => word !== undefined);
   const asked = await askedPrompts(given, source, values, context);
+  await needModel(values.model, asked.prompts);
   const settings: AnswerSettings = {
     ...{ reward, n, temperature, seed, keepAll: all, signal: context.signal },
     ...(maxTokens !== undefined && { maxTokens }),

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { UsageError } from "../../core/errors.js";
 import { cachedHubModels, fetchHubModel, parseHubModel } from "../../policy/hub.js";
+import { ollamaModels } from "../../policy/ollama.js";
 import { embeddedModels, fetchModel, modelFolder } from "../../policy/model-folder.js";
 import { count } from "../../report/format.js";
 import { inspectModel, type Inspection } from "../../transformer/inspect.js";
@@ -15,7 +16,7 @@ import { COMMANDS } from "./table.js";
 export const modelsCommand = defineCommand({
   ...COMMANDS.models,
   details:
-    "Without an action it lists the models that come with whetstone and those in the Hugging Face cache. Any folder of " +
+    "Without an action it lists the models that come with whetstone, those in the Hugging Face cache and Ollama's. Any folder of " +
     "Hugging Face layout and any .gguf file of a supported family can be named with --model as well.",
   options: [],
   examples: [
@@ -54,10 +55,11 @@ async function list(context: Context): Promise<void> {
     context.say(`${name}  ${count(parameters)} parameters  sha256 ${digest.slice(0, 16)}  ${card ?? folder}`);
   }
   const cached = cachedHubModels();
-  for (const { name, path } of cached) context.say(`${name}  ${path}`);
-  if (models.length === 0 && cached.length === 0)
+  const ollama = ollamaModels();
+  for (const { name, path } of [...cached, ...ollama]) context.say(`${name}  ${path}`);
+  if (models.length === 0 && cached.length === 0 && ollama.length === 0)
     context.say("No model comes with this installation, and none is cached; name a folder with --model.");
-  context.result({ models, cached });
+  context.result({ models, cached, ollama });
 }
 
 /** Fetches what has changed too, unlike a command that only needs the model to be there. */

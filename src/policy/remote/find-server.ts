@@ -16,6 +16,8 @@ const PLACES: readonly KnownPlace[] = [
   { program: "vLLM", url: "http://127.0.0.1:8000/v1" },
 ];
 const TIMEOUT_MS = 2000;
+/** For a list that only helps. */
+const GLANCE_MS = 500;
 
 /**
  * The place on this machine whose server has a model. No key is sent: it is not known who listens.
@@ -40,6 +42,19 @@ export async function findServer(
           : `nothing with models listens at ${places.map(({ program, url }) => `${url} (${program})`).join(", ")}`),
       { reason: "no-server", where: model, remedy: "give it in `baseUrls`" },
     );
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+/** The models of servers on this machine, each as `--model` names it; none where nothing that lists models listens. */
+export async function servedModels(places: readonly KnownPlace[] = PLACES): Promise<string[]> {
+  const dispatcher = new Agent();
+  try {
+    const lists = await Promise.all(
+      places.map(({ url }) => modelsAt(new Connection(url, undefined, GLANCE_MS, dispatcher))),
+    );
+    return lists.flat().map((id) => REMOTE_PREFIX + id);
   } finally {
     await dispatcher.destroy();
   }

@@ -22,6 +22,11 @@ export function promptText(numbers: readonly number[], target: number): string {
   return `${numbers.join(" ")} = ${target} :`;
 }
 
+/** Whether a text asks what `promptText` asks, the colon and spaces aside. */
+export function isPuzzle(text: string): boolean {
+  return /^\s*\d+(?:\s+\d+){3}\s*=\s*\d+\s*:?\s*$/.test(text);
+}
+
 /**
  * The multisets of four numbers from 1 to 13 that examples may use: all 1,820 but the test and validation puzzles,
  * which are left out whatever the target.

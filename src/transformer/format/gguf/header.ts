@@ -22,9 +22,9 @@ export interface GgufHeader {
   readonly tensors: ReadonlyMap<string, GgufTensor>;
 }
 
-/** Whether a path names a GGUF file, by its ending. */
+/** Whether a path names a GGUF file: by its ending, or as Ollama names the files of models. */
 export function isGguf(path: string): boolean {
-  return path.toLowerCase().endsWith(".gguf");
+  return /\.gguf$|(?:^|[\\/])sha256-[0-9a-f]{64}$/i.test(path);
 }
 
 const MAGIC = 0x46554747;
