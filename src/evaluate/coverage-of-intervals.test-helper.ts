@@ -142,15 +142,15 @@ export function simulatedCoverage(
   return { share: held / measured, measured };
 }
 
-/** The same for a mean over 64 prompts and a few training seeds, both of which vary. */
-export function simulatedSeedCoverage(seeds: number, trials: number): number {
+/** The same for a mean over 64 prompts and a few training seeds, whose own means differ by `spread` (prompts by 1). */
+export function simulatedSeedCoverage(seeds: number, spread: number, trials: number): number {
   const stream = randomStream(4, "coverage of seeds");
   const own = drawResamples(64, { seed: 1, resamples: 300, seeds });
   let held = 0;
   for (let trial = 0; trial < trials; trial++) {
     const prompts = list(64, () => stream.normal());
     const rows = list(seeds, () => {
-      const seed = 0.3 * stream.normal();
+      const seed = spread * stream.normal();
       return prompts.map((prompt) => prompt + seed + stream.normal());
     });
     const { low, high } = estimateMean(rows, own);
