@@ -1,6 +1,7 @@
 import type { MethodWords } from "./collapse.js";
 import { adapterFindings } from "./findings-adapter.js";
 import { guessFinding } from "./findings-guess.js";
+import { tiltFindings } from "./findings-tilt.js";
 import {
   change,
   decimal,
@@ -304,6 +305,7 @@ export function findings(
     ...Object.entries(metrics.adapters).flatMap(([method, adapter]) =>
       adapterFindings(wordsOf(method), adapter, metrics),
     ),
+    ...tiltFindings(metrics, wordsOf),
   ];
   return found.map(sentence);
 }

@@ -35,6 +35,8 @@ export interface AdapterSample {
 export interface AdapterInputs extends BaseInputs {
   /** One; or one for each training seed, and then the intervals are over prompts and seeds. */
   readonly runs: readonly AdapterSample[];
+  /** As for `measure`, of the adapter's responses: then KL(π‖π_base) is measured on them. Default: no. */
+  readonly independent?: boolean;
   /** The numbers of samples to report coverage at; default as for `measure`, by the fewest responses of any prompt. */
   readonly ns?: readonly number[];
 }
@@ -63,6 +65,18 @@ function sampledFacts(
       logProb: response.baseLogProb,
       length: response.own.logProbs.length,
     }));
+  });
+}
+
+/** By prompt, the mean of log π − log π_base over the adapter's own draws: KL(π‖π_base) at that prompt. */
+function divergenceByPrompt(prompts: readonly Prompt[], responses: readonly AdapterResponse[]): number[] {
+  const map = byPrompt(responses);
+  return prompts.map(({ id }) => {
+    const own = map.get(id)!;
+    return (
+      own.reduce((sum, { own: said, baseLogProb }) => sum + sequenceLogProb(said) - baseLogProb, 0) /
+      own.length
+    );
   });
 }
 
@@ -115,6 +129,12 @@ export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
       base.answers.logProb,
       all,
     ),
+    ...(inputs.independent === true && {
+      kl: estimateMean(
+        runs.map((run) => divergenceByPrompt(prompts, run.responses)),
+        all,
+      ),
+    }),
   };
   if (ground.labelledPrompts === 0) return measured;
   const labelled = ground.resamples(ground.labelledPrompts);

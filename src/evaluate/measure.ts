@@ -7,8 +7,9 @@ import { rankingAuc } from "./auc.js";
 import { estimateDifference, estimateLift, estimateMean } from "./bootstrap.js";
 import { coverageAt } from "./coverage.js";
 import { binEdges, histogram } from "./histogram.js";
-import type { BestOfNMetrics, Estimate, Metrics } from "./metrics.js";
+import type { BestOfNMetrics, Estimate, Metrics, TiltMetrics } from "./metrics.js";
 import { rankWeights } from "./subsets.js";
+import { tiltCurve } from "./tilt.js";
 
 /** The N that are measured when none are asked for (the paper's figures go to 50). */
 const DEFAULT_NS: readonly number[] = [1, 2, 5, 10, 25, 50];
@@ -23,6 +24,11 @@ export interface MeasureInputs extends BaseInputs {
    * seeds, and the intervals over prompts and seeds. Default: none.
    */
   readonly furtherSeeds?: readonly (readonly Pool[])[];
+  /**
+   * Whether the responses are independent draws of π_base at temperature 1: then importance weights on them tell what its tilt by
+   * each reward would give. Default: no.
+   */
+  readonly independent?: boolean;
 }
 
 /** What the base's responses alone tell; the rest of `Metrics` is added by whoever ran what it describes. */
@@ -264,6 +270,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
   const ns = measuredNs(drawn, inputs.ns);
   const best: Record<string, Record<string, BestOfNMetrics>> = {};
   const areas = new Map<string, readonly number[]>();
+  const tilt: Record<string, TiltMetrics[]> = {};
   const chosen = new Map<string, string[]>();
   for (const reward of rewards) {
     const scores: (readonly number[])[][] = [];
@@ -279,7 +286,12 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
       pools.map((pool, p) => pool.responses[choose(flat[p]!)]!.text),
     );
     // The scores of a random choice are one draw of it, and rank nothing.
-    if (!reward.randomized) areas.set(reward.name, areasByPrompt(scores, draws));
+    if (reward.randomized) continue;
+    areas.set(reward.name, areasByPrompt(scores, draws));
+    if (inputs.independent === true) {
+      const facts = draws.map((draw) => draw.facts);
+      tilt[reward.name] = tiltCurve(facts, scores, ground);
+    }
   }
   return {
     task: task.name,
@@ -299,5 +311,6 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
     histograms: histograms(draws.flatMap(({ facts }) => facts)),
     ...(rewards.length > 1 && { agreement: agreement(chosen, (p, text) => pools[p]!.extract(text)) }),
     ...aucOf(areas, draws, ground),
+    ...(Object.keys(tilt).length > 0 && { tilt }),
   };
 }

@@ -80,6 +80,8 @@ export interface AdapterMetrics extends AnswerMetrics {
   /** Against one sample of the base at the same temperature; paired over prompts. */
   readonly accuracyGain?: Estimate;
   readonly logLikelihoodGain: Estimate;
+  /** KL(π‖π_base) on the test prompts, in nats; of samples at temperature 1 alone. */
+  readonly kl?: Estimate;
   /** By number of samples. */
   readonly coverage?: Readonly<Record<string, Estimate>>;
   /** By number of samples: coverage minus the base's at the same number, in points; paired. */
@@ -103,6 +105,32 @@ export interface AdapterMetrics extends AnswerMetrics {
 export function factOf(adapter: AdapterMetrics, name: string): number | undefined {
   const value = (adapter as unknown as Readonly<Record<string, unknown>>)[name];
   return typeof value === "number" ? value : undefined;
+}
+
+/**
+ * What the exact optimum of RLHF-Sharpening would give, before anything is trained: π*_β ∝ π_base·exp(r/β) (paper eq. 3) on the
+ * pools that the base has drawn, by self-normalized importance weights. The pools hold draws of π_base at temperature 1, so
+ * the weight of response i among the N of its prompt is softmax(r/β)_i. An adapter can be compared with it: what is
+ * missing to this curve is *fit*, what is missing beyond it is the *target*, which no training on this reward can mend.
+ */
+export interface TiltMetrics {
+  /** β > 0, in units of the reward. */
+  readonly beta: number;
+  /** E[r] under π*_β, in units of the reward. */
+  readonly reward: Estimate;
+  /** E[log π_base(y|x)] under π*_β, in nats. */
+  readonly logLikelihood: Estimate;
+  /** P(correct) under π*_β over the labelled prompts, in [0, 1]; absent without labels. */
+  readonly accuracy?: Estimate;
+  /**
+   * Cov(correct, r) under π*_β, the mean over labelled prompts: β² times how fast accuracy rises as β falls (the derivative of
+   * E_{π*_β}[correct] by 1/β). Above 0, sharpening further pays; below, it hurts. Absent without labels.
+   */
+  readonly covariance?: Estimate;
+  /** KL(π*_β ‖ π_base) in nats; at most log N, whatever the true one is. */
+  readonly kl: Estimate;
+  /** Mean effective number of responses, 1/Σw²: from 1 (one response holds all weight: π*_β lies beyond the pool) to N. */
+  readonly effectiveResponses: number;
 }
 
 /** metrics.json of a run: what `--json` prints and what the report shows. */
@@ -148,6 +176,8 @@ export interface Metrics {
   readonly auc?: Readonly<Record<string, Estimate>>;
   /** By reward, for all but the one with the largest AUC: that one's AUC minus this one's, paired over the same prompts. */
   readonly aucBelowBest?: Readonly<Record<string, Estimate>>;
+  /** By reward, the largest β first: what the exact optimum of RLHF-Sharpening would give; of independent draws at temperature 1 alone. */
+  readonly tilt?: Readonly<Record<string, readonly TiltMetrics[]>>;
   /** Adaptive best-of-N (paper eq. 10), where it was asked for. */
   readonly adaptive?: AnswerMetrics & {
     readonly meanN: number;

@@ -74,6 +74,7 @@ describe("renderReport", () => {
       "figure-log-likelihood",
       "figure-histogram",
       "figure-ordering",
+      "figure-tilt",
       "figure-training-sft",
       "figure-training-dpo",
     ]);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { accuracyFigure, liftFigure, logLikelihoodFigure } from "./charts-by-n.js";
 import { histogramFigure, orderingFigure } from "./charts-scores.js";
+import { tiltFigure } from "./charts-tilt.js";
 import { trainingFigure } from "./charts-training.js";
 import { comparisonTable } from "./comparison.js";
 import { plural } from "./format.js";
@@ -130,7 +131,7 @@ function hero({ metrics }: ReportInput): Html {
 
 function pageSections({ metrics, manifest, prompts }: ReportInput): Section[] {
   const search = [accuracyFigure(metrics), liftFigure(metrics), logLikelihoodFigure(metrics)].filter(defined);
-  const scores = [histogramFigure(metrics), orderingFigure(metrics)].filter(defined);
+  const scores = [histogramFigure(metrics), orderingFigure(metrics), tiltFigure(metrics)].filter(defined);
   const training = Object.entries(metrics.adapters)
     .map(([m, a]) => trainingFigure(m, a, metrics.temperature))
     .filter(defined);

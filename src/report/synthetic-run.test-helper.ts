@@ -1,5 +1,14 @@
 import { hash32, randomStream, type RandomStream } from "../core/random.js";
-import type { AdapterMetrics, AnswerMetrics, Estimate, Histogram, Metrics } from "../evaluate/metrics.js";
+import { drawResamples } from "../evaluate/bootstrap.js";
+import type {
+  AdapterMetrics,
+  AnswerMetrics,
+  Estimate,
+  Histogram,
+  Metrics,
+  TiltMetrics,
+} from "../evaluate/metrics.js";
+import { tiltCurve } from "../evaluate/tilt.js";
 import type { PromptRow, ReportInput, ResponseRow } from "./report-input.js";
 
 /** How large a synthetic run is, and what it has. */
@@ -190,6 +199,7 @@ function metricsOf(
     bestOfN,
     ...(labelled ? { coverage, auc: aucOf(prompts) } : {}),
     histograms: histogramsOf(prompts, labelled),
+    tilt: Object.fromEntries(REWARDS.map((name) => [name, tiltOf(prompts, name, labelled)])),
     agreement: Object.fromEntries(
       REWARDS.slice(1).map((name, i) => [`log-likelihood|${name}`, [0.98, 0.41, 0.66][i] ?? 0]),
     ),
@@ -207,6 +217,22 @@ function metricsOf(
     ],
     seconds: { load: 0.8, sample: 74.2, reward: 1.9, train: 121.4, evaluate: 22.6 },
   };
+}
+
+function tiltOf(
+  prompts: readonly PromptRow[],
+  name: (typeof REWARDS)[number],
+  labelled: boolean,
+): readonly TiltMetrics[] {
+  const facts = prompts.map(({ responses }) => ({
+    logProbs: responses.map((r) => r.logProb),
+    lengths: responses.map((r) => r.tokens),
+    correct: labelled ? Uint8Array.from(responses.map((r) => Number(r.correct === true))) : undefined,
+  }));
+  const scores = prompts.map(({ responses }) => scoresOf(responses)[name]);
+  const resamples = drawResamples(prompts.length, { seed: 1, resamples: 20 });
+  const ground = { prompts: prompts.length, labelledPrompts: prompts.length, resamples: () => resamples };
+  return tiltCurve([facts], [scores], ground);
 }
 
 /** Mean and normal 95 % interval; enough for a page. */
@@ -314,6 +340,7 @@ function adapterOf(
   });
   const accuracy = base.accuracy && moved(base.accuracy, gain);
   return {
+    kl: { value: 0.7 + 0.1 * i, low: 0.6 + 0.1 * i, high: 0.8 + 0.1 * i },
     ...(accuracy === undefined
       ? {}
       : {

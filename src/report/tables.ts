@@ -1,5 +1,6 @@
 import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AnswerMetrics, EpochMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import { tiltTable } from "./charts-tilt.js";
 import { wordingOf } from "./charts-training.js";
 import {
   count,
@@ -61,6 +62,7 @@ export function allTables(metrics: Metrics): Html {
     ["Histogram of log-probabilities", histogramTable(metrics)],
     ["Ordering of right and wrong", orderingTable(metrics)],
     ["Agreement between rewards", agreementTable(metrics)],
+    ["What training on each reward could give", tiltTable(metrics)],
     ["Adaptive best-of-N", adaptiveTable(metrics)],
     ...Object.keys(metrics.adapters).map(
       (m) => [`${methodName(m)}: training`, trainingTable(metrics, m)] as const,

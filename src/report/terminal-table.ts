@@ -1,5 +1,6 @@
 import { collapses } from "../evaluate/collapse.js";
 import { baseKept } from "../evaluate/findings-adapter.js";
+import { tiltFindings } from "../evaluate/findings-tilt.js";
 import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import { wordsOf } from "../sharpen/methods/registry.js";
@@ -19,6 +20,8 @@ import { visibleText } from "../core/visible-text.js";
 
 const WIDTH = 100;
 const GAP = 2;
+/** The strengths that the curve of the tilted base is measured at, as `tiltCurve` says. */
+const TILTS = ["× 4", "× 2", "× 1", "× 1/2", "× 1/4", "× 1/8", "× 1/16"];
 const SHOWN_SIZES = [1, 2, 5, 10, 25, 50];
 
 type Cells = readonly string[];
@@ -43,6 +46,7 @@ export function terminalTable(metrics: Metrics): string {
       ...warningsBlock(metrics),
       "",
       ...bestOfNBlock(metrics),
+      ...tiltBlock(metrics),
     ].join("\n") + "\n"
   );
 }
@@ -136,6 +140,28 @@ function bestOfNBlock(metrics: Metrics): string[] {
   return [
     `Best-of-N, ${what}, by self-reward${coverage ? "; coverage is the ceiling" : ""}`,
     ...blocks([head, ...rows]),
+  ];
+}
+
+/** What one sample of the tilted base would give: a line a strength, a column a reward; then the adapters beside it. */
+function tiltBlock(metrics: Metrics): string[] {
+  const curves = Object.entries(metrics.tilt ?? {}).filter(([, curve]) => curve.length > 0);
+  if (curves.length === 0) return [];
+  const unit = metrics.labelled ? PERCENT : NATS;
+  const head = ["β, spread", ...curves.map(([name]) => plain(name))];
+  const rows = TILTS.flatMap((strength, i) => {
+    const points = curves.map(([, curve]) => curve[i]);
+    const cells = points.map((point) =>
+      cell(metrics.labelled ? point?.accuracy : point?.logLikelihood, unit),
+    );
+    return points.some((point) => point !== undefined) ? [[strength, ...cells]] : [];
+  });
+  const what = metrics.labelled ? "accuracy" : "log-likelihood";
+  return [
+    "",
+    `What training could give: ${what} of one sample of base·exp(reward/β), by importance weights`,
+    ...blocks([head, ...rows]),
+    ...tiltFindings(metrics, wordsOf).flatMap((text) => ["", ...wrap(text)]),
   ];
 }
 

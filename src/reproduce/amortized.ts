@@ -284,7 +284,14 @@ async function measureSeeds(
   const samples = [];
   for (const run of runs) samples.push(await adapterSample(run, method));
   const greedy = drawn.map((prompt) => prompt.greedy);
-  const adapter = measureAdapter({ task, pools, greedy, seed: RUN_SEED, runs: samples });
+  const adapter = measureAdapter({
+    task,
+    pools,
+    greedy,
+    seed: RUN_SEED,
+    independent: each[0]!.temperature === 1,
+    runs: samples,
+  });
   const first = each[0]!;
   const labelledPrompts = first.labelledPrompts ?? (first.labelled ? first.prompts : 0);
   // What is said of training is of the first seed of which something was kept.

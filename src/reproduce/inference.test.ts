@@ -84,8 +84,11 @@ describe("reproduceInference", () => {
       mean((m) => m.coverage!["5"]!.value),
       12,
     );
-    // Greedy is right on too few of eleven prompts for a ratio to it to have an interval.
-    expect(merged.coverageLift?.["5"]).toBeUndefined();
+    const greedy = merged.greedy.accuracy!.value;
+    expect(merged.coverageLift!["5"]!.value).toBeCloseTo(
+      (100 * (merged.coverage!["5"]!.value - greedy)) / greedy,
+      9,
+    );
     expect(merged.histograms.all.counts.reduce((a, b) => a + b, 0)).toBe(2 * 11 * 5);
     // At N = n the choice is the likeliest of all five, which brute force finds too.
     const best = single.map(({ responses }) =>

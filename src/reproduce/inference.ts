@@ -183,6 +183,7 @@ async function measureSeeds(
       greedy: drawn[0]!.map(({ greedy }) => greedy),
       rewards: rewardsFor(certainties),
       seed: 0,
+      independent: temperature === 1,
     })),
     model,
     temperature,

@@ -195,7 +195,9 @@ async function measureTrained(
     const byAdapter = drawnBy(method.name, drawn.flat());
     const responses = await keepScores(log, policy, byAdapter, { ...score, onProgress });
     const greedily = await keepScores(log, policy, drawnBy(method.name, best), score);
-    return measureAdapter({ task, pools, greedy, seed, runs: [{ responses, greedy: greedily }] });
+    const independent = options.temperature === 1;
+    const runs = [{ responses, greedy: greedily }];
+    return measureAdapter({ task, pools, greedy, seed, independent, runs });
   } finally {
     await adapted.dispose();
   }

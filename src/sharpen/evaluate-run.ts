@@ -95,7 +95,14 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
   );
   const recorded = await recordSelections(run, pools, rewards);
   const parts = {
-    ...(await measure({ task, pools, greedy: drawn.map(({ greedy }) => greedy), rewards: recorded, seed })),
+    ...(await measure({
+      task,
+      pools,
+      greedy: drawn.map(({ greedy }) => greedy),
+      rewards: recorded,
+      seed,
+      independent: drawing.temperature === 1 && sampler === undefined,
+    })),
     model: model.name,
     temperature: drawing.temperature,
     ...(sampler !== undefined && { sampler }),

@@ -107,6 +107,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
       greedy,
       rewards: await recordSelections(run, pools, options.rewards, options.signal),
       seed: options.seed,
+      independent: options.temperature === 1,
       ...(options.ns && { ns: options.ns }),
     });
     options.onProgress?.({ stage: "evaluating", done: 1, total: 1 });

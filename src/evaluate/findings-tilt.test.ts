@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { tiltedAt, tiltFindings } from "./findings-tilt.js";
+import type { Estimate, TiltMetrics } from "./metrics.js";
+
+const exact = (value: number): Estimate => ({ value, low: value, high: value });
+
+/** A point of the curve. */
+const point = (beta: number, kl: number, accuracy: number, effectiveResponses = 10): TiltMetrics => ({
+  beta,
+  reward: exact(0),
+  logLikelihood: exact(-5 + kl),
+  accuracy: exact(accuracy),
+  kl: exact(kl),
+  effectiveResponses,
+});
+
+const curve = [point(1, 0.5, 0.3), point(0.5, 1.5, 0.5), point(0.1, 3, 0.6, 1.5)];
+const accuracyOf = ({ accuracy }: TiltMetrics): number => accuracy!.value;
+
+describe("a curve at a distance", () => {
+  it.each([
+    [0, 0.2],
+    [0.25, 0.25],
+    [0.5, 0.3],
+    [1, 0.4],
+    [3, 0.6],
+    [9, 0.6],
+  ])("of %d nats", (kl, value) => {
+    expect(tiltedAt(curve, kl, 0.2, accuracyOf)).toBeCloseTo(value, 12);
+  });
+});
+
+describe("target and fit", () => {
+  const adapter = { accuracy: exact(0.28), logLikelihood: exact(-4.6), kl: exact(1) };
+  const metrics = (labelled: boolean) =>
+    ({
+      labelled,
+      base: { accuracy: exact(0.2), logLikelihood: exact(-5) },
+      tilt: { "self-certainty": curve, flat: [] },
+      adapters: { sft: adapter, old: { ...adapter, kl: undefined } },
+    }) as unknown as Parameters<typeof tiltFindings>[0];
+  const words = (name: string) => ({ name: name.toUpperCase(), iterate: "epoch" as const });
+
+  it("names the best point that more than the best response holds up, and each adapter's own distance", () => {
+    expect(tiltFindings(metrics(true), words)).toEqual([
+      "What training on a reward could give: weighed from the base's draws, one sample of π·exp(r/β) is right on 50.0 % by self-certainty " +
+        "(β = 0.5), each β picked after looking; one sample of the base is right on 20.0 %.",
+      "One sample of the SFT adapter, 1.00 nats (KL) from the base, is right on 28.0 %; the base tilted as far is right on 40.0 % by " +
+        "self-certainty. The difference is what training misses.",
+    ]);
+  });
+
+  it("speaks of log-likelihood alone without labels, and of nothing without a curve", () => {
+    expect(tiltFindings(metrics(false), words).join(" ")).toMatch(
+      /log-likelihood of −3\.50 .* −4\.60; .* −4\.00/,
+    );
+    expect(tiltFindings({ ...metrics(true), tilt: {} }, words)).toEqual([]);
+  });
+});
