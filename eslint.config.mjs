@@ -27,7 +27,7 @@ const SOURCE = ["src/**/*.ts", "src/**/*.mjs"];
 const TESTS = ["**/*.test.ts", "**/*.test-helper.ts", "test/**/*.ts"];
 
 export default defineConfig(
-  { ignores: ["dist/", "runs/", "coverage/", "node_modules/", ".dependency-cruiser.cjs"] },
+  { ignores: ["dist/", "docs/api/", "runs/", "coverage/", "node_modules/", ".dependency-cruiser.cjs"] },
   eslint.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {

@@ -39,7 +39,7 @@ export { loadChatTemplate, type ChatTemplate } from "./transformer/text/chat-tem
 
 // Tasks: prompts, an answer extractor, and a grader where there are labels.
 export type { Split, Task } from "./task/task.js";
-export { taskEntries, taskNamed, type TaskEntry, type TaskOptions } from "./task/registry.js";
+export { taskEntries, findTask, type TaskEntry, type TaskOptions } from "./task/registry.js";
 export { game24, type Game24Options } from "./task/game24/game24.js";
 export { jsonlTask, type JsonlOptions } from "./task/jsonl.js";
 export { findGrader, graderNames, type Grader, type GraderName } from "./task/graders.js";

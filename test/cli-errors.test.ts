@@ -48,7 +48,7 @@ const CASES: readonly Case[] = [
     "unknown task",
     ["sharpen", "sudoku"],
     2,
-    /There is no task "sudoku"; use game24, game24-fresh, gsm8k, .*, or the path/,
+    /There is no task "sudoku": choose one of game24, game24-fresh, gsm8k, .*, or give the path of your own file/,
   ],
   [
     "rows that are not there",
@@ -111,13 +111,13 @@ const CASES: readonly Case[] = [
     "unknown reward",
     ["sharpen", "--reward", "majority,luck"],
     2,
-    /There is no reward "luck": choose among log-likelihood, length-normalized, majority/,
+    /There is no reward "luck": choose one of log-likelihood, length-normalized, majority/,
   ],
   [
     "unknown target",
     ["sharpen", "--target-modules", "q"],
     2,
-    /There is no (linear|target) "q": choose among q_proj/,
+    /There is no (linear|target) "q": choose one of q_proj/,
   ],
   [
     "unknown model",

@@ -72,6 +72,38 @@ describe("the documents", () => {
     }
   });
 
+  const everything = projectFiles(ROOT);
+  const isThere = (path: string): boolean =>
+    existsSync(join(ROOT, path)) ||
+    everything.some(
+      (file) => `/${file}`.endsWith(`/${path}`) || file.includes(`/${path.replace(/\/?$/, "/")}`),
+    );
+  /** What is code in a document and looks like the place of a file of ours; `x` and `<name>` stand for any. */
+  const placesIn = (text: string): string[] =>
+    [...text.matchAll(/`([\w.@/-]+)`/g)]
+      .map(([, code = ""]) => code)
+      .filter(
+        (code) =>
+          (/^[\w-][\w./-]*\.(?:test-helper\.ts|ts|cjs|mjs|py)$/.test(code) ||
+            /^(?:src|test|scripts|bench|docs|models|data)\//.test(code)) &&
+          !/^(?:x\.|kebab-case\.)/.test(code),
+      );
+
+  it.each(documents.filter((path) => !/^(?:CHANGELOG\.md|docs\/(?:log|own-parts)\.md|data\/.*)$/.test(path)))(
+    "%s names only files and folders that exist",
+    (document) => {
+      expect(placesIn(read(document)).filter((path) => !isThere(path))).toEqual([]);
+    },
+  );
+
+  it("of which a name that is wrong would be found", () => {
+    expect(
+      placesIn("see `src/nowhere/x.ts`, `gone.ts`, `npm run x` and `x.test.ts`").filter(
+        (path) => !isThere(path),
+      ),
+    ).toEqual(["src/nowhere/x.ts", "gone.ts"]);
+  });
+
   it("the changelog has a section for what is being built, and the licence names its holders", () => {
     expect(read("CHANGELOG.md")).toMatch(/^## \[(?:Unreleased|\d+\.\d+\.\d+)\]/m);
     expect(read("LICENSE")).toContain("The whetstone authors");

@@ -3,6 +3,8 @@ import { join, relative, sep } from "node:path";
 
 /** What holds nothing of ours: installed, built or produced by runs; `.git` is a file in a second work tree. */
 const SKIPPED = new Set([".git", "node_modules", "dist", "runs", "coverage", "__pycache__"]);
+/** The same, by its place: pages that `npm run docs:api` writes. */
+const SKIPPED_PLACES = new Set(["docs/api"]);
 
 /**
  * Every file of the project under a folder, as sorted paths relative to `root` with `/` between the parts. It walks the
@@ -16,11 +18,10 @@ export function projectFiles(root, folder = ".") {
   const found = [];
   const walk = (/** @type {string} */ directory) => {
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (SKIPPED.has(entry.name)) continue;
+      const path = relative(root, join(directory, entry.name)).split(sep).join("/");
+      if (SKIPPED.has(entry.name) || SKIPPED_PLACES.has(path)) continue;
       if (entry.isDirectory()) walk(join(directory, entry.name));
-      else if (entry.isFile()) {
-        found.push(relative(root, join(directory, entry.name)).split(sep).join("/"));
-      }
+      else if (entry.isFile()) found.push(path);
     }
   };
   try {

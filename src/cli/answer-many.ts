@@ -6,7 +6,8 @@ import type { SelfReward } from "../reward/self-reward.js";
 import type { AnswersOut } from "./answers-out.js";
 import type { AskedPrompts } from "./asked-prompts.js";
 import type { Context } from "./context.js";
-import { answersLine, fitLine } from "./live-line.js";
+import { fitLine } from "../report/columns.js";
+import { answersLine } from "./live-line.js";
 
 /** Of a prompt above its answer. */
 const HEADING_WIDTH = 76;

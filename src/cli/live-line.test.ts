@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Response } from "../policy/policy.js";
-import { answerLine, answersLine, fitLine, scoreLines } from "./live-line.js";
+import { answerLine, answersLine, scoreLines } from "./live-line.js";
 import { showProgress } from "./progress.js";
 
 const response = (index: number, text: string, logProbs: readonly number[]): Response => ({
@@ -48,14 +48,6 @@ describe("the line of an answer", () => {
     );
     expect(scoreLines(texts.slice(0, 2), [-2, -1])).toBe("   -1.000  b\n   -2.000  a\n");
   });
-
-  it("fits the terminal, on one line, wide characters counted as two", () => {
-    expect(fitLine("one\ntwo\tthree \u001B[31m", 40)).toBe("one two three [31m");
-    expect(fitLine("abcdef", 6)).toBe("abcdef");
-    expect(fitLine("abcdefg", 6)).toBe("abcde…");
-    expect(fitLine("二十四点", 8)).toBe("二十四点");
-    expect([...fitLine("二十四点", 7)].length).toBeLessThanOrEqual(4);
-  });
 });
 
 /** A terminal, or a pipe, that keeps what is written to it. */
@@ -67,6 +59,28 @@ function stream(
   const write = (text: string): boolean => written.push(text) > 0;
   return { stream: { isTTY, columns, write } as unknown as NodeJS.WriteStream, written };
 }
+
+describe("the bar of a stage", () => {
+  it("is replaced in place, no wider than the terminal, and stays when the stage ends", () => {
+    const { stream: terminal, written } = stream(true, 60);
+    const view = showProgress(terminal, {});
+    view.update({ stage: "sampling", done: 0, total: 50 });
+    view.update({ stage: "sampling", done: 50, total: 50 });
+    view.update({ stage: "choosing", done: 0, total: 1 });
+    view.stop();
+    const bar = (filled: number): string => "█".repeat(filled) + "░".repeat(28 - filled);
+    const name = (stage: string): string => stage.padEnd(25);
+    expect(written[0]).toBe(`\r${name("sampling")} ${bar(0)}   0 \u001B[K`);
+    const took = written.indexOf("\n");
+    expect(written[took - 1]).toBe(`\r${name("sampling")} ${bar(28)} 100 \u001B[K`);
+    expect(written.slice(took + 1)).toEqual([
+      `\r${name("choosing")} …\u001B[K`,
+      `\r${name("choosing")} …\u001B[K`,
+      "\n",
+    ]);
+    expect(written.join("").split("\n")).toHaveLength(3);
+  });
+});
 
 describe("a live line", () => {
   it("is replaced in place, never wider than the terminal, and gone when something else is to be said", () => {

@@ -83,30 +83,3 @@ export function scoreLines(responses: readonly Pick<Response, "text">[], scores:
     .join("\n")
     .concat("\n");
 }
-
-/** The columns of a terminal that a text takes, if characters that may be two columns wide are. */
-export function widthOf(text: string): number {
-  let width = 0;
-  for (const character of text) width += columnsOf(character);
-  return width;
-}
-
-function columnsOf(character: string): number {
-  return character.codePointAt(0)! < 0x1100 ? 1 : 2;
-}
-
-/**
- * A text cut to so many columns of a terminal, on one line: characters that would move the cursor become spaces, and those that
- * may be two columns wide count as two.
- */
-export function fitLine(text: string, columns: number): string {
-  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ");
-  let width = 0;
-  let line = "";
-  for (const character of plain) {
-    width += columnsOf(character);
-    if (width > columns) return `${line.replace(/.$/su, "")}…`;
-    line += character;
-  }
-  return line;
-}

@@ -1,7 +1,6 @@
-import cliProgress from "cli-progress";
 import type { Progress } from "../sharpen/draw.js";
+import { beginningOf, fitLine } from "../report/columns.js";
 import { count, duration } from "../report/format.js";
-import { fitLine } from "./live-line.js";
 
 /** Shows how far a command is; `stop` before printing anything else. */
 export interface ProgressView {
@@ -46,32 +45,46 @@ export function showProgress(
   env: NodeJS.ProcessEnv = process.env,
 ): ProgressView {
   if (!stream.isTTY) return { ...lines(stream), live: false, line: () => undefined };
-  const { update, stop } = bars(stream);
   const single = liveLine(stream);
+  const { update, stop } = bars(single);
   const both = (): void => {
-    single.clear();
     stop();
+    single.clear();
   };
   const live = !env["CI"] && env["TERM"] !== "dumb";
-  return { update, live, line: live ? single.show : () => undefined, stop: both };
+  const line = (text: () => string): void => single.show((columns) => fitLine(text(), columns));
+  return { update, live, line: live ? line : () => undefined, stop: both };
 }
 
 const REDRAW_EVERY_MS = 100;
 
-/** One line at the cursor, without colours. */
-function liveLine(stream: NodeJS.WriteStream): {
-  readonly show: (text: () => string) => void;
+/** One line at the cursor, without colours; a text is asked for with the columns that there are. */
+interface LiveLine {
+  /** Replaces the line, unless that was done a moment ago. */
+  readonly show: (text: (columns: number) => string) => void;
+  /** Replaces it for good: what follows is below. */
+  readonly keep: (text: (columns: number) => string) => void;
   readonly clear: () => void;
-} {
+}
+
+function liveLine(stream: NodeJS.WriteStream): LiveLine {
   let shown = -Infinity;
   let there = false;
+  const draw = (text: (columns: number) => string): void =>
+    void stream.write(`\r${text((stream.columns || 80) - 1)}\u001B[K`);
   return {
     show: (text) => {
       const now = performance.now();
       if (now - shown < REDRAW_EVERY_MS) return;
       shown = now;
       there = true;
-      stream.write(`\r${fitLine(text(), (stream.columns || 80) - 1)}\u001B[K`);
+      draw(text);
+    },
+    keep: (text) => {
+      draw(text);
+      stream.write("\n");
+      shown = -Infinity;
+      there = false;
     },
     clear: () => {
       if (there) stream.write("\r\u001B[K");
@@ -83,33 +96,23 @@ function liveLine(stream: NodeJS.WriteStream): {
 /** What both ways of showing stages do. */
 type Stages = Pick<ProgressView, "update" | "stop">;
 
-function bars(stream: NodeJS.WriteStream): Stages {
+function bars(single: LiveLine): Stages {
   let stage: Stage | undefined;
-  let bar: cliProgress.SingleBar | undefined;
+  let last: Pick<Progress, "done" | "total"> = { done: 0, total: 0 };
+  const bar = (columns: number): string => beginningOf(barLine(stage!, last), columns);
   const stop = (): void => {
-    bar?.stop();
-    bar = undefined;
+    if (stage) single.keep(bar);
     stage = undefined;
   };
-  const begin = (progress: Progress): Stage => {
-    stop();
-    const current = beginStage(progress);
-    stage = current;
-    bar = new cliProgress.SingleBar({
-      stream,
-      fps: 8,
-      hideCursor: true,
-      clearOnComplete: false,
-      gracefulExit: false,
-      format: (_options, { value, total: of }) => barLine(current, value, of, stream.columns),
-    });
-    bar.start(progress.total, progress.done);
-    return current;
-  };
   const update = (progress: Progress): void => {
-    advance(progress.stage === stage?.name ? stage : begin(progress), progress.done);
-    bar?.update(progress.done);
+    if (progress.stage !== stage?.name) {
+      stop();
+      stage = beginStage(progress);
+    }
+    last = progress;
+    advance(stage, progress.done);
     if (progress.done >= progress.total) stop();
+    else single.show(bar);
   };
   return { update, stop };
 }
@@ -137,15 +140,14 @@ function lines(stream: NodeJS.WriteStream): Stages {
   return { update, stop: () => undefined };
 }
 
-function barLine(stage: Stage, done: number, total: number, columns: number): string {
+function barLine(stage: Stage, { done, total }: Pick<Progress, "done" | "total">): string {
   const share01 = total === 0 ? 1 : Math.min(1, done / total);
   const filled = Math.round(share01 * BAR_WIDTH);
   const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
   const rest = done >= total ? tookWords(stage) : rateWords(stage, done, total);
   if (total <= 1) return `${stage.name.padEnd(NAME_WIDTH)} ${rest || "…"}`;
   const counts = `${count(done)}/${count(total)}`;
-  const line = `${stage.name.padEnd(NAME_WIDTH)} ${bar} ${share(done, total).padStart(5)}  ${counts}  ${rest}`;
-  return line.slice(0, Math.max(20, (columns || 80) - 1));
+  return `${stage.name.padEnd(NAME_WIDTH)} ${bar} ${share(done, total).padStart(5)}  ${counts}  ${rest}`;
 }
 
 function share(done: number, total: number): string {

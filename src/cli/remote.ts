@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { UsageError } from "../core/errors.js";
 import { readError } from "../core/files.js";
-import { DIALECTS } from "../policy/remote/dialects/index.js";
+import type { Dialect } from "../policy/remote/dialects/dialect.js";
+import { dialectNamed } from "../policy/remote/dialects/index.js";
 import { findServer, type KnownPlace } from "../policy/remote/find-server.js";
 import type { Policy, Served } from "../policy/policy.js";
 import { count } from "../report/format.js";
@@ -69,8 +70,8 @@ export async function remoteModel(
 }
 
 /** What prompts are to a protocol. */
-export function takes(api: string): "text" | "messages" | undefined {
-  return DIALECTS.find(({ name }) => name === api)?.takes;
+export function takes(api: string): Dialect["takes"] {
+  return dialectNamed(api).takes;
 }
 
 /** @throws UsageError for a file that cannot be read, or is none in PEM. */

@@ -9,7 +9,7 @@ import { findPart } from "../run/parts.js";
 import type { RunReader } from "../run/read-run.js";
 import { findGrader } from "../task/graders.js";
 import { isPromptFile } from "../task/prompt-files.js";
-import { isTaskModule, taskEntry, taskNamed, taskPath, type TaskOptions } from "../task/registry.js";
+import { isTaskModule, taskEntry, findTask, taskPath, type TaskOptions } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import type { PromptForm } from "../task/prompt-form.js";
 import { loadChatTemplate } from "../transformer/text/chat-template.js";
@@ -38,18 +38,18 @@ export async function promptsOf({
  * The task of a name or path. What comes from a file, a user's or of a public data set, is a conversation to a model that takes
  * conversations, unless it is asked for raw.
  * @param taken what prompts are to the model, as `promptsOf` tells.
- * @throws as `taskNamed` and `loadChatTemplate`.
+ * @throws as `findTask` and `loadChatTemplate`.
  */
 export async function openTask(
   name: string,
   options: TaskOptions,
   taken: PromptForm["takes"] = "text",
 ): Promise<OpenedTask> {
-  if (isTaskModule(name)) return { task: await taskNamed(name, options), path: resolve(name) };
+  if (isTaskModule(name)) return { task: await findTask(name, options), path: resolve(name) };
   const isFile = taskEntry(name) === undefined && isPromptFile(name);
   const path = isFile || taskEntry(name)?.data ? taskPath(name, options.data) : undefined;
-  if (path === undefined) return { task: await taskNamed(name, options) };
-  const task = await taskNamed(name, {
+  if (path === undefined) return { task: await findTask(name, options) };
+  const task = await findTask(name, {
     ...options,
     ...(!isFile && { data: path }),
     takes: taken,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { widthOf } from "./live-line.js";
+import { widthOf } from "../report/columns.js";
 import { answerLines } from "./tell-answers.js";
 
 it("puts each answer beside its prompt, on one line of at most 80 columns, wide characters counted as two", () => {

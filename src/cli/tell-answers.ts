@@ -1,7 +1,7 @@
 import type { AnswerRecord } from "../sharpen/answer-record.js";
 import type { Answers } from "../sharpen/answers-file.js";
 import type { Context } from "./context.js";
-import { fitLine, widthOf } from "./live-line.js";
+import { fitLine, padEndTo } from "../report/columns.js";
 
 /** Answers that are shown; the file has all. */
 const MOST_SHOWN = 20;
@@ -18,9 +18,8 @@ export function tellAnswers({ answers, path }: Answers, context: Context): void 
 /** The first answers, one a line beside its prompt, in 80 columns; how many more there are stands below. */
 export function answerLines(answers: readonly Pick<AnswerRecord, "prompt" | "text">[]): string {
   const lines = answers.slice(0, MOST_SHOWN).map(({ prompt, text }) => {
-    const asked = fitLine(prompt.trim(), PROMPT_WIDTH);
-    const gap = " ".repeat(PROMPT_WIDTH - widthOf(asked) + 2);
-    return `  ${asked}${gap}${fitLine(text.trim(), LINE_WIDTH - PROMPT_WIDTH - 4)}`;
+    const asked = padEndTo(fitLine(prompt.trim(), PROMPT_WIDTH), PROMPT_WIDTH + 2);
+    return `  ${asked}${fitLine(text.trim(), LINE_WIDTH - PROMPT_WIDTH - 4)}`;
   });
   if (answers.length > MOST_SHOWN) lines.push(`  and ${answers.length - MOST_SHOWN} more`);
   return lines.join("\n");

@@ -1,4 +1,5 @@
 import { UsageError } from "../core/errors.js";
+import { OWN_MODULE, unknownName } from "../core/names.js";
 import { isModulePath } from "../core/own-module.js";
 
 /**
@@ -57,9 +58,7 @@ export function someParts(words: readonly string[], what: string): Parse<readonl
     const given = value.split(",").map((word) => word.trim());
     const unknown = given.find((word) => word !== "" && !words.includes(word) && !isModulePath(word));
     if (unknown !== undefined) {
-      throw new UsageError(
-        `There is no ${what} "${unknown}": choose among ${words.join(", ")}, or give the path of your own module, such as ./mine.js.`,
-      );
+      throw unknownName(what, unknown, words, OWN_MODULE);
     }
     return someOf([...words, ...given], what)(value, flag, previous);
   };
@@ -80,7 +79,7 @@ export function someOf(words: readonly string[], what: string): Parse<readonly s
     if (given.length === 0) throw new UsageError(`${flag} needs at least one ${what}; it is empty.`);
     const unknown = given.find((word) => !words.includes(word));
     if (unknown !== undefined) {
-      throw new UsageError(`There is no ${what} "${unknown}": choose among ${words.join(", ")}.`);
+      throw unknownName(what, unknown, words);
     }
     return [...new Set([...((previous as readonly string[] | undefined) ?? []), ...given])];
   };

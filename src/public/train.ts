@@ -21,7 +21,16 @@ export {
   type FitResult,
   type Iterate,
 } from "../sharpen/fit-adapter.js";
-export { sftSharpen } from "../sharpen/sft.js";
+export { sftProblem, sftSharpen } from "../sharpen/sft.js";
+export type {
+  Method,
+  MethodContext,
+  MethodFacts,
+  MethodPlan,
+  MethodSettings,
+} from "../sharpen/methods/method.js";
+export type { MethodOption, OwnSettings } from "../sharpen/methods/options.js";
+export { findMethod, methodNamed, methods } from "../sharpen/methods/registry.js";
 export { dpoProblem, type PairExample, type RewardedResponse } from "../sharpen/pairs.js";
 export { presetFor, presets, type Preset } from "../sharpen/presets.js";
 export type { Trainer, TrainerOptions, Trainers } from "../policy/trainer.js";

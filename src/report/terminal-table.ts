@@ -4,6 +4,7 @@ import { tiltFindings } from "../evaluate/findings-tilt.js";
 import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import { wordsOf } from "../sharpen/methods/registry.js";
+import { beginningOf, padEndTo, padStartTo, widthOf, wrapped } from "./columns.js";
 import {
   count,
   inTable,
@@ -39,7 +40,7 @@ export function terminalTable(metrics: Metrics): string {
     : "Log-likelihood under the base in nats; in brackets 95 % intervals. No labels, so no accuracies.";
   return (
     [
-      ...wrap(heading),
+      ...wrapped(heading, WIDTH),
       units,
       "",
       ...answersBlock(metrics),
@@ -61,7 +62,7 @@ function warningsBlock({ adapters, base }: Metrics): string[] {
       ...collapses(method, adapter, base),
     ];
   });
-  return found.flatMap((text) => ["", ...wrap(`! ${text}`)]);
+  return found.flatMap((text) => ["", ...wrapped(`! ${text}`, WIDTH)]);
 }
 
 /** Greedy, base and adapters, one a line. */
@@ -172,12 +173,14 @@ function cell(estimate: Estimate | undefined, unit: Unit): string {
 
 /** A name as printable ASCII and Unicode text on one line. */
 function plain(name: string): string {
-  return visibleText(name).replace(/\s+/g, " ").slice(0, 60);
+  return beginningOf(visibleText(name).replace(/\s+/g, " "), 60);
 }
 
 /** Rows as aligned lines; columns that do not fit go into further blocks, each with the first column again. */
 function blocks(rows: readonly Cells[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => widthOf(row[column] ?? ""))),
+  );
   const groups: number[][] = [];
   let used = WIDTH;
   for (let column = 1; column < widths.length; column++) {
@@ -196,21 +199,9 @@ function blocks(rows: readonly Cells[]): string[] {
 }
 
 function line(row: Cells, columns: readonly number[], widths: readonly number[]): string {
-  const first = (row[0] ?? "").padEnd(widths[0] as number);
+  const first = padEndTo(row[0] ?? "", widths[0] as number);
   const rest = columns.map(
-    (column) => " ".repeat(GAP) + (row[column] ?? "").padStart(widths[column] as number),
+    (column) => " ".repeat(GAP) + padStartTo(row[column] ?? "", widths[column] as number),
   );
   return (first + rest.join("")).trimEnd();
-}
-
-/** Words on lines of at most the table's width; a longer word is cut. */
-function wrap(text: string): string[] {
-  const lines: string[] = [""];
-  for (const word of text.split(" ").map((w) => w.slice(0, WIDTH))) {
-    const last = lines.at(-1) ?? "";
-    if (last === "") lines[lines.length - 1] = word;
-    else if (last.length + 1 + word.length <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

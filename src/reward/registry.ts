@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { OwnCodeError, UsageError } from "../core/errors.js";
+import { OwnCodeError } from "../core/errors.js";
+import { OWN_MODULE, unknownName } from "../core/names.js";
 import { isModulePath, loadModule, moduleOf, withModule } from "../core/own-module.js";
 import { bestOfMajority } from "./best-of-majority.js";
 import { borda } from "./borda.js";
@@ -79,10 +80,6 @@ const isScores = (value: unknown, count: number): value is readonly number[] =>
  */
 export function rewardNamed(name: string): SelfReward {
   const reward = Object.hasOwn(rewards, name) ? rewards[name] : undefined;
-  if (reward === undefined) {
-    throw new UsageError(
-      `There is no reward "${name}": choose one of ${Object.keys(rewards).join(", ")}, or give the path of your own module, such as ./mine.js.`,
-    );
-  }
+  if (reward === undefined) throw unknownName("reward", name, Object.keys(rewards), OWN_MODULE);
   return reward;
 }

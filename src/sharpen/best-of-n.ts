@@ -41,10 +41,10 @@ export function checkN(n: number): void {
  * @throws UsageError for N < 1, or a reward that needs what the policy cannot give.
  * @example
  * ```ts
- * import { bestOfN, LocalPolicy, modelFolder, rewardNamed, taskNamed } from "whetstone";
+ * import { bestOfN, LocalPolicy, modelFolder, rewardNamed, findTask } from "whetstone";
  *
  * const policy = await LocalPolicy.load(modelFolder("game24"), { threads: 1 });
- * const { prompts, maxTokens, grade } = await taskNamed("game24");
+ * const { prompts, maxTokens, grade } = await findTask("game24");
  * const options = { reward: rewardNamed("self-certainty"), n: 20, temperature: 1, maxTokens, seed: 0 };
  * let right = 0;
  * for await (const { prompt, chosen } of bestOfN(policy, prompts("test").slice(0, 8), options)) {

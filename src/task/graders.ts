@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { OwnCodeError, UsageError } from "../core/errors.js";
+import { OwnCodeError } from "../core/errors.js";
+import { OWN_MODULE, unknownName } from "../core/names.js";
 import { isModulePath, loadModule } from "../core/own-module.js";
 import { choiceAnswer, choiceLabel } from "./answers/choice.js";
 import { exactAnswer } from "./answers/exact.js";
@@ -115,9 +116,10 @@ export function isGraderName(name: string): name is GraderName {
   return Object.hasOwn(GRADERS, name) || (name.startsWith(REGEX) && name.length > REGEX.length);
 }
 
-/** The grader of a name. @throws UsageError for a pattern that cannot be used. */
-export function graderNamed(name: GraderName): Grader {
+/** The grader of that name. @throws UsageError listing the names, if there is none, and for a pattern that cannot be used. */
+export function graderNamed(name: string): Grader {
   if (Object.hasOwn(GRADERS, name)) return GRADERS[name as NamedGrader];
+  if (!isGraderName(name)) throw unknownName("grader", name, graderNames, OWN_MODULE);
   const extract = patternExtractor(name.slice(REGEX.length));
   const asWritten = (answer: string): string | undefined => answer.trim().replace(/\s+/g, " ") || undefined;
   return byText({
@@ -136,12 +138,7 @@ export function graderNamed(name: GraderName): Grader {
  * @throws UsageError for a name that there is not; as `graderNamed` and `loadModule`; OwnCodeError for a name that is taken.
  */
 export async function findGrader(word: string): Promise<Grader> {
-  if (isGraderName(word)) return graderNamed(word);
-  if (!isModulePath(word)) {
-    throw new UsageError(
-      `There is no grader "${word}": choose among ${graderNames.join(", ")}, or give the path of your own module, such as ./mine.js.`,
-    );
-  }
+  if (!isModulePath(word)) return graderNamed(word);
   const own = await loadModule<Grader>(word, "grader", shape);
   if (!isGraderName(own.name)) return own;
   throw new OwnCodeError(`${word} names its grader ${own.name}, as one of ours is; give it another name.`);

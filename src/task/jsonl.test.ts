@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { DataError, UsageError } from "../core/errors.js";
 import { graderNamed, graderNames, isGraderName } from "./graders.js";
 import { jsonlTask, type JsonlOptions } from "./jsonl.js";
-import { taskNamed } from "./registry.js";
+import { findTask } from "./registry.js";
 import type { Task } from "./task.js";
 
 const dir = mkdtempSync(join(tmpdir(), "whetstone-jsonl-"));
@@ -238,18 +238,18 @@ describe("a malformed JSONL file is refused by line", () => {
   });
 });
 
-describe("taskNamed", () => {
+describe("findTask", () => {
   it("finds built-in tasks and files, and names what there is otherwise", async () => {
-    expect((await taskNamed("game24", { orders: 2 })).prompts("train").length).toBeGreaterThan(2000);
+    expect((await findTask("game24", { orders: 2 })).prompts("train").length).toBeGreaterThan(2000);
     writeFileSync(path, '{"prompt":"a","answer":3}');
-    expect((await taskNamed(path, { grader: "numeric" })).grade(A, "it is 3")).toBe(true);
-    await expect(taskNamed("game25")).rejects.toThrow(UsageError);
-    expect((await taskNamed("game24", { maxTokens: 30 })).maxTokens).toBe(30);
-    await expect(taskNamed("game24", { maxTokens: 0 })).rejects.toThrow(UsageError);
-    await expect(taskNamed("game24", { grader: "exact" })).rejects.toThrow(/has a grader of its own/);
-    await expect(taskNamed(path, { orders: 2 })).rejects.toThrow(/are for game24/);
-    await expect(taskNamed("game25")).rejects.toThrow(
-      /^There is no task "game25"; use game24, game24-fresh, gsm8k, math, .*, or the path of your own: a file ending in .*, or a module such as/,
+    expect((await findTask(path, { grader: "numeric" })).grade(A, "it is 3")).toBe(true);
+    await expect(findTask("game25")).rejects.toThrow(UsageError);
+    expect((await findTask("game24", { maxTokens: 30 })).maxTokens).toBe(30);
+    await expect(findTask("game24", { maxTokens: 0 })).rejects.toThrow(UsageError);
+    await expect(findTask("game24", { grader: "exact" })).rejects.toThrow(/has a grader of its own/);
+    await expect(findTask(path, { orders: 2 })).rejects.toThrow(/are for game24/);
+    await expect(findTask("game25")).rejects.toThrow(
+      /^There is no task "game25" \(did you mean game24\?\): choose one of game24, game24-fresh, gsm8k, math, .*, or give the path of your own file \(.*\) or module/,
     );
   });
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { DataError, UsageError } from "../core/errors.js";
-import { taskEntries, taskNamed, taskPath } from "./registry.js";
+import { taskEntries, findTask, taskPath } from "./registry.js";
 import type { Task } from "./task.js";
 
 const dir = mkdtempSync(join(tmpdir(), "whetstone-labelled-"));
@@ -60,7 +60,7 @@ describe("the tasks of public data sets", () => {
     ["mmlu-college-biology", MMLU, ["test-2"], ["d"], ["A) cat"]],
     ["mmlu-college-physics", MMLU, ["test-3"], ["A) newton"], ["E"]],
   ] as const)("%s reads its rows and grades", async (name, rows, ids, right, wrong) => {
-    const task = await taskNamed(name, { data: fileOf(rows) });
+    const task = await findTask(name, { data: fileOf(rows) });
     expect(task.name).toBe(name);
     expect(task.maxTokens).toBe(512);
     expect(task.chance).toBe(name === "prontoqa" ? 0.5 : name.startsWith("mmlu") ? 0.25 : undefined);
@@ -79,7 +79,7 @@ describe("the tasks of public data sets", () => {
     const shown: Record<string, string | undefined> = {};
     for (const { name, data: rowsFrom } of taskEntries) {
       if (rowsFrom === undefined) continue;
-      const task = await taskNamed(name, { data: fileOf(data[name as keyof typeof data] ?? MMLU) });
+      const task = await findTask(name, { data: fileOf(data[name as keyof typeof data] ?? MMLU) });
       const { text } = task.prompts("test")[0]!;
       const [, question, response] = /\n\nQuestion: ([^]*?)\nAnswer: ([^]*?)\n\nQuestion: /.exec(text)!;
       shown[name] = task.extract(response!);
@@ -98,7 +98,7 @@ describe("the tasks of public data sets", () => {
   });
 
   it("makes the example an earlier turn where the model takes conversations", async () => {
-    const task = await taskNamed("mmlu-college-physics", {
+    const task = await findTask("mmlu-college-physics", {
       data: fileOf(MMLU),
       takes: "both",
     });
@@ -119,7 +119,7 @@ describe("the tasks of public data sets", () => {
     writeFileSync(join(folder, "test-00000-of-00002.jsonl"), `${JSON.stringify(GSM8K[1])}\n`);
     writeFileSync(join(folder, "train.jsonl"), `${JSON.stringify(GSM8K[1])}\n${JSON.stringify(GSM8K[0])}\n`);
     writeFileSync(join(folder, "test_socratic.jsonl"), "not read");
-    const task = await taskNamed("gsm8k", { data: folder });
+    const task = await findTask("gsm8k", { data: folder });
     expect(task.prompts("test").map(({ id }) => [id, task.grade(id, "7")])).toEqual([
       ["test-1", false],
       ["test-2", true],
@@ -128,13 +128,13 @@ describe("the tasks of public data sets", () => {
       ["train-1", false],
       ["train-2", true],
     ]);
-    const parquet = await taskNamed("gsm8k", { data: testdata("gsm8k.parquet") });
+    const parquet = await findTask("gsm8k", { data: testdata("gsm8k.parquet") });
     expect(["7", "2000", "20"].map((answer, at) => parquet.grade(`test-${at + 1}`, answer))).toEqual([
       true,
       true,
       true,
     ]);
-    const biology = await taskNamed("mmlu-college-biology", { data: testdata("mmlu.parquet") });
+    const biology = await findTask("mmlu-college-biology", { data: testdata("mmlu.parquet") });
     expect(biology.prompts("test")).toHaveLength(1);
     expect(biology.grade("test-2", "(D) a cell wall")).toBe(true);
   });
@@ -148,16 +148,16 @@ describe("the tasks of public data sets", () => {
     const splits = (task: Task): number[] =>
       (["train", "validation", "test"] as const).map((split) => task.prompts(split).length);
     const data = fileOf(rows);
-    expect(splits(await taskNamed("gsm8k", { data }))).toEqual([2, 1, 2]);
-    expect(splits(await taskNamed("gsm8k", { data, rows: 1 }))).toEqual([1, 1, 1]);
+    expect(splits(await findTask("gsm8k", { data }))).toEqual([2, 1, 2]);
+    expect(splits(await findTask("gsm8k", { data, rows: 1 }))).toEqual([1, 1, 1]);
     const many = fileOf(Array.from({ length: 300 }, () => GSM8K[0]!));
-    expect(splits(await taskNamed("gsm8k", { data: many }))).toEqual([0, 0, 256]);
-    expect(splits(await taskNamed("gsm8k", { data: many, rows: 300 }))).toEqual([0, 0, 300]);
+    expect(splits(await findTask("gsm8k", { data: many }))).toEqual([0, 0, 256]);
+    expect(splits(await findTask("gsm8k", { data: many, rows: 300 }))).toEqual([0, 0, 300]);
   });
 
   it("has a digest of prompts and labels, and of nothing else", async () => {
     const digest = async (rows: readonly object[], options = {}): Promise<string> =>
-      (await taskNamed("gsm8k", { data: fileOf(rows), ...options })).digest;
+      (await findTask("gsm8k", { data: fileOf(rows), ...options })).digest;
     const same = await digest(GSM8K);
     expect(await digest(GSM8K.map((row) => ({ ...row, level: 3 })))).toBe(same);
     expect(await digest(GSM8K, { maxTokens: 9 })).toBe(same);
@@ -188,7 +188,7 @@ describe("rows that cannot be used", () => {
     ["mmlu-college-physics", [{ ...MMLU[2], answer: 4 }], /wrong "answer"/],
     ["mmlu-college-physics", [MMLU[0]!], /has no rows for mmlu-college-physics\.$/],
   ] as const)("%s: %j", async (name, rows, sentence) => {
-    const error: unknown = await taskNamed(name, { data: fileOf(rows) }).catch((reason: unknown) => reason);
+    const error: unknown = await findTask(name, { data: fileOf(rows) }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DataError);
     expect((error as DataError).message).toMatch(sentence);
   });
@@ -196,8 +196,8 @@ describe("rows that cannot be used", () => {
   it("or are not there", async () => {
     const empty = join(dir, "empty");
     mkdirSync(empty);
-    await expect(taskNamed("gsm8k", { data: empty })).rejects.toThrow(/empty has no test\.jsonl/);
-    await expect(taskNamed("gsm8k", { data: join(dir, "none") })).rejects.toThrow(
+    await expect(findTask("gsm8k", { data: empty })).rejects.toThrow(/empty has no test\.jsonl/);
+    await expect(findTask("gsm8k", { data: join(dir, "none") })).rejects.toThrow(
       /none cannot be read: there/,
     );
     expect(() => taskPath("prontoqa")).toThrow(
@@ -207,14 +207,12 @@ describe("rows that cannot be used", () => {
 
   it("refuses options of other tasks", async () => {
     const data = fileOf(GSM8K);
-    await expect(taskNamed("gsm8k", { data, rows: 0 })).rejects.toThrow(UsageError);
-    await expect(taskNamed("gsm8k", { data, maxTokens: 1.5 })).rejects.toThrow(UsageError);
-    await expect(taskNamed("gsm8k", { data, grader: "exact" })).rejects.toThrow(/has a grader of its own/);
-    await expect(taskNamed("gsm8k", { data, orders: 2 })).rejects.toThrow(/are for game24/);
-    await expect(taskNamed("game24", { data })).rejects.toThrow(
-      /^Rows are for gsm8k, .* leave out `data`\.$/,
-    );
-    await expect(taskNamed("game24", { rows: 3 })).rejects.toThrow(/^`rows` is for gsm8k/);
-    await expect(taskNamed(data, { data })).rejects.toThrow(/and name your own file as the task/);
+    await expect(findTask("gsm8k", { data, rows: 0 })).rejects.toThrow(UsageError);
+    await expect(findTask("gsm8k", { data, maxTokens: 1.5 })).rejects.toThrow(UsageError);
+    await expect(findTask("gsm8k", { data, grader: "exact" })).rejects.toThrow(/has a grader of its own/);
+    await expect(findTask("gsm8k", { data, orders: 2 })).rejects.toThrow(/are for game24/);
+    await expect(findTask("game24", { data })).rejects.toThrow(/^Rows are for gsm8k, .* leave out `data`\.$/);
+    await expect(findTask("game24", { rows: 3 })).rejects.toThrow(/^`rows` is for gsm8k/);
+    await expect(findTask(data, { data })).rejects.toThrow(/and name your own file as the task/);
   });
 });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DataError, UsageError } from "../core/errors.js";
+import { unknownName } from "../core/names.js";
 import { isModulePath, loadModule } from "../core/own-module.js";
 import { game24Fresh } from "./game24/fresh.js";
 import { game24, type Game24Options } from "./game24/game24.js";
@@ -159,19 +160,18 @@ async function ownTask(path: string, options: TaskOptions): Promise<Task> {
  *   UsageError as `jsonlTask` and `labelledTask`.
  * @example
  * ```ts
- * import { taskNamed } from "whetstone";
- * const game24 = await taskNamed("game24");
+ * import { findTask } from "whetstone";
+ * const game24 = await findTask("game24");
  * console.log(game24.prompts("test").length); // → 256
  * ```
  */
-export async function taskNamed(name: string, options: TaskOptions = {}): Promise<Task> {
+export async function findTask(name: string, options: TaskOptions = {}): Promise<Task> {
   if (isTaskModule(name)) return ownTask(name, options);
   const entry = taskEntry(name);
   if (entry === undefined && !isPromptFile(name)) {
-    const names = taskEntries.map((candidate) => candidate.name).join(", ");
-    throw new UsageError(
-      `There is no task "${name}"; use ${names}, or the path of your own: a file ending in ${PROMPT_FILE_KINDS}, or a module such as ./mine.js.`,
-    );
+    const names = taskEntries.map((candidate) => candidate.name);
+    const own = `give the path of your own file (${PROMPT_FILE_KINDS}) or module, such as ./prompts.jsonl or ./mine.js`;
+    throw unknownName("task", name, names, own);
   }
   if (entry !== undefined && options.grader !== undefined) {
     throw new UsageError(`The task ${name} has a grader of its own`, {

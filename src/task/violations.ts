@@ -7,9 +7,9 @@ const SPLITS: readonly Split[] = ["train", "validation", "test"];
  * @param responses texts as a model might give them, right and wrong ones, and ones without an answer.
  * @example
  * ```ts
- * import { taskNamed } from "whetstone";
+ * import { findTask } from "whetstone";
  * import { taskViolations } from "whetstone/testing";
- * console.log(taskViolations(await taskNamed("game24"), ["4*6=24 (left: 24)", "no idea"])); // → []
+ * console.log(taskViolations(await findTask("game24"), ["4*6=24 (left: 24)", "no idea"])); // → []
  * ```
  */
 export function taskViolations(task: Task, responses: readonly string[]): readonly string[] {

@@ -195,7 +195,7 @@ describe("modules that cannot be used are refused before anything is drawn", () 
       [
         "a bare name",
         [...answer, "sevens.js"],
-        /There is no reward "sevens\.js": choose among .*, or give the path of your own module, such as \.\/mine\.js/,
+        /There is no reward "sevens\.js": choose one of .*, or give the path of your own module, such as \.\/mine\.js/,
       ],
       [
         "TypeScript",

@@ -210,7 +210,7 @@ describe("methods that cannot be used are refused before anything is drawn", () 
       ["sharpen", ...DRAW, "--methods", "./none.mjs"],
       ["train", "./none.mjs", "draws"],
     ]);
-    expect(bare!.stderr).toMatch(/There is no method "shortest\.mjs": choose among .*, or give the path/);
+    expect(bare!.stderr).toMatch(/There is no method "shortest\.mjs": choose one of .*, or give the path/);
     for (const { stderr } of [none!, train!])
       expect(stderr).toMatch(/There is no file \.\/none\.mjs to take the method from/);
   });

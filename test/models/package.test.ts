@@ -51,6 +51,76 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
+/** What somebody writes against the published types: a part of each kind. */
+const OWN_PARTS = {
+  reward: `import type { Pool, SelfReward } from "whetstone/reward";
+
+const brevity: SelfReward = {
+  name: "brevity",
+  description: "the fewer tokens, the better",
+  needs: [],
+  score: async ({ responses }: Pool) => responses.map(({ tokens }) => -tokens.length),
+};
+export default brevity;
+`,
+  grader: `import type { Grader } from "whetstone";
+
+const letters = (text: string): string => String(text.length);
+const grader: Grader = {
+  name: "letters",
+  description: "as many letters as the label has",
+  version: 1,
+  extract: letters,
+  label: (answer) => ({ text: letters(answer) }),
+  agrees: (label, text) => letters(text) === label.text && text.endsWith("six"),
+  expects: "a text",
+  grades: true,
+};
+export default grader;
+`,
+  task: `import type { Split, Task } from "whetstone";
+
+const texts = { test: ["4 9 10 13 = 24 :", "1 2 3 4 = 24 :"], train: ["2 3 4 6 = 24 :", "1 1 4 6 = 24 :", "3 3 8 8 = 24 :"], validation: ["1 5 5 5 = 24 :"] };
+const task: Task = {
+  name: "sums",
+  digest: "1",
+  maxTokens: 12,
+  prompts: (split: Split) => texts[split].map((text, i) => ({ id: \`\${split}-\${i}\`, text })),
+  extract: (text) => /= (\\d+)$/.exec(text)?.[1],
+  grade: (id, text) => text.endsWith("= 24"),
+};
+export default task;
+`,
+  method: `import { sftProblem, type Method } from "whetstone/train";
+
+const first: Method = {
+  name: "first",
+  title: "First",
+  brief: "the first response",
+  summary: "train the first response into an adapter",
+  examples: [["--epochs 1", "once over the prompts"]],
+  options: [],
+  trainN: { default: 1, least: 1 },
+  patience: 0,
+  iterate: "epoch",
+  draws: [],
+  page: { losses: "Loss per token, nats", kept: "the lowest loss", facts: [] },
+  async plan({ policy, split, settings, temperature, maxTokens, seed }) {
+    const learn = async (prompts: typeof split.train) => {
+      const byPrompt = new Map<string, readonly number[]>();
+      const requests = prompts.map((prompt) => ({ prompt, index: 0 }));
+      for await (const { promptId, tokens } of policy.sample(requests, { temperature, maxTokens, seed }))
+        byPrompt.set(promptId, tokens);
+      return prompts.map((prompt) => ({ prompt, tokens: byPrompt.get(prompt.id) ?? [] }));
+    };
+    const problem = sftProblem(await learn(split.train), await learn(split.validation), settings.fit.epochs ?? 1);
+    return { iterates: problem.iterates, facts: {}, fitTo: (fit) => fit(problem) };
+  },
+};
+export default first;
+`,
+};
+
 /** The compiler's complaints about files outside, those about the package's own declarations among them. */
 function complaints(paths: readonly string[]): string[] {
   const options: ts.CompilerOptions = {
@@ -80,14 +150,21 @@ const isOthers = (path: string): boolean =>
   !path.includes("/node_modules/whetstone/");
 
 describe("the packed package", () => {
-  it.each(SUBPATHS)("is imported by its subpath %s, types and values", (subpath) => {
-    const path = join(outside, `use${subpath.replaceAll(/\W/g, "-")}.ts`);
+  it("is imported by each of its subpaths, under the strictest check of types", () => {
+    const paths = SUBPATHS.map((subpath) => {
+      const path = join(outside, `use${subpath.replaceAll(/\W/g, "-")}.ts`);
+      const specifier = `whetstone${subpath.slice(1)}`;
+      writeFileSync(
+        path,
+        `import * as all from "${specifier}";\nexport const names: string[] = Object.keys(all);\n`,
+      );
+      return path;
+    });
+    expect(complaints(paths)).toEqual([]);
+  });
+
+  it.each(SUBPATHS)("gives values under its subpath %s", (subpath) => {
     const specifier = `whetstone${subpath.slice(1)}`;
-    writeFileSync(
-      path,
-      `import * as all from "${specifier}";\nexport const names: string[] = Object.keys(all);\n`,
-    );
-    expect(complaints([path])).toEqual([]);
     const names = run(
       process.execPath,
       ["--input-type=module", "-e", `import * as a from "${specifier}"; console.log(Object.keys(a).length)`],
@@ -118,6 +195,45 @@ describe("the packed package", () => {
       expect(run(process.execPath, [program], outside).trim(), `${path}:${line}`).toBe(prints);
     }
   });
+
+  it("takes a reward, a grader, a method and a task from a package outside, typed by its subpaths alone", () => {
+    const sources = Object.entries(OWN_PARTS).map(([name, text]) => {
+      const path = join(outside, `${name}.ts`);
+      writeFileSync(path, text);
+      return path;
+    });
+    expect(complaints(sources)).toEqual([]);
+    for (const [name, text] of Object.entries(OWN_PARTS)) {
+      const compilerOptions = { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext };
+      writeFileSync(join(outside, `${name}.js`), ts.transpileModule(text, { compilerOptions }).outputText);
+    }
+    writeFileSync(
+      join(outside, "labelled.jsonl"),
+      ["3 4 5 6", "1 2 3 4"].map((prompt) => `${JSON.stringify({ prompt, answer: "six" })}\n`).join(""),
+    );
+    const whetstone = (...words: string[]): Record<string, unknown> =>
+      JSON.parse(
+        run(process.execPath, [join(installed, "dist/cli/main.js"), ...words, "--json"], outside)
+          .trimEnd()
+          .split("\n")
+          .at(-1)!,
+      ) as Record<string, unknown>;
+    const job = ["--task", "./task.js", "--reward", "./reward.js", "--amortize", "./reward.js"];
+    const fit = ["--epochs", "1", "--rank", "1", "--target-modules", "q_proj", "--curve-samples", "0"];
+    const result = whetstone("sharpen", ...job, "--method", "./method.js", "-n", "2", ...fit, "--run", "own");
+    expect(result).toMatchObject({
+      task: "sums",
+      prompts: 2,
+      bestOfN: { brevity: expect.anything() as unknown },
+      first: { trainingPrompts: 3 },
+    });
+    const drawn = ["sample", "labelled.jsonl", "--model", "game24", "-n", "2", "--max-tokens", "6"];
+    whetstone(...drawn, "--grader", "./grader.js", "--run", "graded");
+    // Every response has a letter count; none is the label's.
+    expect(whetstone("evaluate", "graded")).toMatchObject({ base: { accuracy: { value: 0 } } });
+    const { task } = JSON.parse(readFileSync(join(outside, "graded/manifest.json"), "utf8"));
+    expect(task).toMatchObject({ grader: { name: "letters" } });
+  }, 120_000);
 
   it("has an executable that says its version", () => {
     const { version } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));

@@ -1,4 +1,5 @@
 import { OwnCodeError, UsageError } from "../../core/errors.js";
+import { OWN_MODULE, unknownName } from "../../core/names.js";
 import { isModulePath } from "../../core/own-module.js";
 import type { MethodWords } from "../../evaluate/collapse.js";
 import type { SelfReward } from "../../reward/self-reward.js";
@@ -20,11 +21,11 @@ export const methods: Readonly<Record<string, Method>> = Object.fromEntries(
   all.map((method) => [method.name, method]),
 );
 
-/** @throws UsageError listing the names, if there is no method of that name. */
+/** The method of that name. @throws UsageError listing the names, if there is none. */
 export function methodNamed(name: string): Method {
   const method = registered(name);
   if (method) return method;
-  throw new UsageError(`There is no method "${name}": choose one of ${Object.keys(methods).join(", ")}.`);
+  throw unknownName("method", name, Object.keys(methods), OWN_MODULE);
 }
 
 /**

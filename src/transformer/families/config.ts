@@ -2,10 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { ModelError } from "../../core/errors.js";
-import type { Family } from "./family.js";
 import type { ModelConfig } from "./model-config.js";
 import { decoderFields, parseDecoder } from "./parse.js";
-import { families } from "./registry.js";
+import { familyNamed } from "./registry.js";
 import { readJsonFile } from "../../core/json-file.js";
 
 export { tensorShapes } from "./modules.js";
@@ -29,7 +28,7 @@ const seeingSchema = z.looseObject({ text_config: z.record(z.string(), z.unknown
  * supported), and for missing, malformed or contradictory fields.
  */
 export function parseConfig(json: unknown, file: string): ModelConfig {
-  const family = familyOf(json, file);
+  const family = familyNamed(modelTypeOf(json), file);
   return parseDecoder(family, family.modelType === modelTypeOf(json) ? json : textPart(json, file), file);
 }
 
@@ -75,21 +74,11 @@ function parseGenerationConfig(json: unknown, file: string): readonly number[] |
  */
 export function toHuggingFaceConfig(config: ModelConfig): Record<string, unknown> {
   const type = config.family ?? "llama";
-  return decoderFields(familyOf({ model_type: type }, "the configuration"), config);
+  return decoderFields(familyNamed(type, "the configuration"), config);
 }
 
 function modelTypeOf(json: unknown): unknown {
   return (json as { model_type?: unknown } | null)?.model_type;
-}
-
-function familyOf(json: unknown, file: string): Family {
-  const type = modelTypeOf(json);
-  const family = families.find(({ modelType, textOf }) => type === modelType || (type && type === textOf));
-  if (family !== undefined) return family;
-  const names = families.flatMap(({ modelType, textOf }) => (textOf ? [modelType, textOf] : [modelType]));
-  const supported = names.map((name) => `"${name}"`).join(", ");
-  const shown = type === undefined ? "without model_type" : `with model_type ${JSON.stringify(type)}`;
-  throw new ModelError(`${file}: a model ${shown} is not supported; supported is ${supported}`);
 }
 
 /** The `text_config` of a model that also sees; the frame tokens and the quantization stand beside it. */

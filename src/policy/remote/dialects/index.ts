@@ -1,4 +1,4 @@
-import { UsageError } from "../../../core/errors.js";
+import { unknownName } from "../../../core/names.js";
 import { chat } from "./chat.js";
 import { completions } from "./completions.js";
 import type { Dialect } from "./dialect.js";
@@ -6,12 +6,15 @@ import type { Dialect } from "./dialect.js";
 /** The protocols that are spoken. A new one is a file here and an entry below. */
 export const DIALECTS: readonly [Dialect, ...Dialect[]] = [chat, completions];
 
-/** A protocol by its name, or as it is. @throws UsageError for the name of no dialect. */
+/** The protocol of that name. @throws UsageError listing the names, if there is none. */
+export function dialectNamed(name: string): Dialect {
+  const dialect = DIALECTS.find((candidate) => candidate.name === name);
+  const names = DIALECTS.map((each) => each.name);
+  if (dialect === undefined) throw unknownName("protocol", name, names);
+  return dialect;
+}
+
+/** A protocol by its name, or as it is. @throws as `dialectNamed`. */
 export function dialectOf(api: string | Dialect = "completions"): Dialect {
-  if (typeof api !== "string") return api;
-  const found = DIALECTS.find(({ name }) => name === api);
-  if (found) return found;
-  throw new UsageError(
-    `There is no protocol "${api}" for servers; use ${DIALECTS.map(({ name }) => name).join(" or ")}.`,
-  );
+  return typeof api === "string" ? dialectNamed(api) : api;
 }
