@@ -32,6 +32,7 @@ it("the library promises these names, and no others", () => {
     "drawTask",
     "embeddedModels",
     "evaluateRun",
+    "filteredMajority",
     "findGrader",
     "findMethod",
     "findReward",

@@ -15,7 +15,6 @@ export function unknownName(what: string, name: string, known: readonly string[]
   const meant = near === undefined ? "" : ` (did you mean ${near}?)`;
   const other = more === undefined ? "" : `, or ${more}`;
   return new UsageError(`There is no ${what} "${name}"${meant}: choose one of ${known.join(", ")}${other}.`, {
-    reason: "unknown-name",
     where: name,
   });
 }

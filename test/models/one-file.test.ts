@@ -68,7 +68,7 @@ export const second: Method = {
     file: "src/transformer/families/alpaca.ts",
     name: "alpaca",
     registry: "src/transformer/families/registry.ts",
-    list: /export const families: readonly Family\[\] = \[[^]*?(?=,?\s*\];)/,
+    list: /const families: readonly Family\[\] = \[[^]*?(?=,?\s*\];)/,
     text: `import type { Family } from "./family.js";
 import { llama } from "./llama.js";
 

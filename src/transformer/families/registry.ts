@@ -8,7 +8,7 @@ import { qwen2 } from "./qwen2.js";
 import { qwen3 } from "./qwen3.js";
 
 /** The supported families; a new one is one file and one line here. */
-export const families: readonly Family[] = [llama, mistral, qwen2, qwen3, phi3, gemma3];
+const families: readonly Family[] = [llama, mistral, qwen2, qwen3, phi3, gemma3];
 
 /**
  * The family of a `model_type`, or of a model that also sees.
