@@ -162,7 +162,7 @@ function tiltBlock(metrics: Metrics): string[] {
     "",
     `What training could give: ${what} of one sample of base·exp(reward/β), by importance weights`,
     ...blocks([head, ...rows]),
-    ...tiltFindings(metrics, wordsOf).flatMap((text) => ["", ...wrap(text)]),
+    ...tiltFindings(metrics, wordsOf).flatMap((text) => ["", ...wrapped(text, WIDTH)]),
   ];
 }
 
