@@ -2,7 +2,10 @@ import { showProgress } from "./progress.js";
 import type { Context } from "./context.js";
 
 /** A context that keeps what is said, noted and told to programs. */
-export function keepingContext(args: readonly string[] = []): Context & {
+export function keepingContext(
+  args: readonly string[] = [],
+  answer?: boolean,
+): Context & {
   readonly said: string[];
   readonly noted: string[];
   readonly results: object[];
@@ -16,6 +19,10 @@ export function keepingContext(args: readonly string[] = []): Context & {
     progress: showProgress(quiet, {}),
     say: (text) => void said.push(text),
     note: (text) => void noted.push(text),
+    confirm: (question) => {
+      noted.push(question);
+      return Promise.resolve(answer);
+    },
     result: (value) => void results.push(value),
   };
 }

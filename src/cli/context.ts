@@ -1,4 +1,5 @@
 import { visibleText } from "../core/visible-text.js";
+import { createInterface } from "node:readline/promises";
 import { showProgress, type ProgressView } from "./progress.js";
 
 /** What a command has to do with the world: what it says, how far it is, when it is to stop. */
@@ -13,6 +14,8 @@ export interface Context {
   say(text: string): void;
   /** A remark that is no result: stderr. */
   note(text: string): void;
+  /** Asks something that is answered with yes or no; undefined where nobody is at a terminal to be asked. No is the default. */
+  confirm(question: string): Promise<boolean | undefined>;
   /** The result for programs: one line on stdout if `--json` was given. */
   result(value: object): void;
 }
@@ -34,6 +37,16 @@ export function processContext(args: readonly string[], json: boolean, signal: A
     note: (text) => {
       progress.stop();
       process.stderr.write(line(text));
+    },
+    confirm: async (question) => {
+      progress.stop();
+      if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+      const lines = createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `, { signal })).trim());
+      } finally {
+        lines.close();
+      }
     },
     result: (value) => {
       if (json) process.stdout.write(`${JSON.stringify(value)}\n`);

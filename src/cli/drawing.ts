@@ -12,6 +12,7 @@ import { taskEntry } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import type { Context } from "./context.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
+import { estimateInWords, estimateOf, measureDrawing, type PlannedWork } from "./estimate.js";
 import { needModel } from "./need-model.js";
 import type { DRAWING, Values } from "./options.js";
 import { recordUsage, usageLine } from "./remote.js";
@@ -26,7 +27,10 @@ import {
   type OpenedTask,
 } from "./sources.js";
 
-export type DrawingValues = Values<(typeof DRAWING)[number] | "run" | "resume">;
+/** Few machines draw more of a model that people use in an hour. */
+const TOKENS_OF_AN_HOUR = 1e6;
+
+export type DrawingValues = Values<(typeof DRAWING)[number] | "run" | "resume" | "dryRun">;
 
 /** What a command draws: model, task and the settings of drawing, every default filled in. */
 export interface Drawing {
@@ -110,15 +114,19 @@ export interface RunRequest {
   /** Everything that fixes the run's results, under the names of the options' table. */
   readonly settings: Settings;
   readonly asked: AskedOfRun;
+  readonly planned: PlannedWork;
 }
 
-/** Loads the model, opens the run folder (a new one, or one to resume), does the work and closes both, whatever happens. */
-export async function withRun<T>(
+/**
+ * Loads the model, opens the run folder (a new one, or one to resume), does the work and closes both, whatever happens. For a dry run, or
+ * where a person at the terminal is asked and says no, nothing is opened and nothing done.
+ */
+export async function withRun(
   name: "sharpen" | "sample",
   request: RunRequest,
   context: Context,
-  work: (opened: OpenedRun) => Promise<T>,
-): Promise<T> {
+  work: (opened: OpenedRun) => Promise<void>,
+): Promise<void> {
   const { drawing, values } = request;
   const { source, opened } = drawing;
   const resume = values.resume === true;
@@ -126,12 +134,13 @@ export async function withRun<T>(
   const policy = await openPolicy(source, values.threads, context);
   try {
     checkDrawing(policy, drawing.temperature);
+    if (!(await goesOn(policy, request, context))) return;
     const command = commandOf(name, request);
     const createdAt = new Date().toISOString();
     const run = await startRun(dir, configOf(request, policy), { resume, command, createdAt });
     try {
       context.note(`Run folder: ${dir}`);
-      return await work({ run, policy });
+      await work({ run, policy });
     } finally {
       try {
         if (policy.served && policy.served.usage.requests > 0) await recordUsage(run, policy.served);
@@ -144,6 +153,34 @@ export async function withRun<T>(
       context.note(usageLine(policy.name, policy.served));
     await policy.dispose();
   }
+}
+
+/** Whether the run is to begin: it is measured first for a dry run, or where it may take hours and somebody is there to be asked. */
+async function goesOn(
+  policy: Policy,
+  { drawing, values, planned }: RunRequest,
+  context: Context,
+): Promise<boolean> {
+  const { n, temperature, maxTokens, seed, opened } = drawing;
+  const dry = values.dryRun === true;
+  const mayBeLong = planned.drawn * maxTokens > TOKENS_OF_AN_HOUR && context.progress.live;
+  if (!dry && !mayBeLong) return true;
+  if (drawing.source.remote?.batch) {
+    if (dry) throw new UsageError("--dry-run is not for batch files: nothing tells how fast they are drawn.");
+    return true;
+  }
+  const options = { n, temperature, maxTokens, seed, signal: context.signal };
+  const measured = await measureDrawing(policy, opened.task.prompts("test"), options, () => context.now());
+  const peak = policy.served ? undefined : process.resourceUsage().maxRSS * 1024;
+  const estimate = estimateOf(planned, measured, peak);
+  if (dry) {
+    context.say(`${estimateInWords(estimate)} Nothing was written.`);
+    context.result({ dryRun: true, ...estimate });
+    return false;
+  }
+  if (estimate.seconds < 3600) return true;
+  context.note(estimateInWords(estimate));
+  return (await context.confirm("Go on?")) ?? true;
 }
 
 function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {

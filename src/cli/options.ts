@@ -169,6 +169,7 @@ export const OPTIONS = {
     text,
     "runs/<task>-<number>, the next that is free; with --resume the last",
   ),
+  dryRun: flag("--dry-run", "draw for three seconds, tell what the run would take, and write nothing"),
   resume: flag("--resume", "continue a run that was stopped or killed"),
   only: option(
     "--only <rows>",

@@ -6,6 +6,7 @@ import { requireAbility } from "../../policy/capabilities.js";
 import { drawPowerTask, powerSummary } from "../../sharpen/power/draw-power.js";
 import { drawTask } from "../../sharpen/sharpen-task.js";
 import { count } from "../../report/format.js";
+import { plannedWork } from "../estimate.js";
 import { resumeLine } from "../command-line.js";
 import { tellBatch } from "../batch.js";
 import { defineCommand } from "../command.js";
@@ -25,7 +26,7 @@ export const sampleCommand = defineCommand({
   details:
     "With --method power or smc the responses are of π^α (for α = 1 + 1/β the optimum of RLHF-sharpening): N independent chains, or " +
     "one particle of each of N swarms. power.jsonl in the run folder tells of acceptance or effective sample size.",
-  options: [...DRAWING, ...BATCH, ...POWER, "run", "resume"],
+  options: [...DRAWING, ...BATCH, ...POWER, "run", "resume", "dryRun"],
   examples: [
     ["sample game24 --n 50 --run runs/draws", "then: whetstone evaluate runs/draws"],
     ["sample game24 --method power --alpha 4 --n 8", "π⁴ by Metropolis–Hastings"],
@@ -42,46 +43,57 @@ export const sampleCommand = defineCommand({
     const drawing = power ? { ...plain, sampler: samplerOf(power) } : plain;
     const settings = power ? { ...drawing.settings, ...recordedPower(power) } : drawing.settings;
     const { task } = drawing.opened;
-    tellTask(task, splitPrompts(task, { ...drawing, learn: false }), false, context);
+    const split = splitPrompts(task, { ...drawing, learn: false });
+    tellTask(task, split, false, context);
+    if (power && values.dryRun)
+      throw new UsageError(
+        `--dry-run is not for --method ${power.method}: nothing tells how long its moves take.`,
+      );
+    const planned = plannedWork(split, drawing.n, []);
     let dir: string | undefined;
     await interruptible(
       context,
       () => dir && resumeLine(context.args, dir),
       () =>
-        withRun("sample", { drawing, values, settings, asked: {} }, context, async ({ run, policy }) => {
-          dir = run.dir;
-          if (power)
-            return samplePower({ power, drawing, threads: values.threads }, { run, policy }, context);
-          const started = context.now();
-          const { signal } = context;
-          const { drawn } = await drawTask({
-            policy,
-            task,
-            run,
-            ...drawing,
-            learn: false,
-            note: (text) => context.note(text),
-            signal,
-            onProgress: context.progress.update,
-          });
-          await measureIfQuantized(run, drawing.source, values.threads);
-          const responses = drawn.flat();
-          const tokens = responses.reduce((sum, response) => sum + response.logProbs.length, 0);
-          context.say(
-            `${count(responses.length)} responses to ${count(drawn.length)} prompts, ${count(tokens)} tokens: ${run.dir}`,
-          );
-          context.result({
-            runDir: run.dir,
-            prompts: drawn.length,
-            n: drawing.n,
-            responses: responses.length,
-            tokens,
-            ...quantizationResult(run, context),
-            seconds: { total: Math.round((context.now() - started) / 10) / 100 },
-            ...usageResult(policy),
-            ...(await tellBatch(policy, context)),
-          });
-        }),
+        withRun(
+          "sample",
+          { drawing, values, settings, asked: {}, planned },
+          context,
+          async ({ run, policy }) => {
+            dir = run.dir;
+            if (power)
+              return samplePower({ power, drawing, threads: values.threads }, { run, policy }, context);
+            const started = context.now();
+            const { signal } = context;
+            const { drawn } = await drawTask({
+              policy,
+              task,
+              run,
+              ...drawing,
+              learn: false,
+              note: (text) => context.note(text),
+              signal,
+              onProgress: context.progress.update,
+            });
+            await measureIfQuantized(run, drawing.source, values.threads);
+            const responses = drawn.flat();
+            const tokens = responses.reduce((sum, response) => sum + response.logProbs.length, 0);
+            context.say(
+              `${count(responses.length)} responses to ${count(drawn.length)} prompts, ${count(tokens)} tokens: ${run.dir}`,
+            );
+            context.result({
+              runDir: run.dir,
+              prompts: drawn.length,
+              n: drawing.n,
+              responses: responses.length,
+              tokens,
+              ...quantizationResult(run, context),
+              seconds: { total: Math.round((context.now() - started) / 10) / 100 },
+              ...usageResult(policy),
+              ...(await tellBatch(policy, context)),
+            });
+          },
+        ),
     );
   },
 });

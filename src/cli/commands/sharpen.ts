@@ -16,6 +16,7 @@ import { refuseTraining } from "../quantize.js";
 import { methodOf, methodOptions } from "../method-options.js";
 import { DRAWING, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
+import { plannedWork } from "../estimate.js";
 import { tellAnswers } from "../tell-answers.js";
 import { usageResult } from "../remote.js";
 import { commonOptions, trainingOptions, trainingSettings, type Settings } from "../settings.js";
@@ -31,6 +32,7 @@ const NAMES = [
   ...TRAINING,
   "run",
   "resume",
+  "dryRun",
 ] as const;
 
 /** `whetstone sharpen [task]`: the main job. */
@@ -96,13 +98,15 @@ async function sharpen(
     }),
   };
   const learn = amortized !== false;
-  tellTask(task, splitPrompts(task, { ...drawing, learn }), learn, context);
+  const split = splitPrompts(task, { ...drawing, learn });
+  tellTask(task, split, learn, context);
+  const planned = plannedWork(split, drawing.n, remote ? [] : training);
   let dir: string | undefined;
   await interruptible(
     context,
     () => dir && resumeLine(context.args, dir),
     () =>
-      withRun("sharpen", { drawing, values, settings, asked }, context, async ({ run, policy }) => {
+      withRun("sharpen", { drawing, values, settings, asked, planned }, context, async ({ run, policy }) => {
         dir = run.dir;
         const { signal } = context;
         if (amortized !== false) checkRewards([preferred], policy);
