@@ -2,12 +2,14 @@ import { Command } from "commander";
 import { InterruptedError } from "../core/errors.js";
 import { packageVersion } from "../core/package-version.js";
 import { loadCommand } from "./commands/load.js";
-import { COMMANDS, type CommandName } from "./commands/table.js";
+import { COMMANDS, type CommandEntry, type CommandName } from "./commands/table.js";
 import type { Context } from "./context.js";
 import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
 
 /** How everything that is printed about an error begins. */
 const NAME = "whetstone";
+/** What a command does on Ctrl-C. */
+const STOPPING = "Stopping when the record at hand is written";
 const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[];
 
 /** A pipe that is closed early (`| head`) is no error of ours. */
@@ -22,10 +24,11 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   // Once, however many command lines one process runs.
   process.stdout.off("error", endQuietly).on("error", endQuietly);
+  let stopping = STOPPING;
   const onSignal = (): void => {
     context?.progress.stop();
     if (interrupt.signal.aborted) process.exit(INTERRUPTED_STATUS);
-    process.stderr.write("\nStopping when the record at hand is written; Ctrl-C again stops at once.\n");
+    process.stderr.write(`\n${stopping}; Ctrl-C again stops at once.\n`);
     interrupt.abort(new InterruptedError("Stopped."));
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
@@ -33,6 +36,8 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     const name = namedCommand(args);
     // Loaded when it is asked for: `--version` and `--help` wait for no command's libraries.
     const called = name && { name, add: await loadCommand(name, args), ...(await import("./context.js")) };
+    const entry: CommandEntry | undefined = name && COMMANDS[name];
+    stopping = entry?.stopping ?? STOPPING;
     const program = createProgram();
     for (const each of COMMAND_NAMES) {
       if (each !== called?.name) describeCommand(program, each);

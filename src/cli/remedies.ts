@@ -14,6 +14,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "model-too-big": "choose one of these with --quantize",
   "no-margin": "give one with --beta",
   "no-server": "give --base-url, such as http://localhost:8000/v1, or set OPENAI_BASE_URL",
+  "no-serve-key": "give it one with --api-key-file or WHETSTONE_API_KEY, or leave out --host",
   "prompt-too-long": "shorten it or lower --max-tokens",
   "quantized-training": "leave out --quantize to train",
   "requests-used-up": "raise --max-requests to go on",

@@ -1,6 +1,14 @@
+import { UsageError } from "../core/errors.js";
 import { rewards } from "../reward/registry.js";
 import { DEFAULT_BEST_OF, DEFAULT_PORT, DEFAULT_SERVE_REWARD } from "./defaults.js";
-import { onePart, text, wholeNumber } from "./values.js";
+import { onePart, text, wholeNumber, type Parse } from "./values.js";
+
+/** Words separated by commas. */
+const words: Parse<readonly string[]> = (value, flag) => {
+  const given = value.split(",").flatMap((word) => word.trim() || []);
+  if (given.length > 0) return given;
+  throw new UsageError(`${flag} needs at least one value; it is empty.`);
+};
 
 const rewardNames = Object.keys(rewards);
 
@@ -17,6 +25,30 @@ export const SERVE_OPTIONS = {
     description: "the address to listen at",
     parse: text,
     otherwise: "127.0.0.1, which is reached from this machine alone",
+  },
+  apiKeyFile: {
+    flags: "--api-key-file <file>",
+    description: "keys, one a line, of which requests have to bear one; nobody but you may read the file",
+    parse: text,
+    otherwise: "WHETSTONE_API_KEY; without either, only this machine may ask",
+  },
+  allowOrigin: {
+    flags: "--allow-origin <url,…>",
+    description: "origins of pages in browsers that may ask, such as http://localhost:3000",
+    parse: words,
+    otherwise: "none",
+  },
+  allowHost: {
+    flags: "--allow-host <name,…>",
+    description: "other names under which a server without keys may be asked, behind a proxy for instance",
+    parse: words,
+    otherwise: "this machine's own",
+  },
+  slots: {
+    flags: "--slots <count>",
+    description: "requests that are answered at once; twice as many may wait, and others are sent away",
+    parse: wholeNumber(1, 4096),
+    otherwise: "32",
   },
   bestOf: {
     flags: "--best-of <count>",

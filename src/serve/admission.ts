@@ -1,4 +1,4 @@
-import { ApiError } from "./api-error.js";
+import { ApiError, shuttingDown } from "./api-error.js";
 
 /** How many requests are answered at once, and how many more may wait. */
 export interface AdmissionLimits {
@@ -33,11 +33,7 @@ export class Admission {
   /** @throws ApiError 429 where too many wait already, 503 while the server ends. */
   take(): Ticket {
     const { slots, queue } = this.limits;
-    if (this.draining)
-      throw new ApiError(503, "The server is shutting down; ask again, or ask another.", {
-        code: "shutting_down",
-        headers: { "retry-after": "1" },
-      });
+    if (this.draining) throw shuttingDown();
     if (this.inside >= slots + queue)
       throw new ApiError(429, `${queue} requests wait already; ask again in a moment.`, {
         type: "rate_limit_error",

@@ -5,7 +5,7 @@ import type { AnswerEvent } from "../sharpen/answer-events.js";
 import { checkRewards } from "../sharpen/sharpen-task.js";
 import { Admission, type AdmissionLimits, type Ticket } from "./admission.js";
 import { Gathering, type Answered } from "./answered.js";
-import { ApiError, refused } from "./api-error.js";
+import { refused, shuttingDown } from "./api-error.js";
 import { joined } from "./joined.js";
 import type { Question } from "./question.js";
 import { SharedPolicy } from "./shared-policy.js";
@@ -95,10 +95,7 @@ export class Answering {
         yield event;
       }
     } catch (error) {
-      if (this.end.signal.aborted)
-        throw new ApiError(503, "The server is shutting down; ask again, or ask another.", {
-          code: "shutting_down",
-        });
+      if (this.end.signal.aborted) throw shuttingDown();
       // What is whole by then is chosen from.
       if (!deadline.signal.aborted || client.aborted) throw error;
     } finally {

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { BudgetError } from "../policy/remote/budget.js";
 import { InterruptedError, ServerError, UsageError, WhetstoneError } from "../core/errors.js";
 
 /** OpenAI's kinds of errors, as its clients know them. */
@@ -44,6 +45,14 @@ export function refused(param: string, message: string, code = "unsupported_valu
   return new ApiError(400, message, { param, code });
 }
 
+/** What whoever asks is told while the server ends. */
+export function shuttingDown(): ApiError {
+  return new ApiError(503, "The server is shutting down; ask again, or ask another.", {
+    code: "shutting_down",
+    headers: { "retry-after": "1" },
+  });
+}
+
 /** What is wrong with a body, by the first thing that its schema found. */
 export function schemaError({ issues }: z.ZodError): ApiError {
   const issue = issues[0]!;
@@ -71,9 +80,11 @@ export function toApiError(error: unknown): ApiError {
       code: tooLong ? "context_length_exceeded" : "unsupported_value",
     } as ApiErrorFacts);
   }
-  if (error instanceof InterruptedError)
-    return new ApiError(503, "The server is shutting down; ask again, or ask another.", {
-      code: "shutting_down",
+  if (error instanceof InterruptedError) return shuttingDown();
+  if (error instanceof BudgetError)
+    return new ApiError(429, "The server may ask no more of the servers behind it: its budget is used up.", {
+      type: "rate_limit_error",
+      code: "insufficient_quota",
     });
   if (error instanceof ServerError) return new ApiError(502, error.message, { code: "upstream_error" });
   if (error instanceof WhetstoneError) return new ApiError(500, error.message, { code: error.code });

@@ -2,13 +2,15 @@ import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { isTooDeep } from "../core/json-depth.js";
 import { Answering, type AnsweringLimits } from "./answering.js";
-import { ApiError, toApiError } from "./api-error.js";
+import { ApiError, shuttingDown, toApiError } from "./api-error.js";
 import { chatForm } from "./chat-reply.js";
 import { parseChat, promptOfChat } from "./chat-request.js";
 import { completionForm } from "./completion-reply.js";
 import { parseCompletion, promptOfCompletion } from "./completion-request.js";
+import { guard, type GuardSettings } from "./guard.js";
 import { questionOf, type Question, type QuestionSettings } from "./question.js";
 import type { ReplyForm } from "./reply.js";
+import { ClientGone, requestLog, type LogLine, type Noted } from "./request-log.js";
 import { listedNames, type ServeDefaults, type ServedModel } from "./served-model.js";
 import { streamReply } from "./stream.js";
 
@@ -29,11 +31,13 @@ export interface ServeLimits extends AnsweringLimits {
   readonly beatMs: number;
 }
 
-export interface ServeSettings {
+export interface ServeSettings extends GuardSettings {
   readonly model: ServedModel;
   readonly defaults: ServeDefaults;
   readonly surroundings: Surroundings;
   readonly limits?: Partial<ServeLimits> | undefined;
+  /** Told of each request once it is over. */
+  readonly log?: ((line: LogLine) => void) | undefined;
 }
 
 const LIMITS: ServeLimits = { bestOf: 64, slots: 32, queue: 64, longestMs: 600_000, beatMs: 5000 };
@@ -47,42 +51,56 @@ interface Request {
 }
 
 /** The routes of the server, and what answers behind them. */
-export function serveApp({ model, defaults, surroundings, limits: some }: ServeSettings): {
-  readonly app: Hono;
+export function serveApp({ model, defaults, surroundings, limits: some, log, ...guarded }: ServeSettings): {
+  readonly app: Hono<Noted>;
   readonly answering: Answering;
 } {
   const { now, freshSeed, freshId } = surroundings;
   const limits = { ...LIMITS, ...some };
   const settings: QuestionSettings = { model, defaults, mostBestOf: limits.bestOf, freshSeed };
   const answering = new Answering(model.policy, limits);
-  const app = new Hono();
+  const app = new Hono<Noted>();
+  app.use(requestLog({ now, freshId, log }), guard(guarded));
   app.onError((error) => errorReply(toApiError(error)));
-  app.notFound(({ req }) =>
-    errorReply(new ApiError(404, `There is no ${req.method} ${req.path} here.`, { code: "not_found" })),
-  );
+  app.notFound(({ req }) => {
+    throw new ApiError(404, `There is no ${req.method} ${req.path} here.`, { code: "not_found" });
+  });
   const tooLong = (): Response =>
     errorReply(new ApiError(413, `The body is longer than ${BODY_BYTES} bytes.`, { code: "body_too_long" }));
   app.use("/v1/*", bodyLimit({ maxSize: BODY_BYTES, onError: tooLong }));
   app.get("/health", (context) => context.json({ status: "ok" }));
+  app.get("/ready", (context) => {
+    if (answering.admission.draining) throw shuttingDown();
+    return context.json({ status: "ok" });
+  });
   addModels(app, listedNames(model, defaults), Math.floor(now() / 1000));
 
   const reply = async (
-    context: Context,
+    context: Context<Noted>,
     form: ReplyForm,
     read: (body: unknown) => Request,
   ): Promise<Response> => {
+    const { note } = context.var;
     const { question, stream, includeUsage } = read(await jsonBody(context));
+    note.asked(question, stream);
     const asked = await answering.ask(question);
     const name = { id: freshId(), created: Math.floor(now() / 1000) };
     const client = context.req.raw.signal;
-    if (!stream) return context.json(form.whole(await answering.answer(asked, client), name));
-    const ended = (): void => undefined;
-    const { beatMs } = limits;
-    return streamReply(answering, asked, form.stream(question, name, includeUsage), {
-      client,
-      beatMs,
-      ended,
-    });
+    if (stream) {
+      const { beatMs } = limits;
+      return streamReply(answering, asked, form.stream(question, name, includeUsage), {
+        client,
+        beatMs,
+        note,
+      });
+    }
+    try {
+      const answered = await answering.answer(asked, client);
+      note.answered(answered);
+      return context.json(form.whole(answered, name));
+    } catch (error) {
+      throw client.aborted ? new ClientGone() : error;
+    }
   };
   app.post("/v1/chat/completions", (context) =>
     reply(context, chatForm, (json) => {
@@ -104,7 +122,7 @@ export function serveApp({ model, defaults, surroundings, limits: some }: ServeS
   return { app, answering };
 }
 
-function addModels(app: Hono, names: readonly string[], created: number): void {
+function addModels(app: Hono<Noted>, names: readonly string[], created: number): void {
   const listed = names.map((id) => ({ id, object: "model", created, owned_by: "whetstone" }));
   app.get("/v1/models", (context) => context.json({ object: "list", data: listed }));
   app.get("/v1/models/:id{.+}", ({ req, json }) => {

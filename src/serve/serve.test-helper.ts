@@ -13,8 +13,8 @@ afterEach(async () => {
 
 /** What a server has around it in tests: a clock that stands still, and seeds and names that count up. */
 function counting(): ServeSettings["surroundings"] {
-  let count = 0;
-  return { now: () => 1_700_000_000_000, freshSeed: () => 1000 + count++, freshId: () => `${count++}` };
+  let [seeds, ids] = [1000, 0];
+  return { now: () => 1_700_000_000_000, freshSeed: () => seeds++, freshId: () => `${ids++}` };
 }
 
 /** A server of a policy at a free port, best-of-4 by length-normalized log-likelihood, and OpenAI's own client. */
@@ -33,7 +33,8 @@ export async function servePolicy(
     { port: 0 },
   );
   running.push(server);
-  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
+  const apiKey = settings.keys?.[0] ?? "none";
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey, maxRetries: 0 });
   return { server, url: server.url, client };
 }
 

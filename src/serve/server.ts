@@ -1,7 +1,8 @@
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
-import { ServerError } from "../core/errors.js";
+import { ServerError, UsageError } from "../core/errors.js";
 import type { Answering } from "./answering.js";
+import { isLoopback } from "./guard.js";
 import { serveApp, type ServeSettings } from "./app.js";
 
 export interface ListenOptions {
@@ -24,14 +25,31 @@ export interface RunningServer {
 /** How long requests that are under way may go on once the server is to end. */
 const PATIENCE_MS = 30_000;
 
-/** Starts the server. @throws ServerError where the address is taken or cannot be listened at. */
+/**
+ * Starts the server.
+ * @throws ServerError where the address is taken or cannot be listened at; UsageError where others could reach it without a key.
+ */
 export async function startServer(
   settings: ServeSettings,
   { host = "127.0.0.1", port }: ListenOptions,
 ): Promise<RunningServer> {
+  if ((settings.keys ?? []).length === 0 && !isLoopback(host))
+    throw new UsageError(`At ${host} others could ask this server, and it has no key`, {
+      reason: "no-serve-key",
+      where: host,
+      remedy: "give it `keys`, or listen at 127.0.0.1",
+    });
   const { app, answering } = serveApp(settings);
   const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
-    const listening = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(listening));
+    const listening = serve(
+      {
+        fetch: app.fetch,
+        hostname: host,
+        port,
+        serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000 },
+      },
+      () => resolve(listening),
+    );
     listening.once("error", (cause: NodeJS.ErrnoException) =>
       reject(
         new ServerError(`The server cannot listen at ${host}:${port} (${cause.code ?? cause.message})`, {
@@ -50,11 +68,9 @@ export async function startServer(
       return answering.standing;
     },
     close: async (patienceMs = PATIENCE_MS) => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // It goes on listening meanwhile, so that whoever asks is told.
       await answering.close(patienceMs);
-      // Connections that are kept open for a next request.
-      if ("closeIdleConnections" in server) server.closeIdleConnections();
-      await closed;
+      await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
 }

@@ -2,29 +2,26 @@ import type { Answering, Asked } from "./answering.js";
 import { toApiError } from "./api-error.js";
 import { joined } from "./joined.js";
 import { candidates, type Candidates } from "../sharpen/candidates.js";
+import { ClientGone, type RequestNote } from "./request-log.js";
 import type { Frame, StreamForm } from "./reply.js";
 
 export interface StreamSettings {
   readonly client: AbortSignal;
   /** Milliseconds without anything new after which the client is told that it is still going on. */
   readonly beatMs: number;
-  /** Told once, with what went wrong if anything did. */
-  readonly ended: (error: unknown) => void;
+  readonly note: Pick<RequestNote, "answered" | "streams">;
 }
-
-/** The client has gone away before its reply was whole. */
-class ClientGone extends Error {}
 
 /** The reply as a stream of server-sent events; drawn as fast as it is read, and given up when its reader goes. */
 export function streamReply(
   answering: Answering,
   asked: Asked,
   form: StreamForm,
-  { client, beatMs, ended }: StreamSettings,
+  { client, beatMs, note }: StreamSettings,
 ): Response {
   const leave = new AbortController();
   const { signal, release } = joined([client, leave.signal]);
-  const frames = framesOf(answering, asked, form, { client: signal, beatMs, ended });
+  const frames = framesOf(answering, asked, form, { client: signal, beatMs, note });
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     pull: async (controller) => {
@@ -64,12 +61,13 @@ async function* framesOf(
   answering: Answering,
   asked: Asked,
   form: StreamForm,
-  { client, beatMs, ended }: StreamSettings,
+  { client, beatMs, note }: StreamSettings,
 ): AsyncGenerator<Frame> {
   const { question } = asked;
   const gathering = answering.gather(asked);
   const standing = candidates(question.bestOf);
   const events = answering.events(asked, { gathering, client, progress: true });
+  const ended = note.streams();
   let sent = "";
   let outcome: unknown = new ClientGone();
   try {
@@ -86,6 +84,7 @@ async function* framesOf(
         yield* form.beat(question.tellsEvents ? progressOf(standing) : undefined);
     }
     const answered = await gathering.answered(sent);
+    note.answered(answered);
     outcome = undefined;
     yield* form.end(answered, answered.best[0]!.response.text.slice(sent.length));
   } catch (error) {

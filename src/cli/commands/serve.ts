@@ -7,6 +7,7 @@ import { checkRewards } from "../../sharpen/sharpen-task.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_BEST_OF, DEFAULT_MODEL, DEFAULT_PORT, DEFAULT_SERVE_REWARD } from "../defaults.js";
 import { REMOTE } from "../options.js";
+import { serveKeys } from "../serve-keys.js";
 import { openPolicy, policySource, promptsOf } from "../sources.js";
 import { COMMANDS } from "./table.js";
 
@@ -16,13 +17,28 @@ export const serveCommand = defineCommand({
   details:
     "A request may say `best_of`, and in `whetstone` which reward chooses; who can send no such fields names the model as " +
     "<model>:best-of-16 or <model>:best-of-16:majority.",
-  options: ["model", "quantize", ...REMOTE, "serveReward", "bestOf", "host", "port", "threads"],
+  options: [
+    "model",
+    "quantize",
+    ...REMOTE,
+    "serveReward",
+    "bestOf",
+    "slots",
+    "host",
+    "port",
+    "apiKeyFile",
+    "allowOrigin",
+    "allowHost",
+    "threads",
+  ],
   examples: [
     ["serve", "the embedded model at http://127.0.0.1:8321/v1"],
     ["serve --model ./my-model.gguf --best-of 16", "a chat model, each answer the best of 16"],
   ],
   run: async (_, values, context) => {
     const { bestOf = DEFAULT_BEST_OF, host = "127.0.0.1", port = DEFAULT_PORT } = values;
+    const keys = serveKeys(values.apiKeyFile, process.env);
+    const { slots, allowOrigin: origins = [], allowHost: hosts = [] } = values;
     const source = await policySource(values.model ?? DEFAULT_MODEL, { stream: true, ...values });
     const takes = (await promptsOf(source)) ?? "text";
     const reward = await findReward(values.reward ?? DEFAULT_SERVE_REWARD);
@@ -34,6 +50,9 @@ export const serveCommand = defineCommand({
         {
           model: { id, policy, takes },
           defaults: { bestOf, reward },
+          ...{ keys, origins, hosts },
+          ...(slots !== undefined && { limits: { slots, queue: 2 * slots } }),
+          log: (line) => context.note(JSON.stringify(line)),
           surroundings: {
             now: () => Date.now(),
             freshSeed: () => randomInt(2 ** 32),

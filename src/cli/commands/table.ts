@@ -4,6 +4,8 @@ export interface CommandEntry {
   readonly usage: string;
   /** One sentence. */
   readonly summary: string;
+  /** What it does on Ctrl-C before it ends; absent: it ends when the record at hand is written. */
+  readonly stopping?: string;
 }
 
 /** Every command of the program by its name, in the order of `--help`. */
@@ -23,6 +25,7 @@ export const COMMANDS = {
   serve: {
     usage: "serve",
     summary: "answer over HTTP as OpenAI's API does, each answer the best of N responses",
+    stopping: "Stopping when what was asked is answered",
   },
   evaluate: {
     usage: "evaluate <run>",
