@@ -126,6 +126,8 @@ export interface RequestWatcher {
    * cancelled. Not told where the whole call ends with an error.
    */
   ended?(response: Response | undefined): void;
+  /** What a server counted for a reply to this request; told for each reply, also where it was no response after all. */
+  used?(tokens: { readonly prompt: number; readonly completion: number }): void;
   /** Takes an error that concerns this request alone, such as a prompt that is too long; absent: it ends the whole call. */
   failed?(error: unknown): void;
 }

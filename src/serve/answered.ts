@@ -30,10 +30,17 @@ export class Gathering {
   /** To be told of what is drawn. */
   readonly watcher: RequestWatcher = {
     drawn: ({ index, length }) => void this.lengths.set(index, length),
+    used: ({ prompt, completion }) => {
+      this.prompt = Math.max(this.prompt, prompt);
+      this.counted += completion;
+    },
     ended: (response) => {
       if (response) this.lengths.delete(response.index);
     },
   };
+  /** What servers counted: tokens of the prompt, and of replies that came whole. */
+  private prompt = 0;
+  private counted = 0;
   /** Tokens of unfinished candidates. */
   private readonly lengths = new Map<number, number>();
   private readonly finished: Response[] = [];
@@ -78,8 +85,8 @@ export class Gathering {
       best: [first, ...ranked.filter((each) => each !== first)].slice(0, n),
       finished: all,
       dropped: chosen?.power ? [] : dropped,
-      drawn: chosen?.power?.tokens ?? unfinished + tokensOf(all),
-      promptTokens: (await policy.promptTokens?.(prompt))?.length ?? 0,
+      drawn: chosen?.power?.tokens ?? unfinished + (this.counted || tokensOf(all)),
+      promptTokens: (await policy.promptTokens?.(prompt))?.length ?? this.prompt,
       timedOut: chosen === undefined,
     };
   }

@@ -86,9 +86,18 @@ export function toApiError(error: unknown): ApiError {
       type: "rate_limit_error",
       code: "insufficient_quota",
     });
-  if (error instanceof ServerError) return new ApiError(502, error.message, { code: "upstream_error" });
+  if (error instanceof ServerError)
+    return new ApiError(502, withoutAddresses(error.message), { code: "upstream_error" });
   if (error instanceof WhetstoneError) return new ApiError(500, error.message, { code: error.code });
   return new ApiError(500, "The server met a fault of its own; its log has the request's id.", {
     code: "internal_error",
   });
+}
+
+/** Where the servers behind this one are is nobody's business. */
+function withoutAddresses(message: string): string {
+  return message
+    .replace(/, the last from https?:\/\/\S+:(?= )/, ":")
+    .replace(/ from https?:\/\/\S+:(?= )/, ":")
+    .replace(/https?:\/\/[^\s:]+(:\d+)?[^\s:]*/g, "behind this one");
 }

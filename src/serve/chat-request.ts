@@ -10,7 +10,8 @@ const message = z.looseObject({
   content: z.union([z.string(), z.array(part)], "must be a text, or a list of parts of text"),
 });
 
-const chat = z.strictObject({
+/** What the body of a request may hold. */
+export const chatSchema = z.strictObject({
   ...COMMON,
   ...NEUTRAL_IN_CHAT,
   messages: z.array(message, "must be a list").min(1, "must hold at least one message"),
@@ -21,11 +22,11 @@ const chat = z.strictObject({
 });
 
 /** The body of a request to /v1/chat/completions. */
-export type ChatRequest = z.infer<typeof chat>;
+export type ChatRequest = z.infer<typeof chatSchema>;
 
 /** @throws ApiError for the first field that is wrong, unknown, or asks for what this server does not do. */
 export function parseChat(body: unknown): ChatRequest {
-  const parsed = chat.safeParse(body);
+  const parsed = chatSchema.safeParse(body);
   if (parsed.success) return parsed.data;
   throw schemaError(parsed.error);
 }
@@ -37,7 +38,10 @@ export const PROMPT_ID = "prompt";
  * A conversation as the model takes it. A model without a chat template is given the text of a single message of the user.
  * @throws ApiError for what is no text, ends with the assistant, or cannot be put into the model's form.
  */
-export function promptOfChat({ messages }: ChatRequest, { id, takes }: ServedModel): Prompt {
+export function promptOfChat(
+  { messages }: Pick<ChatRequest, "messages">,
+  { id, takes }: ServedModel,
+): Prompt {
   const turns = messages.map(({ role, content }, at): Message => ({
     role: role === "developer" ? "system" : role,
     content: typeof content === "string" ? content : textOf(content, `messages.${at}.content`),

@@ -7,7 +7,8 @@ import type { ServedModel } from "./served-model.js";
 
 const ONE_TEXT = "must be one text; lists of several, and of tokens, are not supported";
 
-const completion = z.strictObject({
+/** What the body of a request may hold. */
+export const completionSchema = z.strictObject({
   ...COMMON,
   ...STREAM,
   prompt: z.union([z.string(), z.tuple([z.string()])], ONE_TEXT),
@@ -17,11 +18,11 @@ const completion = z.strictObject({
 });
 
 /** The body of a request to /v1/completions. */
-export type CompletionRequest = z.infer<typeof completion>;
+export type CompletionRequest = z.infer<typeof completionSchema>;
 
 /** @throws ApiError for the first field that is wrong, unknown, or asks for what this server does not do. */
 export function parseCompletion(body: unknown): CompletionRequest {
-  const parsed = completion.safeParse(body);
+  const parsed = completionSchema.safeParse(body);
   if (parsed.success) return parsed.data;
   throw schemaError(parsed.error);
 }

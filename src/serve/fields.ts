@@ -5,17 +5,23 @@ export const maybe = <T extends z.ZodType>(schema: T): z.ZodOptional<z.ZodNullab
   schema.nullable().optional();
 
 /** A field of which only what changes nothing is taken. */
-const neutral = (isNeutral: (value: unknown) => boolean, why: string): z.ZodOptional<z.ZodType<unknown>> =>
+export const neutral = (
+  isNeutral: (value: unknown) => boolean,
+  why: string,
+): z.ZodOptional<z.ZodType<unknown>> =>
   z
     .unknown()
     .refine((value) => value === undefined || value === null || isNeutral(value), why)
     .optional();
 
-const isEmpty = (value: unknown): boolean => typeof value === "object" && Object.keys(value!).length === 0;
+/** Whether a list or an object is empty. */
+export const isEmpty = (value: unknown): boolean =>
+  typeof value === "object" && Object.keys(value!).length === 0;
 
 const OWN_DISTRIBUTION =
   "is not supported, since candidates are drawn from the model's own distribution, at a temperature; leave it out";
-const TEXT_ALONE = "is not supported: this server gives text alone; leave it out";
+/** Why what is no text is not taken. */
+export const TEXT_ALONE = "is not supported: this server gives text alone; leave it out";
 
 /** What changes the distribution, or asks for more than text: taken where it asks for nothing. */
 const NEUTRAL = {

@@ -33,7 +33,7 @@ export interface Question {
 }
 
 /** The fields that say what is asked for, of any route. */
-interface Asked {
+export interface AskedFields {
   readonly model: string;
   readonly n?: number | null | undefined;
   readonly best_of?: number | null | undefined;
@@ -62,7 +62,7 @@ export interface QuestionSettings {
  * @throws ApiError where it asks for what there is not, or too much.
  */
 export function questionOf(
-  asked: Asked,
+  asked: AskedFields,
   prompt: Prompt,
   { maxTokens, headers }: { readonly maxTokens: number | null | undefined; readonly headers: AskedHeaders },
   { model, defaults, mostBestOf, freshSeed }: QuestionSettings,

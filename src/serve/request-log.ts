@@ -22,7 +22,7 @@ export interface LogLine {
   readonly tokens?: { readonly prompt: number; readonly drawn: number; readonly chosen: number };
   /** The code of what went wrong; `client_gone` where nobody waited for the end. */
   readonly error?: string;
-  /** The stack of a fault that is the server's own. */
+  /** The stack of a fault that is the server's own, or what the servers behind it did wrong. */
   readonly fault?: string;
 }
 
@@ -95,8 +95,10 @@ function errorFacts(error: unknown): Pick<LogLine, "error" | "fault"> {
   if (error === undefined) return {};
   if (error instanceof ClientGone) return { error: "client_gone" };
   const { code, status } = toApiError(error);
-  const fault = status === 500 && error instanceof Error && error.stack !== undefined;
-  return { error: code ?? "error", ...(fault && { fault: error.stack }) };
+  // Whoever runs the server is told what its clients are not.
+  const fault =
+    status < 500 || !(error instanceof Error) ? undefined : status === 500 ? error.stack : error.message;
+  return { error: code ?? "error", ...(fault !== undefined && { fault }) };
 }
 
 /** The client has gone away before its reply was whole. */

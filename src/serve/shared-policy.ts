@@ -225,22 +225,26 @@ class Line {
   }
 
   private wrapped(request: SampleRequest): SampleRequest {
-    const { signal, watcher, ...settings } = { ...this.own, ...optionsOf(request, this.options) };
-    const signals = [this.gone.signal, ...[signal, this.own.signal].flatMap((each) => each ?? [])];
+    const { signal: ours, watcher: ourWatcher, ...common } = this.own;
+    const { signal, watcher, ...settings } = optionsOf(request, this.options);
+    const signals = [this.gone.signal, ...[signal, ours].flatMap((each) => each ?? [])];
     this.underWay++;
     return {
       ...request,
       options: {
+        ...common,
         ...settings,
         signal: signals.length === 1 ? this.gone.signal : AbortSignal.any(signals),
-        watcher: this.watched([watcher, this.own.watcher].flatMap((each) => each ?? [])),
+        watcher: this.watched([watcher, ourWatcher].flatMap((each) => each ?? [])),
       },
     };
   }
 
   private watched(watchers: readonly RequestWatcher[]): RequestWatcher {
     const seers = watchers.flatMap((watcher) => watcher.drawn?.bind(watcher) ?? []);
+    const counters = watchers.flatMap((watcher) => watcher.used?.bind(watcher) ?? []);
     return {
+      ...(counters.length > 0 && { used: (tokens) => counters.forEach((tell) => tell(tokens)) }),
       ...(seers.length > 0 && { drawn: (soFar) => seers.forEach((see) => see(soFar)) }),
       ended: (response) => {
         for (const watcher of watchers) watcher.ended?.(response);

@@ -9,6 +9,7 @@ import type {
   GreedyOptions,
   Policy,
   Prompt,
+  RequestWatcher,
   Response,
   SampleRequest,
   SamplingOptions,
@@ -125,7 +126,7 @@ export class RemotePolicy implements Policy {
     if (prefix.length > 0) requireAbility(this, "continues", "A given beginning");
     if (greedy) {
       requireAbility(this, "greedy", "The greedy response");
-      return this.#drawGreedily(prompt, index, maxTokens, signals);
+      return this.#drawGreedily(prompt, index, maxTokens, signals, watcher);
     }
     if (temperature !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
     const promptId = prompt.id;
@@ -146,14 +147,20 @@ export class RemotePolicy implements Policy {
             return abandon?.({ promptId, index, length: soFar.length, logProb: soFar.logProb }) ?? false;
           }
         : undefined;
-    const reply = await this.#reply(nameOf(prompt), ask, signals, seen);
+    const reply = await this.#reply(nameOf(prompt), ask, signals, { seen, watcher });
     return reply && toResponse(promptId, index, await this.#withEnd(asked, reply, signals));
   }
 
-  async #drawGreedily(prompt: Prompt, index: number, maxTokens: number, signals: Signals): Promise<Response> {
+  async #drawGreedily(
+    prompt: Prompt,
+    index: number,
+    maxTokens: number,
+    signals: Signals,
+    watcher?: RequestWatcher,
+  ): Promise<Response> {
     const asked = await this.#asked(prompt);
     const ask = { prompt: asked, maxTokens, temperature: 0, seed: 0 };
-    const reply = (await this.#reply(nameOf(prompt), ask, signals))!;
+    const reply = (await this.#reply(nameOf(prompt), ask, signals, { watcher }))!;
     const response = toResponse(prompt.id, index, await this.#withEnd(asked, reply, signals));
     if (this.facts.greedyRaw) return response;
     const scored = await this.#score({ prompt, tokens: response.tokens }, atOnce(signals.abort));
@@ -221,7 +228,15 @@ export class RemotePolicy implements Policy {
   }
 
   /** A whole response, or undefined if it was dropped. */
-  #reply(what: string, ask: Ask, signals: Signals | undefined, seen?: SeenRule): Promise<Reply | undefined> {
+  #reply(
+    what: string,
+    ask: Ask,
+    signals: Signals | undefined,
+    {
+      seen,
+      watcher,
+    }: { readonly seen?: SeenRule | undefined; readonly watcher?: RequestWatcher | undefined } = {},
+  ): Promise<Reply | undefined> {
     const { stream = false } = this.#options;
     const expected = { maxTokens: ask.maxTokens, ids: this.facts.tokenIds ? "required" : "none" } as const;
     const rule = (): StopRule => (seen ? droppedAt(seen) : () => false);
@@ -231,7 +246,7 @@ export class RemotePolicy implements Policy {
       // A stream has been asked about already, piece by piece.
       return !stream && rule()(reply.logProbs, reply.text) ? undefined : reply;
     };
-    return this.#send(what, ask, read, signals, stream ? rule : undefined);
+    return this.#send(what, ask, read, signals, { stop: stream ? rule : undefined, watcher });
   }
 
   /**
@@ -263,7 +278,13 @@ export class RemotePolicy implements Policy {
     ask: Ask,
     read: (body: unknown, models: ServerFacts["models"]) => R | undefined,
     signals: Signals | undefined,
-    stop?: () => StopRule,
+    {
+      stop,
+      watcher,
+    }: {
+      readonly stop?: (() => StopRule) | undefined;
+      readonly watcher?: RequestWatcher | undefined;
+    } = {},
   ): Promise<R | undefined> {
     const { pool, budget, tally, dialect, factsOf } = this.#servers;
     const work = async (connection: Connection, server: Server): Promise<R | undefined> => {
@@ -276,7 +297,9 @@ export class RemotePolicy implements Policy {
       const release = budget.spend(connection.url, ask.maxTokens);
       try {
         const reply = await connection.draw({ dialect, body, stop: stop?.(), signal: signals?.abort });
-        tally.reply(dialect.tokensUsed(reply.body));
+        const used = dialect.tokensUsed(reply.body);
+        tally.reply(used);
+        watcher?.used?.(used);
         return reply.stopped ? undefined : read(reply.body, models);
       } finally {
         release();
