@@ -139,6 +139,13 @@ it("refuses what is no result, a folder that holds requests, and temperatures th
   await expect(collect(policy.sample(requests(1), { ...options, temperature: 0.5 }))).rejects.toThrow(
     /^Drawing at temperature 0\.5 needs .* draw at temperature 1/,
   );
+  await expect(collect(policy.sample(requests(1), { ...options, topP: 0.5 }))).rejects.toThrow(
+    /^Drawing from the likeliest tokens alone needs /,
+  );
+  const stopping = await open({ requests: { folder: join(dir, "stopping"), size: 9 } });
+  await collect(stopping.sample(requests(1), { ...options, stop: ["\n"] }));
+  await stopping.dispose();
+  expect(shards(join(dir, "stopping")).map(({ body }) => body["stop"])).toEqual([["\n"], ["\n"]]);
   expect(() => policy.logProb()).toThrow(/Scoring a given response needs/);
 });
 

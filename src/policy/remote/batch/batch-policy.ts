@@ -12,6 +12,7 @@ import type {
   SamplingOptions,
   Served,
 } from "../../policy.js";
+import { checkLimits, narrows } from "../../sampling-limits.js";
 import { REMOTE_PREFIX } from "../base-urls.js";
 import { dialectOf } from "../dialects/index.js";
 import type { Ask, Asked, Dialect } from "../dialects/dialect.js";
@@ -113,6 +114,9 @@ export class BatchPolicy implements Policy {
   }
 
   async *sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
+    checkLimits(options);
+    if (narrows(options)) requireAbility(this, "temperatures", "Drawing from the likeliest tokens alone");
+    const { stop } = options;
     const wanted: Wanted[] = [];
     for await (const request of requests) {
       const { prompt, index, prefix = [] } = request;
@@ -123,7 +127,11 @@ export class BatchPolicy implements Policy {
       const settings = greedy
         ? { temperature: 0, seed: 0 }
         : { temperature, seed: sampleSeed(seed, prompt.id, index) };
-      wanted.push({ prompt, index, ask: { prompt: this.#asked(prompt), maxTokens, ...settings } });
+      wanted.push({
+        prompt,
+        index,
+        ask: { prompt: this.#asked(prompt), maxTokens, ...settings, ...(stop && { stop }) },
+      });
     }
     yield* this.#take(wanted, options.signal);
   }
