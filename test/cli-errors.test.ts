@@ -182,7 +182,7 @@ describe("one clear sentence on stderr, and nothing on stdout, for", () => {
     expect(ended.status).toBe(1);
     // What was acknowledged before is kept, whole lines only, and the run goes on when there is room again.
     expect(readFileSync(join(cli.folder, "full/responses.jsonl"), "utf8")).toMatch(/^(\{.*\}\n)+$/);
-    const resumed = await cli.run(["sample", ...small, "--n", "20", "--run", "full", "--resume"]);
+    const resumed = await cli.inTurn(["sample", ...small, "--n", "20", "--run", "full", "--resume"]);
     expect(resumed.status).toBe(0);
     expect(readFileSync(join(cli.folder, "full/responses.jsonl"), "utf8").trimEnd().split("\n")).toHaveLength(
       60,
@@ -190,17 +190,17 @@ describe("one clear sentence on stderr, and nothing on stdout, for", () => {
   });
 
   it("a run of another configuration, naming the first difference", async () => {
-    await cli.json(["sample", ...small, "--run", "made"]);
-    const again = await cli.run(["sample", ...small, "--run", "made"]);
+    await cli.jsonInTurn(["sample", ...small, "--run", "made"]);
+    const again = await cli.inTurn(["sample", ...small, "--run", "made"]);
     expect(again.stderr).toMatch(/made holds a run already; add --resume to continue it/);
-    const other = await cli.run(["sample", ...small, "--run", "made", "--resume", "--temperature", "0.5"]);
+    const other = await cli.inTurn(["sample", ...small, "--run", "made", "--resume", "--temperature", "0.5"]);
     expect(other).toMatchObject({ status: 1, stdout: "" });
     expect(other.stderr).toMatch(
       /made was made with temperature = 1, but now it is 0\.5; resume it as it was made/,
     );
     const model = join(cli.folder, "renamed");
     symlinkSync(join(cli.folder, "tiny"), model);
-    const seed = await cli.run([
+    const seed = await cli.inTurn([
       "sample",
       ...small,
       "--model",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandLine, type CommandLine, type Ended } from "./support/cli.js";
 
-const SMALL = ["--prompts", "4", "--n", "5", "--quantize", "int8", "--run", "choosing"];
+const SMALL = ["--prompts", "4", "--n", "5", "--quantize", "int8", "--run", "choosing", "--threads", "1"];
 const COMMANDS = {
   sharpen: ["sharpen", "game24", "--no-amortize", ...SMALL, "--json"],
   again: ["sharpen", "game24", "--no-amortize", ...SMALL, "--resume", "--json"],
@@ -11,7 +11,18 @@ const COMMANDS = {
   amortize: ["sharpen", "game24", "--quantize", "int8"],
   train: ["train", "sft", "choosing"],
   evaluate: ["evaluate", "choosing", "--json"],
-  answer: ["answer", "4 9 10 13 = 24 :", "--n", "6", "--all", "--quantize", "int4", "--json"],
+  answer: [
+    "answer",
+    "4 9 10 13 = 24 :",
+    "--n",
+    "6",
+    "--all",
+    "--quantize",
+    "int4",
+    "--threads",
+    "1",
+    "--json",
+  ],
   served: ["answer", "x", "--model", "openai:m", "--base-url", "http://localhost:9/v1", "--quantize", "int8"],
   unknown: ["answer", "x", "--quantize", "int3"],
 };

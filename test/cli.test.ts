@@ -133,7 +133,7 @@ describe("sharpen --json", () => {
     const manifest = JSON.parse(bytes("whole", "manifest.json"));
     const [npx, program, ...words] = manifest.command.split(" ");
     expect([npx, program]).toEqual(["npx", "whetstone"]);
-    const { stdout, stderr, status } = await cli.run([...words, ...THREADS, "--run", "again"]);
+    const { stdout, stderr, status } = await cli.inTurn([...words, ...THREADS, "--run", "again"]);
     expect(status).toBe(0);
     for (const file of [
       "prompts.jsonl",
@@ -161,10 +161,10 @@ describe("sharpen --json", () => {
 
 describe("the parts of the job", () => {
   it("sample and train sft give the adapter and the figures of sharpen", async () => {
-    const sampled = await cli.json(["sample", "game24", ...DRAW, "--run", "parts"]);
+    const sampled = await cli.jsonInTurn(["sample", "game24", ...DRAW, "--run", "parts"]);
     expect(sampled).toMatchObject({ runDir: "parts", prompts: 12, n: N, responses: 12 * N });
     expect(bytes("parts", "responses.jsonl")).toBe(bytes("whole", "responses.jsonl"));
-    const trained: Record<string, any> = await cli.json([
+    const trained: Record<string, any> = await cli.jsonInTurn([
       "train",
       "sft",
       "parts",
@@ -177,7 +177,7 @@ describe("the parts of the job", () => {
     );
     expect(trained.sft).toEqual(result.sft);
     expect(trained.bestOfN).toEqual(result.bestOfN);
-    const other = await cli.run(["train", "sft", "parts", "--epochs", "5", ...THREADS]);
+    const other = await cli.inTurn(["train", "sft", "parts", "--epochs", "5", ...THREADS]);
     expect(other.status).toBe(1);
     expect(other.stderr).toMatch(/parts\/adapters\/sft was trained with epochs = 2, but now it is 5/);
   }, 120_000);
@@ -193,11 +193,11 @@ describe("the parts of the job", () => {
     );
     writeFileSync(join(cli.folder, "pairs.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
     const more = "--epochs 1 --batch-size 8 --rank 4 --curve-samples 1 --train-n 2".split(" ");
-    const both: Record<string, any> = await cli.json([
+    const both: Record<string, any> = await cli.jsonInTurn([
       ..."sharpen pairs.jsonl --model game24 --methods sft,xpo --n 4 --max-tokens 48 --seed 3".split(" "),
       ...["--rounds", "2", "--run", "pairs", ...more, ...THREADS],
     ]);
-    const dpo: Record<string, any> = await cli.json([
+    const dpo: Record<string, any> = await cli.jsonInTurn([
       ...["train", "dpo", "pairs", "--beta", "1", ...more, ...THREADS],
     ]);
     expect(dpo).toMatchObject({ sft: both.sft, xpo: both.xpo, adapterDir: "pairs/adapters/dpo" });
@@ -207,16 +207,16 @@ describe("the parts of the job", () => {
     }
     expect([both.sft.modelCalls, dpo.dpo.modelCalls, both.xpo.modelCalls]).toEqual([32, 32, 32]);
     expect([dpo.dpo.epochs.length, both.xpo.epochs.length]).toEqual([2, 3]);
-    const other = await cli.run(["train", "dpo", "pairs", "--beta", "2", ...THREADS]);
+    const other = await cli.inTurn(["train", "dpo", "pairs", "--beta", "2", ...THREADS]);
     expect(other.stderr).toMatch(/pairs\/adapters\/dpo was trained with beta = 1, but now it is 2/);
   }, 120_000);
 
   it("evaluate measures anew without the model, under the rewards asked for, and keeps the adapter's figures", async () => {
-    const measured: Record<string, any> = await cli.json(["evaluate", "whole", "--reward", "majority"]);
+    const measured: Record<string, any> = await cli.jsonInTurn(["evaluate", "whole", "--reward", "majority"]);
     expect(measured.bestOfN).toEqual({ majority: result.bestOfN.majority });
     expect(measured.greedy).toEqual(result.greedy);
     expect(measured.sft).toEqual(result.sft);
-    const back: Record<string, any> = await cli.json(["evaluate", "whole"]);
+    const back: Record<string, any> = await cli.jsonInTurn(["evaluate", "whole"]);
     expect(back.bestOfN).toEqual(result.bestOfN);
     expect(back.findings).toEqual(result.findings);
   });
@@ -224,13 +224,13 @@ describe("the parts of the job", () => {
   it("report writes the page from the files", async () => {
     const page = bytes("whole", "report.html");
     rmSync(inRun("whole", "report.html"));
-    expect((await cli.run(["report", "whole"])).stdout).toBe("whole/report.html\n");
+    expect((await cli.inTurn(["report", "whole"])).stdout).toBe("whole/report.html\n");
     expect(bytes("whole", "report.html")).toBe(page);
   });
 
   it("answer gives the likeliest of the N, pruned or not", async () => {
     const prompt = "4 9 10 13 = 24 :";
-    const all: Record<string, any> = await cli.json(["answer", prompt, "--n", "20", "--all"]);
+    const all: Record<string, any> = await cli.jsonInTurn(["answer", prompt, "--n", "20", "--all"]);
     expect(all.responses).toHaveLength(20);
     const likeliest = Math.max(...all.responses.map((response: any) => response.logLikelihood));
     expect(all.logLikelihood).toBe(likeliest);
@@ -240,7 +240,7 @@ describe("the parts of the job", () => {
   });
 
   it("models lists the embedded model with its digest", async () => {
-    const { models } = (await cli.json(["models"])) as { models: Record<string, unknown>[] };
+    const { models } = (await cli.jsonInTurn(["models"])) as { models: Record<string, unknown>[] };
     const { digest } = JSON.parse(bytes("whole", "manifest.json")).model;
     expect(models).toContainEqual(expect.objectContaining({ name: "game24", parameters: 880_256, digest }));
   });

@@ -33,7 +33,7 @@ import {
 } from "./index.js";
 import { expectClose } from "./operators/check.test-helper.js";
 
-const engine = new Engine({ threads: 2 });
+const engine = new Engine({ threads: 1 });
 afterAll(() => engine.dispose());
 
 const floats = (...data: readonly number[]): Tensor => ({

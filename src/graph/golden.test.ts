@@ -152,7 +152,7 @@ const BUILD: Readonly<Record<string, (a: Value, b: Value, c: Value, d: Value) =>
   },
 };
 
-const engine = new Engine({ threads: 2 });
+const engine = new Engine({ threads: 1 });
 afterAll(() => engine.dispose());
 
 describe("operators and gradients are PyTorch's", () => {

@@ -27,7 +27,7 @@ const examplesOf = (responses: readonly Response[]) =>
 
 let float: LocalPolicy;
 beforeAll(async () => {
-  float = await LocalPolicy.load(folder);
+  float = await LocalPolicy.load(folder, { threads: 1 });
 });
 afterAll(() => float.dispose());
 
@@ -38,7 +38,7 @@ describe.each([
   let policy: LocalPolicy;
   let drawn: Response[];
   beforeAll(async () => {
-    policy = await LocalPolicy.load(folder, { quantize });
+    policy = await LocalPolicy.load(folder, { quantize, threads: 1 });
     drawn = await draw(policy);
   });
   afterAll(() => policy.dispose());

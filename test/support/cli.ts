@@ -1,8 +1,8 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { fork, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { compileSource } from "./compiled.js";
 
@@ -26,10 +26,17 @@ export interface CommandLine {
   readonly folder: string;
   start(args: readonly string[], options?: { readonly preload?: string }): Running;
   run(args: readonly string[], options?: { readonly preload?: string }): Promise<Ended>;
-  /** Runs commands one after the other in one process, which spares each the start of Node. @returns how each ended. */
-  runInTurn(commands: readonly (readonly string[])[]): Promise<Ended[]>;
   /** Runs a command that has to succeed with `--json`. @returns the object on the last line of stdout. */
   json(args: readonly string[]): Promise<Record<string, unknown>>;
+  /**
+   * Runs a command in a process that all such calls share, one after the other, which spares each the start of Node and the
+   * loading of what it needs.
+   */
+  inTurn(args: readonly string[]): Promise<Ended>;
+  /** `inTurn`, of several. @returns how each ended. */
+  runInTurn(commands: readonly (readonly string[])[]): Promise<Ended[]>;
+  /** As `json`, by `inTurn`. */
+  jsonInTurn(args: readonly string[]): Promise<Record<string, unknown>>;
   remove(): void;
 }
 
@@ -53,28 +60,62 @@ export function commandLine(dist = compileSource()): CommandLine {
     return { child, ended };
   };
   const run: CommandLine["run"] = (args, options) => start(args, options).ended;
-  const json: CommandLine["json"] = async (args) => {
-    const { status, stdout, stderr } = await run([...args, "--json"]);
-    if (status !== 0) throw new Error(`whetstone ${args.join(" ")} ended with ${status}: ${stderr}`);
-    const lines = stdout.trimEnd().split("\n");
-    return JSON.parse(lines.at(-1) ?? "") as Record<string, unknown>;
-  };
-  const runInTurn: CommandLine["runInTurn"] = async (commands) => {
-    const script = fileURLToPath(new URL("in-turn.mjs", import.meta.url));
-    const child = spawn(process.execPath, [script, join(dist, "cli", "program.js")], {
-      cwd: folder,
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    child.stdin.end(JSON.stringify(commands));
-    return JSON.parse(await text(child.stdout)) as Ended[];
-  };
+  let inOneProcess: OneProcess | undefined;
+  const inTurn: CommandLine["inTurn"] = (args) =>
+    (inOneProcess ??= oneProcess(join(dist, "cli", "program.js"), folder)).run(args);
   return {
     folder,
     start,
     run,
-    runInTurn,
-    json,
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    json: async (args) => resultOf(args, await run([...args, "--json"])),
+    inTurn,
+    runInTurn: (commands) => Promise.all(commands.map(inTurn)),
+    jsonInTurn: async (args) => resultOf(args, await inTurn([...args, "--json"])),
+    remove: () => {
+      inOneProcess?.end();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The object on the last line of a command's stdout. */
+function resultOf(args: readonly string[], { status, stdout, stderr }: Ended): Record<string, unknown> {
+  if (status !== 0) throw new Error(`whetstone ${args.join(" ")} ended with ${status}: ${stderr}`);
+  const lines = stdout.trimEnd().split("\n");
+  return JSON.parse(lines.at(-1) ?? "") as Record<string, unknown>;
+}
+
+/** A process that runs one command line after the other. */
+interface OneProcess {
+  run(args: readonly string[]): Promise<Ended>;
+  end(): void;
+}
+
+/** @param program the compiled program; @param folder where the commands run. */
+function oneProcess(program: string, folder: string): OneProcess {
+  const child = fork(fileURLToPath(new URL("in-turn.mjs", import.meta.url)), [program], {
+    cwd: folder,
+    execArgv: [],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const gone = once(child, "exit").then(([status]): never => {
+    throw new Error(`A command has ended the process of all, with ${status}.`);
+  });
+  gone.catch(() => undefined);
+  let before: Promise<unknown> = Promise.resolve();
+  return {
+    run: (args) => {
+      const ended = before.then(async () => {
+        const reply = once(child, "message");
+        child.send(args);
+        return (await Promise.race([reply, gone]))[0] as Ended;
+      });
+      before = ended.catch(() => undefined);
+      return ended;
+    },
+    end: () => {
+      if (child.connected) child.disconnect();
+    },
   };
 }
 

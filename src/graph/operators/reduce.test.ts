@@ -3,7 +3,7 @@ import { Engine } from "../index.js";
 import { REDUCE_CASES } from "./cases.test-helper.js";
 import { checkRandomly } from "./check.test-helper.js";
 
-const engine = new Engine({ threads: 2 });
+const engine = new Engine({ threads: 1 });
 afterAll(() => engine.dispose());
 
 describe("ONNX Runtime, the reference and finite differences agree", () => {

@@ -3,7 +3,7 @@ import { Engine, Graph, add, evaluate, gradients, max, min, mul, reduceMax, redu
 import { VALUE_CASES } from "./cases.test-helper.js";
 import { checkRandomly, expectClose } from "./check.test-helper.js";
 
-const engine = new Engine({ threads: 2 });
+const engine = new Engine({ threads: 1 });
 afterAll(() => engine.dispose());
 
 describe("ONNX Runtime and the reference agree on operators without a gradient", () => {

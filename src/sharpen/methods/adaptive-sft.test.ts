@@ -94,7 +94,7 @@ describe("on the embedded model", { timeout: 60_000 }, () => {
   const whole = newFolder();
   const told: Progress[] = [];
   beforeAll(async () => {
-    policy = await LocalPolicy.load(modelFolder("game24"));
+    policy = await LocalPolicy.load(modelFolder("game24"), { threads: 1 });
     const task = game24({});
     const few = { test: 4, train: 10, validation: 3 };
     const base = tinyJob(policy, { ...task, prompts: (of) => task.prompts(of).slice(0, few[of]) });

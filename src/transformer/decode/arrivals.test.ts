@@ -13,7 +13,7 @@ const EOS = [2, 40, 41, 42, 43];
 let runtime: Runtime;
 beforeAll(async () => {
   const model = await randomModel({ ...SIZES, vocabSize: 300, maxPositions: 256, eosTokenIds: EOS });
-  runtime = new Runtime(model, { threads: 2 });
+  runtime = new Runtime(model, { threads: 1 });
 });
 afterAll(() => runtime.dispose());
 
