@@ -12,7 +12,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["test/models/**"],
     testTimeout: 30_000,
-    hookTimeout: 60_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
     // Files of a worker share its modules: no test changes them, and loading them anew for each file was a quarter of the time.
     isolate: false,
