@@ -157,7 +157,12 @@ const CASES: readonly Case[] = [
   ["missing argument", ["evaluate"], 2, /missing required argument 'run'/],
   ["no prompt", ["answer"], 2, /There is no prompt: stdin is empty/],
   ["unknown command", ["sharpn"], 2, /unknown command 'sharpn'/],
-  ["unknown statement", ["theory", "--only", "thm-9.9"], 2, /There is no statement "thm-9\.9": choose among/],
+  [
+    "unknown statement",
+    ["theory", "--only", "thm-9.9"],
+    2,
+    /There is no statement "thm-9\.9".*: choose one of prop-3\.1, /,
+  ],
 ];
 
 describe("one clear sentence on stderr, and nothing on stdout, for", () => {
