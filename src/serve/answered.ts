@@ -21,6 +21,8 @@ export interface Answered {
   readonly drawn: number;
   /** Tokens of the prompt; 0 where nobody tells. */
   readonly promptTokens: number;
+  /** How candidates of π^α came about. */
+  readonly power?: NonNullable<ChosenEvent["power"]>;
   /** Whether time ran out: the choice is among those that were finished by then. */
   readonly timedOut: boolean;
 }
@@ -88,6 +90,7 @@ export class Gathering {
       drawn: chosen?.power?.tokens ?? unfinished + (this.counted || tokensOf(all)),
       promptTokens: (await policy.promptTokens?.(prompt))?.length ?? this.prompt,
       timedOut: chosen === undefined,
+      ...(chosen?.power && { power: chosen.power }),
     };
   }
 }

@@ -51,11 +51,12 @@ export class Answering {
    */
   async ask(question: Question): Promise<Asked> {
     const { policy } = this;
-    const { reward, prompt, temperature, maxTokens } = question;
+    const { reward, prompt, temperature, maxTokens, power } = question;
     checkRewards([reward], policy);
     if (temperature === 0) requireAbility(policy, "greedy", "The greedy response");
     else if (temperature !== 1)
       requireAbility(policy, "temperatures", `Drawing at temperature ${temperature}`);
+    if (power) requireAbility(policy, "continues", `The method ${power.method}`);
     const tokens = (await policy.promptTokens?.(prompt))?.length ?? 0;
     const wanted = maxTokens ?? 1;
     if (tokens + wanted > policy.can.longest)
@@ -81,7 +82,7 @@ export class Answering {
     const longest = Math.min(question.deadlineMs ?? Infinity, this.limits.longestMs);
     const timer = setTimeout(() => deadline.abort(), longest);
     const { signal, release } = joined([client, this.end.signal, deadline.signal]);
-    const { prompt, bestOf, reward, extract, temperature, seed, keepAll } = question;
+    const { prompt, bestOf, reward, extract, temperature, seed, keepAll, power } = question;
     const greedy = temperature === 0;
     const policy = this.shared.caller({ watcher: gathering.watcher, ...(greedy && { greedy }) });
     try {
@@ -89,6 +90,7 @@ export class Answering {
       const events = answerEvents(policy, prompt, {
         ...{ n: bestOf, reward, extract, seed, keepAll, maxTokens, signal, progress },
         temperature: greedy ? 1 : temperature,
+        ...(power && { power }),
       });
       for await (const event of events) {
         gathering.take(event);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { POWER_METHODS } from "../sharpen/power/draw-power.js";
 
 /** A field that may be null, which says the same as leaving it out. */
 export const maybe = <T extends z.ZodType>(schema: T): z.ZodOptional<z.ZodNullable<T>> =>
@@ -61,7 +62,7 @@ const WITHOUT_EFFECT = {
 const count = z.int("must be a whole number").min(1, "must be at least 1");
 
 /** What a request may say to whetstone alone. */
-const whetstone = z.strictObject({
+export const whetstoneSchema = z.strictObject({
   reward: maybe(z.string().max(200)),
   answer: maybe(z.string().max(1000)),
   early_stop: maybe(z.boolean()),
@@ -69,10 +70,15 @@ const whetstone = z.strictObject({
   usage: maybe(z.enum(["all", "chosen"])),
   events: maybe(z.boolean()),
   deadline_ms: maybe(count),
+  method: maybe(z.enum(["base", ...POWER_METHODS])),
+  alpha: maybe(z.number("must be a number").min(1, "must be at least 1").max(100, "must be at most 100")),
+  moves: maybe(count.max(100, "must be at most 100")),
+  blocks: maybe(count.max(64, "must be at most 64")),
+  particles: maybe(count.max(256, "must be at most 256")),
 });
 
 /** What a request says to whetstone alone. */
-export type WhetstoneFields = z.infer<typeof whetstone>;
+export type WhetstoneFields = z.infer<typeof whetstoneSchema>;
 
 /** What a request says of its stream. */
 export const STREAM = {
@@ -90,7 +96,7 @@ export const COMMON = {
   temperature: maybe(z.number("must be a number").min(0, "must be at least 0").max(2, "must be at most 2")),
   seed: maybe(z.int("must be a whole number").min(0, "must be at least 0")),
   max_tokens: maybe(count),
-  whetstone: maybe(whetstone),
+  whetstone: maybe(whetstoneSchema),
   ...NEUTRAL,
   ...WITHOUT_EFFECT,
 } as const;

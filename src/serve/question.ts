@@ -2,6 +2,7 @@ import type { Prompt } from "../policy/policy.js";
 import type { SelfReward } from "../reward/self-reward.js";
 import { graderNamed, graderNames, isGraderName } from "../task/graders.js";
 import { graderForQuestion } from "../task/question.js";
+import type { AnswerOptions } from "../sharpen/answer.js";
 import { ApiError, refused } from "./api-error.js";
 import type { WhetstoneFields } from "./fields.js";
 import { namedModel, rewardFor, type ServeDefaults, type ServedModel } from "./served-model.js";
@@ -28,9 +29,13 @@ export interface Question {
   readonly counts: "all" | "chosen";
   /** Whether a stream tells what happens to the candidates. */
   readonly tellsEvents: boolean;
+  /** Candidates of π^α in place of π. */
+  readonly power?: Power;
   /** After so long, the choice is made among the candidates that are whole. */
   readonly deadlineMs?: number;
 }
+
+type Power = NonNullable<AnswerOptions["power"]>;
 
 /** The fields that say what is asked for, of any route. */
 export interface AskedFields {
@@ -69,14 +74,18 @@ export function questionOf(
 ): Question {
   const own = asked.whetstone ?? {};
   const named = namedModel(model, asked.model, defaults.reward);
+  const temperature = asked.temperature ?? 1;
+  const power = powerOf(own, temperature);
   const wanted =
-    asked.best_of ?? wholeHeader(headers.bestOf) ?? named.bestOf ?? Math.max(defaults.bestOf, asked.n ?? 1);
+    asked.best_of ??
+    wholeHeader(headers.bestOf) ??
+    named.bestOf ??
+    Math.max(power ? 1 : defaults.bestOf, asked.n ?? 1);
   const n = asked.n ?? 1;
   if (wanted > mostBestOf)
     throw refused("best_of", `best_of is ${wanted}, and this server draws at most ${mostBestOf} candidates.`);
   if (n > wanted)
     throw refused("n", `n is ${n}, and best_of ${wanted}: there are no more choices than candidates.`);
-  const temperature = asked.temperature ?? 1;
   if (temperature === 0 && n > 1)
     throw refused(
       "n",
@@ -98,6 +107,7 @@ export function questionOf(
     keepAll: own.early_stop === false || shows === "all" || n > 1,
     counts: own.usage ?? "all",
     tellsEvents: own.events ?? false,
+    ...(power && { power }),
     ...(own.deadline_ms != null && { deadlineMs: own.deadline_ms }),
     ...(maxTokens != null && { maxTokens }),
   };
@@ -118,4 +128,30 @@ function extractorOf(answer: string): Question["extract"] {
     "whetstone.answer",
     `There is no kind of answer of that name: choose one of ${graderNames.join(", ")}.`,
   );
+}
+
+/** As `answer` has them where nothing is said. */
+const POWER = { alpha: 4, moves: 10, blocks: 4, particles: 32 } as const;
+
+/** @throws ApiError for what π^α has not. */
+function powerOf(own: WhetstoneFields, temperature: number): Power | undefined {
+  const { method } = own;
+  const names = ["alpha", "moves", "blocks", "particles"] as const;
+  if (method == null || method === "base") {
+    const given = names.find((name) => own[name] != null);
+    if (given === undefined) return undefined;
+    throw refused(
+      `whetstone.${given}`,
+      `${given} is for the methods power and smc: name one in whetstone.method.`,
+    );
+  }
+  if (temperature !== 1)
+    throw refused("temperature", `The method ${method} draws at temperature 1 alone: leave out temperature.`);
+  return {
+    method,
+    alpha: own.alpha ?? POWER.alpha,
+    moves: own.moves ?? POWER.moves,
+    blocks: own.blocks ?? POWER.blocks,
+    particles: own.particles ?? POWER.particles,
+  };
 }

@@ -60,6 +60,7 @@ export function whetstoneOf({
   drawn,
   promptTokens,
   timedOut,
+  power,
 }: Answered): object {
   const { reward, seed, shows } = question;
   const [chosen] = best;
@@ -80,6 +81,17 @@ export function whetstoneOf({
     ...(shows !== "choice" && { candidates: told }),
     tokens: { prompt: promptTokens, drawn, chosen: tokensOf(best) },
     logprobs: "raw",
+    ...(question.power && {
+      method: question.power.method,
+      alpha: question.power.alpha,
+      ...withoutTokens(power),
+    }),
     ...(timedOut && { timed_out: true }),
   };
+}
+
+/** How candidates of π^α came about; their tokens are told among the others. */
+function withoutTokens(power: Answered["power"]): object {
+  const { tokens: _, ...found } = power ?? { tokens: 0 };
+  return found;
 }

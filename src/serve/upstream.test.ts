@@ -55,18 +55,14 @@ describe("in front of servers", () => {
   );
 
   it.each<Misdeed>([
-    ...(["429", "500", "503", "502 in HTML", "reset", "cut stream", "stream without an end"] as const),
-    ...([
-      "stream without a finish",
-      "error in a stream",
-      "broken event in a stream",
-      "aborted stream",
-    ] as const),
-    ...([
-      "stream without log-probabilities",
-      "stream of another model",
-      "a null log-probability in a stream",
-    ] as const),
+    "429",
+    "502 in HTML",
+    "reset",
+    "cut stream",
+    "stream without a finish",
+    "error in a stream",
+    "stream without log-probabilities",
+    "stream of another model",
   ])("a server that fails costs time, and not the answer: %s", async (misdeed) => {
     const upstream = await serve();
     const { policy } = await connect([upstream], { api: "chat", stream: true });
