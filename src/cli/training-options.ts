@@ -96,7 +96,7 @@ export const TRAINING_OPTIONS = {
   alpha: option("--alpha <number>", "LoRA's α", positive(), "twice the rank; the paper does not say"),
   targetModules: option(
     "--target-modules <names>",
-    `what the adapter changes: linears, and norm (the final one) or lm_head, trained whole: ${TARGET_NAMES.join(", ")}`,
+    `what the adapter changes: linears, and norm (the final one) or lm_head, trained whole, and temperature, one number that the final norm is multiplied by: ${TARGET_NAMES.join(", ")}`,
     someOf(TARGET_NAMES, "target"),
     "all linears",
   ),

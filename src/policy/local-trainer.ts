@@ -28,8 +28,11 @@ export function localTrainers(policy: LocalPolicy): Trainers<LoraAdapter> {
     vocabularySize: config.vocabSize,
     parameters: ({ rank, targetModules }) => {
       const lora = { rank, ...(targetModules && { targetModules }) };
-      const { weights, replaced } = newAdapter(config, lora, randomStream(0, "adapter"));
-      const whole = [...(replaced?.values() ?? [])].reduce((sum, { data }) => sum + data.length, 0);
+      const { weights, replaced, scaled } = newAdapter(config, lora, randomStream(0, "adapter"));
+      const whole = [...(replaced ?? [])].reduce(
+        (sum, [name, { data }]) => sum + (scaled?.includes(name) ? 1 : data.length),
+        0,
+      );
       return [...weights.values()].reduce((sum, { a, b }) => sum + a.length + b.length, whole);
     },
     start: (options) => localTrainer(policy, options),

@@ -87,6 +87,8 @@ export interface FitBatch {
 
 /** What an adapter is fitted to, and what judges its iterates. */
 export interface FitProblem<E> {
+  /** What is trained, whatever the settings name. Default: what they name. */
+  readonly targets?: readonly string[];
   /** How many iterates there will be besides the base. */
   readonly iterates: number;
   /** Passes over its examples that make an iterate. */
@@ -142,7 +144,8 @@ export async function fitAdapter<E, A>(
   hooks: FitHooks<A> = {},
 ): Promise<FitResult<A>> {
   const settings = checkFit(options);
-  const { rank, alpha, targetModules, clipNorm, weightDecay, keep, seed } = settings;
+  const { rank, alpha, clipNorm, weightDecay, keep, seed } = settings;
+  const targetModules = problem.targets ?? settings.targetModules;
   const shape = { rank, alpha, ...(targetModules && { targetModules }) };
   const start = (): Promise<Trainer<A>> => trainers.start({ ...shape, clipNorm, weightDecay, seed });
   let trainer = await start();

@@ -45,7 +45,8 @@ export const dpo: Method = {
   plan,
 };
 
-async function plan(context: MethodContext): Promise<MethodPlan> {
+/** Reward regression on every pair of the base's responses; the method has DPO's β. */
+export async function plan(context: MethodContext): Promise<MethodPlan> {
   const { settings, reward } = context;
   const beta = ownSettings(dpo.options, settings.own)["beta"]!;
   const drawn = ["pairs", "validation pairs"] as const;

@@ -11,10 +11,11 @@ import { checkOwn } from "./options.js";
 import { loadMethod } from "./own-method.js";
 import { rwr } from "./rwr.js";
 import { sft } from "./sft.js";
+import { temperature } from "./temperature.js";
 import { xpo } from "./xpo.js";
 
 /** Every method, in the order of training and of tables. A new one is a file in this folder and an item in this list. */
-const all: readonly Method[] = [sft, dpo, xpo, adaptiveSft, rwr];
+const all: readonly Method[] = [sft, dpo, xpo, adaptiveSft, rwr, temperature];
 
 /** Every method by its name, in the order of training and of tables. */
 export const methods: Readonly<Record<string, Method>> = Object.fromEntries(

@@ -4,6 +4,8 @@ import type { ModelConfig } from "../families/config.js";
 import type { Linear } from "./decoder.js";
 import {
   ALL_LINEARS,
+  FINAL_NORM,
+  TEMPERATURE,
   WHOLE_WEIGHTS,
   adapterTargets,
   headName,
@@ -24,7 +26,8 @@ export interface LoraOptions {
   readonly alpha?: number;
   /**
    * Names of linears, such as `q_proj` (see `adapterTargets`), and `norm` or `lm_head` for the final norm and the head, which are
-   * trained whole: without them an adapter cannot turn the temperature, since the final norm undoes the scale of what precedes it.
+   * trained whole, and `temperature` for one number that the final norm is multiplied by: without one of them an adapter cannot turn
+   * the temperature, since the final norm undoes the scale of what precedes it.
    * Default: all linears of a layer.
    */
   readonly targetModules?: readonly string[];
@@ -105,10 +108,13 @@ export function newAdapter(
 ): LoraAdapter {
   const { rank = 16, alpha = 2 * rank } = options;
   const names = options.targetModules ?? ALL_LINEARS;
-  const whole = [...new Set(names.flatMap((name) => WHOLE_WEIGHTS[name] ?? []))];
+  const named = names.flatMap((name) => WHOLE_WEIGHTS[name] ?? []);
+  // A norm that is trained whole can turn the temperature by itself.
+  const scaled = names.includes(TEMPERATURE) && !named.includes(FINAL_NORM) ? [FINAL_NORM] : [];
+  const whole = [...new Set([...named, ...scaled])];
   const targetModules = adapterTargets(
     config,
-    names.filter((name) => !(name in WHOLE_WEIGHTS)),
+    names.filter((name) => name !== TEMPERATURE && !(name in WHOLE_WEIGHTS)),
   );
   const weights = new Map<
     string,
@@ -130,7 +136,7 @@ export function newAdapter(
       return [name, { shape, data: known?.data.slice() ?? new Float32Array(size) }] as const;
     }),
   );
-  return { rank, alpha, targetModules, weights, replaced };
+  return { rank, alpha, targetModules, weights, replaced, ...(scaled.length > 0 && { scaled }) };
 }
 
 /** A copy that shares nothing with the adapter. */

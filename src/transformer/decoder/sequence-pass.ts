@@ -1,4 +1,5 @@
 import {
+  add,
   exp,
   gather,
   gatherElements,
@@ -54,17 +55,37 @@ function remembered(make: Parameter): Parameter {
   };
 }
 
-/** Weights as constants of the graph, those that an adapter replaces as inputs; `inputs` lists them once the graph is built. */
+/**
+ * How fast a weight's one number moves: the weight is e^(64 u) times the base's, so that a step of Adam at the rates of LoRA, which
+ * changes u by some 3e−4, changes it by 2 %.
+ */
+const SCALE_RATE = 64;
+
+/** What a weight is multiplied by, for its one number u. */
+export const scaleOf = (u: number): number => Math.exp(SCALE_RATE * u);
+
+/**
+ * Weights as constants of the graph, those that an adapter replaces as inputs; `inputs` lists them once the graph is built.
+ * @param scaled those of `replaced` whose one input is u, [1]: the weight is `scaleOf(u)` times the base's.
+ */
 export function adaptedParameters(
   graph: Graph,
   config: ModelConfig,
   weights: FrozenWeights,
   replaced: readonly string[] = [],
+  scaled: readonly string[] = [],
 ): { readonly parameter: Parameter; readonly inputs: Value[] } {
   const frozen = frozenParameters(graph, weights);
   const inputs: Value[] = [];
   const parameter = remembered((name) => {
     if (!replaced.includes(name)) return frozen(name);
+    if (scaled.includes(name)) {
+      const u = graph.input(`${name}.scale`, "float32", [1]);
+      inputs.push(u);
+      const scale = exp(mul(u, SCALE_RATE));
+      if (!config.normsAroundOne) return mul(frozen(name), scale);
+      return sub(mul(add(frozen(name), 1), scale), 1);
+    }
     const value = graph.input(name, "float32", wholeShape(config, name));
     inputs.push(value);
     return value;

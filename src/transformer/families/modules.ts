@@ -83,14 +83,19 @@ export function linearModules(config: ModelConfig): LinearModule[] {
   ).flat();
 }
 
+export const FINAL_NORM = "model.norm.weight";
+
 /** The weights that an adapter may replace whole, by the names that users give (PEFT's modules_to_save). */
 export const WHOLE_WEIGHTS: Readonly<Record<string, string>> = {
-  norm: "model.norm.weight",
+  norm: FINAL_NORM,
   lm_head: "lm_head.weight",
 };
 
+/** The target that is one number: what the final norm's weight is multiplied by, and so the logits: the inverse temperature. */
+export const TEMPERATURE = "temperature";
+
 /** Every name that an adapter's targets may have, whatever the family. */
-export const TARGET_NAMES: readonly string[] = [...LINEAR_NAMES, ...Object.keys(WHOLE_WEIGHTS)];
+export const TARGET_NAMES: readonly string[] = [...LINEAR_NAMES, ...Object.keys(WHOLE_WEIGHTS), TEMPERATURE];
 
 /** The shape of a weight that an adapter may replace: a tied head is the embeddings until it has its own. */
 export function wholeShape(config: ModelConfig, weight: string): readonly number[] {
@@ -148,7 +153,7 @@ export function tensorShapes(config: ModelConfig): ReadonlyMap<string, readonly 
       for (const norm of ["q_norm", "k_norm"]) shapes.set(`${prefix}.self_attn.${norm}.weight`, [headDim]);
     }
   }
-  shapes.set("model.norm.weight", [hiddenSize]);
+  shapes.set(FINAL_NORM, [hiddenSize]);
   if (!config.tieWordEmbeddings) shapes.set(headName(config), [vocabSize, hiddenSize]);
   return shapes;
 }

@@ -33,6 +33,8 @@ export interface LoraAdapter {
    * modules_to_save. A head among them unties one that is tied to the embeddings. Absent: none.
    */
   readonly replaced?: ReadonlyMap<string, FloatTensor>;
+  /** Which of these are trained as a multiple of the base's, by one number. No part of the file. Absent: none. */
+  readonly scaled?: readonly string[];
 }
 
 const CONFIG = "adapter_config.json";

@@ -18,6 +18,7 @@ import {
 } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
 import { readCheckpoint, writeCheckpoint, type Trained, type TrainingState } from "./checkpoint.js";
+import { multiply, multiplesOf, withWeights, type Multiple } from "./multiples.js";
 import type { LoraAdapter } from "../format/peft.js";
 import type { FloatTensor } from "../format/safetensors.js";
 import {
@@ -70,6 +71,7 @@ export class Trainer {
     private readonly buffers: readonly ResidentBuffer[],
     private readonly fixedFeeds: Readonly<Record<string, Tensor>>,
     private readonly options: TrainerOptions,
+    private readonly multiples: readonly Multiple[],
   ) {
     this.state = adamWState(trained.map(({ data }) => data));
   }
@@ -103,11 +105,12 @@ export class Trainer {
   ): Promise<Trainer> {
     const graph = new Graph();
     const replaced = adapter.replaced ?? new Map<string, FloatTensor>();
-    const adapted = adaptedParameters(graph, config, weights, [...replaced.keys()]);
+    const names = [...replaced.keys()];
+    const adapted = adaptedParameters(graph, config, weights, names, adapter.scaled);
     const pass = sequencePass(graph, config, {
       parameter: adapted.parameter,
       loraModules: adapter.targetModules,
-      replaced: [...replaced.keys()],
+      replaced: names,
       maxLength: options.maxLength,
     });
     addLoss(graph, pass.logProbs, [...pass.loraInputs.flatMap(({ a, b }) => [a, b]), ...adapted.inputs]);
@@ -118,13 +121,18 @@ export class Trainer {
         { name: b.name, shape: [outFeatures, adapter.rank], data: dataB },
       ];
     });
-    const trained = [...pairs, ...adapted.inputs.map(({ name }) => ({ name, ...replaced.get(name)! }))];
+    const multiples = multiplesOf(config, adapter);
+    const whole = adapted.inputs.map(
+      ({ name }) =>
+        multiples.find(({ number }) => number.name === name)?.number ?? { name, ...replaced.get(name)! },
+    );
+    const trained = [...pairs, ...whole];
     const scaling: Tensor = {
       type: "float32",
       dims: [],
       data: Float32Array.of(adapter.alpha / adapter.rank),
     };
-    return Trainer.start(engine, graph, trained, { "lora.scaling": scaling }, options);
+    return Trainer.start(engine, graph, trained, { "lora.scaling": scaling }, options, multiples);
   }
 
   private static async start(
@@ -133,11 +141,12 @@ export class Trainer {
     trained: readonly Trained[],
     fixedFeeds: Readonly<Record<string, Tensor>>,
     options: TrainerOptions,
+    multiples: readonly Multiple[] = [],
   ): Promise<Trainer> {
     const bytes = graph.initializers.reduce((sum, { data }) => sum + data.byteLength, 0);
     const session = await engine.session(graph, { constants: bytes <= PACK_UP_TO ? "packed" : "shared" });
     const buffers = await Promise.all(trained.map(({ data }) => engine.buffer("float32", data.length)));
-    const trainer = new Trainer(session, trained, buffers, fixedFeeds, options);
+    const trainer = new Trainer(session, trained, buffers, fixedFeeds, options, multiples);
     await trainer.upload();
     return trainer;
   }
@@ -152,8 +161,12 @@ export class Trainer {
     return this.state.step;
   }
 
-  /** The trained tensors as they now are, and what goes with them: feeds of any graph of this engine that takes them. */
+  /** The trained tensors as they now are, and what goes with them: feeds of any graph of this engine that takes an adapter. */
   get parameterFeeds(): Readonly<Record<string, Tensor | BufferFeed>> {
+    return withWeights(this.ownFeeds, this.multiples);
+  }
+
+  private get ownFeeds(): Record<string, Tensor | BufferFeed> {
     const trained = this.trained.map(({ name, shape }, i) => [
       name,
       { buffer: this.buffers[i]!, dims: shape },
@@ -162,6 +175,7 @@ export class Trainer {
   }
 
   private async upload(): Promise<void> {
+    multiply(this.multiples);
     await Promise.all(this.buffers.map((buffer, i) => buffer.write(this.trained[i]!.data)));
   }
 
@@ -178,7 +192,7 @@ export class Trainer {
     );
     return {
       ...feeds,
-      ...this.parameterFeeds,
+      ...this.ownFeeds,
       weights: { type: "float32", dims: [tokenWeights.length], data: tokenWeights },
     };
   }
