@@ -11,6 +11,7 @@ import { rows } from "../theory/rows/index.js";
 import { ANSWER_OPTIONS, type RenamedInAnswer } from "./answer-options.js";
 import { grader } from "./grader.js";
 import { flag, option, type OptionSpec } from "./option-spec.js";
+import { OPEN_OPTION } from "./open-page.js";
 import { QUANTIZE_OPTION } from "./quantize.js";
 import { SERVE_OPTIONS, type RenamedInServe } from "./serve-options.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
@@ -169,6 +170,8 @@ export const OPTIONS = {
     text,
     "runs/<task>-<number>, the next that is free; with --resume the last",
   ),
+  ...OPEN_OPTION,
+  yes: flag("--yes", "do not ask"),
   dryRun: flag("--dry-run", "draw for three seconds, tell what the run would take, and write nothing"),
   resume: flag("--resume", "continue a run that was stopped or killed"),
   only: option(

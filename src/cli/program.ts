@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { InterruptedError } from "../core/errors.js";
 import { packageVersion } from "../core/package-version.js";
 import { loadCommand } from "./commands/load.js";
+import type { AddCommand } from "./command.js";
 import { COMMANDS, type CommandEntry, type CommandName } from "./commands/table.js";
 import type { Context } from "./context.js";
 import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
@@ -35,13 +36,17 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   try {
     const name = namedCommand(args);
     // Loaded when it is asked for: `--version` and `--help` wait for no command's libraries.
-    const called = name && { name, add: await loadCommand(name, args), ...(await import("./context.js")) };
+    const wanted = name === "complete" ? COMMAND_NAMES : COMMAND_NAMES.filter((each) => each === name);
+    const loaded = new Map<CommandName, AddCommand>();
+    for (const each of wanted) loaded.set(each, await loadCommand(each, args));
+    const world = name && (await import("./context.js"));
     const entry: CommandEntry | undefined = name && COMMANDS[name];
     stopping = entry?.stopping ?? STOPPING;
     const program = createProgram();
     for (const each of COMMAND_NAMES) {
-      if (each !== called?.name) describeCommand(program, each);
-      else called.add(program, (json) => (context = called.processContext(args, json, interrupt.signal)));
+      const add = loaded.get(each);
+      if (!add) describeCommand(program, each);
+      else add(program, (json) => (context = world!.processContext(args, json, interrupt.signal)));
     }
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { RunError } from "../core/errors.js";
 
 /** Where runs go when `--run` is not given. */
-const RUNS = "runs";
+export const RUNS = "runs";
 
 /**
  * The folder of a run: the one given; else `runs/<task>-<number>` with the lowest number above all that exist, or, to

@@ -4,6 +4,7 @@ import type { SelfReward } from "../../reward/self-reward.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js";
 import { namedRun, rewardOfRun, withExistingRun } from "../existing-run.js";
+import { openPage } from "../open-page.js";
 import { report, tellMetrics } from "../outcome.js";
 import { policyOfRun, taskOfRun } from "../sources.js";
 import { COMMANDS } from "./table.js";
@@ -14,7 +15,7 @@ export const evaluateCommand = defineCommand({
   details:
     "Needs no model, unless a self-reward asks it. What cannot be computed from the responses alone (the adapter's figures, " +
     "adaptive best-of-N) stays as it was measured. The seed fixes the intervals.",
-  options: ["reward", "seed", "model", "task", "threads"],
+  options: ["reward", "seed", "model", "task", "threads", "open"],
   examples: [
     ["evaluate runs/game24-1", "all figures anew"],
     ["evaluate runs/game24-1 --reward majority,self-certainty", "other self-rewards on the same responses"],
@@ -46,7 +47,9 @@ export const evaluateCommand = defineCommand({
           ...(policy && { policy }),
           note: (text) => context.note(text),
         });
-        tellMetrics(context, metrics, { runDir: run.dir, report: await report(run, task, metrics) });
+        const paths = { runDir: run.dir, report: await report(run, task, metrics) };
+        tellMetrics(context, metrics, paths);
+        await openPage(paths.report, values.open, context);
       });
     } finally {
       await policy?.dispose();

@@ -2,6 +2,7 @@ import { RunError } from "../../core/errors.js";
 import { readMetrics } from "../../sharpen/run-metrics.js";
 import { defineCommand } from "../command.js";
 import { namedRun } from "../existing-run.js";
+import { openPage } from "../open-page.js";
 import { report } from "../outcome.js";
 import { taskOfRun } from "../sources.js";
 import { COMMANDS } from "./table.js";
@@ -10,7 +11,7 @@ import { COMMANDS } from "./table.js";
 export const reportCommand = defineCommand({
   ...COMMANDS.report,
   details: "With --page nothing is written into the run's folder, which may be read-only.",
-  options: ["task", "reportPage"],
+  options: ["task", "reportPage", "open"],
   examples: [
     ["report runs/game24-1", "open the printed file in a browser"],
     ["report /archive/game24-1 --page game24.html", "the page of a folder that is not to be written"],
@@ -31,6 +32,7 @@ export const reportCommand = defineCommand({
     }
     const path = await report(reader, task, metrics, values.page);
     context.say(path);
+    await openPage(path, values.open, context);
     context.result({ runDir: reader.dir, report: path });
   },
 });

@@ -17,6 +17,7 @@ import { methodOf, methodOptions } from "../method-options.js";
 import { DRAWING, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
 import { plannedWork } from "../estimate.js";
+import { openPage } from "../open-page.js";
 import { tellAnswers } from "../tell-answers.js";
 import { usageResult } from "../remote.js";
 import { commonOptions, trainingOptions, trainingSettings, type Settings } from "../settings.js";
@@ -33,6 +34,7 @@ const NAMES = [
   "run",
   "resume",
   "dryRun",
+  "open",
 ] as const;
 
 /** `whetstone sharpen [task]`: the main job. */
@@ -145,6 +147,7 @@ async function sharpen(
         const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };
         tellMetrics(context, metrics, paths, adapterDirs, more);
         if (answers) tellAnswers(answers, context);
+        await openPage(paths.report, values.open, context);
       }),
   );
 }

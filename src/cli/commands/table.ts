@@ -36,6 +36,10 @@ export const COMMANDS = {
     usage: "report <run>",
     summary: "rewrite report.html of a run from its files, and print its path",
   },
+  runs: {
+    usage: "runs [action] [run...]",
+    summary: "list the runs that are there, show one, compare two, or remove one",
+  },
   export: {
     usage: "export <adapter> <target>",
     summary: "merge an adapter into a model folder, or convert it for llama.cpp",
@@ -49,6 +53,10 @@ export const COMMANDS = {
     summary: "check every theorem, lemma and example of the paper on exact finite instances",
   },
   reproduce: { usage: "reproduce", summary: "the paper's experiments, as one page" },
+  complete: {
+    usage: "complete [shell]",
+    summary: "print what completes commands and options in bash, zsh, fish or powershell",
+  },
 } as const satisfies Readonly<Record<string, CommandEntry>>;
 
 /** A command of the program. */
