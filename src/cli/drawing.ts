@@ -6,6 +6,7 @@ import type { PowerSampler, RunConfig, Source } from "../run/config.js";
 import { partOf } from "../run/parts.js";
 import { startRun, type Run } from "../run/run.js";
 import { presetFor, type Preset } from "../sharpen/presets.js";
+import { withoutLong } from "../sharpen/fitting-prompts.js";
 import { FEWEST_TO_SPLIT, type PromptSplit } from "../sharpen/prompts.js";
 import { findGrader } from "../task/graders.js";
 import { taskEntry } from "../task/registry.js";
@@ -15,6 +16,7 @@ import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
 import { estimateInWords, estimateOf, measureDrawing, type PlannedWork } from "./estimate.js";
 import { needModel } from "./need-model.js";
 import type { DRAWING, Values } from "./options.js";
+import { whileOpen } from "./existing-run.js";
 import { recordUsage, usageLine } from "./remote.js";
 import { runFolder } from "./run-folder.js";
 import { writtenOut, type Settings } from "./settings.js";
@@ -45,7 +47,7 @@ export interface Drawing {
   /** Absent: independent samples of π. */
   readonly sampler?: PowerSampler;
   /** Of the task, as they were given. */
-  readonly taskOptions: Pick<RunConfig["task"], "grader" | "orders" | "rows" | "form">;
+  readonly taskOptions: Pick<RunConfig["task"], "grader" | "orders" | "rows" | "form" | "skipLong">;
   /** The same under the names of the options' table, without model, task and seed. */
   readonly settings: Settings;
 }
@@ -94,6 +96,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     ...(orders !== undefined && { orders }),
     ...(rows !== undefined && { rows }),
     ...(opened.form && { form: opened.form }),
+    ...(values.skipLong && { skipLong: true as const }),
   };
   return { source, opened, preset, n, temperature, maxTokens, seed, prompts, taskOptions, settings };
 }
@@ -102,6 +105,8 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
 export interface OpenedRun {
   readonly run: Run;
   readonly policy: Policy;
+  /** With `--skip-long` without the prompts that the model cannot hold. */
+  readonly task: Task;
 }
 
 /** What a run is to do beside drawing. */
@@ -134,20 +139,23 @@ export async function withRun(
   const policy = await openPolicy(source, values.threads, context);
   try {
     checkDrawing(policy, drawing.temperature);
-    if (!(await goesOn(policy, request, context))) return;
+    const note = (text: string): void => context.note(text);
+    const task = values.skipLong
+      ? await withoutLong(policy, opened.task, drawing.maxTokens, note)
+      : opened.task;
+    const fitting = { ...request, drawing: { ...drawing, opened: { ...opened, task } } };
+    if (!(await goesOn(policy, fitting, context))) return;
     const command = commandOf(name, request);
     const createdAt = new Date().toISOString();
     const run = await startRun(dir, configOf(request, policy), { resume, command, createdAt });
-    try {
-      context.note(`Run folder: ${dir}`);
-      await work({ run, policy });
-    } finally {
+    await whileOpen(run, async () => {
+      note(`Run folder: ${dir}`);
       try {
-        if (policy.served && policy.served.usage.requests > 0) await recordUsage(run, policy.served);
+        await work({ run, policy, task });
       } finally {
-        await run.close();
+        if (policy.served && policy.served.usage.requests > 0) await recordUsage(run, policy.served);
       }
-    }
+    });
   } finally {
     if (policy.served && policy.served.usage.requests > 0)
       context.note(usageLine(policy.name, policy.served));
@@ -222,7 +230,11 @@ function commandOf(
   const urls = remote && remote.baseUrls.length > 0 ? ["--base-url", remote.baseUrls.join(",")] : [];
   const servers = remote ? [...urls, "--api", remote.api] : [];
   const raw = values.raw && !remote ? ["--raw"] : [];
-  return writtenOut([...words, values.model ?? DEFAULT_MODEL, ...servers, ...raw], { ...settings, seed });
+  const skip = values.skipLong ? ["--skip-long"] : [];
+  return writtenOut([...words, values.model ?? DEFAULT_MODEL, ...servers, ...raw, ...skip], {
+    ...settings,
+    seed,
+  });
 }
 
 /**

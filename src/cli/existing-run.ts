@@ -14,11 +14,20 @@ export function namedRun(dir: string | undefined): RunReader {
 /** Opens a run that is there for writing, as it was made; closes it whatever happens. */
 export async function withExistingRun<T>({ dir }: RunReader, work: (run: Run) => Promise<T>): Promise<T> {
   const run = await openRun(dir);
+  return whileOpen(run, () => work(run));
+}
+
+/** Does the work and closes the run. Where the work fails, that is what is told: a full disk fails the closing too. */
+export async function whileOpen<T>(run: Run, work: () => Promise<T>): Promise<T> {
+  let result: T;
   try {
-    return await work(run);
-  } finally {
-    await run.close();
+    result = await work();
+  } catch (error) {
+    await run.close().catch(() => undefined);
+    throw error;
   }
+  await run.close();
+  return result;
 }
 
 /** The self-reward of a word, or of a run's own by its name: from the module that the run was made with. */

@@ -107,6 +107,10 @@ export const OPTIONS = {
     grader,
     "what suits the labels, and is told",
   ),
+  skipLong: flag(
+    "--skip-long",
+    "leave out prompts that are too long for the model, and say how many; otherwise one such prompt stops the command before it draws",
+  ),
   orders: option(
     "--orders <count>",
     "game24: orders of its numbers in which each training puzzle is asked",
@@ -268,6 +272,7 @@ export const DRAWING = [
   "data",
   "rows",
   "grader",
+  "skipLong",
   "orders",
   "prompts",
   "n",

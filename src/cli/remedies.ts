@@ -16,6 +16,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "no-server": "give --base-url, such as http://localhost:8000/v1, or set OPENAI_BASE_URL",
   "no-serve-key": "give it one with --api-key-file or WHETSTONE_API_KEY, or leave out --host",
   "prompt-too-long": "shorten it or lower --max-tokens",
+  "prompts-too-long": "leave such prompts out with --skip-long, shorten them, or lower --max-tokens",
   "quantized-training": "leave out --quantize to train",
   "requests-used-up": "raise --max-requests to go on",
   "row-stopped": "check that row alone with --only",

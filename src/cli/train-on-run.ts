@@ -3,6 +3,7 @@ import { moduleOf } from "../core/own-module.js";
 import type { SelfReward } from "../reward/self-reward.js";
 import type { Method } from "../sharpen/methods/method.js";
 import { presetFor } from "../sharpen/presets.js";
+import { withoutLong } from "../sharpen/fitting-prompts.js";
 import { FEWEST_TO_SPLIT, splitPrompts } from "../sharpen/prompts.js";
 import { samplerInWords } from "../run/config.js";
 import { sharpenTask } from "../sharpen/sharpen-task.js";
@@ -49,10 +50,10 @@ export async function trainOnRun(
       `${reader.dir} was made by an earlier version: it can be evaluated, reported and exported; to train, draw a run anew.`,
     );
   }
-  const task = await taskOfRun(reader, values.task);
-  if (splitPrompts(task, { ...drawing, seed: seeds.run }).train.length === 0) {
+  const whole = await taskOfRun(reader, values.task);
+  if (splitPrompts(whole, { ...drawing, seed: seeds.run }).train.length === 0) {
     throw new UsageError(
-      `${task.name} has no prompts to learn from: give at least ${FEWEST_TO_SPLIT} prompts, or lines with "split": "train".`,
+      `${whole.name} has no prompts to learn from: give at least ${FEWEST_TO_SPLIT} prompts, or lines with "split": "train".`,
     );
   }
   const recorded = readTraining(reader, method.name);
@@ -66,7 +67,7 @@ export async function trainOnRun(
   const training = trainingSettings(method, values, {
     n: drawing.n,
     seed: values.seed ?? recorded?.fit.seed ?? seeds.run,
-    preset: presetFor(reader.manifest.model.name, task.name),
+    preset: presetFor(reader.manifest.model.name, whole.name),
     recorded,
   });
   const { signal } = context;
@@ -76,6 +77,8 @@ export async function trainOnRun(
     async () => {
       const policy = await policyOfRun(reader, values.model, values.threads);
       try {
+        const { skipLong } = reader.manifest.task;
+        const task = skipLong ? await withoutLong(policy, whole, drawing.maxTokens) : whole;
         await withExistingRun(reader, async (run) => {
           const { metrics, adapterDirs } = await sharpenTask({
             policy,

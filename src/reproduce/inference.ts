@@ -11,6 +11,7 @@ import { readRun } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { drawGreedy, drawResponses, type Progress } from "../sharpen/draw.js";
+import { checkLengths } from "../sharpen/fitting-prompts.js";
 import { recordPrompts } from "../sharpen/record-prompts.js";
 import { drawnPrompts, evaluateRun, type DrawnPrompt } from "../sharpen/evaluate-run.js";
 import { poolsOf } from "../sharpen/selections.js";
@@ -113,6 +114,7 @@ function inferenceWork(options: SuiteOptions): CellWork {
     // All test prompts are measured, and none set aside to learn from: nothing is trained here.
     const tested = task.prompts("test").slice(0, prompts);
     if (tested.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
+    await checkLengths(policy, tested, draw.maxTokens, task);
     await recordPrompts(run, task, { test: tested, train: [], validation: [] }, 0);
     await drawGreedy(await run.greedyLog(), policy, tested, draw, "greedy");
     await drawResponses(await run.responseLog(), policy, tested, draw, "sampling");

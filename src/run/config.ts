@@ -40,6 +40,8 @@ export interface RunTask extends Source {
   readonly rows?: number;
   /** How a model that takes conversations got them: as such, or as plain text; absent where it takes text alone. */
   readonly form?: "chat" | "raw";
+  /** Prompts that are too long for the model were left out; absent: there were none, or they would have been refused. */
+  readonly skipLong?: true;
   /** `line`: prompts without an id of their own are named by their line, as runs of format 1 did; absent: by their text. */
   readonly ids?: "line";
 }
@@ -121,6 +123,7 @@ export const configFields = {
     orders: count.exactOptional(),
     rows: count.exactOptional(),
     form: z.enum(["chat", "raw"]).exactOptional(),
+    skipLong: z.literal(true).exactOptional(),
     ids: z.literal("line").exactOptional(),
   }),
   drawing: z.object({

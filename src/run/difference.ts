@@ -54,7 +54,7 @@ function configuration(manifest: Manifest): Json {
   const { format, whetstone, onnxruntime, model, task, drawing, rewards, adaptive, amortize, seeds } =
     manifest;
   const { quantize, server } = model;
-  const { grader, orders, rows, form, ids } = task;
+  const { grader, orders, rows, form, skipLong, ids } = task;
   const modules = Object.fromEntries(
     ownParts(manifest).map((part) => [partKey(part), part.module.digest] as const),
   );
@@ -64,7 +64,7 @@ function configuration(manifest: Manifest): Json {
     rewards: rewards?.map(({ name }) => name),
     adaptive,
     amortize: amortize && { reward: amortize.reward.name, methods: amortize.methods },
-    task: { grader: grader?.name, orders, rows, form, ids },
+    task: { grader: grader?.name, orders, rows, form, skipLong, ids },
     modules,
     // The digest last: how the model is held, above all, changes it and says more than it does.
     quantize: quantize ?? "none",

@@ -17,6 +17,7 @@ import { checkN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import type { Method, MethodSettings } from "./methods/method.js";
 import { checkMethod, inOrder, wordsOf } from "./methods/registry.js";
+import { checkLengths } from "./fitting-prompts.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
 import { recordPrompts, settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
@@ -185,6 +186,8 @@ export async function drawTask(
   const { policy, task, run } = options;
   const split = splitPrompts(task, options);
   if (split.test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
+  const learned = trainPrompts > 0 ? [...split.train.slice(0, trainPrompts), ...split.validation] : [];
+  await checkLengths(policy, [...split.test, ...learned], options.maxTokens, task);
   await recordPrompts(run, task, split, trainPrompts, options.note);
   const greedy = await clock("greedy", async () =>
     drawGreedy(await run.greedyLog(), policy, split.test, options, "greedy"),

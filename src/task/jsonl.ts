@@ -27,6 +27,7 @@ const DEFAULT_MAX_TOKENS = 512;
 
 interface Item extends Prompt {
   readonly split: Split;
+  readonly where: string;
   readonly label?: Label;
 }
 
@@ -85,6 +86,7 @@ export async function jsonlTask(path: string, options: JsonlOptions = {}): Promi
     maxTokens,
     grader: grader.name,
     notes: notesOf({ name: basename(path), rows, labels: given, grader, chosen }),
+    where: (promptId) => items.get(promptId)?.where,
     prompts: (split) => splits[split],
     extract: grader.extract,
     grade: (promptId, text) => {
@@ -136,6 +138,7 @@ function toItems(
       id,
       ...formed,
       split,
+      where,
       ...(label !== undefined && { label: meaningOf(label, grader, where) }),
     });
   }

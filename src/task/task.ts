@@ -19,6 +19,8 @@ export interface Task {
   readonly grader?: string;
   /** What was taken from a user's file and chosen for it, in sentences for people. */
   readonly notes?: readonly string[];
+  /** Where a prompt stands, for messages, such as `Line 3 of prompts.jsonl`; absent, or undefined, where there is no such place. */
+  where?(promptId: string): string | undefined;
   /**
    * The prompts of a split in their fixed order; empty where the task has no such split. A user's file has its prompts
    * in `test`, and in `train` and `validation` only where it says so (field `split`).

@@ -235,6 +235,35 @@ describe("the packed package", () => {
     expect(task).toMatchObject({ grader: { name: "letters" } });
   }, 120_000);
 
+  it("loads nothing that draws figures or checks theorems with its root, and next to nothing to say its version", () => {
+    const loadedBy = (program: string): string[] => {
+      const log = join(outside, "loaded.txt");
+      writeFileSync(log, "");
+      const hook = `import { appendFileSync } from "node:fs";
+        export const load = (url, context, next) => (appendFileSync(${JSON.stringify(log)}, url + "\\n"), next(url, context));`;
+      const script = `import { register } from "node:module";
+        register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hook)}));
+        ${program}`;
+      run(process.execPath, ["--input-type=module", "-e", script], outside);
+      return readFileSync(log, "utf8")
+        .split("\n")
+        .map((url) => /\/(?:node_modules\/|dist\/)(?!.*\/node_modules\/)(.*)$/.exec(url)?.[1] ?? "")
+        .filter((path) => path !== "");
+    };
+    const root = loadedBy('await import("whetstone");');
+    expect(root).toContain("whetstone/dist/index.js");
+    const rooms = (all: readonly string[], ...names: string[]): string[] =>
+      all.filter((path) => names.some((name) => path.includes(name)));
+    const drawing = ["dist/report/", "dist/theory/", "@observablehq/plot", "linkedom"];
+    expect(rooms(root, "dist/cli/", "commander", ...drawing)).toEqual([]);
+    const version = loadedBy(
+      `process.argv.push("--version"); await import(${JSON.stringify(join(installed, "dist/cli/main.js"))});`,
+    );
+    expect(rooms(version, "dist/cli/main.js")).toHaveLength(1);
+    expect(rooms(version, "dist/graph/", "dist/transformer/", "onnxruntime", "zod", ...drawing)).toEqual([]);
+    expect(version.length).toBeLessThan(40);
+  });
+
   it("has an executable that says its version", () => {
     const { version } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
     expect(run(process.execPath, [join(installed, "dist/cli/main.js"), "--version"], outside)).toBe(

@@ -1,5 +1,6 @@
 import { UsageError } from "../../core/errors.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
+import { checkLengths } from "../../sharpen/fitting-prompts.js";
 import { recordPrompts } from "../../sharpen/record-prompts.js";
 import { drawGreedy } from "../../sharpen/draw.js";
 import { requireAbility } from "../../policy/capabilities.js";
@@ -42,9 +43,9 @@ export const sampleCommand = defineCommand({
     const plain = await resolveDrawing(named, values);
     const drawing = power ? { ...plain, sampler: samplerOf(power) } : plain;
     const settings = power ? { ...drawing.settings, ...recordedPower(power) } : drawing.settings;
-    const { task } = drawing.opened;
-    const split = splitPrompts(task, { ...drawing, learn: false });
-    tellTask(task, split, false, context);
+    const { task: whole } = drawing.opened;
+    const split = splitPrompts(whole, { ...drawing, learn: false });
+    tellTask(whole, split, false, context);
     if (power && values.dryRun)
       throw new UsageError(
         `--dry-run is not for --method ${power.method}: nothing tells how long its moves take.`,
@@ -59,10 +60,10 @@ export const sampleCommand = defineCommand({
           "sample",
           { drawing, values, settings, asked: {}, planned },
           context,
-          async ({ run, policy }) => {
+          async ({ run, policy, task }) => {
             dir = run.dir;
             if (power)
-              return samplePower({ power, drawing, threads: values.threads }, { run, policy }, context);
+              return samplePower({ power, drawing, threads: values.threads }, { run, policy, task }, context);
             const started = context.now();
             const { signal } = context;
             const { drawn } = await drawTask({
@@ -101,17 +102,17 @@ export const sampleCommand = defineCommand({
 /** N responses to each test prompt from π^α, and the greedy one. */
 async function samplePower(
   { power, drawing, threads }: { power: PowerSettings; drawing: Drawing; threads: number | undefined },
-  { run, policy }: OpenedRun,
+  { run, policy, task }: OpenedRun,
   context: Context,
 ): Promise<void> {
   const { signal, progress } = context;
-  const { task } = drawing.opened;
   const { source, n, maxTokens, seed, prompts } = drawing;
   requireAbility(policy, "continues", power.method === "power" ? "Power sampling" : "Sequential Monte Carlo");
   const started = context.now();
   const split = splitPrompts(task, { learn: false, seed, prompts });
   const { test } = split;
   if (test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
+  await checkLengths(policy, test, maxTokens, task);
   await recordPrompts(run, task, split, 0, (text) => context.note(text));
   const settings = { maxTokens, signal, onProgress: progress.update };
   await drawGreedy(await run.greedyLog(), policy, test, settings, "greedy");

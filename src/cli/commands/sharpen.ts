@@ -108,47 +108,58 @@ async function sharpen(
     context,
     () => dir && resumeLine(context.args, dir),
     () =>
-      withRun("sharpen", { drawing, values, settings, asked, planned }, context, async ({ run, policy }) => {
-        dir = run.dir;
-        const { signal } = context;
-        if (amortized !== false) checkRewards([preferred], policy);
-        const { metrics, adapterDirs } = await sharpenTask({
-          policy,
-          task,
-          run,
-          rewards,
-          ...drawing,
-          learn,
-          adaptiveDelta: values.adaptive,
-          amortize:
-            amortized === false || remote
-              ? undefined
-              : {
-                  reward: preferred,
-                  methods: training,
-                  curveSamples: training[0]!.curveSamples,
-                  command: run.manifest.command,
-                },
-          note: (text) => context.note(text),
-          now: () => context.now(),
-          signal,
-          onProgress: context.progress.update,
-        });
-        if (remote && amortized !== false) {
-          const { trainN } = training[0]!;
-          const { trainPrompts } = values;
-          const asked = { ...drawing, n: trainN, trainPrompts, signal, onProgress: context.progress.update };
-          const handed = await handOver({ policy, task, run, reward: preferred, ...asked });
-          if (handed) context.note(handOverNote(handed));
-        }
-        await measureIfQuantized(run, drawing.source, values.threads);
-        const paths = { runDir: run.dir, report: await report(run, task, metrics) };
-        const answers = await writeAnswers(run, task, rewards[0]!.name);
-        const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };
-        tellMetrics(context, metrics, paths, adapterDirs, more);
-        if (answers) tellAnswers(answers, context);
-        await openPage(paths.report, values.open, context);
-      }),
+      withRun(
+        "sharpen",
+        { drawing, values, settings, asked, planned },
+        context,
+        async ({ run, policy, task }) => {
+          dir = run.dir;
+          const { signal } = context;
+          if (amortized !== false) checkRewards([preferred], policy);
+          const { metrics, adapterDirs } = await sharpenTask({
+            policy,
+            task,
+            run,
+            rewards,
+            ...drawing,
+            learn,
+            adaptiveDelta: values.adaptive,
+            amortize:
+              amortized === false || remote
+                ? undefined
+                : {
+                    reward: preferred,
+                    methods: training,
+                    curveSamples: training[0]!.curveSamples,
+                    command: run.manifest.command,
+                  },
+            note: (text) => context.note(text),
+            now: () => context.now(),
+            signal,
+            onProgress: context.progress.update,
+          });
+          if (remote && amortized !== false) {
+            const { trainN } = training[0]!;
+            const { trainPrompts } = values;
+            const asked = {
+              ...drawing,
+              n: trainN,
+              trainPrompts,
+              signal,
+              onProgress: context.progress.update,
+            };
+            const handed = await handOver({ policy, task, run, reward: preferred, ...asked });
+            if (handed) context.note(handOverNote(handed));
+          }
+          await measureIfQuantized(run, drawing.source, values.threads);
+          const paths = { runDir: run.dir, report: await report(run, task, metrics) };
+          const answers = await writeAnswers(run, task, rewards[0]!.name);
+          const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };
+          tellMetrics(context, metrics, paths, adapterDirs, more);
+          if (answers) tellAnswers(answers, context);
+          await openPage(paths.report, values.open, context);
+        },
+      ),
   );
 }
 
