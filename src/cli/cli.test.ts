@@ -60,7 +60,7 @@ describe("remedies", () => {
   it("are worded for every reason that the library gives, and for no other", () => {
     const files = projectFiles(ROOT, "src").filter((path) => isCode(path) && !isTest(path));
     const given = files
-      .flatMap((path) => [...readFileSync(join(ROOT, path), "utf8").matchAll(/\breason: "([\w-]+)"/g)])
+      .flatMap((path) => [...readFileSync(join(ROOT, path), "utf8").matchAll(/\breason: "([a-z-]+)"/g)])
       .map(([, reason]) => reason);
     expect([...new Set(given)].sort()).toEqual(Object.keys(REMEDIES).sort());
   });
