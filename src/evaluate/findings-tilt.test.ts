@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { tiltedAt, tiltFindings } from "./findings-tilt.js";
+import { tiltFindings } from "./findings-tilt.js";
 import type { Estimate, TiltMetrics } from "./metrics.js";
 
 const exact = (value: number): Estimate => ({ value, low: value, high: value });
@@ -15,21 +15,6 @@ const point = (beta: number, kl: number, accuracy: number, effectiveResponses = 
 });
 
 const curve = [point(1, 0.5, 0.3), point(0.5, 1.5, 0.5), point(0.1, 3, 0.6, 1.5)];
-const accuracyOf = ({ accuracy }: TiltMetrics): number => accuracy!.value;
-
-describe("a curve at a distance", () => {
-  it.each([
-    [0, 0.2],
-    [0.25, 0.25],
-    [0.5, 0.3],
-    [1, 0.4],
-    [3, 0.6],
-    [9, 0.6],
-  ])("of %d nats", (kl, value) => {
-    expect(tiltedAt(curve, kl, 0.2, accuracyOf)).toBeCloseTo(value, 12);
-  });
-});
-
 describe("target and fit", () => {
   const adapter = { accuracy: exact(0.28), logLikelihood: exact(-4.6), kl: exact(1) };
   const metrics = (labelled: boolean) =>
@@ -48,6 +33,20 @@ describe("target and fit", () => {
       "One sample of the SFT adapter, 1.00 nats (KL) from the base, is right on 28.0 %; the base tilted as far is right on 40.0 % by " +
         "self-certainty. The difference is what training misses.",
     ]);
+  });
+
+  it.each([
+    [-0.1, "20.0 %"],
+    [0, "20.0 %"],
+    [0.25, "25.0 %"],
+    [0.5, "30.0 %"],
+    [1, "40.0 %"],
+    [3, "60.0 %"],
+    [9, "60.0 %"],
+  ])("reads the curve at %d nats, linear between its points, the base at 0", (kl, said) => {
+    const adapters = { sft: { ...adapter, kl: exact(kl) } };
+    const [, sentence] = tiltFindings({ ...metrics(true), adapters } as never, words);
+    expect(sentence).toContain(`the base tilted as far is right on ${said} by self-certainty.`);
   });
 
   it("speaks of log-likelihood alone without labels, and of nothing without a curve", () => {

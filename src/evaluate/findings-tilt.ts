@@ -26,7 +26,7 @@ function compared({ labelled }: Pick<Metrics, "labelled">): {
  * A curve's value at a distance from the base: linear between its points and the base itself, at 0; beyond its end, the end's.
  * @param kl in nats, at least 0. @param start the base's value.
  */
-export function tiltedAt(
+function tiltedAt(
   curve: readonly TiltMetrics[],
   kl: number,
   start: number,
