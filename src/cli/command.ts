@@ -3,9 +3,10 @@ import { Option } from "commander";
 import type { CommandEntry } from "./commands/table.js";
 import type { Context } from "./context.js";
 import { fetchNamed } from "./fetch-named.js";
+import { HEADINGS, inGroups } from "./help-groups.js";
 import type { MethodOptionSpecs } from "./method-options.js";
 import type { OptionSpec } from "./option-spec.js";
-import { COMMON, OPTIONS, type OptionName, type Values } from "./options.js";
+import { OPTIONS, type OptionName, type Values } from "./options.js";
 
 /** A command: what `--help` says of it, the options that it takes, and what it does. */
 export interface CommandSpec<K extends OptionName> extends CommandEntry {
@@ -31,8 +32,15 @@ export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCo
     const command = parent.command(spec.usage).summary(spec.summary);
     if (spec.word !== undefined) command.name(spec.word);
     command.description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
-    for (const name of [...spec.options, ...COMMON]) command.addOption(toOption(OPTIONS[name]));
-    for (const option of Object.values(spec.own ?? {})) command.addOption(toOption(option));
+    const placed = inGroups(spec.options);
+    const own = Object.values(spec.own ?? {});
+    const grouped = placed.some(({ heading }) => heading !== undefined);
+    const last = placed.filter(({ heading }) => heading === HEADINGS.rest);
+    for (const { name, heading } of placed.slice(0, placed.length - last.length))
+      command.addOption(toOption(OPTIONS[name], heading));
+    for (const option of own) command.addOption(toOption(option, grouped ? HEADINGS.own : undefined));
+    for (const { name, heading } of last) command.addOption(toOption(OPTIONS[name], heading));
+    if (grouped) command.addHelpOption(new Option("-h, --help", "show this help").helpGroup(HEADINGS.rest));
     const width = Math.max(...spec.examples.map(([line]) => line.length));
     const examples = spec.examples.map(
       ([line, meaning]) => `  whetstone ${line.padEnd(width)}  # ${meaning}`,
@@ -47,9 +55,10 @@ export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCo
   };
 }
 
-function toOption({ flags, description, parse, otherwise }: OptionSpec<unknown>): Option {
+function toOption({ flags, description, parse, otherwise }: OptionSpec<unknown>, heading?: string): Option {
   const suffix = otherwise === undefined ? "" : ` (default: ${otherwise})`;
   const option = new Option(flags, description + suffix);
+  if (heading !== undefined) option.helpGroup(heading);
   if (parse === undefined) return option;
   const name = option.long ?? flags;
   return option.argParser((text: string, previous: unknown) => parse(text, name, previous));

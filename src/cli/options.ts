@@ -134,7 +134,7 @@ export const OPTIONS = {
     "--reward <names|module.js>",
     `self-rewards, repeated or with commas: ${rewardNames.join(", ")}, or your own module`,
     someParts(rewardNames, "reward"),
-    DEFAULT_REWARDS.join(","),
+    DEFAULT_REWARDS.join(", "),
   ),
   oneReward: option(
     "--reward <name|module.js>",

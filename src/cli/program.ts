@@ -5,6 +5,7 @@ import { loadCommand } from "./commands/load.js";
 import type { AddCommand } from "./command.js";
 import { COMMANDS, type CommandEntry, type CommandName } from "./commands/table.js";
 import type { Context } from "./context.js";
+import { helpLayout } from "./help-layout.js";
 import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
 
 /** How everything that is printed about an error begins. */
@@ -81,7 +82,7 @@ function createProgram(): Command {
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, `${NAME}: `)),
     })
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns || 100, 120) })
+    .configureHelp(helpLayout(process.stdout.columns))
     .showSuggestionAfterError(true);
   program.addHelpText(
     "after",

@@ -1,0 +1,54 @@
+import { Command } from "commander";
+import { expect, it } from "vitest";
+import { evaluateCommand } from "./commands/evaluate.js";
+import { sharpenCommand } from "./commands/sharpen.js";
+import { keepingContext } from "./context.test-helper.js";
+import type { AddCommand } from "./command.js";
+import { inGroups } from "./help-groups.js";
+import { helpLayout } from "./help-layout.js";
+
+const helpOf = (add: AddCommand, width: number): string => {
+  const program = new Command().configureHelp(helpLayout(width));
+  add(program, () => keepingContext());
+  return program.commands[0]!.helpInformation();
+};
+/** The long flags below each heading. */
+function flagsByHeading(help: string): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  let heading = "";
+  for (const line of help.split("\n")) {
+    if (/^\S.*:$/.test(line)) found[(heading = line)] = [];
+    const flag = /^ {2}(?:-\w, )?(--[\w-]+)/.exec(line)?.[1];
+    if (flag !== undefined) found[heading]!.push(flag);
+  }
+  return found;
+}
+
+it("the help of a command with many options has ten of them first, and the others under headings", () => {
+  const found = flagsByHeading(helpOf(sharpenCommand, 80));
+  expect(Object.keys(found)).toEqual([
+    ...["What matters first:", "Task and prompts:", "Choosing and drawing:", "Training:", "Servers:"],
+    "Output and others:",
+  ]);
+  const first = found["What matters first:"]!;
+  expect(first).toHaveLength(10);
+  expect(first.slice(0, 4)).toEqual(["--model", "--task", "--grader", "--n"]);
+  expect(found["Training:"]).toEqual(expect.arrayContaining(["--epochs", "--beta"]));
+  expect(found["Output and others:"]).toEqual(expect.arrayContaining(["--open", "--json", "--help"]));
+});
+
+it("is as wide as the terminal, and no wider", () => {
+  for (const width of [80, 140]) {
+    const lines = helpOf(sharpenCommand, width).split("\n");
+    const longest = Math.max(...lines.map(({ length }) => length));
+    expect(longest).toBeLessThanOrEqual(width);
+    expect(longest).toBeGreaterThan(width - 20);
+  }
+  expect(helpLayout(undefined).helpWidth).toBe(100);
+});
+
+it("a command with few options needs no headings, and none is lost or named twice", () => {
+  expect(Object.keys(flagsByHeading(helpOf(evaluateCommand, 80)))).toEqual(["Options:"]);
+  const names = ["model", "seed", "n", "json"] as const;
+  expect(inGroups(names.slice(0, 3))).toEqual([...names, "verbose"].map((name) => ({ name })));
+});

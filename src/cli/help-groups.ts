@@ -1,0 +1,68 @@
+import { BATCH, COMMON, DRAWING, POWER, REMOTE, TRAINING, type OptionName } from "./options.js";
+
+/** Options under one heading of a command's help, in this order. */
+interface HelpGroup {
+  readonly heading: string;
+  readonly options: readonly OptionName[];
+}
+
+/** What most people say, of every command; of `sharpen` these are ten. */
+const FIRST: readonly OptionName[] = [
+  ...(["model", "models", "promptFile", "answersOut", "system", "task", "tasks", "grader", "n"] as const),
+  ...([
+    "reward",
+    "oneReward",
+    "serveReward",
+    "bestOf",
+    "methods",
+    "prompts",
+    "run",
+    "resume",
+    "dryRun",
+  ] as const),
+];
+
+const TASK: readonly OptionName[] = ["data", "rows", "orders", "raw"];
+
+const GROUPS: readonly HelpGroup[] = [
+  { heading: "What matters first:", options: FIRST },
+  { heading: "Task and prompts:", options: TASK },
+  {
+    heading: "Choosing and drawing:",
+    options: [
+      ...(["adaptive", "amortize", "noAmortize", "all", "stop", "topP", "minP"] as const),
+      ...DRAWING.filter((name) => !(REMOTE as readonly OptionName[]).includes(name)),
+    ],
+  },
+  { heading: "Drawing from π^α:", options: POWER },
+  { heading: "Training:", options: TRAINING },
+  { heading: "Servers:", options: REMOTE },
+  { heading: "Batch files:", options: BATCH },
+];
+const REST = "Output and others:";
+/** Fewer options than this need no headings. */
+const MANY = 14;
+
+/** An option, and the heading that it stands under; none where the command has few options. */
+export interface Placed {
+  readonly name: OptionName;
+  readonly heading?: string;
+}
+
+/** The options of a command in the order in which its help has them: what matters first. */
+export function inGroups(names: readonly OptionName[]): readonly Placed[] {
+  const all = [...names, ...COMMON];
+  if (all.length < MANY) return all.map((name) => ({ name }));
+  const placed = new Set<OptionName>();
+  const groups = GROUPS.flatMap(({ heading, options }) =>
+    options.flatMap((name) => {
+      if (!all.includes(name) || placed.has(name)) return [];
+      placed.add(name);
+      return [{ name, heading }];
+    }),
+  );
+  return [...groups, ...all.filter((name) => !placed.has(name)).map((name) => ({ name, heading: REST }))];
+}
+
+/** The heading of options that are a method's own, and of `--help`. */
+export const HEADINGS = { own: "Training:", rest: REST } as const;
