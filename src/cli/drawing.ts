@@ -248,8 +248,8 @@ export function tellTask(task: Task, split: PromptSplit, learn: boolean, context
   context.note(
     train.length === 0
       ? `${task.name} has too few different prompts to learn from (at least ${FEWEST_TO_SPLIT}): all are measured, and nothing is trained.`
-      : `${task.name} says of no prompt that it is for training: ${test.length} are measured, ${train.length} are for training, ` +
-          `${validation.length} choose the iterate. A field "split" in each line decides it otherwise.`,
+      : `No prompt of ${task.name} is marked for training: ${test.length} are measured, ${train.length} are for training, and ` +
+          `${validation.length} choose the iterate. To divide them otherwise, give each line a field "split".`,
   );
 }
 

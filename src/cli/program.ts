@@ -11,7 +11,7 @@ import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
 /** How everything that is printed about an error begins. */
 const NAME = "whetstone";
 /** What a command does on Ctrl-C. */
-const STOPPING = "Stopping when the record at hand is written";
+const STOPPING = "Stopping once the current record is written";
 const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[];
 
 /** A pipe that is closed early (`| head`) is no error of ours. */

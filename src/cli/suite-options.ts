@@ -51,7 +51,7 @@ export const SUITE_OPTIONS = {
   },
   suitePrompts: {
     flags: "--prompts <count>",
-    description: "measure on the first so many prompts of each task",
+    description: "measure on the first <count> prompts of each task only",
     parse: wholeNumber(1),
     otherwise: "256, as in the paper",
   },

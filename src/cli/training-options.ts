@@ -108,7 +108,7 @@ export const TRAINING_OPTIONS = {
   ),
   patience: option(
     "--patience <count>",
-    "training ends after so many epochs without a lower validation loss; 0: never",
+    "end training after this many epochs without a lower validation loss; 0: never",
     wholeNumber(0),
     [
       `${DEFAULT_PATIENCE}`,

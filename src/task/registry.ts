@@ -36,7 +36,7 @@ export interface TaskEntry {
   readonly description: string;
   /** For a task whose rows do not come with the package. */
   readonly data?: TaskData;
-  /** The answer in a response's text, as the task's own `extract` has it: for who has no rows, only the task's name. */
+  /** The answer in a response's text, as the task's own `extract` has it: for those who have only the task's name, and no rows. */
   readonly extract: (text: string) => string | undefined;
   /** @throws as `game24` and `labelledTask`; DataError where rows are needed and there are none. */
   readonly create: (options: TaskOptions) => Promise<Task>;

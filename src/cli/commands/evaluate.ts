@@ -13,7 +13,7 @@ import { COMMANDS } from "./table.js";
 export const evaluateCommand = defineCommand({
   ...COMMANDS.evaluate,
   details:
-    "Needs no model, unless a self-reward asks it. What cannot be computed from the responses alone (the adapter's figures, " +
+    "Needs no model unless a self-reward asks one. What cannot be computed from the responses alone (the adapter's figures, " +
     "adaptive best-of-N) stays as it was measured. The seed fixes the intervals.",
   options: ["reward", "seed", "model", "task", "threads", "open"],
   examples: [

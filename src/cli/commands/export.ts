@@ -17,8 +17,8 @@ import { COMMANDS } from "./table.js";
 export const exportCommand = defineCommand({
   ...COMMANDS.export,
   details:
-    "<adapter> is a run folder, or an adapter's own. A <target> that ends in .gguf becomes a LoRA file for llama.cpp; any " +
-    "other is a new folder of Hugging Face layout with the adapter merged into the weights, in float32.",
+    "<adapter> is a run folder or an adapter folder. A <target> that ends in .gguf becomes a LoRA file for llama.cpp; any " +
+    "other becomes a new folder of Hugging Face layout, with the adapter merged into the weights, in float32.",
   options: ["model"],
   examples: [
     ["export runs/game24-1 merged", "the run's model with its adapter merged in"],

@@ -10,11 +10,11 @@ import { COMMANDS } from "./table.js";
 /** `whetstone report <run>`: rewrites report.html from the run's files. */
 export const reportCommand = defineCommand({
   ...COMMANDS.report,
-  details: "With --page nothing is written into the run's folder, which may be read-only.",
+  details: "With --page the run's folder is only read.",
   options: ["task", "reportPage", "open"],
   examples: [
     ["report runs/game24-1", "open the printed file in a browser"],
-    ["report /archive/game24-1 --page game24.html", "the page of a folder that is not to be written"],
+    ["report /archive/game24-1 --page game24.html", "a page of a folder that is only read"],
   ],
   run: async ([dir], values, context) => {
     const reader = namedRun(dir);

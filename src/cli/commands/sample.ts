@@ -26,7 +26,7 @@ export const sampleCommand = defineCommand({
   ...COMMANDS.sample,
   details:
     "With --method power or smc the responses are of π^α (for α = 1 + 1/β the optimum of RLHF-sharpening): N independent chains, or " +
-    "one particle of each of N swarms. power.jsonl in the run folder tells of acceptance or effective sample size.",
+    "one particle of each of N swarms. power.jsonl in the run folder has the acceptance rates or effective sample sizes.",
   options: [...DRAWING, ...BATCH, ...POWER, "run", "resume", "dryRun"],
   examples: [
     ["sample game24 --n 50 --run runs/draws", "then: whetstone evaluate runs/draws"],

@@ -42,8 +42,8 @@ export const sharpenCommand = defineCommand({
   ...COMMANDS.sharpen,
   details:
     "Draws N responses per prompt, measures best-of-N under every self-reward, trains what one of them prefers into a " +
-    "LoRA adapter by each of the methods, measures those too, and writes it all into a run folder. Options of training hold for " +
-    "every method; where they are to differ, use `train <method>`. A run that was stopped or killed at " +
+    "LoRA adapter by each of the methods, measures those too, and writes it all into a run folder. Training options apply to " +
+    "every method; to set them for one, use `train <method>`. A run that was stopped or killed at " +
     "any moment continues with --resume and ends with the same files.",
   options: NAMES,
   own: methodOptions(Object.values(methods)),

@@ -25,7 +25,7 @@ export const COMMANDS = {
   serve: {
     usage: "serve",
     summary: "answer over HTTP as OpenAI's API does, each answer the best of N responses",
-    stopping: "Stopping when what was asked is answered",
+    stopping: "Stopping once every open request is answered",
   },
   evaluate: {
     usage: "evaluate <run>",
@@ -34,11 +34,11 @@ export const COMMANDS = {
   train: { usage: "train", summary: "train an adapter on a run" },
   report: {
     usage: "report <run>",
-    summary: "rewrite report.html of a run from its files, and print its path",
+    summary: "rewrite a run's report.html from its files, and print its path",
   },
   runs: {
     usage: "runs [action] [run...]",
-    summary: "list the runs that are there, show one, compare two, or remove one",
+    summary: "list runs, show one, compare two, or remove one",
   },
   export: {
     usage: "export <adapter> <target>",
@@ -46,7 +46,7 @@ export const COMMANDS = {
   },
   models: {
     usage: "models [action] [name]",
-    summary: "list the models at hand, pull one from the Hugging Face hub, or inspect one",
+    summary: "list the models on this machine, pull one from the Hugging Face hub, or inspect one",
   },
   theory: {
     usage: "theory",
@@ -55,7 +55,7 @@ export const COMMANDS = {
   reproduce: { usage: "reproduce", summary: "the paper's experiments, as one page" },
   complete: {
     usage: "complete [shell]",
-    summary: "print what completes commands and options in bash, zsh, fish or powershell",
+    summary: "print a completion script for bash, zsh, fish or powershell",
   },
 } as const satisfies Readonly<Record<string, CommandEntry>>;
 

@@ -19,7 +19,7 @@ const DEFAULT_PAGE = "runs/theory.html";
 export const theoryCommand = defineCommand({
   ...COMMANDS.theory,
   details:
-    "Prints what was measured beside each bound, and writes a page with a figure a statement. Takes at most three minutes on " +
+    "Prints what was measured beside each bound, and writes a page with a figure for each statement. Takes at most three minutes on " +
     "two cores. The status is 1 if a statement does not hold.",
   options: ["only", "list", "errata", "thorough", "page", "markdown", "seed", "threads"],
   examples: [
