@@ -85,6 +85,11 @@ export function requireAbility({ name, can }: Able, ability: Ability, who: strin
 
 /** @throws UsageError where log-probabilities at temperature 1 cannot be had of samples at a temperature, and of greedy responses. */
 export function checkDrawing(policy: Able, temperature: number): void {
-  if (temperature !== 1) requireAbility(policy, "temperatures", `Drawing at temperature ${temperature}`);
+  checkTemperature(policy, temperature);
   requireAbility(policy, "greedy", "The greedy response");
+}
+
+/** @throws UsageError where log-probabilities at temperature 1 cannot be had of samples at a temperature. */
+export function checkTemperature(policy: Able, temperature: number): void {
+  if (temperature !== 1) requireAbility(policy, "temperatures", `Drawing at temperature ${temperature}`);
 }

@@ -1,4 +1,5 @@
-import { requireAbility } from "../policy/capabilities.js";
+import { setMaxListeners } from "node:events";
+import { checkTemperature, requireAbility } from "../policy/capabilities.js";
 import type { Policy } from "../policy/policy.js";
 import { answerEvents, answerRoom } from "../sharpen/answer.js";
 import type { AnswerEvent } from "../sharpen/answer-events.js";
@@ -34,6 +35,8 @@ export class Answering {
   ) {
     this.admission = new Admission(limits);
     this.shared = new SharedPolicy(policy);
+    // Every request listens to it, and Node would take more than ten for a leak.
+    setMaxListeners(0, this.end.signal);
   }
 
   /** Requests and candidates that are at work. */
@@ -54,8 +57,7 @@ export class Answering {
     const { reward, prompt, temperature, maxTokens, power } = question;
     checkRewards([reward], policy);
     if (temperature === 0) requireAbility(policy, "greedy", "The greedy response");
-    else if (temperature !== 1)
-      requireAbility(policy, "temperatures", `Drawing at temperature ${temperature}`);
+    else checkTemperature(policy, temperature);
     if (power) requireAbility(policy, "continues", `The method ${power.method}`);
     const tokens = (await policy.promptTokens?.(prompt))?.length ?? 0;
     const wanted = maxTokens ?? 1;

@@ -103,6 +103,15 @@ describe("in front of servers", () => {
       status: 400,
       message: expect.stringMatching(/Drawing at temperature 0.5 needs log-probabilities at temperature 1/),
     });
+    // At temperature 1 there is nothing to divide by, and no greedy response is drawn.
+    const best = await plain(3, 4);
+    const reply = await client.chat.completions.create({
+      ...CHAT,
+      ...{ best_of: 3 },
+      seed: 4,
+      max_tokens: 12,
+    });
+    expect(reply.choices[0]!.message.content).toBe(best.chosen.text);
     await expect(client.completions.create({ model: CHAT.model, prompt: TEXT })).rejects.toMatchObject({
       ...{ status: 400, param: "prompt" },
     });

@@ -1,5 +1,5 @@
 import { UsageError } from "../core/errors.js";
-import { checkDrawing } from "../policy/capabilities.js";
+import { checkTemperature } from "../policy/capabilities.js";
 import { type Policy, type Prompt } from "../policy/policy.js";
 import { logLikelihood } from "../reward/log-likelihood.js";
 import { choose, type SelfReward } from "../reward/self-reward.js";
@@ -84,7 +84,7 @@ export async function* answerAllEvents(
   if (power && (options.topP ?? options.minP ?? options.stop) !== undefined)
     throw new UsageError("topP, minP and stop are for independent samples; leave them out with π^α.");
   checkRewards([defaults.reward], policy);
-  checkDrawing(policy, defaults.temperature);
+  checkTemperature(policy, defaults.temperature);
   for (const { prompts: alike, maxTokens, extract } of await alikeOf(policy, prompts, options)) {
     const settings = { ...defaults, maxTokens, extract };
     if (!power) yield* bestOfNEvents(policy, alike, settings);
