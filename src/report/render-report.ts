@@ -116,8 +116,8 @@ function hero({ metrics }: ReportInput): Html {
     }
     ${kpiRow(metrics)}
     <p class="note claims-note">
-      In brackets the 95 % interval; a gain or a loss is claimed only where its interval is clear of 0, of ten
-      prompts or more.
+      In brackets the 95 % interval; a gain or a loss is claimed only where it is clear of 0 among all
+      comparisons of this page together, on ten prompts or more.
     </p>
     <dl class="claims" aria-label="Every method with its 95 % interval">
       ${claims.map(

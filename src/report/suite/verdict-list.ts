@@ -47,9 +47,9 @@ export function summary(input: SuiteResult): string {
 /** Each cell with its verdict, the reasons, everything that was found, and what failed. */
 export function verdictList(input: SuiteResult): Html {
   return html`<p class="note">
-      Against greedy decoding of the base. A gain or a loss is claimed only where its 95 % interval is clear
-      of 0 and at least ten prompts were measured; the intervals are not corrected for how many cells there
-      are.
+      Choosing among N against greedy decoding of the base; an adapter against the stronger of that and one
+      sample of the base. A gain or a loss is claimed only where it is clear of 0 among all comparisons of its
+      cell together, on ten prompts or more; that there are several cells is not corrected for.
     </p>
     <dl class="claims">
       ${input.cells.map(judged).map(
