@@ -257,7 +257,7 @@ describe("the packed package", () => {
     const drawing = ["dist/report/", "dist/theory/", "@observablehq/plot", "linkedom"];
     expect(rooms(root, "dist/cli/", "commander", ...drawing)).toEqual([]);
     const version = loadedBy(
-      `process.argv.push("--version"); await import(${JSON.stringify(join(installed, "dist/cli/main.js"))});`,
+      `process.argv.push("whetstone", "--version"); await import(${JSON.stringify(join(installed, "dist/cli/main.js"))});`,
     );
     expect(rooms(version, "dist/cli/main.js")).toHaveLength(1);
     expect(rooms(version, "dist/graph/", "dist/transformer/", "onnxruntime", "zod", ...drawing)).toEqual([]);
