@@ -16,7 +16,7 @@ export function tellAnswers({ answers, path }: Answers, context: Context): void 
 }
 
 /** The first answers, one a line beside its prompt, in 80 columns; how many more there are stands below. */
-export function answerLines(answers: readonly Pick<AnswerRecord, "prompt" | "text">[]): string {
+function answerLines(answers: readonly Pick<AnswerRecord, "prompt" | "text">[]): string {
   const lines = answers.slice(0, MOST_SHOWN).map(({ prompt, text }) => {
     const asked = padEndTo(fitLine(prompt.trim(), PROMPT_WIDTH), PROMPT_WIDTH + 2);
     return `  ${asked}${fitLine(text.trim(), LINE_WIDTH - PROMPT_WIDTH - 4)}`;

@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { UsageError } from "../core/errors.js";
-import { collect, promptsOf, tinyGamePolicy, wordPolicy } from "../sharpen/tiny-policies.test-helper.js";
-import type { Policy, Response, SamplingOptions } from "./policy.js";
-import { chat } from "./remote/dialects/chat.js";
-import { serverKind } from "./remote/server-kinds.js";
-import { cutAtStop } from "./sampling-limits.js";
+import { collect, promptsOf, tinyGamePolicy, wordPolicy } from "./tiny-policies.test-helper.js";
+import type { Policy, Response, SamplingOptions } from "../policy/policy.js";
+import { chat } from "../policy/remote/dialects/chat.js";
+import { serverKind } from "../policy/remote/server-kinds.js";
+import { cutAtStop } from "../policy/sampling-limits.js";
 
 const OPTIONS: SamplingOptions = { temperature: 1, maxTokens: 24, seed: 3 };
 const policies: Policy[] = [wordPolicy(), await tinyGamePolicy()];
