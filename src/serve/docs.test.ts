@@ -6,7 +6,7 @@ import { LocalPolicy } from "../policy/local-policy.js";
 import { modelFolder } from "../policy/model-folder.js";
 import { rewardNamed } from "../reward/registry.js";
 import { answer } from "../sharpen/answer.js";
-import { COMMON, NEUTRAL_IN_CHAT, STREAM, whetstoneSchema } from "./fields.js";
+import { COMMON, NEUTRAL_IN_CHAT, STREAM } from "./fields.js";
 import { servePolicy } from "./serve.test-helper.js";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -39,7 +39,10 @@ it("its JavaScript runs as it stands, and has the choice of `answer`", async () 
 
 it("names every field that is taken", () => {
   const refused = new Set(Object.keys(NEUTRAL_IN_CHAT));
-  const fields = [...Object.keys({ ...COMMON, ...STREAM }), ...Object.keys(whetstoneSchema.shape)];
+  const fields = [
+    ...Object.keys({ ...COMMON, ...STREAM }),
+    ...Object.keys(COMMON.whetstone.unwrap().unwrap().shape),
+  ];
   for (const field of fields) {
     const words =
       refused.has(field) || /penalty|logit_bias/.test(field) ? /penalties, `logit_bias`/ : undefined;

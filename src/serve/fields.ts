@@ -62,7 +62,7 @@ const WITHOUT_EFFECT = {
 const count = z.int("must be a whole number").min(1, "must be at least 1");
 
 /** What a request may say to whetstone alone. */
-export const whetstoneSchema = z.strictObject({
+const whetstoneSchema = z.strictObject({
   reward: maybe(z.string().max(200)),
   answer: maybe(z.string().max(1000)),
   early_stop: maybe(z.boolean()),

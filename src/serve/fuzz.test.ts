@@ -4,7 +4,7 @@ import { rewardNamed, rewards } from "../reward/registry.js";
 import { tinyGamePolicy, wordPolicy } from "../sharpen/tiny-policies.test-helper.js";
 import { randomStream } from "../core/random.js";
 import { serveApp } from "./app.js";
-import { COMMON, NEUTRAL_IN_CHAT, STREAM, whetstoneSchema } from "./fields.js";
+import { COMMON, NEUTRAL_IN_CHAT, STREAM } from "./fields.js";
 import { servePolicy } from "./serve.test-helper.js";
 
 const value = fc.oneof(
@@ -16,7 +16,7 @@ const ROUTES = {
   "/v1/completions": { model: "words", prompt: "p0" },
   "/v1/responses": { model: "words", input: "p0" },
 } as const;
-const own = Object.keys(whetstoneSchema.shape).filter((name) => name !== "deadline_ms");
+const own = Object.keys(COMMON.whetstone.unwrap().unwrap().shape).filter((name) => name !== "deadline_ms");
 const whetstone = fc.dictionary(
   fc.constantFrom(...own, "other"),
   fc.oneof(value, fc.constantFrom(...Object.keys(rewards))),
