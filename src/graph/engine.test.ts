@@ -83,7 +83,7 @@ describe("errors in the compute thread", () => {
 });
 
 test("making, running and disposing sessions does not grow the process", async () => {
-  const engine = new Engine({ threads: 2 });
+  const engine = new Engine({ threads: 1 });
   const size = 1 << 20;
   const cycle = async (): Promise<void> => {
     const graph = new Graph();

@@ -36,6 +36,22 @@ export function binnedMedian({ edges, counts }: Histogram): number | undefined {
   return undefined;
 }
 
+/** What is drawn as one shape. */
+interface Group {
+  readonly name: string;
+  readonly histogram: Histogram;
+  readonly colour: string;
+  readonly bins: readonly Bin[];
+  readonly median: number | undefined;
+}
+
+/** What all shapes share: the range of log π, and the largest share of a bin. */
+interface Domain {
+  readonly from: number;
+  readonly to: number;
+  readonly highest: number;
+}
+
 /** Histograms of log π of the responses drawn: correct above incorrect, or all together without labels. */
 export function histogramFigure(metrics: Metrics): Html | undefined {
   const { correct, incorrect, all } = metrics.histograms;
@@ -46,49 +62,15 @@ export function histogramFigure(metrics: Metrics): Html | undefined {
         { name: "incorrect", histogram: incorrect, colour: "var(--orange)" },
       ]
     : [{ name: "all responses", histogram: all, colour: "var(--blue)" }];
-  const data = groups.map((g) => ({
+  const data = groups.map((g): Group => ({
     ...g,
     bins: bins(g.name, g.histogram),
     median: binnedMedian(g.histogram),
   }));
   const highest = Math.max(1, ...data.flatMap((g) => g.bins.map((b) => b.share)));
-  const panel = (group: (typeof data)[number], width: number, axis: boolean): Html =>
-    svg({
-      width,
-      height: axis ? 178 : 142,
-      marginLeft: 46,
-      marginRight: 14,
-      marginTop: 22,
-      marginBottom: axis ? 40 : 6,
-      x: {
-        domain: [all.edges[0] ?? 0, all.edges.at(-1) ?? 1],
-        label: axis ? "log π(y | x) of the whole response, nats" : null,
-        labelAnchor: "center",
-        labelArrow: "none",
-        ...(axis ? {} : { ticks: [] }),
-      },
-      y: {
-        domain: [0, highest * 1.08],
-        grid: true,
-        ticks: 4,
-        label: `% of ${group.name}`,
-        labelArrow: "none",
-      },
-      marks: [
-        Plot.rectY(group.bins, {
-          x1: "x1",
-          x2: "x2",
-          y: "share",
-          fill: group.colour,
-          fillOpacity: 0.82,
-          insetLeft: 0.5,
-          insetRight: 0.5,
-        }),
-        Plot.ruleY([0], { stroke: "var(--muted)" }),
-        ...(group.median === undefined ? [] : medianMarks(group.median, highest)),
-      ],
-    });
-  const draw = (width: number): Html => html`${data.map((g, i) => panel(g, width, i === data.length - 1))}`;
+  const domain: Domain = { from: all.edges[0] ?? 0, to: all.edges.at(-1) ?? 1, highest };
+  const draw = (width: number): Html =>
+    html`${data.map((g, i) => panel(g, domain, width, i === data.length - 1))}`;
   const each = data.map((g) => {
     const total = g.histogram.counts.reduce((a, b) => a + b, 0);
     const median = g.median === undefined ? "" : `, median ${inWords(g.median, NATS)}`;
@@ -105,6 +87,45 @@ export function histogramFigure(metrics: Metrics): Html | undefined {
     },
     twoWidths(draw),
   );
+}
+
+/** One group's histogram; the last has the axis of all. */
+function panel(group: Group, { from, to, highest }: Domain, width: number, axis: boolean): Html {
+  return svg({
+    width,
+    height: axis ? 178 : 142,
+    marginLeft: 46,
+    marginRight: 14,
+    marginTop: 22,
+    marginBottom: axis ? 40 : 6,
+    x: {
+      domain: [from, to],
+      label: axis ? "log π(y | x) of the whole response, nats" : null,
+      labelAnchor: "center",
+      labelArrow: "none",
+      ...(axis ? {} : { ticks: [] }),
+    },
+    y: {
+      domain: [0, highest * 1.08],
+      grid: true,
+      ticks: 4,
+      label: `% of ${group.name}`,
+      labelArrow: "none",
+    },
+    marks: [
+      Plot.rectY(group.bins, {
+        x1: "x1",
+        x2: "x2",
+        y: "share",
+        fill: group.colour,
+        fillOpacity: 0.82,
+        insetLeft: 0.5,
+        insetRight: 0.5,
+      }),
+      Plot.ruleY([0], { stroke: "var(--muted)" }),
+      ...(group.median === undefined ? [] : medianMarks(group.median, highest)),
+    ],
+  });
 }
 
 function medianMarks(x: number, top: number): Mark[] {

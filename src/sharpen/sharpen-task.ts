@@ -100,54 +100,23 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   const learned = trainings.map(({ trainPrompts }) => trainPrompts ?? Infinity);
   const { split, greedy, drawn } = await drawTask(options, clock, Math.max(0, ...learned));
   const pools = poolsOf(task, split.test, drawn, policy);
-  const measured = await clock("evaluating", async () => {
-    options.onProgress?.({ stage: "evaluating", done: 0, total: 1 });
-    const result = await measure({
-      task,
-      pools,
-      greedy,
-      rewards: await recordSelections(run, pools, options.rewards, options.signal),
-      seed: options.seed,
-      independent: options.temperature === 1,
-      ...(options.ns && { ns: options.ns }),
-    });
-    options.onProgress?.({ stage: "evaluating", done: 1, total: 1 });
-    return result;
-  });
+  const measured = await clock("evaluating", () => measurePools(options, pools, greedy));
   const adaptive =
     options.adaptiveDelta === undefined
       ? undefined
       : await clock("adaptive", async () => measureRule(options, options.adaptiveDelta!, pools, greedy));
-  const adapters: Record<string, AdapterMetrics> = Object.fromEntries(
+  const earlier = Object.fromEntries(
     trainedMethods(run)
       .filter((name) => !trainings.some(({ method }) => method.name === name))
       .flatMap((name) => (before?.adapters[name] ? [[name, before.adapters[name]]] : [])),
   );
-  const adapterDirs: Record<string, string> = {};
-  for (const { method, trainPrompts, ...settings } of split.train.length > 0 ? trainings : []) {
-    const { reward, curveSamples } = options.amortize!;
-    const { n, temperature, maxTokens, seed, signal, onProgress, note } = options;
-    const draw = { n, temperature, maxTokens, seed, signal, onProgress, note };
-    const own = { ...split, train: split.train.slice(0, trainPrompts) };
-    const result = await clock(`amortizing, ${method.name}`, () =>
-      amortize({
-        ...draw,
-        method,
-        policy,
-        trainers: trainersFor(options),
-        task,
-        run,
-        split: own,
-        reward,
-        settings,
-        curveSamples,
-        pools,
-        greedy,
-      }),
-    );
-    adapters[method.name] = result.metrics;
-    adapterDirs[method.name] = result.adapterDir;
-  }
+  const trained = await trainAll(options, split.train.length > 0 ? trainings : [], {
+    split,
+    pools,
+    greedy,
+    clock,
+  });
+  const adapters = { ...earlier, ...trained.metrics };
   const parts = {
     ...measured,
     model: policy.name,
@@ -159,6 +128,67 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   };
   const metrics: Metrics = { ...parts, findings: findings(parts, wordsOf) };
   await run.writeJson("metrics.json", metrics);
+  return { metrics, adapterDirs: trained.adapterDirs };
+}
+
+/** Measures every reward at every N on what is drawn, and writes down what each chose. */
+async function measurePools(
+  options: SharpenOptions,
+  pools: readonly Pool[],
+  greedy: readonly Response[],
+): Promise<Awaited<ReturnType<typeof measure>>> {
+  const { task, run, seed, ns, signal, onProgress } = options;
+  onProgress?.({ stage: "evaluating", done: 0, total: 1 });
+  const result = await measure({
+    task,
+    pools,
+    greedy,
+    rewards: await recordSelections(run, pools, options.rewards, signal),
+    seed,
+    ...(ns && { ns }),
+  });
+  onProgress?.({ stage: "evaluating", done: 1, total: 1 });
+  return result;
+}
+
+/** What training stands on. */
+interface Ground {
+  readonly split: PromptSplit;
+  readonly pools: readonly Pool[];
+  readonly greedy: readonly Response[];
+  readonly clock: StageClock;
+}
+
+/** Trains one adapter after the other, and measures each. */
+async function trainAll(
+  options: SharpenOptions,
+  trainings: readonly MethodTraining[],
+  { split, pools, greedy, clock }: Ground,
+) {
+  const metrics: Record<string, AdapterMetrics> = {};
+  const adapterDirs: Record<string, string> = {};
+  for (const { method, trainPrompts, ...settings } of trainings) {
+    const { reward, curveSamples } = options.amortize!;
+    const { policy, task, run, n, temperature, maxTokens, seed, signal, onProgress, note } = options;
+    const result = await clock(`amortizing, ${method.name}`, () =>
+      amortize({
+        ...{ n, temperature, maxTokens, seed, signal, onProgress, note },
+        method,
+        policy,
+        trainers: trainersFor(options),
+        task,
+        run,
+        split: { ...split, train: split.train.slice(0, trainPrompts) },
+        reward,
+        settings,
+        curveSamples,
+        pools,
+        greedy,
+      }),
+    );
+    metrics[method.name] = result.metrics;
+    adapterDirs[method.name] = result.adapterDir;
+  }
   return { metrics, adapterDirs };
 }
 

@@ -1,6 +1,9 @@
 import { findReward } from "../../reward/registry.js";
 import type { SelfReward } from "../../reward/self-reward.js";
+import type { Policy } from "../../policy/policy.js";
 import { modulesOf, partOf } from "../../run/parts.js";
+import type { Run } from "../../run/run.js";
+import type { Task } from "../../task/task.js";
 import { methods } from "../../sharpen/methods/registry.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
 import { handOver, type HandOver } from "../../sharpen/hand-over.js";
@@ -10,7 +13,7 @@ import { resumeLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
 import { DEFAULT_METHODS, DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js";
-import { resolveDrawing, tellTask, withRun, type AskedOfRun } from "../drawing.js";
+import { resolveDrawing, tellTask, withRun, type AskedOfRun, type Drawing } from "../drawing.js";
 import { measureIfQuantized } from "../measure-quantized.js";
 import { refuseTraining } from "../quantize.js";
 import { methodOf, methodOptions } from "../method-options.js";
@@ -20,7 +23,13 @@ import { plannedWork } from "../estimate.js";
 import { openPage } from "../open-page.js";
 import { tellAnswers } from "../tell-answers.js";
 import { usageResult } from "../remote.js";
-import { commonOptions, trainingOptions, trainingSettings, type Settings } from "../settings.js";
+import {
+  commonOptions,
+  trainingOptions,
+  trainingSettings,
+  type Settings,
+  type TrainingSettings,
+} from "../settings.js";
 import { COMMANDS } from "./table.js";
 
 const NAMES = [
@@ -64,16 +73,43 @@ export const sharpenCommand = defineCommand({
   run: ([named], values, context) => sharpen(named, values, context),
 });
 
-async function sharpen(
-  named: string | undefined,
-  values: Values<(typeof NAMES)[number]>,
-  context: Context,
-): Promise<void> {
+type SharpenValues = Values<(typeof NAMES)[number]>;
+
+async function sharpen(named: string | undefined, values: SharpenValues, context: Context): Promise<void> {
   const drawing = await resolveDrawing(named, values);
   const { task } = drawing.opened;
-  const { remote } = drawing.source;
+  const plan = await planOf(drawing, values);
+  const { learn, training, settings, asked } = plan;
+  const split = splitPrompts(task, { ...drawing, learn });
+  tellTask(task, split, learn, context);
+  const planned = plannedWork(split, drawing.n, drawing.source.remote ? [] : training);
+  let dir: string | undefined;
+  await interruptible(
+    context,
+    () => dir && resumeLine(context.args, dir),
+    () =>
+      withRun("sharpen", { drawing, values, settings, asked, planned }, context, async (opened) => {
+        dir = opened.run.dir;
+        await work({ ...opened, drawing, values, plan }, context);
+      }),
+  );
+}
+
+/** What is to be measured and trained. */
+interface Plan {
+  readonly rewards: readonly SelfReward[];
+  /** Whether anything is trained, or chosen for others to train. */
+  readonly learn: boolean;
+  /** The reward that chooses what is trained. */
+  readonly preferred: SelfReward;
+  readonly training: readonly TrainingSettings[];
+  readonly settings: Settings;
+  readonly asked: AskedOfRun;
+}
+
+async function planOf(drawing: Drawing, values: SharpenValues): Promise<Plan> {
   const rewards: SelfReward[] = [];
-  for (const word of values.reward ?? (remote ? REMOTE_REWARDS : DEFAULT_REWARDS))
+  for (const word of values.reward ?? (drawing.source.remote ? REMOTE_REWARDS : DEFAULT_REWARDS))
     rewards.push(await findReward(word));
   const amortized = values.amortize ?? "log-likelihood";
   const preferred = await findReward(amortized === false ? "log-likelihood" : amortized);
@@ -99,68 +135,61 @@ async function sharpen(
       amortize: { reward: partOf(preferred), methods: Object.fromEntries(options), ...modulesOf(chosen) },
     }),
   };
-  const learn = amortized !== false;
-  const split = splitPrompts(task, { ...drawing, learn });
-  tellTask(task, split, learn, context);
-  const planned = plannedWork(split, drawing.n, remote ? [] : training);
-  let dir: string | undefined;
-  await interruptible(
-    context,
-    () => dir && resumeLine(context.args, dir),
-    () =>
-      withRun(
-        "sharpen",
-        { drawing, values, settings, asked, planned },
-        context,
-        async ({ run, policy, task }) => {
-          dir = run.dir;
-          const { signal } = context;
-          if (amortized !== false) checkRewards([preferred], policy);
-          const { metrics, adapterDirs } = await sharpenTask({
-            policy,
-            task,
-            run,
-            rewards,
-            ...drawing,
-            learn,
-            adaptiveDelta: values.adaptive,
-            amortize:
-              amortized === false || remote
-                ? undefined
-                : {
-                    reward: preferred,
-                    methods: training,
-                    curveSamples: training[0]!.curveSamples,
-                    command: run.manifest.command,
-                  },
-            note: (text) => context.note(text),
-            now: () => context.now(),
-            signal,
-            onProgress: context.progress.update,
-          });
-          if (remote && amortized !== false) {
-            const { trainN } = training[0]!;
-            const { trainPrompts } = values;
-            const asked = {
-              ...drawing,
-              n: trainN,
-              trainPrompts,
-              signal,
-              onProgress: context.progress.update,
-            };
-            const handed = await handOver({ policy, task, run, reward: preferred, ...asked });
-            if (handed) context.note(handOverNote(handed));
-          }
-          await measureIfQuantized(run, drawing.source, values.threads);
-          const paths = { runDir: run.dir, report: await report(run, task, metrics) };
-          const answers = await writeAnswers(run, task, rewards[0]!.name);
-          const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };
-          tellMetrics(context, metrics, paths, adapterDirs, more);
-          if (answers) tellAnswers(answers, context);
-          await openPage(paths.report, values.open, context);
-        },
-      ),
-  );
+  return { rewards, learn: amortized !== false, preferred, training, settings, asked };
+}
+
+/** What the work is done with. */
+interface Work {
+  readonly run: Run;
+  readonly policy: Policy;
+  readonly task: Task;
+  readonly drawing: Drawing;
+  readonly values: SharpenValues;
+  readonly plan: Plan;
+}
+
+/** Draws, measures and trains in the run's folder, and tells what came of it. */
+async function work({ run, policy, task, drawing, values, plan }: Work, context: Context): Promise<void> {
+  const { rewards, learn, preferred, training } = plan;
+  const { remote } = drawing.source;
+  const { signal } = context;
+  if (learn) checkRewards([preferred], policy);
+  const { metrics, adapterDirs } = await sharpenTask({
+    policy,
+    task,
+    run,
+    rewards,
+    ...drawing,
+    learn,
+    adaptiveDelta: values.adaptive,
+    amortize:
+      !learn || remote
+        ? undefined
+        : {
+            reward: preferred,
+            methods: training,
+            curveSamples: training[0]!.curveSamples,
+            command: run.manifest.command,
+          },
+    note: (text) => context.note(text),
+    now: () => context.now(),
+    signal,
+    onProgress: context.progress.update,
+  });
+  if (remote && learn) {
+    const { trainN } = training[0]!;
+    const { trainPrompts } = values;
+    const asked = { ...drawing, n: trainN, trainPrompts, signal, onProgress: context.progress.update };
+    const handed = await handOver({ policy, task, run, reward: preferred, ...asked });
+    if (handed) context.note(handOverNote(handed));
+  }
+  await measureIfQuantized(run, drawing.source, values.threads);
+  const paths = { runDir: run.dir, report: await report(run, task, metrics) };
+  const answers = await writeAnswers(run, task, rewards[0]!.name);
+  const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };
+  tellMetrics(context, metrics, paths, adapterDirs, more);
+  if (answers) tellAnswers(answers, context);
+  await openPage(paths.report, values.open, context);
 }
 
 function handOverNote({ dir, examples, pairs, empty, files }: HandOver): string {
