@@ -16,7 +16,7 @@ export interface FilteredMajorityOptions {
 const NAME = "filtered-majority";
 
 /** The least mean of `window` neighbouring values; of all of them where they are fewer, 0 where there are none. */
-export function leastGroup(values: readonly number[], window: number): number {
+function leastGroup(values: readonly number[], window: number): number {
   const length = Math.min(window, values.length);
   if (length === 0) return 0;
   let sum = 0;
