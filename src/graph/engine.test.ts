@@ -53,6 +53,36 @@ describe("dispose", () => {
   });
 });
 
+describe("an engine that is disposed of at an awkward moment", () => {
+  test("while it is loading, at work, or has a queue, ends itself and nothing else", async () => {
+    const many = {
+      x: { type: "float32" as const, dims: [1 << 20], data: new Float32Array(1 << 20).fill(1) },
+    };
+    for (let round = 0; round < 8; round++) {
+      const loading = new Engine({ threads: 1 });
+      await new Promise((resolve) => setTimeout(resolve, 10 * round));
+      await loading.dispose();
+      const working = new Engine({ threads: 1 });
+      const session = await working.session(doubling());
+      const runs = Array.from({ length: 6 }, () =>
+        session.run(many).then(
+          ({ y }) => y!.data[0],
+          (error: unknown) => (error as Error).message,
+        ),
+      );
+      // As many as are over by then are whole; the others are told.
+      await runs[round % 3];
+      await working.dispose();
+      const outcomes = await Promise.all(runs);
+      const over = outcomes.lastIndexOf(2) + 1;
+      expect(over).toBeGreaterThan(round % 3);
+      expect(outcomes).toEqual(
+        outcomes.map((_, at) => (at < over ? 2 : "The engine was disposed; make a new one.")),
+      );
+    }
+  });
+});
+
 describe("errors in the compute thread", () => {
   test("reject as GraphError, and the engine goes on", async () => {
     const engine = new Engine({ threads: 1 });

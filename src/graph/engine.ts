@@ -41,6 +41,8 @@ export class Engine implements Requests {
   private nextId = 0;
   /** Why no request can be answered any more. */
   private ended: GraphError | undefined;
+  private closed = false;
+  private readonly exited: Promise<void>;
   readonly threads: number;
   private readonly providers: readonly string[];
 
@@ -58,7 +60,12 @@ export class Engine implements Requests {
     this.worker.on("error", (error) =>
       this.end(new GraphError(`The compute thread stopped: ${error.message}`, { cause: error })),
     );
-    this.worker.on("exit", () => this.end(new GraphError("The compute thread has ended.")));
+    this.exited = new Promise((resolve) => {
+      this.worker.on("exit", () => {
+        this.end(new GraphError("The compute thread has ended."));
+        resolve();
+      });
+    });
     // While nothing is asked of it, it must not keep the process; listening to it makes it do so, so this comes last.
     this.worker.unref();
   }
@@ -164,9 +171,18 @@ export class Engine implements Requests {
     return new ResidentBuffer(this, id, type, length);
   }
 
-  /** Ends the thread and frees everything in it. Calls after it reject; a second call does nothing. */
+  /**
+   * Ends the thread and frees everything in it. What is asked for and not answered rejects at once, as calls after it do; a second
+   * call does nothing. The thread ends by itself between two requests: one that is ended while ONNX Runtime is at work in it,
+   * or is being loaded, can take the whole process with it.
+   */
   async dispose(): Promise<void> {
     this.end(new GraphError("The engine was disposed; make a new one."));
-    await this.worker.terminate();
+    if (!this.closed) {
+      this.closed = true;
+      this.worker.ref();
+      this.worker.postMessage({ kind: "close" });
+    }
+    await this.exited;
   }
 }

@@ -210,16 +210,39 @@ function answer(request) {
 
 /** Requests are answered strictly in order: a run that follows a write sees it. */
 let queue = Promise.resolve();
-parentPort?.on("message", (/** @type {{ id: number, kind: keyof typeof handlers }} */ request) => {
-  queue = queue.then(async () => {
-    try {
-      const { value, transfer = [] } = await answer(request);
-      parentPort?.postMessage({ id: request.id, value }, transfer);
-    } catch (error) {
-      parentPort?.postMessage({
-        id: request.id,
-        error: error instanceof Error ? error.message : String(error),
-      });
-    }
-  });
+/** Whether the thread is to end; what is still in the queue has been given up. */
+let closing = false;
+parentPort?.on("message", (/** @type {{ id: number, kind: keyof typeof handlers | "close" }} */ request) => {
+  if (request.kind === "close") {
+    closing = true;
+    queue = queue.then(close);
+  } else {
+    const asked = /** @type {{ id: number, kind: keyof typeof handlers }} */ (request);
+    queue = queue.then(() => (closing ? undefined : reply(asked)));
+  }
 });
+
+/** @param {{ id: number, kind: keyof typeof handlers }} request */
+async function reply(request) {
+  try {
+    const { value, transfer = [] } = await answer(request);
+    parentPort?.postMessage({ id: request.id, value }, transfer);
+  } catch (error) {
+    parentPort?.postMessage({
+      id: request.id,
+      error: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+/** Frees everything and ends the thread; nothing native is at work then. */
+async function close() {
+  for (const { compiled } of sessions.values()) {
+    try {
+      await compiled.release();
+    } catch {
+      // It ends with the thread.
+    }
+  }
+  process.exit();
+}

@@ -29,7 +29,7 @@ const kept = (dir: string): Record<string, string> =>
       .filter(([name]) => !name.startsWith("set-aside"))
       .map(([name, text]) => [
         name,
-        text.replace(/-?\d+\.\d+(?:e-\d+)?/g, (number) => Number(number).toFixed(4)),
+        text.replace(/-?\d+\.\d+(?:e-\d+)?/g, (number) => Number(number).toFixed(3)),
       ]),
   );
 

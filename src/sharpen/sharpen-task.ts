@@ -137,7 +137,7 @@ async function measurePools(
   pools: readonly Pool[],
   greedy: readonly Response[],
 ): Promise<Awaited<ReturnType<typeof measure>>> {
-  const { task, run, seed, ns, signal, onProgress } = options;
+  const { task, run, seed, temperature, ns, signal, onProgress } = options;
   onProgress?.({ stage: "evaluating", done: 0, total: 1 });
   const result = await measure({
     task,
@@ -145,6 +145,7 @@ async function measurePools(
     greedy,
     rewards: await recordSelections(run, pools, options.rewards, signal),
     seed,
+    independent: temperature === 1,
     ...(ns && { ns }),
   });
   onProgress?.({ stage: "evaluating", done: 1, total: 1 });

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { renderReport } from "./render-report.js";
-import { syntheticRun } from "./synthetic-run.test-helper.js";
+import { renderReport } from "../../src/report/render-report.js";
+import { syntheticRun } from "../../src/report/synthetic-run.test-helper.js";
 
 /** Debian's chromium, or another that is installed; undefined where there is none. */
 function findBrowser(): string | undefined {

@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { verifyRun } from "../src/run/verify-run.js";
-import { commandLine, untilLines, type CommandLine, type Running } from "./support/cli.js";
-import { writeTinyModel } from "./support/tiny-model.js";
+import { verifyRun } from "../../src/run/verify-run.js";
+import { commandLine, untilLines, type CommandLine, type Running } from "../support/cli.js";
+import { writeTinyModel } from "../support/tiny-model.js";
 
 // More than one batch has rows for, so that a command which is stopped in the first one has work left.
 const PROMPTS = 160;

@@ -1,16 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lastBoxed } from "./boxed.js";
-import { choiceAnswer } from "./choice.js";
-import { exactAnswer } from "./exact.js";
-import { numberInWords } from "./number-words.js";
-import { labelValue, numericAnswer } from "./numeric.js";
-import { ownPart } from "./own-part.js";
-import { plainCharacters } from "./characters.js";
-import { patternExtractor } from "./pattern.js";
-import { shortLabel } from "./short-label.js";
-import { withoutThinking } from "./thinking.js";
-import { truthAnswer } from "./truth.js";
+import { lastBoxed } from "../../src/task/answers/boxed.js";
+import { choiceAnswer } from "../../src/task/answers/choice.js";
+import { exactAnswer } from "../../src/task/answers/exact.js";
+import { numberInWords } from "../../src/task/answers/number-words.js";
+import { labelValue, numericAnswer } from "../../src/task/answers/numeric.js";
+import { ownPart } from "../../src/task/answers/own-part.js";
+import { plainCharacters } from "../../src/task/answers/characters.js";
+import { patternExtractor } from "../../src/task/answers/pattern.js";
+import { shortLabel } from "../../src/task/answers/short-label.js";
+import { withoutThinking } from "../../src/task/answers/thinking.js";
+import { truthAnswer } from "../../src/task/answers/truth.js";
 
 const MEGABYTE = 1 << 20;
 const EXTRACTORS = {
@@ -123,11 +123,12 @@ const PIECES = [
 
 describe("extractors", () => {
   it.each(Object.entries(EXTRACTORS))("%s takes a moment for 1 MB of anything", (_, extract) => {
-    // The most CPU time of one text; 2 cores that others use too, so far from what a linear pass takes (some 10 ms).
+    // The most CPU time of one text; 2 cores that others use too, so far from what a linear pass takes (under a second), and
+    // farther from what a quadratic one would.
     const slowest = (text: string): void => {
       const before = process.cpuUsage();
       extract(text);
-      expect(process.cpuUsage(before).user / 1000, JSON.stringify(text.slice(0, 60))).toBeLessThan(2000);
+      expect(process.cpuUsage(before).user / 1000, JSON.stringify(text.slice(0, 60))).toBeLessThan(8000);
     };
     const filled = (start: string, piece: string, end: string): string =>
       start + piece.repeat(Math.ceil(MEGABYTE / piece.length)) + end;
@@ -155,6 +156,6 @@ describe("extractors", () => {
   ] as const)("of %s", (_, extract, text, answer) => {
     const before = process.cpuUsage();
     expect(extract(text) === answer).toBe(true);
-    expect(process.cpuUsage(before).user / 1000).toBeLessThan(2000);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(8000);
   });
 });
