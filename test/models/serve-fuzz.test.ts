@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { rewardNamed, rewards } from "../reward/registry.js";
-import { tinyGamePolicy, wordPolicy } from "../sharpen/tiny-policies.test-helper.js";
-import { randomStream } from "../core/random.js";
-import { serveApp } from "./app.js";
-import { COMMON, NEUTRAL_IN_CHAT, STREAM } from "./fields.js";
-import { servePolicy } from "./serve.test-helper.js";
+import { rewardNamed, rewards } from "../../src/reward/registry.js";
+import { tinyGamePolicy, wordPolicy } from "../../src/sharpen/tiny-policies.test-helper.js";
+import { randomStream } from "../../src/core/random.js";
+import { serveApp } from "../../src/serve/app.js";
+import { COMMON, NEUTRAL_IN_CHAT, STREAM } from "../../src/serve/fields.js";
+import { servePolicy } from "../../src/serve/serve.test-helper.js";
 
 const value = fc.oneof(
   fc.constantFrom<unknown>(null, true, false, 0, 1, 2, -1, 1e9, 1.5, 1e308, "", "words", "majority", [], {}),

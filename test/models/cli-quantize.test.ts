@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { commandLine, type CommandLine, type Ended } from "./support/cli.js";
+import { commandLine, type CommandLine, type Ended } from "../support/cli.js";
 
 const SMALL = ["--prompts", "4", "--n", "5", "--quantize", "int8", "--run", "choosing", "--threads", "1"];
 const COMMANDS = {

@@ -1,14 +1,21 @@
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { InterruptedError, RunError } from "../core/errors.js";
-import type { LocalPolicy } from "../policy/local-policy.js";
-import { localTrainers } from "../policy/local-trainer.js";
-import type { Trainers } from "../policy/trainer.js";
-import type { Progress } from "./draw.js";
-import { sft } from "./methods/sft.js";
-import { filesOf, newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
-import { tinyPolicy } from "./tiny-policies.test-helper.js";
+import { InterruptedError, RunError } from "../../src/core/errors.js";
+import type { LocalPolicy } from "../../src/policy/local-policy.js";
+import { localTrainers } from "../../src/policy/local-trainer.js";
+import type { Trainers } from "../../src/policy/trainer.js";
+import type { Progress } from "../../src/sharpen/draw.js";
+import { sft } from "../../src/sharpen/methods/sft.js";
+import {
+  filesOf,
+  newFolder,
+  runJob,
+  tinyFit,
+  tinyJob,
+  tinyTask,
+} from "../../src/sharpen/tiny-job.test-helper.js";
+import { tinyPolicy } from "../../src/sharpen/tiny-policies.test-helper.js";
 
 let policy: LocalPolicy;
 let job: ReturnType<typeof tinyJob>;

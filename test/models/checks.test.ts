@@ -2,17 +2,17 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { checkArchitecture } from "../scripts/architecture.mjs";
-import { runSteps } from "../scripts/check.mjs";
-import { countTests } from "../scripts/count-tests.mjs";
-import { checkDependencies } from "../scripts/dead-dependencies.mjs";
-import { checkExports } from "../scripts/dead-exports.mjs";
-import { checkLengths } from "../scripts/file-lengths.mjs";
-import { checkFlags } from "../scripts/library-flags.mjs";
-import { checkFunctions } from "../scripts/function-lengths.mjs";
-import { checkWords } from "../scripts/forbidden-words.mjs";
-import { codeBlocks } from "../scripts/readme-code.mjs";
-import { ROOT, fixture } from "./support/fixture.js";
+import { checkArchitecture } from "../../scripts/architecture.mjs";
+import { runSteps } from "../../scripts/check.mjs";
+import { countTests } from "../../scripts/count-tests.mjs";
+import { checkDependencies } from "../../scripts/dead-dependencies.mjs";
+import { checkExports } from "../../scripts/dead-exports.mjs";
+import { checkLengths } from "../../scripts/file-lengths.mjs";
+import { checkFlags } from "../../scripts/library-flags.mjs";
+import { checkFunctions } from "../../scripts/function-lengths.mjs";
+import { checkWords } from "../../scripts/forbidden-words.mjs";
+import { codeBlocks } from "../../scripts/readme-code.mjs";
+import { ROOT, fixture } from "../support/fixture.js";
 
 /** Every checker must be able to fail: each finds what is wrong in a small project, and nothing in its mended twin. */
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { rows } from "./index.js";
+import { rows } from "../../src/theory/index.js";
 
-// What turns each row red is tried in test/models/theory-mutations.test.ts.
+// What turns each row red is tried in theory-mutations.test.ts.
 describe.each(rows.map((row) => [row.title, row] as const))("%s", (_, row) => {
   it("does not fail", () => {
     const result = row.run({ effort: "test", seed: 1 });

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium, type Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { suitePage } from "./page.js";
-import { amortizedResult, inferenceResult } from "./suite-results.test-helper.js";
+import { suitePage } from "../../src/report/suite/page.js";
+import { amortizedResult, inferenceResult } from "../../src/report/suite/suite-results.test-helper.js";
 
 function findBrowser(): string | undefined {
   for (const name of ["chromium", "chromium-browser", "google-chrome"]) {

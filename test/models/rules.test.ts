@@ -4,7 +4,7 @@ import { cruise } from "dependency-cruiser";
 import type { ICruiseOptions, ICruiseResult, IFlattenedRuleSet } from "dependency-cruiser";
 import { ESLint } from "eslint";
 import { describe, expect, it } from "vitest";
-import { ROOT, fixture } from "./support/fixture.js";
+import { ROOT, fixture } from "../support/fixture.js";
 
 /** The rules of .dependency-cruiser.cjs and eslint.config.mjs must be able to fail. */
 
