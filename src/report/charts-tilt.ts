@@ -67,20 +67,43 @@ function namedPoints({ base, adapters }: Metrics, { unit, pick }: Compared): Nam
   ];
 }
 
-function pointMarks(points: readonly NamedPoint[]): Mark[] {
+/** Pixels of a letter, and from one row of names to the next. */
+const LETTER = 8;
+const ROW = 15;
+
+/** The rows beside their points in which names stand, from 0: the first where a name does not run into the one before. */
+function rowsOf(points: readonly NamedPoint[], pixelsPerNat: number): number[] {
+  const ends: number[] = [];
+  return points.map(({ name, x }) => {
+    const start = x * pixelsPerNat;
+    const free = ends.findIndex((end) => end < start);
+    const row = free < 0 ? ends.length : free;
+    ends[row] = start + 12 + name.length * LETTER;
+    return row;
+  });
+}
+
+/** A row's distance from its points, downwards: rows lie below and above by turns. */
+const offsetOf = (row: number): number => (row % 2 === 0 ? 1 : -1) * (9 + ROW * Math.floor(row / 2));
+
+function pointMarks(named: readonly NamedPoint[], pixelsPerNat: number): Mark[] {
+  const points = named.toSorted((a, b) => a.x - b.x);
+  const rows = rowsOf(points, pixelsPerNat);
   return [
+    ...points.map((point, i) =>
+      Plot.text([point], {
+        x: "x",
+        y: "value",
+        text: "name",
+        dx: 7,
+        dy: offsetOf(rows[i]!),
+        textAnchor: "start",
+        fill: "var(--text)",
+        stroke: "var(--page)",
+        strokeWidth: 4,
+      }),
+    ),
     Plot.dot([...points], { x: "x", y: "value", fill: "var(--text)", r: 4.5 }),
-    Plot.text([...points], {
-      x: "x",
-      y: "value",
-      text: "name",
-      dx: 7,
-      dy: 9,
-      textAnchor: "start",
-      fill: "var(--text)",
-      stroke: "var(--page)",
-      strokeWidth: 4,
-    }),
   ];
 }
 
@@ -107,15 +130,17 @@ export function tiltFigure(metrics: Metrics): Html | undefined {
       y: own.at(-1)!.value,
       colour: style.colour,
     }));
+    const [marginLeft, marginRight] = [46, narrow ? 14 : 142];
+    const end = farthest * 1.02 || 1;
     return svg({
       width,
       height,
       marginTop,
       marginBottom,
-      marginLeft: 46,
-      marginRight: narrow ? 14 : 142,
+      marginLeft,
+      marginRight,
       x: {
-        domain: [0, farthest * 1.02 || 1],
+        domain: [0, end],
         label: "KL from the base, nats",
         labelAnchor: "center",
         labelArrow: "none",
@@ -123,7 +148,7 @@ export function tiltFigure(metrics: Metrics): Html | undefined {
       y: { domain, grid: true, label: compared.label, labelArrow: "none", ticks: 6 },
       marks: [
         ...series.flatMap(lineMarks),
-        ...pointMarks(points),
+        ...pointMarks(points, (width - marginLeft - marginRight) / end),
         ...(narrow ? [] : endLabels(ends, farthest, frame)),
       ],
     });
