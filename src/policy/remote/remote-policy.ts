@@ -1,5 +1,4 @@
 import { UsageError } from "../../core/errors.js";
-import { sha256 } from "../../core/files.js";
 import { requireAbility, type Capabilities } from "../capabilities.js";
 import type { Source } from "../../core/source.js";
 import { failOf, optionsOf } from "../policy.js";
@@ -17,7 +16,7 @@ import type {
   Served,
 } from "../policy.js";
 import { abilities, settingsOf, summaryOf } from "./facts.js";
-import { REMOTE_PREFIX } from "./base-urls.js";
+import { greedyAsk, identityOf, sampleAsk, toResponse } from "./asks.js";
 import { BudgetError } from "./budget.js";
 import { connectServers, type Server, type Servers, type ServersOptions } from "./connect.js";
 import type { Connection, StopRule } from "./connection.js";
@@ -26,7 +25,6 @@ import { atOnce, inParallel, withOwn, type Signals } from "./in-parallel.js";
 import type { ServerFacts } from "./probe.js";
 import { readReply, type Reply } from "./reply.js";
 import { checkLimits, narrows } from "../sampling-limits.js";
-import { sampleSeed } from "./sample-seed.js";
 import { Scorer } from "./scorer.js";
 import type { ServerUsage } from "./usage.js";
 
@@ -61,10 +59,9 @@ export class RemotePolicy implements Policy {
   #disposed = false;
 
   private constructor(options: ServersOptions, servers: Servers) {
-    this.name = REMOTE_PREFIX + options.model;
     const { dialect } = servers;
+    ({ name: this.name, digest: this.digest } = identityOf(options.model, dialect));
     this.api = dialect.name;
-    this.digest = sha256(JSON.stringify([this.name, this.api]));
     this.facts = servers.facts;
     this.can = abilities(servers.facts, dialect, options.render !== undefined);
     this.#options = options;
@@ -131,13 +128,7 @@ export class RemotePolicy implements Policy {
     if (temperature !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
     const promptId = prompt.id;
     const asked = await this.#asked(prompt);
-    const { topP, minP, stop } = options;
-    const ask = {
-      ...{ prompt: asked, maxTokens, temperature, seed: sampleSeed(seed, promptId, index) },
-      ...(topP !== undefined && { topP }),
-      ...(minP !== undefined && { minP }),
-      ...(stop && { stop }),
-    };
+    const ask = sampleAsk(asked, { promptId, index }, { ...options, maxTokens, temperature, seed });
     // A reply that comes whole has nothing to show before its end.
     const shown = this.#options.stream === true ? watcher : undefined;
     const seen: SeenRule | undefined =
@@ -159,8 +150,7 @@ export class RemotePolicy implements Policy {
     watcher?: RequestWatcher,
   ): Promise<Response> {
     const asked = await this.#asked(prompt);
-    const ask = { prompt: asked, maxTokens, temperature: 0, seed: 0 };
-    const reply = (await this.#reply(nameOf(prompt), ask, signals, { watcher }))!;
+    const reply = (await this.#reply(nameOf(prompt), greedyAsk(asked, maxTokens), signals, { watcher }))!;
     const response = toResponse(prompt.id, index, await this.#withEnd(asked, reply, signals));
     if (this.facts.greedyRaw) return response;
     const scored = await this.#score({ prompt, tokens: response.tokens }, atOnce(signals.abort));
@@ -321,10 +311,6 @@ export function remotePolicy(options: ServersOptions): Promise<RemotePolicy> {
 
 function nameOf({ id }: Prompt): string {
   return `the prompt "${id}"`;
-}
-
-function toResponse(promptId: string, index: number, { text, tokens, logProbs, finish }: Reply): Response {
-  return { promptId, index, text, tokens, logProbs, finish };
 }
 
 /** Sees an unfinished response, and says whether it is to be dropped. */

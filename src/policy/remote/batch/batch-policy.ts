@@ -1,5 +1,4 @@
 import { DataError, InterruptedError, UsageError } from "../../../core/errors.js";
-import { sha256 } from "../../../core/files.js";
 import type { Source } from "../../../core/source.js";
 import { capabilities, requireAbility, type Capabilities } from "../../capabilities.js";
 import { optionsOf } from "../../policy.js";
@@ -13,12 +12,11 @@ import type {
   Served,
 } from "../../policy.js";
 import { checkLimits, narrows } from "../../sampling-limits.js";
-import { REMOTE_PREFIX } from "../base-urls.js";
+import { greedyAsk, identityOf, sampleAsk, toResponse } from "../asks.js";
 import { dialectOf } from "../dialects/index.js";
 import type { Ask, Asked, Dialect } from "../dialects/dialect.js";
 import { ServerFault } from "../fault.js";
 import { readReply } from "../reply.js";
-import { sampleSeed } from "../sample-seed.js";
 import { serverKind, type ServerKind } from "../server-kinds.js";
 import { Tally } from "../usage.js";
 import type { BatchKind } from "./kinds.js";
@@ -56,7 +54,7 @@ const TELLING = 8;
 
 /** A request that is wanted, and how its response is made. */
 interface Wanted {
-  readonly prompt: Prompt;
+  readonly promptId: string;
   readonly index: number;
   readonly ask: Ask;
 }
@@ -82,8 +80,7 @@ export class BatchPolicy implements Policy {
   private constructor(options: BatchOptions, shards: Shards | undefined) {
     this.#dialect = dialectOf(options.api);
     this.#kind = serverKind(options.kind ?? "vllm");
-    this.name = REMOTE_PREFIX + options.model;
-    this.digest = sha256(JSON.stringify([this.name, this.#dialect.name]));
+    ({ name: this.name, digest: this.digest } = identityOf(options.model, this.#dialect));
     this.can = capabilities({
       greedy: true,
       messages: this.#dialect.takes === "messages",
@@ -116,7 +113,6 @@ export class BatchPolicy implements Policy {
   async *sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
     checkLimits(options);
     if (narrows(options)) requireAbility(this, "temperatures", "Drawing from the likeliest tokens alone");
-    const { stop } = options;
     const wanted: Wanted[] = [];
     for await (const request of requests) {
       const { prompt, index, prefix = [] } = request;
@@ -124,13 +120,13 @@ export class BatchPolicy implements Policy {
       if (prefix.length > 0) requireAbility(this, "continues", "A given beginning");
       if (temperature !== 1 && greedy !== true)
         requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
-      const settings = greedy
-        ? { temperature: 0, seed: 0 }
-        : { temperature, seed: sampleSeed(seed, prompt.id, index) };
+      const asked = this.#asked(prompt);
+      const own = { promptId: prompt.id, index };
       wanted.push({
-        prompt,
-        index,
-        ask: { prompt: this.#asked(prompt), maxTokens, ...settings, ...(stop && { stop }) },
+        ...own,
+        ask: greedy
+          ? greedyAsk(asked, maxTokens)
+          : sampleAsk(asked, own, { ...options, maxTokens, temperature, seed }),
       });
     }
     yield* this.#take(wanted, options.signal);
@@ -138,9 +134,9 @@ export class BatchPolicy implements Policy {
 
   async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
     const wanted = Array.from(prompts, (prompt) => ({
-      prompt,
+      promptId: prompt.id,
       index: -1,
-      ask: { prompt: this.#asked(prompt), maxTokens, temperature: 0, seed: 0 },
+      ask: greedyAsk(this.#asked(prompt), maxTokens),
     }));
     // Held back until they are seen to be whole: what is 0 throughout was told after the temperature.
     const taken: Response[] = [];
@@ -173,7 +169,7 @@ export class BatchPolicy implements Policy {
   }
 
   async *#take(all: readonly Wanted[], signal: AbortSignal | undefined): AsyncGenerator<Response> {
-    const wanted = new Map(all.map((one) => [`${one.prompt.id}:${one.index}`, one]));
+    const wanted = new Map(all.map((one) => [`${one.promptId}:${one.index}`, one]));
     const names = new Set(wanted.keys());
     const failed = new Map<string, string>();
     const { results } = this.#options;
@@ -206,14 +202,13 @@ export class BatchPolicy implements Policy {
   }
 
   /** A response, or what is wrong with the reply. */
-  #responseOf({ prompt, index, ask }: Wanted, body: unknown): Response | string {
+  #responseOf({ promptId, index, ask }: Wanted, body: unknown): Response | string {
     try {
       const models = this.#kind.name === "vLLM" ? [this.#options.model] : undefined;
       const reply = readReply(this.#dialect, body, { maxTokens: ask.maxTokens, models, ids: "optional" });
-      const { text, tokens, logProbs, finish } = reply;
-      if (logProbs.length === 0) return "an empty response whose end has no log-probability";
+      if (reply.logProbs.length === 0) return "an empty response whose end has no log-probability";
       this.#tally.reply(this.#dialect.tokensUsed(body));
-      return { promptId: prompt.id, index, text, tokens, logProbs, finish };
+      return toResponse(promptId, index, reply);
     } catch (error) {
       if (error instanceof ServerFault) return error.message;
       throw error;
