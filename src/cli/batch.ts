@@ -47,6 +47,8 @@ export async function openBatch(options: BatchOptions): Promise<BatchPolicy> {
  * @throws RunError where responses are missing and were not written as requests anew: the run is not whole.
  */
 export async function tellBatch(policy: Policy, context: Context): Promise<{ readonly batch?: object }> {
+  // Most runs have no batch, and its code is not loaded for them.
+  if (policy.served?.settings["batch"] !== true) return {};
   const { BatchPolicy: Files } = await import("../policy/remote/batch/batch-policy.js");
   if (!(policy instanceof Files)) return {};
   const { taken, duplicates, missing, failed } = policy.counts;

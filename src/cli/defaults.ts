@@ -5,8 +5,10 @@ export const DEFAULT_REWARDS: readonly string[] = [
   "majority",
   "self-certainty",
 ];
-/** The same, where a server shows a few tokens' log-probabilities and not the whole distribution. */
-export const REMOTE_REWARDS: readonly string[] = DEFAULT_REWARDS.filter((name) => name !== "self-certainty");
+/** The same of a model, whose server, if it has one, shows a few tokens' log-probabilities and not the whole distribution. */
+export function defaultRewards(served: boolean): readonly string[] {
+  return served ? DEFAULT_REWARDS.filter((name) => name !== "self-certainty") : DEFAULT_REWARDS;
+}
 /** N of the paper's figures. */
 export const DEFAULT_N = 50;
 /** The embedded model and its task. */

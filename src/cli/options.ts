@@ -1,7 +1,7 @@
 import { DEFAULT_REWARDS } from "./defaults.js";
 import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
-import { POWER_METHODS } from "../sharpen/power/draw-power.js";
+import { POWER_DEFAULTS, POWER_METHODS } from "../sharpen/power/draw-power.js";
 import { graderDescriptions } from "../task/graders.js";
 import { PROMPT_FILE_KINDS } from "../task/prompt-files.js";
 import { BATCH_KINDS } from "../policy/remote/batch/kinds.js";
@@ -206,10 +206,30 @@ export const OPTIONS = {
     oneOf(["base", ...POWER_METHODS] as const),
     "base",
   ),
-  powerAlpha: option("--alpha <number>", "power, smc: the exponent α, at least 1", positive(), "4"),
-  moves: option("--moves <count>", "power: moves after each block", wholeNumber(1), "10, arXiv 2510.14901"),
-  blocks: option("--blocks <count>", "power: parts in which a response grows", wholeNumber(1), "4"),
-  particles: option("--particles <count>", "smc: particles behind each response", wholeNumber(1), "32"),
+  powerAlpha: option(
+    "--alpha <number>",
+    "power, smc: the exponent α, at least 1",
+    positive(),
+    `${POWER_DEFAULTS.alpha}`,
+  ),
+  moves: option(
+    "--moves <count>",
+    "power: moves after each block",
+    wholeNumber(1),
+    `${POWER_DEFAULTS.moves}, arXiv 2510.14901`,
+  ),
+  blocks: option(
+    "--blocks <count>",
+    "power: parts in which a response grows",
+    wholeNumber(1),
+    `${POWER_DEFAULTS.blocks}`,
+  ),
+  particles: option(
+    "--particles <count>",
+    "smc: particles behind each response",
+    wholeNumber(1),
+    `${POWER_DEFAULTS.particles}`,
+  ),
   all: flag("--all", "finish all N responses and print each with its score"),
   threads: option("--threads <count>", "threads per operator", wholeNumber(1, 1024), "the machine's cores"),
   json: flag("--json", "end with one JSON object on the last line of stdout; text for people goes to stderr"),

@@ -1,6 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { checkAlpha } from "../sharpen/power/continuation.js";
-import type { PowerDrawing } from "../sharpen/power/draw-power.js";
+import { POWER_DEFAULTS, type PowerDrawing } from "../sharpen/power/draw-power.js";
 import type { PowerRecord } from "../sharpen/power/power-record.js";
 import type { PowerSampler } from "../run/config.js";
 import type { POWER, Values } from "./options.js";
@@ -13,7 +13,13 @@ export type PowerSettings = Pick<PowerDrawing, "method" | "alpha" | "moves" | "b
 
 /** @throws UsageError for α < 1, and for options that the method does not have. */
 export function powerSettings(values: PowerValues): PowerSettings | undefined {
-  const { method = "base", alpha = 4, moves = 10, blocks = 4, particles = 32 } = values;
+  const {
+    method = "base",
+    alpha = POWER_DEFAULTS.alpha,
+    moves = POWER_DEFAULTS.moves,
+    blocks = POWER_DEFAULTS.blocks,
+    particles = POWER_DEFAULTS.particles,
+  } = values;
   const refuse = (names: readonly (keyof PowerValues)[], why: string): void => {
     for (const name of names)
       if (values[name] !== undefined) throw new UsageError(`--${name} is not for this: ${why}.`);

@@ -5,7 +5,7 @@ import type { Metrics } from "../evaluate/metrics.js";
 import { inTable, NATS, PERCENT } from "../report/format.js";
 import { readRun, type RunReader } from "../run/read-run.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
-import { fitLine, widthOf } from "../report/columns.js";
+import { fitLine, padEndTo, widthOf } from "../report/columns.js";
 
 /** A run, as a list shows it. */
 export interface RunEntry {
@@ -102,7 +102,7 @@ function table(rows: readonly (readonly string[])[], most: readonly number[]): s
   return cells
     .map((row) =>
       row
-        .map((cell, at) => cell + " ".repeat(widths[at]! - widthOf(cell)))
+        .map((cell, at) => padEndTo(cell, widths[at]!))
         .join("  ")
         .trimEnd(),
     )

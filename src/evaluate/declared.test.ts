@@ -36,7 +36,7 @@ describe("Holm's procedure", () => {
     [[0.2], [false]],
     [[], []],
   ])("rejects by the step-down rule, p = %j", (ps, clear) => {
-    const found = claims(page(...ps.map(withP)), 10);
+    const found = claims(page(...ps.map(withP)));
     expect([...found.values()].map((claim) => claim.clear)).toEqual(clear);
   });
 });
@@ -101,7 +101,7 @@ describe("what may be claimed", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -40, max: 40 }), { minLength: 1, maxLength: 8 }), (tenths) => {
         const lifts = tenths.map((value) => at(value / 100, 0.1));
-        for (const [, { clear, simultaneous, among }] of claims(page(...lifts), 10)) {
+        for (const [, { clear, simultaneous, among }] of claims(page(...lifts))) {
           expect(simultaneous.low > 0 || simultaneous.high < 0).toBe(clear);
           expect(among).toBe(lifts.length);
         }
@@ -111,16 +111,16 @@ describe("what may be claimed", () => {
 
   it("is judged by an interval that is wider the more is compared, and never beyond what can be", () => {
     const [small, none, most] = [at(0.11, 0.1), at(0, 0.1), at(0.95, 0.04)];
-    expect(claims(page(small), 10).get(small)!.clear).toBe(true);
-    const { clear, simultaneous } = claims(page(small, none, none, none), 10).get(small)!;
+    expect(claims(page(small)).get(small)!.clear).toBe(true);
+    const { clear, simultaneous } = claims(page(small, none, none, none)).get(small)!;
     expect(clear).toBe(false);
     // t at 1 − 5 %/4 over t at 1 − 5 %, 199 degrees of freedom.
     expect(simultaneous.high).toBeCloseTo(0.11 + (0.1 * 2.5207) / 1.972, 4);
-    expect(claims(page(most, none), 10).get(most)!.simultaneous.high).toBeLessThanOrEqual(1);
+    expect(claims(page(most, none)).get(most)!.simultaneous.high).toBeLessThanOrEqual(1);
   });
 
   it("is nothing on too few prompts", () => {
-    expect(claims({ ...page(at(0.5, 0.1)), prompts: 9 }, 10).size).toBe(0);
+    expect(claims({ ...page(at(0.5, 0.1)), prompts: 9 }).size).toBe(0);
   });
 });
 
@@ -132,7 +132,7 @@ describe("a page on which nothing is true", () => {
     let false_ = 0;
     let compared = 0;
     for (let seed = 0; seed < runs; seed++) {
-      const verdicts = [...claims(await nullPage(prompts, seed), 10).values()].map(({ clear }) => clear);
+      const verdicts = [...claims(await nullPage(prompts, seed)).values()].map(({ clear }) => clear);
       compared += verdicts.length / runs;
       if (verdicts.includes(true)) false_++;
     }

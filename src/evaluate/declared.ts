@@ -138,12 +138,15 @@ function stretched({ estimate, prompts, range }: Declared & { estimate: Estimate
 
 const known = new WeakMap<DeclaredFrom, ReadonlyMap<Estimate, Claim>>();
 
+/** The fewest prompts on which a difference may be called clear. */
+export const FEWEST_PROMPTS = 10;
+
 /** What may be claimed of each declared comparison. Comparisons that have too few prompts take no part. */
-export function claims(metrics: DeclaredFrom, fewest: number): ReadonlyMap<Estimate, Claim> {
+export function claims(metrics: DeclaredFrom): ReadonlyMap<Estimate, Claim> {
   const cached = known.get(metrics);
   if (cached !== undefined) return cached;
   const declared = declaredIn(metrics).flatMap((own) =>
-    own.estimate === undefined || own.prompts < fewest ? [] : [{ ...own, estimate: own.estimate }],
+    own.estimate === undefined || own.prompts < FEWEST_PROMPTS ? [] : [{ ...own, estimate: own.estimate }],
   );
   const rejected = holm([
     ...declared.map(({ estimate, prompts, nothing }) => pValue(estimate, prompts, nothing)),

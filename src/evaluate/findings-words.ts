@@ -1,8 +1,5 @@
-import { claims, type Claim, type DeclaredFrom } from "./declared.js";
+import { claims, FEWEST_PROMPTS, type Claim, type DeclaredFrom } from "./declared.js";
 import type { Estimate } from "./metrics.js";
-
-/** The fewest prompts on which a difference may be called clear. */
-export const FEWEST_PROMPTS = 10;
 
 /**
  * Differences closer to 0 than this are written as 0, and are none: of log-likelihoods they may be what single precision rounds
@@ -23,7 +20,7 @@ export function overruled(
   nothing = 0,
 ): Claim | undefined {
   if (estimate === undefined || among === undefined) return undefined;
-  const claim = claims(among, FEWEST_PROMPTS).get(estimate);
+  const claim = claims(among).get(estimate);
   const alone = estimate.low > nothing || estimate.high < nothing;
   return claim && !claim.clear && alone ? claim : undefined;
 }

@@ -1,4 +1,5 @@
 import type { MethodWords } from "./collapse.js";
+import { FEWEST_PROMPTS } from "./declared.js";
 import { adapterFindings } from "./findings-adapter.js";
 import { guessFinding } from "./findings-guess.js";
 import { tiltFindings } from "./findings-tilt.js";
@@ -6,7 +7,6 @@ import {
   change,
   decimal,
   directionOf,
-  FEWEST_PROMPTS,
   overruled,
   percent,
   sentence,

@@ -2,14 +2,13 @@ import {
   decimal,
   change,
   directionOf,
-  FEWEST_PROMPTS,
   overruled,
   percent,
   withInterval,
   type Direction,
 } from "../evaluate/findings-words.js";
 import { guessFinding } from "../evaluate/findings-guess.js";
-import type { DeclaredFrom } from "../evaluate/declared.js";
+import { FEWEST_PROMPTS, type DeclaredFrom } from "../evaluate/declared.js";
 import type { AnswerMetrics, BestOfNMetrics, Metrics } from "../evaluate/metrics.js";
 import { strongestBaseline } from "../evaluate/strongest-baseline.js";
 import type { AmortizedMetrics, Verdict } from "./result.js";

@@ -3,6 +3,7 @@ import type { SelfReward } from "../reward/self-reward.js";
 import { graderNamed, graderNames, isGraderName } from "../task/graders.js";
 import { graderForQuestion } from "../task/question.js";
 import type { AnswerOptions } from "../sharpen/answer.js";
+import { POWER_DEFAULTS } from "../sharpen/power/draw-power.js";
 import { ApiError, refused } from "./api-error.js";
 import type { WhetstoneFields } from "./fields.js";
 import { namedModel, rewardFor, type ServeDefaults, type ServedModel } from "./served-model.js";
@@ -130,13 +131,10 @@ function extractorOf(answer: string): Question["extract"] {
   );
 }
 
-/** As `answer` has them where nothing is said. */
-const POWER = { alpha: 4, moves: 10, blocks: 4, particles: 32 } as const;
-
 /** @throws ApiError for what π^α has not. */
 function powerOf(own: WhetstoneFields, temperature: number): Power | undefined {
   const { method } = own;
-  const names = ["alpha", "moves", "blocks", "particles"] as const;
+  const names = Object.keys(POWER_DEFAULTS) as (keyof typeof POWER_DEFAULTS)[];
   if (method == null || method === "base") {
     const given = names.find((name) => own[name] != null);
     if (given === undefined) return undefined;
@@ -149,9 +147,9 @@ function powerOf(own: WhetstoneFields, temperature: number): Power | undefined {
     throw refused("temperature", `The method ${method} draws at temperature 1 alone: leave out temperature.`);
   return {
     method,
-    alpha: own.alpha ?? POWER.alpha,
-    moves: own.moves ?? POWER.moves,
-    blocks: own.blocks ?? POWER.blocks,
-    particles: own.particles ?? POWER.particles,
+    alpha: own.alpha ?? POWER_DEFAULTS.alpha,
+    moves: own.moves ?? POWER_DEFAULTS.moves,
+    blocks: own.blocks ?? POWER_DEFAULTS.blocks,
+    particles: own.particles ?? POWER_DEFAULTS.particles,
   };
 }

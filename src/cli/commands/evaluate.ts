@@ -2,7 +2,7 @@ import { evaluateRun } from "../../sharpen/evaluate-run.js";
 import { readMetrics } from "../../sharpen/run-metrics.js";
 import type { SelfReward } from "../../reward/self-reward.js";
 import { defineCommand } from "../command.js";
-import { DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js";
+import { defaultRewards } from "../defaults.js";
 import { namedRun, rewardOfRun, withExistingRun } from "../existing-run.js";
 import { openPage } from "../open-page.js";
 import { report, tellMetrics } from "../outcome.js";
@@ -26,11 +26,7 @@ export const evaluateCommand = defineCommand({
     const names =
       values.reward ??
       reader.manifest.rewards?.map(({ name }) => name) ??
-      (before
-        ? Object.keys(before.bestOfN)
-        : reader.manifest.model.server
-          ? REMOTE_REWARDS
-          : DEFAULT_REWARDS);
+      (before ? Object.keys(before.bestOfN) : defaultRewards(reader.manifest.model.server !== undefined));
     const rewards: SelfReward[] = [];
     for (const name of names) rewards.push(await rewardOfRun(reader, name));
     const task = await taskOfRun(reader, values.task);

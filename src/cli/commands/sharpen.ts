@@ -12,7 +12,7 @@ import { checkRewards, sharpenTask } from "../../sharpen/sharpen-task.js";
 import { resumeLine } from "../command-line.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
-import { DEFAULT_METHODS, DEFAULT_REWARDS, REMOTE_REWARDS } from "../defaults.js";
+import { DEFAULT_METHODS, defaultRewards } from "../defaults.js";
 import { resolveDrawing, tellTask, withRun, type AskedOfRun, type Drawing } from "../drawing.js";
 import { measureIfQuantized } from "../measure-quantized.js";
 import { refuseTraining } from "../quantize.js";
@@ -109,7 +109,7 @@ interface Plan {
 
 async function planOf(drawing: Drawing, values: SharpenValues): Promise<Plan> {
   const rewards: SelfReward[] = [];
-  for (const word of values.reward ?? (drawing.source.remote ? REMOTE_REWARDS : DEFAULT_REWARDS))
+  for (const word of values.reward ?? defaultRewards(drawing.source.remote !== undefined))
     rewards.push(await findReward(word));
   const amortized = values.amortize ?? "log-likelihood";
   const preferred = await findReward(amortized === false ? "log-likelihood" : amortized);

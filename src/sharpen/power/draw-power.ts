@@ -27,6 +27,9 @@ export interface PowerDrawing {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** α, and how much work goes into a draw of π^α, where nothing is said; moves and blocks as arXiv 2510.14901. */
+export const POWER_DEFAULTS = { alpha: 4, moves: 10, blocks: 4, particles: 32 } as const;
+
 /** The responses of a prompt, by index. */
 export interface PowerDraw {
   readonly record: PowerRecord;
