@@ -50,7 +50,7 @@ for (const prompts of [32, 256]) {
   let claimed = 0;
   let uncorrected = 0;
   for (let seed = 0; seed < runs; seed++) {
-    const verdicts = [...claims(await nullPage(prompts, seed), 10)];
+    const verdicts = [...claims(await nullPage(prompts, seed))];
     if (verdicts.some(([, { clear }]) => clear)) claimed++;
     const auc = (/** @type {{ value: number }} */ { value }) => (value > 0.3 ? 0.5 : 0);
     if (verdicts.some(([estimate]) => pValue(estimate, prompts, auc(estimate)) < 0.05)) uncorrected++;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Estimate } from "../src/evaluate/metrics.js";
 import { game24 } from "../src/task/game24/game24.js";
 import { commandLine, recordsOf, type CommandLine } from "./support/cli.js";
+import { SMALL_N, smallJob } from "./support/small-job.js";
 
 interface Drawn {
   readonly promptId: string;
@@ -12,24 +13,6 @@ interface Drawn {
   readonly text: string;
   readonly logProbs: readonly number[];
 }
-
-const N = 10;
-/** Test files share the cores. */
-const THREADS = ["--threads", "1"];
-const DRAW = ["--prompts", "12", "--n", String(N), "--seed", "3", "--orders", "1", ...THREADS];
-const TRAIN = [
-  "--train-prompts",
-  "24",
-  "--train-n",
-  "4",
-  "--epochs",
-  "2",
-  "--batch-size",
-  "8",
-  "--rank",
-  "4",
-];
-const TRAIN_MORE = ["--curve-samples", "1", "--alpha", "8", "--learning-rate", "0.001"];
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const mean = (values: readonly number[]): number => sum(values) / values.length;
@@ -42,19 +25,7 @@ let result: Record<string, any>;
 
 beforeAll(async () => {
   cli = commandLine();
-  result = await cli.json([
-    "sharpen",
-    "game24",
-    ...DRAW,
-    ...TRAIN,
-    ...TRAIN_MORE,
-    "--methods",
-    "sft",
-    "--adaptive",
-    "0.2",
-    "--run",
-    "whole",
-  ]);
+  result = await smallJob(cli);
 }, 300_000);
 afterAll(() => cli.remove());
 
@@ -73,7 +44,7 @@ describe("sharpen --json", () => {
   it("ends with the figures of greedy, base and adapter, which are those of the records", () => {
     const greedy = recordsOf<Drawn>(inRun("whole", "greedy.jsonl"));
     expect(greedy).toHaveLength(12);
-    expect(drawn()).toHaveLength(12 * N);
+    expect(drawn()).toHaveLength(12 * SMALL_N);
     expect(result.greedy.accuracy.value).toBeCloseTo(mean(greedy.map(correct)), 9);
     expect(result.base.accuracy.value).toBeCloseTo(mean(drawn().map(correct)), 9);
     expect(result.base.logLikelihood.value).toBeCloseTo(mean(drawn().map(logLikelihood)), 9);
@@ -96,10 +67,13 @@ describe("sharpen --json", () => {
     const chosen = byPrompt().map((pool) =>
       pool.reduce((a, b) => (logLikelihood(b) > logLikelihood(a) ? b : a)),
     );
-    expect(result.bestOfN["log-likelihood"][N].accuracy.value).toBeCloseTo(mean(chosen.map(correct)), 9);
+    expect(result.bestOfN["log-likelihood"][SMALL_N].accuracy.value).toBeCloseTo(
+      mean(chosen.map(correct)),
+      9,
+    );
     expect(result.bestOfN["majority"][1].accuracy.value).toBeCloseTo(result.base.accuracy.value, 9);
     const covered = byPrompt().map((pool) => Math.max(...pool.map(correct)));
-    expect(result.coverage[N].value).toBeCloseTo(mean(covered), 9);
+    expect(result.coverage[SMALL_N].value).toBeCloseTo(mean(covered), 9);
   });
 
   it("gives each with an interval around it, and says where things are and how long they took", () => {

@@ -4,24 +4,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { game24 } from "../../src/task/game24/game24.js";
 import { commandLine, type CommandLine } from "../support/cli.js";
-
-const N = 10;
-/** Test files share the cores. */
-const THREADS = ["--threads", "1"];
-const DRAW = ["--prompts", "12", "--n", String(N), "--seed", "3", "--orders", "1", ...THREADS];
-const TRAIN = [
-  "--train-prompts",
-  "24",
-  "--train-n",
-  "4",
-  "--epochs",
-  "2",
-  "--batch-size",
-  "8",
-  "--rank",
-  "4",
-];
-const TRAIN_MORE = ["--curve-samples", "1", "--alpha", "8", "--learning-rate", "0.001"];
+import {
+  MORE_TRAINING,
+  ONE_THREAD,
+  SMALL_DRAW,
+  SMALL_N,
+  SMALL_TRAINING,
+  smallJob,
+} from "../support/small-job.js";
 
 const task = game24();
 
@@ -30,19 +20,7 @@ let result: Record<string, any>;
 
 beforeAll(async () => {
   cli = commandLine();
-  result = await cli.json([
-    "sharpen",
-    "game24",
-    ...DRAW,
-    ...TRAIN,
-    ...TRAIN_MORE,
-    "--methods",
-    "sft",
-    "--adaptive",
-    "0.2",
-    "--run",
-    "whole",
-  ]);
+  result = await smallJob(cli);
 }, 300_000);
 afterAll(() => cli.remove());
 
@@ -54,7 +32,7 @@ describe("a job and its parts", () => {
     const manifest = JSON.parse(bytes("whole", "manifest.json"));
     const [npx, program, ...words] = manifest.command.split(" ");
     expect([npx, program]).toEqual(["npx", "whetstone"]);
-    const { stdout, stderr, status } = await cli.inTurn([...words, ...THREADS, "--run", "again"]);
+    const { stdout, stderr, status } = await cli.inTurn([...words, ...ONE_THREAD, "--run", "again"]);
     expect(status).toBe(0);
     for (const file of [
       "prompts.jsonl",
@@ -80,23 +58,23 @@ describe("a job and its parts", () => {
   }, 120_000);
 
   it("sample and train sft give the adapter and the figures of sharpen", async () => {
-    const sampled = await cli.jsonInTurn(["sample", "game24", ...DRAW, "--run", "parts"]);
-    expect(sampled).toMatchObject({ runDir: "parts", prompts: 12, n: N, responses: 12 * N });
+    const sampled = await cli.jsonInTurn(["sample", "game24", ...SMALL_DRAW, "--run", "parts"]);
+    expect(sampled).toMatchObject({ runDir: "parts", prompts: 12, n: SMALL_N, responses: 12 * SMALL_N });
     expect(bytes("parts", "responses.jsonl")).toBe(bytes("whole", "responses.jsonl"));
     const trained: Record<string, any> = await cli.jsonInTurn([
       "train",
       "sft",
       "parts",
-      ...TRAIN,
-      ...TRAIN_MORE,
-      ...THREADS,
+      ...SMALL_TRAINING,
+      ...MORE_TRAINING,
+      ...ONE_THREAD,
     ]);
     expect(bytes("parts", "adapters/sft/adapter_model.safetensors")).toBe(
       bytes("whole", "adapters/sft/adapter_model.safetensors"),
     );
     expect(trained.sft).toEqual(result.sft);
     expect(trained.bestOfN).toEqual(result.bestOfN);
-    const other = await cli.inTurn(["train", "sft", "parts", "--epochs", "5", ...THREADS]);
+    const other = await cli.inTurn(["train", "sft", "parts", "--epochs", "5", ...ONE_THREAD]);
     expect(other.status).toBe(1);
     expect(other.stderr).toMatch(/parts\/adapters\/sft was trained with epochs = 2, but now it is 5/);
   }, 120_000);
@@ -114,10 +92,10 @@ describe("a job and its parts", () => {
     const more = "--epochs 1 --batch-size 8 --rank 4 --curve-samples 1 --train-n 2".split(" ");
     const both: Record<string, any> = await cli.jsonInTurn([
       ..."sharpen pairs.jsonl --model game24 --methods sft,xpo --n 4 --max-tokens 48 --seed 3".split(" "),
-      ...["--rounds", "2", "--run", "pairs", ...more, ...THREADS],
+      ...["--rounds", "2", "--run", "pairs", ...more, ...ONE_THREAD],
     ]);
     const dpo: Record<string, any> = await cli.jsonInTurn([
-      ...["train", "dpo", "pairs", "--beta", "1", ...more, ...THREADS],
+      ...["train", "dpo", "pairs", "--beta", "1", ...more, ...ONE_THREAD],
     ]);
     expect(dpo).toMatchObject({ sft: both.sft, xpo: both.xpo, adapterDir: "pairs/adapters/dpo" });
     for (const name of Object.keys(both.sft)) {
@@ -126,7 +104,7 @@ describe("a job and its parts", () => {
     }
     expect([both.sft.modelCalls, dpo.dpo.modelCalls, both.xpo.modelCalls]).toEqual([32, 32, 32]);
     expect([dpo.dpo.epochs.length, both.xpo.epochs.length]).toEqual([2, 3]);
-    const other = await cli.inTurn(["train", "dpo", "pairs", "--beta", "2", ...THREADS]);
+    const other = await cli.inTurn(["train", "dpo", "pairs", "--beta", "2", ...ONE_THREAD]);
     expect(other.stderr).toMatch(/pairs\/adapters\/dpo was trained with beta = 1, but now it is 2/);
   }, 120_000);
 });

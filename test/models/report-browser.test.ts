@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,19 +6,9 @@ import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderReport } from "../../src/report/render-report.js";
 import { syntheticRun } from "../../src/report/synthetic-run.test-helper.js";
+import { contrastProbe, findBrowser, type Contrast } from "../support/browser.js";
 
-/** Debian's chromium, or another that is installed; undefined where there is none. */
-function findBrowser(): string | undefined {
-  for (const name of ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]) {
-    try {
-      return execFileSync("which", [name], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-    } catch {
-      // Not this one.
-    }
-  }
-  return undefined;
-}
-
+const CONTRAST = contrastProbe("script,noscript,option,.skip");
 const executablePath = findBrowser();
 if (executablePath === undefined)
   console.warn("No chromium on this machine: the browser tests of the report are skipped.");
@@ -188,7 +177,7 @@ describe.skipIf(executablePath === undefined)("the report in a browser", { timeo
     await openDetails(page);
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      const { texts, low } = await page.evaluate<{ texts: number; low: string[] }>(CONTRAST_PROBE);
+      const { texts, low } = await page.evaluate<Contrast>(CONTRAST);
       expect(texts).toBeGreaterThan(500);
       expect(low).toEqual([]);
       expect(await page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe(
@@ -197,7 +186,7 @@ describe.skipIf(executablePath === undefined)("the report in a browser", { timeo
     }
     // The probe can fail: a grey of 4.2 : 1 is found.
     await page.evaluate("document.querySelector('.lead').style.color = '#757575'");
-    const { low: found } = await page.evaluate<{ low: string[] }>(CONTRAST_PROBE);
+    const { low: found } = await page.evaluate<Contrast>(CONTRAST);
     expect(found).toHaveLength(1);
     expect(found[0]).toContain("P.lead");
     await page.close();
@@ -233,26 +222,3 @@ describe.skipIf(executablePath === undefined)("the report in a browser", { timeo
     await page.close();
   });
 });
-
-/** Every visible text whose colour against the nearest painted background is below WCAG AA. */
-const CONTRAST_PROBE = `(() => {
-  const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-  const lum = ([r, g, b]) => { const f = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-    return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
-  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] !== 0) return c; }
-    return [255, 255, 255]; };
-  const bad = new Set();
-  let texts = 0;
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const e = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !e.checkVisibility() || e.closest("script,noscript,option,.skip")) continue;
-    texts++;
-    const style = getComputedStyle(e);
-    const ink = parse(e.ownerSVGElement ? style.fill : style.color);
-    const [x, y] = [lum(ink), lum(ground(e))];
-    const ratio = (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
-    if (ratio < 4.5) bad.add(e.tagName + "." + e.className + " " + ratio.toFixed(2) + " " + walker.currentNode.textContent.slice(0, 30));
-  }
-  return { texts, low: [...bad].slice(0, 20) };
-})()`;

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,18 +6,9 @@ import { chromium, type Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { suitePage } from "../../src/report/suite/page.js";
 import { amortizedResult, inferenceResult } from "../../src/report/suite/suite-results.test-helper.js";
+import { contrastProbe, findBrowser, type Contrast } from "../support/browser.js";
 
-function findBrowser(): string | undefined {
-  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
-    try {
-      return execFileSync("which", [name], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-    } catch {
-      // Not this one.
-    }
-  }
-  return undefined;
-}
-
+const CONTRAST = contrastProbe(".skip");
 const executablePath = findBrowser();
 
 describe.skipIf(executablePath === undefined)("a suite's page in a browser", { timeout: 60_000 }, () => {
@@ -52,7 +42,7 @@ describe.skipIf(executablePath === undefined)("a suite's page in a browser", { t
       }
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
-        const { texts, low } = await page.evaluate<{ texts: number; low: string[] }>(CONTRAST);
+        const { texts, low } = await page.evaluate<Contrast>(CONTRAST);
         expect(texts).toBeGreaterThan(80);
         expect(low).toEqual([]);
       }
@@ -61,25 +51,3 @@ describe.skipIf(executablePath === undefined)("a suite's page in a browser", { t
     },
   );
 });
-
-/** Visible texts whose colour against the nearest painted background is below WCAG AA. */
-const CONTRAST = `(() => {
-  const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-  const lum = ([r, g, b]) => { const f = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-    return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
-  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] !== 0) return c; }
-    return [255, 255, 255]; };
-  const low = new Set();
-  let texts = 0;
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const e = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !e.checkVisibility() || e.closest(".skip")) continue;
-    texts++;
-    const style = getComputedStyle(e);
-    const [x, y] = [lum(parse(e.ownerSVGElement ? style.fill : style.color)), lum(ground(e))];
-    const ratio = (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
-    if (ratio < 4.5) low.add(e.tagName + "." + e.className + " " + ratio.toFixed(2) + " " + walker.currentNode.textContent.slice(0, 30));
-  }
-  return { texts, low: [...low] };
-})()`;

@@ -1,0 +1,44 @@
+import { execFileSync } from "node:child_process";
+
+/** Debian's chromium, or another that is installed; undefined where there is none. */
+export function findBrowser(): string | undefined {
+  for (const name of ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]) {
+    try {
+      return execFileSync("which", [name], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    } catch {
+      // Not this one.
+    }
+  }
+  return undefined;
+}
+
+/** What `contrastProbe` finds on a page. */
+export interface Contrast {
+  /** Visible texts. */
+  readonly texts: number;
+  /** Those whose colour against the nearest painted background is below WCAG AA. */
+  readonly low: readonly string[];
+}
+
+/** To be evaluated on a page: its contrast. @param without a selector of what is left out. */
+export const contrastProbe = (without: string): string => `(() => {
+  const parse = (c) => c.match(/[\\d.]+/g).map(Number);
+  const lum = ([r, g, b]) => { const f = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
+  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] !== 0) return c; }
+    return [255, 255, 255]; };
+  const bad = new Set();
+  let texts = 0;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || !e.checkVisibility() || e.closest(${JSON.stringify(without)})) continue;
+    texts++;
+    const style = getComputedStyle(e);
+    const ink = parse(e.ownerSVGElement ? style.fill : style.color);
+    const [x, y] = [lum(ink), lum(ground(e))];
+    const ratio = (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
+    if (ratio < 4.5) bad.add(e.tagName + "." + e.className + " " + ratio.toFixed(2) + " " + walker.currentNode.textContent.slice(0, 30));
+  }
+  return { texts, low: [...bad].slice(0, 20) };
+})()`;
