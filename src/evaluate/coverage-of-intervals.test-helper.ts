@@ -13,32 +13,21 @@ type Interval = (
   stream: RandomStream,
 ) => readonly [estimate: Estimate | undefined, truth: number];
 
+const shares = (n: number, make: () => number): Estimate =>
+  estimateMean(list(n, make), resamples(n), "share");
+
+/** A paired difference of shares. */
+function difference(n: number, make: () => readonly [number, number]): Estimate {
+  const pairs = list(n, make);
+  const side = (at: 0 | 1): number[] => pairs.map((pair) => pair[at]);
+  return estimateDifference(side(0), side(1), resamples(n), "share");
+}
+
 /** One evaluation's interval and what it should hold, for each kind of figure that is printed. */
 export const kinds: Readonly<Record<string, Interval>> = {
-  "a share of prompts, 30 %": (n, s) => [
-    estimateMean(
-      list(n, () => Number(s.next() < 0.3)),
-      resamples(n),
-      "share",
-    ),
-    0.3,
-  ],
-  "a rare share of prompts, 3 %": (n, s) => [
-    estimateMean(
-      list(n, () => Number(s.next() < 0.03)),
-      resamples(n),
-      "share",
-    ),
-    0.03,
-  ],
-  "accuracy, a mean of eight draws a prompt": (n, s) => [
-    estimateMean(
-      list(n, () => hits(chance(s), 8, s)),
-      resamples(n),
-      "share",
-    ),
-    0.4,
-  ],
+  "a share of prompts, 30 %": (n, s) => [shares(n, () => Number(s.next() < 0.3)), 0.3],
+  "a rare share of prompts, 3 %": (n, s) => [shares(n, () => Number(s.next() < 0.03)), 0.03],
+  "accuracy, a mean of eight draws a prompt": (n, s) => [shares(n, () => hits(chance(s), 8, s)), 0.4],
   "a log-likelihood, skewed": (n, s) => [
     estimateMean(
       list(n, () => Math.log(1 - s.next()) + Math.log(1 - s.next())),
@@ -46,51 +35,27 @@ export const kinds: Readonly<Record<string, Interval>> = {
     ),
     -2,
   ],
-  "a paired difference of shares": (n, s) => {
-    const pairs = list(n, () => {
+  "a paired difference of shares": (n, s) => [
+    difference(n, () => {
       const p = chance(s);
-      return [Number(s.next() < p), Number(s.next() < p)] as const;
-    });
-    return [
-      estimateDifference(
-        pairs.map(([a]) => a),
-        pairs.map(([, b]) => b),
-        resamples(n),
-        "share",
-      ),
-      0,
-    ];
-  },
-  "a paired difference where few prompts differ": (n, s) => {
-    const pairs = list(n, () => {
+      return [Number(s.next() < p), Number(s.next() < p)];
+    }),
+    0,
+  ],
+  "a paired difference where few prompts differ": (n, s) => [
+    difference(n, () => {
       const first = Number(s.next() < 0.4);
-      return [s.next() < 0.08 ? 1 - first : first, first] as const;
-    });
-    return [
-      estimateDifference(
-        pairs.map(([a]) => a),
-        pairs.map(([, b]) => b),
-        resamples(n),
-        "share",
-      ),
-      0.016,
-    ];
-  },
-  "a paired difference of means of draws": (n, s) => {
-    const pairs = list(n, () => {
+      return [s.next() < 0.08 ? 1 - first : first, first];
+    }),
+    0.016,
+  ],
+  "a paired difference of means of draws": (n, s) => [
+    difference(n, () => {
       const p = chance(s);
-      return [hits(p, 8, s), Number(s.next() < p)] as const;
-    });
-    return [
-      estimateDifference(
-        pairs.map(([a]) => a),
-        pairs.map(([, b]) => b),
-        resamples(n),
-        "share",
-      ),
-      0,
-    ];
-  },
+      return [hits(p, 8, s), Number(s.next() < p)];
+    }),
+    0,
+  ],
   "a paired difference of log-likelihoods": (n, s) => [
     estimateDifference(
       list(n, () => Math.log(1 - s.next())),
