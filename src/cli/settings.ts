@@ -58,7 +58,7 @@ export function trainingSettings(
     fit: {
       ...fitSettings(values, { ...preset, ...recorded?.fit }, seed),
       patience: values.patience ?? recorded?.fit.patience ?? preset?.patience ?? method.patience,
-      keep: values.keep ?? recorded?.fit.keep ?? preset?.keep ?? PAPER_SFT.keep,
+      keep: values.keep ?? recorded?.fit.keep ?? preset?.keep ?? method.keep ?? PAPER_SFT.keep,
     },
   };
 }

@@ -119,8 +119,9 @@ export const TRAINING_OPTIONS = {
   ),
   keep: option(
     "--keep <which>",
-    "the iterate that becomes the adapter: best (lowest validation loss; the base is one of them) or last",
+    "the iterate that becomes the adapter: best (lowest validation loss; the base is one of them), objective (highest J_β = E[r] − β·KL on " +
+      "validation prompts, where that is above the base's by a standard error and nothing has collapsed) or last",
     oneOf(KEEPS),
-    "best",
+    `best; ${those(({ keep }) => keep === "objective")} objective`,
   ),
 } as const satisfies Readonly<Record<string, OptionSpec<unknown>>>;

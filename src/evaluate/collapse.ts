@@ -24,7 +24,9 @@ export const isBase = ({ epochs, keptEpoch }: AdapterMetrics): boolean =>
   epochs.length > 1 && keptEpoch === 0;
 
 /** What the guards look at: an iterate's figures on held-out prompts. */
-type Guarded = Partial<Pick<EpochMetrics, "length" | "repetition" | "entropy" | "coverage" | "samples">>;
+export type Guarded = Partial<
+  Pick<EpochMetrics, "length" | "repetition" | "entropy" | "coverage" | "samples">
+>;
 
 /** Whether two estimates' intervals do not meet. */
 const apart = (a: Estimate, b: Estimate): boolean => a.high < b.low || b.high < a.low;

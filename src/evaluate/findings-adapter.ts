@@ -1,7 +1,7 @@
 import { collapses, driftFinding, isBase, type MethodWords } from "./collapse.js";
 import { change, decimal, directionOf, percent, sentence } from "./findings-words.js";
 import type { DeclaredFrom } from "./declared.js";
-import type { AdapterMetrics, Estimate, Metrics } from "./metrics.js";
+import type { AdapterMetrics, EpochMetrics, Estimate, Metrics } from "./metrics.js";
 import { strongestBaseline } from "./strongest-baseline.js";
 
 /** What the findings on an adapter are read from, beside the adapter. */
@@ -71,13 +71,17 @@ function coverageFinding(name: string, adapter: AdapterMetrics, ground: AdapterG
 export function baseKept({ name: method, iterate: unit }: MethodWords, adapter: AdapterMetrics): string[] {
   const [base, ...trained] = adapter.epochs;
   if (base === undefined || !isBase(adapter)) return [];
-  const best = trained.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
   // What is minimized is −J_β where a method has an objective, and else a loss.
+  const loss = ({ validationLoss, objective }: EpochMetrics): number =>
+    objective ? -objective.value : validationLoss;
+  const best = trained.reduce((a, b) => (loss(b) < loss(a) ? b : a));
   const [named, sign] = base.objective ? ["J_β", -1] : ["a loss of", 1];
-  const [reached, before] = [best, base].map(({ validationLoss }) => decimal(sign * validationLoss, 3));
+  const [reached, before] = [best, base].map((epoch) => decimal(sign * loss(epoch), 3));
   const judged = `${named} ${reached} at best, the base ${before}`;
+  const clearly =
+    adapter.keep === "objective" ? "by more than a standard error, and without a sign of collapse, " : "";
   return [
-    `No ${unit} of ${method} was better than the base on the validation prompts (${judged}), so the adapter is the base, ` +
+    `No ${unit} of ${method} was better than the base on the validation prompts ${clearly}(${judged}), so the adapter is the base, ` +
       `unchanged. More training prompts, more responses to each or a lower learning rate may do better; or keep the ` +
       `last ${unit}, whatever its loss.`,
   ];

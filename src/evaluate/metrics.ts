@@ -40,6 +40,18 @@ export interface Histogram {
   readonly counts: readonly number[];
 }
 
+/** J_β = E[r] − β·KL(π‖π_base) on validation prompts (paper eq. 3, Alg. 1), and what it is made of. */
+export interface JudgedObjective {
+  readonly value: number;
+  readonly reward: number;
+  /** In nats. */
+  readonly kl: number;
+  /** Standard error of the gain over the base, paired by prompt; absent of the base, or where it was not asked for. */
+  readonly error?: number;
+  /** Present where the responses show signs of collapse (`collapseSigns`). */
+  readonly collapsed?: boolean;
+}
+
 /** One iterate of amortized training, as the page's training curve shows it: an epoch or a round, as its method says. */
 export interface EpochMetrics {
   /** 0 is the untouched base. */
@@ -52,7 +64,7 @@ export interface EpochMetrics {
    */
   readonly validationLoss: number;
   /** J_β = E[r] − β·KL(π‖π_base) on the validation prompts, where the method computes it. */
-  readonly objective?: { readonly value: number; readonly reward: number; readonly kl: number };
+  readonly objective?: JudgedObjective;
   /** Held-out prompts, sampled at the run's temperature. */
   readonly accuracy?: Estimate;
   readonly logLikelihood?: Estimate;
@@ -88,8 +100,8 @@ export interface AdapterMetrics extends AnswerMetrics {
   readonly coverageChange?: Readonly<Record<string, Estimate>>;
   readonly epochs: readonly EpochMetrics[];
   readonly keptEpoch: number;
-  /** Present where the last iterate was kept because that was asked for, and not the one with the lowest validation loss. */
-  readonly keep?: "last";
+  /** How the kept iterate was chosen, where it was not by the lowest validation loss: by J_β, or because it is the last. */
+  readonly keep?: "last" | "objective";
   /** Prompts and responses per prompt that the training examples were made from; m = n·N (paper Def. 3.2). */
   readonly trainingPrompts: number;
   readonly trainingSamples: number;

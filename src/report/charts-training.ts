@@ -17,6 +17,10 @@ export function wordingOf(name: string): Pick<MethodPage, "losses" | "kept"> & P
   return { losses: "Loss", kept: "the lowest validation loss", iterate: "epoch" };
 }
 
+/** Why an iterate is kept by `objective`; see `keptEpoch`. */
+const HIGHEST_OBJECTIVE =
+  "the highest J_β = E[r] − β·KL on the validation prompts of those that are above the base by a standard error and show no sign of collapse";
+
 /** An adapter's training: loss, what the held-out prompts say at each iterate, and the guards, with the kept one marked. */
 export function trainingFigure(
   method: string,
@@ -26,7 +30,10 @@ export function trainingFigure(
   const { epochs, keptEpoch } = adapter;
   if (epochs.length === 0) return undefined;
   const { iterate: unit, losses, kept: reason } = wordingOf(method);
-  const kept = adapter.keep === "last" ? "is the last, as was asked" : `has ${reason}, which needs no labels`;
+  const kept =
+    adapter.keep === "last"
+      ? "is the last, as was asked"
+      : `has ${adapter.keep === "objective" ? HIGHEST_OBJECTIVE : reason}, which needs no labels`;
   const samples = epochs.find((e) => e.samples !== undefined)?.samples;
   const of = (title: string, series: readonly ChartSeries[]): Html | undefined =>
     panel(title, series, epochs, keptEpoch, unit);
@@ -77,7 +84,8 @@ function lossSeries(epochs: readonly EpochMetrics[]): ChartSeries[] {
   );
   const training: ChartSeries = { name: "training", style: TRAIN, band: false, points: train };
   // Where the iterates are judged by J_β, the validation loss is no loss of the same kind.
-  if (epochs.some((e) => e.objective)) return train.length === 0 ? [] : [training];
+  if (epochs.some((e) => e.objective && e.validationLoss === -e.objective.value))
+    return train.length === 0 ? [] : [training];
   const validation = epochs.map((e) => ({ x: e.epoch, value: e.validationLoss }));
   return [training, { name: "validation", style: VALIDATION, band: false, points: validation }];
 }

@@ -12,6 +12,7 @@ import type { Task } from "../task/task.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import { fitAdapter, hasEnded, keptEpoch, type Iterate } from "./fit-adapter.js";
 import type { Method, MethodPlan, MethodSettings } from "./methods/method.js";
+import { objectiveJudge } from "./methods/objective-judge.js";
 import type { PromptSplit } from "./prompts.js";
 import { baseLogProbs, baseLogProbsFile, keepScores, scoreUnder } from "./score-under.js";
 
@@ -41,7 +42,15 @@ const epochRecords: RecordKind<EpochMetrics> = {
     epoch: z.int().min(0),
     trainLoss: z.number().exactOptional(),
     validationLoss: z.number(),
-    objective: z.object({ value: z.number(), reward: z.number(), kl: z.number() }).exactOptional(),
+    objective: z
+      .object({
+        value: z.number(),
+        reward: z.number(),
+        kl: z.number(),
+        error: z.number().exactOptional(),
+        collapsed: z.boolean().exactOptional(),
+      })
+      .exactOptional(),
     accuracy: estimate.exactOptional(),
     logLikelihood: estimate.exactOptional(),
     entropy: estimate.exactOptional(),
@@ -63,8 +72,9 @@ export async function amortize(
   options: AmortizeOptions,
 ): Promise<{ readonly metrics: AdapterMetrics; readonly adapterDir: string }> {
   const { method, run, split, settings } = options;
+  const { keep } = settings.fit;
   const adapterDir = run.adapterDir(method.name);
-  const plan = await method.plan(options);
+  const plan = await judgedPlan(options, await method.plan(options));
   const epochs = await trainAdapter(options, adapterDir, plan);
   const measured = await measureTrained(options, adapterDir);
   return {
@@ -72,12 +82,39 @@ export async function amortize(
     metrics: {
       ...measured,
       epochs,
-      keptEpoch: keptEpoch(epochs, settings.fit.keep),
-      ...(settings.fit.keep === "last" && { keep: "last" as const }),
+      keptEpoch: keptEpoch(epochs, keep),
+      ...(keep !== undefined && keep !== "best" && { keep }),
       trainingPrompts: split.train.length,
       trainingSamples: settings.trainN,
       ...plan.facts,
     },
+  };
+}
+
+/** The plan with its iterates judged by J_β too, where that is what one is kept by and the method does not judge so itself. */
+async function judgedPlan(options: AmortizeOptions, plan: MethodPlan): Promise<MethodPlan> {
+  const { settings, split } = options;
+  if (settings.fit.keep !== "objective" || options.method.judgesObjective === true) return plan;
+  const { beta = 0, validationCalls = 0 } = plan.facts;
+  const judge = await objectiveJudge(options, {
+    beta: typeof beta === "number" ? beta : 0,
+    comparedN: settings.trainN,
+    against: "base",
+  });
+  const calls = judge.calls * (plan.iterates + 1) + split.validation.length * judge.compared;
+  return {
+    ...plan,
+    facts: { ...plan.facts, validationCalls: validationCalls + calls },
+    fitTo: (fit) =>
+      plan.fitTo((problem) =>
+        fit({
+          ...problem,
+          judge: async (trainer, epoch) => ({
+            ...(await problem.judge(trainer, epoch)),
+            objective: await judge.judge(trainer, epoch),
+          }),
+        }),
+      ),
   };
 }
 
@@ -89,8 +126,8 @@ async function trainAdapter(
   const { method, trainers, run, signal, onProgress } = options;
   const log = await run.log(join("adapters", method.name, "epochs.jsonl"), epochRecords);
   const checkpoint = join(adapterDir, "checkpoint.safetensors");
-  const { patience = 0 } = options.settings.fit;
-  if (!hasEnded(await log.records(), plan.iterates, patience) || existsSync(checkpoint)) {
+  const { patience = 0, keep } = options.settings.fit;
+  if (!hasEnded(await log.records(), plan.iterates, patience, keep) || existsSync(checkpoint)) {
     const hooks = {
       onStep: (done: number, total: number) =>
         onProgress?.({ stage: `training, ${method.name}`, done, total }),
@@ -109,7 +146,7 @@ async function trainAdapter(
     const done = (await log.records()).length - 1;
     if (done < plan.iterates) {
       options.note?.(
-        `${method.name}: ended after ${done} of ${plan.iterates} epochs, ${patience} of them without a lower validation loss.`,
+        `${method.name}: ended after ${done} of ${plan.iterates} epochs, ${patience} of them without ${keep === "objective" ? "a higher J_β" : "a lower validation loss"}.`,
       );
     }
   }

@@ -44,7 +44,10 @@ export interface FitOptions {
    * rate falls as if it went on, so that what is kept is the same either way.
    */
   readonly patience?: number;
-  /** Which iterate becomes the adapter: `best`, that with the lowest validation loss (default), or the `last`. */
+  /**
+   * Which iterate becomes the adapter: `best`, that with the lowest validation loss (default); `objective`, that with the highest J_β on
+   * validation prompts (see `keptEpoch`); or the `last`.
+   */
   readonly keep?: Keep;
   /** Fixes the adapter's initial values and the order of the examples. */
   readonly seed: number;
@@ -52,7 +55,7 @@ export interface FitOptions {
 }
 
 /** The ways to choose among iterates. */
-export const KEEPS = ["best", "last"] as const;
+export const KEEPS = ["best", "objective", "last"] as const;
 export type Keep = (typeof KEEPS)[number];
 
 /** One iterate: after an epoch (SFT, DPO), or after a round (XPO). */
@@ -98,8 +101,8 @@ export interface FitProblem<E> {
   /** These examples, drawn with the adapter as it is where the method asks for that. */
   examples(t: number, trainer: Trainer): Promise<readonly E[]>;
   batch(examples: readonly E[]): FitBatch;
-  /** The lower its validation loss, the better the iterate: on other prompts, and without labels. */
-  judge(trainer: Trainer): Promise<Pick<Iterate, "validationLoss" | "objective">>;
+  /** The lower its validation loss, the better the iterate: on other prompts, and without labels. @param epoch 0 for the base. */
+  judge(trainer: Trainer, epoch: number): Promise<Pick<Iterate, "validationLoss" | "objective">>;
 }
 
 /** The paper's settings (App. A.3), which hold wherever none are given; warm-up and weight decay are 0, and the best is kept. */
@@ -165,11 +168,11 @@ export async function fitAdapter<E, A>(
       await hooks.onEpoch?.(epoch, trainer, keeps);
       await hooks.checkpoint?.(trainer, epoch);
     };
-    if (epochs.length === 0) await finish({ epoch: 0, ...(await problem.judge(trainer)) });
-    while (!hasEnded(epochs, problem.iterates, settings.patience)) {
+    if (epochs.length === 0) await finish({ epoch: 0, ...(await problem.judge(trainer, 0)) });
+    while (!hasEnded(epochs, problem.iterates, settings.patience, keep)) {
       const epoch = epochs.length;
       const trainLoss = await nextIterate(trainer, problem, epoch, settings, hooks.onStep);
-      await finish({ epoch, trainLoss, ...(await problem.judge(trainer)) });
+      await finish({ epoch, trainLoss, ...(await problem.judge(trainer, epoch)) });
     }
     return { adapter: kept, epochs, keptEpoch: keptEpoch(epochs, keep) };
   } finally {
@@ -177,13 +180,26 @@ export async function fitAdapter<E, A>(
   }
 }
 
-/** The iterate that is kept of these: the one with the lowest validation loss, the first of equals; or the last. */
-export function keptEpoch(
-  epochs: readonly Pick<Iterate, "epoch" | "validationLoss">[],
-  keep: Keep = "best",
-): number {
+/** What the choice among iterates is made from. */
+type Judged = Pick<Iterate, "epoch" | "validationLoss" | "objective">;
+
+/**
+ * The iterate that is kept of these, the first of equals: by `best` the one with the lowest validation loss; by `objective` the one
+ * with the highest J_β of those whose gain over the base is above its paired standard error and whose responses show no sign of
+ * collapse, else the base; or the last.
+ */
+export function keptEpoch(epochs: readonly Judged[], keep: Keep = "best"): number {
   if (keep === "last") return epochs.at(-1)!.epoch;
-  return epochs.reduce((best, epoch) => (epoch.validationLoss < best.validationLoss ? epoch : best)).epoch;
+  if (keep === "best")
+    return epochs.reduce((best, epoch) => (epoch.validationLoss < best.validationLoss ? epoch : best)).epoch;
+  const [base, ...others] = epochs as readonly [Judged, ...Judged[]];
+  const value = ({ objective }: Judged): number => objective?.value ?? -Infinity;
+  const better = others.filter(
+    (epoch) =>
+      epoch.objective?.collapsed !== true &&
+      value(epoch) - value(base) > (epoch.objective?.error ?? Infinity),
+  );
+  return better.reduce((best, epoch) => (value(epoch) > value(best) ? epoch : best), base).epoch;
 }
 
 /**
@@ -191,12 +207,14 @@ export function keptEpoch(
  * @param iterates besides the base.
  */
 export function hasEnded(
-  epochs: readonly Pick<Iterate, "epoch" | "validationLoss">[],
+  epochs: readonly Judged[],
   iterates: number,
   patience = 0,
+  keep: Keep = "best",
 ): boolean {
   if (epochs.length > iterates) return true;
-  return patience > 0 && epochs.length > 0 && epochs.length - 1 - keptEpoch(epochs) >= patience;
+  const kept = (): number => keptEpoch(epochs, keep === "last" ? "best" : keep);
+  return patience > 0 && epochs.length > 0 && epochs.length - 1 - kept() >= patience;
 }
 
 /**

@@ -6,7 +6,7 @@ import type { SelfReward } from "../../reward/self-reward.js";
 import type { Run } from "../../run/run.js";
 import type { Task } from "../../task/task.js";
 import type { DrawSettings } from "../draw.js";
-import type { FitOptions, FitProblem } from "../fit-adapter.js";
+import type { FitOptions, FitProblem, Keep } from "../fit-adapter.js";
 import type { PromptSplit } from "../prompts.js";
 import type { MethodOption, OwnSettings } from "./options.js";
 
@@ -41,6 +41,10 @@ export interface Method extends MethodWords {
   };
   /** Iterates in a row without a lower validation loss that end its training, unless a number is given; 0: never. */
   readonly patience: number;
+  /** Which iterate it keeps, unless that is asked for. Default: `best`. */
+  readonly keep?: Keep;
+  /** Whether its own plan judges iterates by J_β, so that none has to do it for it. Default: no. */
+  readonly judgesObjective?: boolean;
   /** A method whose presets hold for this one too, where it has none of its own. */
   readonly presetsOf?: string;
   /** Files of the run, beside adapters/<name>, that hold what it drew; the seed of its training changes none of them. */

@@ -32,7 +32,12 @@ const planOf = (problem: string, rest = ""): string =>
 /** Asks everything of a plan's problem that a training does. */
 const ask = async <E>(problem: FitProblem<E>): Promise<unknown[]> => {
   const batch = problem.batch(await problem.examples(1, {} as never));
-  return [problem.count(1), batch.size, batch.objective.evaluate([0]).loss, await problem.judge({} as never)];
+  return [
+    problem.count(1),
+    batch.size,
+    batch.objective.evaluate([0]).loss,
+    await problem.judge({} as never, 0),
+  ];
 };
 
 describe("a method from a module", () => {

@@ -149,10 +149,10 @@ function checkedProblem<E>(problem: FitProblem<E>, word: string): FitProblem<E> 
       const batch = must<FitBatch>(batchShape, own.batch(examples), word, "batch");
       return { ...batch, objective: guarded(batch.objective, word) };
     },
-    judge: async (trainer) =>
+    judge: async (trainer, epoch) =>
       must<Pick<Iterate, "validationLoss" | "objective">>(
         judgedShape,
-        await own.judge(trainer),
+        await own.judge(trainer, epoch),
         word,
         "judgement",
       ),

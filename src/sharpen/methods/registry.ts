@@ -70,7 +70,12 @@ export function checkMethod(method: Method, settings: MethodSettings, reward: Se
       `trainN of ${title} must be a whole number of at least ${trainN.least}, not ${settings.trainN}.`,
     );
   }
-  checkFit(settings.fit);
+  const { keep } = checkFit(settings.fit);
+  if (keep === "objective" && reward.randomized) {
+    throw new UsageError(
+      `J_β is an expectation of the reward, and the scores of ${reward.name} are a random choice; keep the iterate of ${title} by its loss.`,
+    );
+  }
   method.check?.(settings, reward);
   checkOwn(title, options, settings.own);
 }

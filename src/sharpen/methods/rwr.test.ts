@@ -5,12 +5,13 @@ import type { LocalPolicy } from "../../policy/local-policy.js";
 import { tabularPolicy } from "../../policy/tabular.js";
 import type { Prompt } from "../../policy/policy.js";
 import { rewardNamed } from "../../reward/registry.js";
-import type { FitBatch } from "../fit-adapter.js";
+import { keptEpoch, type FitBatch } from "../fit-adapter.js";
 import { newFolder, runJob, startJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
 import { promptsOf, tinyPolicy } from "../tiny-policies.test-helper.js";
 import type { MethodPlan } from "./method.js";
 import { nobody } from "./no-trainer.test-helper.js";
 import { rwr } from "./rwr.js";
+import { sft } from "./sft.js";
 
 const N = 40;
 const TABLE = [0.1, 0.3, 0.6];
@@ -110,5 +111,34 @@ describe("on a transformer", () => {
     expect(factOf(adapter, "effectiveResponses")).toBeLessThan(16);
     const losses = adapter.epochs.map(({ validationLoss }) => validationLoss);
     expect(losses[adapter.keptEpoch]).toBe(Math.min(...losses));
+  });
+
+  it("keeps by J_β where that is asked for, a method without β by the reward alone, and counts what judging draws", async () => {
+    const fit = { ...tinyFit, epochs: 3, learningRate: 0.03, keep: "objective" as const };
+    const methods = [
+      { method: sft, trainN: 8, fit },
+      { method: rwr, trainN: 16, own: { beta: 0.5 }, fit },
+    ];
+    const job = tinyJob(policy, await tinyTask(false), {
+      amortize: { reward: rewardNamed("log-likelihood"), methods, curveSamples: 0, command: "whetstone" },
+    });
+    const { metrics } = await runJob(newFolder(), job);
+    for (const [name, beta, judgedDraws] of [
+      ["sft", 0, 2 * 8],
+      ["rwr", 0.5, 2 * 16],
+    ] as const) {
+      const adapter = metrics.adapters[name]!;
+      expect(adapter.keep).toBe("objective");
+      expect(adapter.keptEpoch).toBe(keptEpoch(adapter.epochs, "objective"));
+      expect(adapter.validationCalls).toBe(judgedDraws + 4 * 2 * 8);
+      for (const { objective } of adapter.epochs)
+        expect(objective!.value).toBeCloseTo(objective!.reward - beta * objective!.kl, 10);
+      expect(adapter.epochs.map(({ objective }) => objective!.error !== undefined)).toEqual([
+        false,
+        true,
+        true,
+        true,
+      ]);
+    }
   });
 });

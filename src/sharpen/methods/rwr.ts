@@ -53,6 +53,8 @@ export const rwr: Method = {
   options: [{ ...BETA, default: DEFAULT_BETA, otherwise: `${DEFAULT_BETA}` }],
   trainN: { default: DEFAULT_N, least: 2, help: "all are learned, weighted by the reward" },
   patience: DEFAULT_PATIENCE,
+  // Its loss does not see the rise: it falls by the pools' entropy at most, while overfitting raises it (docs/log.md).
+  keep: "objective",
   iterate: "epoch",
   draws: [BASE_DRAWS],
   page: {

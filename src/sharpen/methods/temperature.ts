@@ -27,6 +27,7 @@ export const temperature: Method = {
   options: dpo.options,
   trainN: { default: DEFAULT_N, least: 2, help: "every two are a pair" },
   patience: dpo.patience,
+  keep: "objective",
   presetsOf: "dpo",
   iterate: "epoch",
   draws: dpo.draws,

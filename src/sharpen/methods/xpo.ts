@@ -4,7 +4,7 @@ import { randomStream } from "../../core/random.js";
 import { drawnBy, type Prompt, type Response } from "../../policy/policy.js";
 import type { Trainer } from "../../policy/trainer.js";
 import { responseKey, responseRecords } from "../../run/records.js";
-import { checkFit, type FitProblem, type Iterate } from "../fit-adapter.js";
+import { checkFit, type FitProblem } from "../fit-adapter.js";
 import { drawInto } from "../draw.js";
 import { scoreUnder } from "../score-under.js";
 import { pairBatch, type PairExample } from "../pairs.js";
@@ -13,22 +13,17 @@ import {
   baseResponses,
   BETA,
   checkRegressable,
-  isRelative,
   PAIRED,
   pairExamples,
-  poolOf,
-  rewarded,
   VALIDATION_RESPONSES,
 } from "./base-responses.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
+import { judgedPrompts, objectiveJudge } from "./objective-judge.js";
 import { ownSettings, type OwnSettings } from "./options.js";
 import { xpoParameters, type XpoParameters } from "./parameters.js";
 
 /** Rounds when none are given. */
 const DEFAULT_ROUNDS = 5;
-/** Prompts that J_β is estimated on at most, and responses to each. */
-const JUDGED_PROMPTS = 200;
-const JUDGED_RESPONSES = 8;
 
 /**
  * XPO, reward variant (paper Alg. 1). The training prompts are dealt out over T rounds; in each, y is drawn from the current
@@ -71,6 +66,7 @@ export const xpo: Method = {
   ],
   trainN: { ...PAIRED, help: "one from the adapter, the others from the base" },
   patience: 0,
+  judgesObjective: true,
   iterate: "round",
   draws: [BASE_DRAWS],
   page: {
@@ -87,18 +83,18 @@ export const xpo: Method = {
 };
 
 async function plan(context: MethodContext): Promise<MethodPlan> {
-  const { split, settings, reward } = context;
+  const { split, settings } = context;
   const own = ownSettings(xpo.options, settings.own);
   const rounds = Math.min(own["rounds"]!, split.train.length);
   const fromBase = settings.trainN - 1;
   const { epochs, seed } = checkFit(settings.fit);
   const base = await baseResponses(context, split.train, fromBase, "drawing from the base");
   const parameters = await parametersOf(context, own, rounds);
-  const judged = (split.validation.length > 0 ? split.validation : split.train).slice(0, JUDGED_PROMPTS);
-  // Rewards that compare a response with others compare it with the base's.
-  const compared = isRelative(reward)
-    ? await baseResponses(context, judged, Math.max(fromBase, VALIDATION_RESPONSES), "drawing from the base")
-    : undefined;
+  const judge = await objectiveJudge(context, {
+    beta: parameters.beta,
+    comparedN: fromBase,
+    against: settings.fit.keep === "objective" ? "base" : "nothing",
+  });
   const order = randomStream(seed, "rounds").shuffle(split.train);
   const promptsOf = (t: number): Prompt[] => order.filter((_, i) => i % rounds === t - 1);
   const drawn = new Map<number, PairExample[]>();
@@ -115,7 +111,10 @@ async function plan(context: MethodContext): Promise<MethodPlan> {
     },
     batch: (examples) =>
       pairBatch(examples, { beta: parameters.beta, alpha: parameters.optimism, pairing: "first" }),
-    judge: (trainer) => judge(context, judged, compared, parameters.beta, trainer),
+    judge: async (trainer, epoch) => {
+      const objective = await judge.judge(trainer, epoch);
+      return { validationLoss: -objective.value, objective };
+    },
   };
   return {
     fitTo: (fit) => fit(problem),
@@ -123,8 +122,10 @@ async function plan(context: MethodContext): Promise<MethodPlan> {
     facts: {
       modelCalls: split.train.length * settings.trainN,
       validationCalls:
-        judged.length * (rounds + 1) * JUDGED_RESPONSES +
-        (parameters.drawn || compared ? judged.length * Math.max(fromBase, VALIDATION_RESPONSES) : 0),
+        judge.calls * (rounds + 1) +
+        (parameters.drawn || judge.compared > 0
+          ? judgedPrompts(context).length * Math.max(fromBase, VALIDATION_RESPONSES)
+          : 0),
       trainingPairs: split.train.length * fromBase,
       beta: parameters.beta,
       optimism: parameters.optimism,
@@ -139,9 +140,9 @@ async function parametersOf(
   { beta, optimism }: OwnSettings,
   rounds: number,
 ): Promise<XpoParameters & { readonly drawn: boolean }> {
-  const { trainers, split, settings, maxTokens, note } = context;
+  const { trainers, settings, maxTokens, note } = context;
   if (beta !== undefined && optimism !== undefined) return { beta, optimism, quantities: {}, drawn: false };
-  const prompts = (split.validation.length > 0 ? split.validation : split.train).slice(0, JUDGED_PROMPTS);
+  const prompts = judgedPrompts(context);
   const n = Math.max(settings.trainN - 1, VALIDATION_RESPONSES);
   const responses = await baseResponses(context, prompts, n, "drawing from the base");
   const found = xpoParameters({
@@ -200,49 +201,4 @@ async function drawRound(
     new Map(prompts.map(({ id }, i) => [id, [ofBase[i]!, ...base.get(id)!]])),
     "first",
   );
-}
-
-/** J_β = E[r] − β·KL(π‖π_base) of the adapter as it is, on given prompts; the validation loss is its negative. */
-async function judge(
-  context: MethodContext,
-  prompts: readonly Prompt[],
-  compared: ReadonlyMap<string, readonly Response[]> | undefined,
-  beta: number,
-  trainer: Trainer,
-): Promise<Pick<Iterate, "validationLoss" | "objective">> {
-  const { method, reward, maxTokens, seed, signal } = context;
-  const requests = prompts.flatMap((prompt) =>
-    Array.from({ length: JUDGED_RESPONSES }, (_, index) => ({ prompt, index })),
-  );
-  const own: Response[] = [];
-  const adapted = await trainer.policy(method.name);
-  try {
-    // At temperature 1, whatever draws the pairs: the expectation is under π itself.
-    const options = { temperature: 1, maxTokens, seed, ...(signal && { signal }) };
-    for await (const response of adapted.sample(requests, options)) own.push(response);
-  } finally {
-    await adapted.dispose();
-  }
-  const places = new Map(prompts.map(({ id }, i) => [id, i]));
-  own.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index);
-  const ofBase = await scoreUnder(context.policy, drawnBy(method.name, own), {
-    prompts,
-    signal: context.signal,
-  });
-  let [total, gap, count] = [0, 0, 0];
-  for (const [at, response] of ofBase.entries()) {
-    const prompt = prompts[places.get(response.promptId)!]!;
-    const pool = [response, ...(compared?.get(prompt.id) ?? [])];
-    const score = (await reward.score(poolOf(context, prompt, pool)))[0]!;
-    const seen = rewarded(response, score);
-    if (!seen) continue;
-    total += seen.reward;
-    gap += own[at]!.logProbs.reduce((a, b) => a + b, 0) - seen.reference;
-    count++;
-  }
-  if (count === 0)
-    throw new UsageError(`The reward ${reward.name} rates none of the responses: XPO cannot judge by it.`);
-  const [mean, kl] = [total / count, gap / count];
-  const value = mean - beta * kl;
-  return { validationLoss: -value, objective: { value, reward: mean, kl } };
 }
