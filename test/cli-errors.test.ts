@@ -51,6 +51,12 @@ const CASES: readonly Case[] = [
     /There is no task "sudoku": choose one of game24, game24-fresh, gsm8k, .*, or give the path of your own file/,
   ],
   [
+    "sequences longer than the model takes",
+    ["sample", "game24", ...small, "--max-length", "4096"],
+    2,
+    /sequences of 4096 tokens are asked for, and tiny takes at most \d+/,
+  ],
+  [
     "rows that are not there",
     ["sharpen", "prontoqa", ...small],
     1,

@@ -21,6 +21,7 @@ import { recordUsage, usageLine } from "./remote.js";
 import { runFolder } from "./run-folder.js";
 import { writtenOut, type Settings } from "./settings.js";
 import {
+  holdingOf,
   policySource,
   openPolicy,
   openTask,
@@ -79,13 +80,13 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
   // Of a user's file, the grader that was chosen for it too: the run is to keep it.
   const chosen = opened.task.grader;
   const grader = given ? partOf(given) : chosen === undefined ? undefined : { name: chosen };
-  const { n = DEFAULT_N, temperature = 1, seed = 0, prompts, quantize } = values;
+  const { n = DEFAULT_N, temperature = 1, seed = 0, prompts } = values;
   const maxTokens = values.maxTokens ?? opened.task.maxTokens;
   const settings: Settings = {
     grader: values.grader ?? chosen ?? null,
     orders: orders ?? null,
     ...(rows !== undefined && { rows }),
-    ...(quantize !== undefined && { quantize }),
+    ...holdingOf(values),
     prompts: prompts ?? null,
     n,
     temperature,
@@ -197,7 +198,7 @@ function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {
   return {
     model: {
       ...withPath(policy.name, policy.digest, source.path),
-      ...(source.quantize && { quantize: source.quantize }),
+      ...holdingOf(source),
       ...(policy.served && { server: policy.served.settings }),
     },
     task: {

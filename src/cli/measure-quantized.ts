@@ -40,6 +40,7 @@ export async function quantizedAnswer(
   }
 }
 
-function loadFloat({ name, folder }: ModelSource, threads: number | undefined): Promise<LocalPolicy> {
-  return loadPolicy({ name, folder: folder! }, threads);
+function loadFloat(source: ModelSource, threads: number | undefined): Promise<LocalPolicy> {
+  const { quantize: _, folder, ...rest } = source;
+  return loadPolicy({ ...rest, folder: folder! }, threads);
 }

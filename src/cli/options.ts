@@ -12,7 +12,7 @@ import { ANSWER_OPTIONS, type RenamedInAnswer } from "./answer-options.js";
 import { grader } from "./grader.js";
 import { flag, option, type OptionSpec } from "./option-spec.js";
 import { OPEN_OPTION } from "./open-page.js";
-import { QUANTIZE_OPTION } from "./quantize.js";
+import { HOLDING_OPTIONS } from "./quantize.js";
 import { SERVE_OPTIONS, type RenamedInServe } from "./serve-options.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
 import { TRAINING_OPTIONS } from "./training-options.js";
@@ -190,7 +190,7 @@ export const OPTIONS = {
     "report.html in the run's folder",
   ),
   ...TRAINING_OPTIONS,
-  ...QUANTIZE_OPTION,
+  ...HOLDING_OPTIONS,
   ...SUITE_OPTIONS,
   ...SERVE_OPTIONS,
   ...ANSWER_OPTIONS,
@@ -257,6 +257,8 @@ export type Values<K extends OptionName> = {
 
 /** Options that every command takes. */
 export const COMMON = ["json", "verbose"] as const satisfies readonly OptionName[];
+/** A model on this machine. */
+export const HOLDING = ["quantize", "maxLength"] as const satisfies readonly OptionName[];
 /** A model behind servers. */
 export const REMOTE = [
   "baseUrl",
@@ -277,7 +279,7 @@ export const BATCH = [
 /** What is drawn, and from which model. */
 export const DRAWING = [
   "model",
-  "quantize",
+  ...HOLDING,
   ...REMOTE,
   "raw",
   "task",

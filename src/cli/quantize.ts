@@ -6,16 +6,23 @@ import type { RunReader } from "../run/read-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
 import { QUANTIZATIONS, type Quantization } from "../transformer/decoder/quantize.js";
 import type { Context } from "./context.js";
-import { oneOf } from "./values.js";
+import { oneOf, wholeNumber } from "./values.js";
 
-/** How the base is held for sampling. */
-export const QUANTIZE_OPTION = {
+/** How the base is held. */
+export const HOLDING_OPTIONS = {
   quantize: {
     flags: "--quantize <how>",
     description:
       "hold the model's linears in fewer bits, for sampling: int8, int4, or keep (a GGUF file's blocks as they are)",
     parse: oneOf(QUANTIZATIONS),
     otherwise: "float32",
+  },
+  maxLength: {
+    flags: "--max-length <tokens>",
+    description:
+      "the longest prompt with its response; more than a LongRoPE model was first trained on gives it its long factors",
+    parse: wholeNumber(2, 2 ** 20),
+    otherwise: "the model's own limit, up to 8192; with LongRoPE the length that it was first trained on",
   },
 } as const;
 

@@ -58,16 +58,33 @@ export async function openTask(
   return { task, path: resolve(path), ...(taken !== "text" && { form }) };
 }
 
+/** How a model on this machine is held. */
+export interface Holding {
+  /** Absent: in float32. */
+  readonly quantize?: Quantization;
+  /** The longest sequence, prompt and response, in tokens; absent: as `RuntimeOptions` says. */
+  readonly maxLength?: number;
+}
+
+/** The same of options, or of anything else that has these fields. */
+export const holdingOf = ({
+  quantize,
+  maxLength,
+}: {
+  readonly [name in keyof Holding]?: Holding[name] | undefined;
+}): Holding => ({
+  ...(quantize !== undefined && { quantize }),
+  ...(maxLength !== undefined && { maxLength }),
+});
+
 /** A model to load: where it lies, its name, and whether it came with the package. */
-export interface ModelSource {
+export interface ModelSource extends Holding {
   /** A folder of Hugging Face layout, or a .gguf file; absent for a model behind servers. */
   readonly folder?: string;
   readonly name: string;
   /** Absolute, or the servers' URLs; absent for an embedded model. */
   readonly path?: string;
   readonly remote?: RemoteModel;
-  /** How it is held; absent: in float32. */
-  readonly quantize?: Quantization;
 }
 
 /** A model on this machine. */
@@ -82,31 +99,35 @@ export function modelSource(name: string): LocalSource {
 
 /**
  * A model on this machine, or behind servers.
- * @throws UsageError as `modelSource` and `remoteModel`, and for a model of servers that is to be quantized.
+ * @throws UsageError as `modelSource` and `remoteModel`, and for a model of servers that is to be held in some way.
  */
 export async function policySource(
   name: string,
-  {
-    quantize,
-    ...servers
-  }: RemoteValues & { readonly quantize?: Quantization | undefined; readonly raw?: boolean },
+  values: RemoteValues & Parameters<typeof holdingOf>[0] & { readonly raw?: boolean },
 ): Promise<ModelSource> {
-  const remote = await remoteModel(name, servers);
-  if (remote === undefined) return { ...modelSource(name), ...(quantize && { quantize }) };
+  const remote = await remoteModel(name, values);
+  const held = holdingOf(values);
+  if (remote === undefined) return { ...modelSource(name), ...held };
   const path = remote.baseUrls.join(",");
-  if (quantize === undefined) return { name, remote, ...(path !== "" && { path }) };
+  const [asked] = Object.keys(held) as (keyof Holding)[];
+  if (asked === undefined) return { name, remote, ...(path !== "" && { path }) };
+  const flags = { quantize: "--quantize", maxLength: "--max-length" } satisfies Record<keyof Holding, string>;
   throw new UsageError(
-    `--quantize is for a model on this machine: how ${name} is held is its server's business.`,
+    `${flags[asked]} is for a model on this machine: how ${name} is held is its server's business.`,
   );
 }
 
 /** Loads a model; that its copy in the cache is made anew is said on stderr. @throws as `LocalPolicy.load`. */
 export function loadPolicy(
-  { folder, name, quantize }: LocalSource,
+  { folder, name, ...held }: LocalSource,
   threads: number | undefined,
 ): Promise<LocalPolicy> {
   const notice = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
-  return LocalPolicy.load(folder, { name, quantize, notice, ...(threads !== undefined && { threads }) });
+  return LocalPolicy.load(folder, {
+    ...{ name, notice },
+    ...holdingOf(held),
+    ...(threads !== undefined && { threads }),
+  });
 }
 
 /** Loads a model, or connects to its servers. @throws as `loadPolicy` and `connectRemote`. */
@@ -135,8 +156,7 @@ export async function policyOfRun(
     );
   }
   const source = modelSource(moved ?? model.path ?? model.name);
-  const { quantize } = model;
-  const policy = await loadPolicy({ ...source, ...(quantize && { quantize }) }, threads);
+  const policy = await loadPolicy({ ...source, ...holdingOf(model) }, threads);
   if (policy.digest === model.digest) return policy;
   await policy.dispose();
   throw new RunError(

@@ -69,6 +69,22 @@ test("a folder is loaded, and one that is not there is an error", async () => {
   }
 });
 
+test("shorter sequences can be asked for, and none longer than the model takes", async () => {
+  const short = LocalPolicy.of(model, { threads: 1, maxLength: 20 });
+  expect(short.can.longest).toBe(20);
+  const [whole, cut] = await Promise.all(
+    [policy, short].map((each) => collect(each.sample(requests(2), { ...SAMPLING, maxTokens: 10 }))),
+  );
+  expect(cut).toEqual(whole);
+  await expect(collect(short.sample(requests(1), { ...SAMPLING, maxTokens: 18 }))).rejects.toThrow(
+    /with 18 more it is longer than the 20/,
+  );
+  await short.dispose();
+  expect(() => LocalPolicy.of(model, { maxLength: 97 })).toThrow(
+    /sequences of 97 tokens are asked for, and .* takes at most 96/,
+  );
+});
+
 describe("a prompt that cannot be used is named:", () => {
   const long: Prompt = { id: "puzzle 7", text: "one two three ".repeat(20) };
 

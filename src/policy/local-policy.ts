@@ -34,6 +34,8 @@ export interface LocalPolicyOptions extends EngineOptions {
   readonly name?: string;
   /** Rows decoded at once. Default: by the model's size, from 48 to 512. */
   readonly rows?: number;
+  /** The longest sequence, as `RuntimeOptions` says. */
+  readonly maxLength?: number;
 }
 
 /** A transformer on this machine, with or without an adapter. Calls after `dispose()` throw a UsageError. */
@@ -69,12 +71,15 @@ export class LocalPolicy implements Policy {
     });
   }
 
-  /** Loads a model folder of Hugging Face layout, or a .gguf file. @throws ModelError when it is missing or malformed. */
+  /**
+   * Loads a model folder of Hugging Face layout, or a .gguf file.
+   * @throws ModelError when it is missing or malformed; UsageError when sequences are asked for that are too long for it.
+   */
   static async load(folder: string, options: LocalPolicyOptions & LoadOptions = {}): Promise<LocalPolicy> {
     return LocalPolicy.of(await loadModel(folder, options), options);
   }
 
-  /** The policy of a model that is in memory. */
+  /** The policy of a model that is in memory. @throws UsageError when sequences are asked for that are too long for it. */
   static of(model: Model, options: LocalPolicyOptions = {}): LocalPolicy {
     const rows = options.rows ?? Math.max(48, Math.min(512, Math.floor(65536 / model.config.hiddenSize)));
     return new LocalPolicy(

@@ -24,6 +24,8 @@ export interface Source {
 export interface RunModel extends Source {
   /** How it is held; absent: in float32. */
   readonly quantize?: Quantization;
+  /** The longest sequence, prompt and response, in tokens, if one was asked for. */
+  readonly maxLength?: number;
   /** What its servers were found to do; absent for a model on this machine. */
   readonly server?: { readonly [name: string]: Json };
 }
@@ -114,6 +116,7 @@ export const configFields = {
   model: z.object({
     ...source,
     quantize: quantization.exactOptional(),
+    maxLength: count.exactOptional(),
     server: z.record(z.string(), json).exactOptional(),
   }),
   task: z.object({

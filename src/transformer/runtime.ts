@@ -9,6 +9,7 @@ import { openRows, type FileRows } from "./format/gguf/rows.js";
 import type { Model } from "./model.js";
 import type { LoraAdapter } from "./format/peft.js";
 import { ordinaryLength } from "./decoder/rotary.js";
+import { UsageError } from "../core/errors.js";
 import type { Source } from "../core/source.js";
 import type { Narrowing } from "./decode/narrowed.js";
 import type { Draw, DrawOptions, DrawRequest } from "./decode/draw-request.js";
@@ -45,12 +46,18 @@ export class Runtime {
   private readonly sessions = new Map<string, Promise<Session>>();
   private embeddings: FileRows | undefined;
 
+  /** @throws UsageError if `maxLength` is beyond what the model takes. */
   constructor(
     readonly model: Model,
     { maxLength, ...options }: RuntimeOptions = {},
   ) {
+    const { maxPositions } = model.config;
+    if (maxLength !== undefined && maxLength > maxPositions)
+      throw new UsageError(
+        `sequences of ${maxLength} tokens are asked for, and ${model.name} takes at most ${maxPositions}`,
+      );
+    this.maxLength = maxLength ?? ordinaryLength(model.config, LONGEST);
     this.engine = new Engine(options);
-    this.maxLength = Math.min(maxLength ?? ordinaryLength(model.config, LONGEST), model.config.maxPositions);
   }
 
   private session(

@@ -269,9 +269,14 @@ describe.skipIf(LLAMA_PYTHON === undefined)("runs on llama-cpp-python's servers"
     expect((await verifyRun(join(cli.folder, "stopped"))).problems).toEqual([]);
     const final = recordsOf<Response>(responses);
     for (const response of kept) expect(final).toContainEqual(response);
-    // And they are the samples of the run that nothing stopped; llama.cpp rounds differently where it has a prompt's beginning
-    // in its cache, which now and then tips the choice of a token.
-    const whole = texts(recordsOf<Response>(join(cli.folder, "whole", "responses.jsonl")));
-    expect(intersection(texts(final), whole).length).toBeGreaterThanOrEqual(TOTAL - 3);
+    // And they are the samples of the run that nothing stopped. llama.cpp rounds differently where it has a prompt's beginning in
+    // its cache, which now and then tips the choice of a token (3 to 5 of 30 responses were seen to differ, by processor); so the
+    // samples are compared with what chance gives: the same prompts' next samples.
+    const whole = recordsOf<Response>(join(cli.folder, "whole", "responses.jsonl"));
+    const next = whole.map((response) => ({ ...response, index: (response.index + 1) % 6 }));
+    const [same, chance] = [whole, next].map((others) => intersection(texts(final), texts(others)).length);
+    console.log(`kill and resume: ${same} of ${TOTAL} texts the same, ${chance} by chance`);
+    expect(same).toBeGreaterThanOrEqual((2 / 3) * TOTAL);
+    expect(same).toBeGreaterThan(2 * chance!);
   });
 });

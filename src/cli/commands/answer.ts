@@ -13,17 +13,17 @@ import { quantizedAnswer } from "../measure-quantized.js";
 import { answerLine, scoreLines } from "../live-line.js";
 import { needModel } from "../need-model.js";
 import { interruptible } from "../outcome.js";
-import { POWER, REMOTE, type Values } from "../options.js";
+import { HOLDING, POWER, REMOTE, type Values } from "../options.js";
 import type { Context } from "../context.js";
 import { powerNote, powerSettings } from "../power.js";
 import { usageResult } from "../remote.js";
-import { openPolicy, policySource, type ModelSource } from "../sources.js";
+import { holdingOf, openPolicy, policySource, type ModelSource } from "../sources.js";
 import { count } from "../../report/format.js";
 import { COMMANDS } from "./table.js";
 
 const NAMES = [
   "model",
-  "quantize",
+  ...HOLDING,
   ...REMOTE,
   "promptFile",
   "answersOut",
@@ -184,14 +184,14 @@ async function several(
 function madeOf(
   policy: Policy,
   { reward, n, temperature, seed, maxTokens, power, topP, minP, stop }: AnswerSettings,
-  { system, raw, grader, quantize }: AnswerValues,
+  { system, raw, grader, ...values }: AnswerValues,
 ): Made {
   return {
     model: policy.name,
     weights: policy.digest.slice(0, 16),
     ...{ reward: reward.name, n, temperature, seed },
     ...(maxTokens !== undefined && { maxTokens }),
-    ...(quantize !== undefined && { quantize }),
+    ...holdingOf(values),
     ...(system !== undefined && { system }),
     ...(raw && { raw }),
     ...(grader !== undefined && { grader }),

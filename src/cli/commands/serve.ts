@@ -6,7 +6,7 @@ import { startServer } from "../../serve/server.js";
 import { checkRewards } from "../../sharpen/sharpen-task.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_BEST_OF, DEFAULT_MODEL, DEFAULT_PORT, DEFAULT_SERVE_REWARD } from "../defaults.js";
-import { REMOTE } from "../options.js";
+import { HOLDING, REMOTE } from "../options.js";
 import { serveKeys } from "../serve-keys.js";
 import { openPolicy, policySource, promptsOf } from "../sources.js";
 import { COMMANDS } from "./table.js";
@@ -19,7 +19,7 @@ export const serveCommand = defineCommand({
     "<model>:best-of-16 or <model>:best-of-16:majority.",
   options: [
     "model",
-    "quantize",
+    ...HOLDING,
     ...REMOTE,
     "serveReward",
     "bestOf",

@@ -8,15 +8,15 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { randomStream } from "../core/random.js";
-import { acquireLock } from "./lock.js";
-import type { RunConfig } from "./config.js";
-import { readRun } from "./read-run.js";
-import { responseKey } from "./records.js";
-import { openRun } from "./run.js";
-import { verifyRun } from "./verify-run.js";
+import { randomStream } from "../../src/core/random.js";
+import { acquireLock } from "../../src/run/lock.js";
+import type { RunConfig } from "../../src/run/config.js";
+import { readRun } from "../../src/run/read-run.js";
+import { responseKey } from "../../src/run/records.js";
+import { openRun } from "../../src/run/run.js";
+import { verifyRun } from "../../src/run/verify-run.js";
 
-const source = fileURLToPath(new URL("..", import.meta.url));
+const source = fileURLToPath(new URL("../../src/", import.meta.url));
 // Inside node_modules, so that the children find zod.
 const root = fileURLToPath(
   new URL(`../../node_modules/.cache/whetstone-run-${process.pid}`, import.meta.url),
