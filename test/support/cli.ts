@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PUBLISHED } from "../../src/cli/schemas/published.js";
 import { compileSource } from "./compiled.js";
 
 /** How a command ended. */
@@ -26,7 +27,7 @@ export interface CommandLine {
   readonly folder: string;
   start(args: readonly string[], options?: { readonly preload?: string }): Running;
   run(args: readonly string[], options?: { readonly preload?: string }): Promise<Ended>;
-  /** Runs a command that has to succeed with `--json`. @returns the object on the last line of stdout. */
+  /** Runs a command that has to succeed with `--json`. @returns the object on the last line of stdout, held to its published schema. */
   json(args: readonly string[]): Promise<Record<string, unknown>>;
   /**
    * Runs a command in a process that all such calls share, one after the other, which spares each the start of Node and the
@@ -82,7 +83,9 @@ export function commandLine(dist = compileSource()): CommandLine {
 function resultOf(args: readonly string[], { status, stdout, stderr }: Ended): Record<string, unknown> {
   if (status !== 0) throw new Error(`whetstone ${args.join(" ")} ended with ${status}: ${stderr}`);
   const lines = stdout.trimEnd().split("\n");
-  return JSON.parse(lines.at(-1) ?? "") as Record<string, unknown>;
+  const result = JSON.parse(lines.at(-1) ?? "") as Record<string, unknown>;
+  if (args[0] !== "schema") PUBLISHED[args[0] as keyof typeof PUBLISHED].schema.parse(result);
+  return result;
 }
 
 /** A process that runs one command line after the other. */

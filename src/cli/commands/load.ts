@@ -14,6 +14,7 @@ const LOADERS: Readonly<Record<CommandName, (args: readonly string[]) => Promise
   complete: async () => (await import("./complete.js")).completeCommand,
   export: async () => (await import("./export.js")).exportCommand,
   models: async () => (await import("./models.js")).modelsCommand,
+  schema: async () => (await import("./schema.js")).schemaCommand,
   theory: async () => (await import("./theory.js")).theoryCommand,
   reproduce: async () => {
     const [inference, amortized] = await Promise.all([

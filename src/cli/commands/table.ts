@@ -53,6 +53,10 @@ export const COMMANDS = {
     summary: "check every theorem, lemma and example of the paper on exact finite instances",
   },
   reproduce: { usage: "reproduce", summary: "the paper's experiments, as one page" },
+  schema: {
+    usage: "schema [name]",
+    summary: "print the JSON schema of what a command ends with under --json, or of a file",
+  },
   complete: {
     usage: "complete [shell]",
     summary: "print a completion script for bash, zsh, fish or powershell",

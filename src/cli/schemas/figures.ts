@@ -1,0 +1,169 @@
+import { z } from "zod";
+import type {
+  AdapterMetrics,
+  AnswerMetrics,
+  BestOfNMetrics,
+  EpochMetrics,
+  Estimate,
+  Metrics,
+  TiltMetrics,
+} from "../../evaluate/metrics.js";
+
+/** A field for each of a type's, and none besides: what a program may count on. */
+type Shape<T> = Record<keyof T, z.ZodType>;
+
+const OF_ADAPTER =
+  "An adapter, one sample at the run's temperature; beside these fields, numbers that its method alone has.";
+const text = z.string();
+const number = z.number();
+const whole = z.int().min(0);
+
+const estimate = z
+  .strictObject({ value: number, low: number, high: number } satisfies Shape<Estimate>)
+  .meta({ id: "estimate", description: "A figure with its 95 % interval over prompts." });
+const byN = z.record(text, estimate);
+
+const answerFields = {
+  accuracy: estimate.describe("P(correct), in [0, 1]; absent without labels.").exactOptional(),
+  lift: estimate.describe("100·(accuracy − greedy)/greedy, in percent; paired.").exactOptional(),
+  liftPoints: estimate.describe("accuracy − greedy accuracy, in points of [0, 1]; paired.").exactOptional(),
+  logLikelihood: estimate.describe("log π of the whole response under the base at temperature 1, in nats."),
+  logLikelihoodLift: estimate
+    .describe("The same minus that of the greedy response, in nats; paired.")
+    .exactOptional(),
+  length: estimate.describe("Response length in tokens."),
+} satisfies Shape<AnswerMetrics>;
+
+/** One way of answering, measured. */
+export const answers = z
+  .strictObject(answerFields)
+  .meta({ id: "answers", description: "One way of answering. What needs labels is absent without them." });
+
+const choiceOfN = z
+  .strictObject({
+    ...answerFields,
+    accuracyToLargestN: estimate
+      .describe("Accuracy at the largest N minus that at this N; paired.")
+      .exactOptional(),
+    accuracyFromPrevious: estimate
+      .describe("Accuracy at this N minus that at the next smaller; paired.")
+      .exactOptional(),
+    logLikelihoodToLargestN: estimate
+      .describe("log-likelihood at the largest N minus that at this N, in nats.")
+      .exactOptional(),
+    lengthChange: estimate
+      .describe("Length of the chosen response minus that of all, in tokens; paired.")
+      .exactOptional(),
+  } satisfies Shape<BestOfNMetrics>)
+  .meta({ id: "choice", description: "The best of N: the exact expectation over all subsets of that size." });
+
+const histogram = z
+  .strictObject({ edges: z.array(number), counts: z.array(whole) })
+  .meta({ id: "histogram", description: "Counts in equal bins; edges in nats, one more than counts." });
+
+/** An iterate of training. */
+export const epoch = z
+  .strictObject({
+    epoch: whole.describe("0 is the untouched base."),
+    trainLoss: number.exactOptional(),
+    validationLoss: number,
+    objective: z
+      .strictObject({ value: number, reward: number, kl: number })
+      .describe("J_β = E[r] − β·KL, on the validation prompts.")
+      .exactOptional(),
+    accuracy: estimate.exactOptional(),
+    logLikelihood: estimate.exactOptional(),
+    entropy: estimate.exactOptional(),
+    kl: estimate.exactOptional(),
+    length: estimate.exactOptional(),
+    repetition: estimate.exactOptional(),
+    coverage: estimate.exactOptional(),
+    samples: whole.exactOptional(),
+  } satisfies Shape<EpochMetrics>)
+  .meta({ id: "epoch", description: "An epoch or a round of training, on held-out prompts." });
+
+const measuredFields = {
+  ...answerFields,
+  greedyAccuracy: estimate.exactOptional(),
+  greedyLogLikelihood: estimate,
+  accuracyGain: estimate.describe("Against one sample of the base; paired.").exactOptional(),
+  logLikelihoodGain: estimate.describe("Against one sample of the base, in nats; paired."),
+  kl: estimate.describe("KL(π‖π_base) on the test prompts, in nats.").exactOptional(),
+  coverage: byN.exactOptional(),
+  coverageChange: byN.exactOptional(),
+  keep: z.literal("last").exactOptional(),
+  modelCalls: whole.describe("Responses drawn to learn from.").exactOptional(),
+  validationCalls: whole.exactOptional(),
+  quantities: z.record(text, number).exactOptional(),
+};
+
+/** An adapter as the suites measure it: beside these fields stand numbers that its method alone has. */
+export const measuredAdapter = z
+  .object(measuredFields)
+  .catchall(number)
+  .meta({ id: "measuredAdapter", description: OF_ADAPTER });
+
+/** An adapter of a run. */
+export const adapter = z
+  .object({
+    ...measuredFields,
+    epochs: z.array(epoch),
+    keptEpoch: whole,
+    trainingPrompts: whole,
+    trainingSamples: whole,
+  } satisfies Shape<AdapterMetrics>)
+  .catchall(number)
+  .meta({ id: "adapter", description: OF_ADAPTER });
+
+const tilt = z
+  .strictObject({
+    beta: number,
+    reward: estimate,
+    logLikelihood: estimate,
+    accuracy: estimate.exactOptional(),
+    covariance: estimate.exactOptional(),
+    kl: estimate,
+    effectiveResponses: number,
+  } satisfies Shape<TiltMetrics>)
+  .meta({
+    id: "tilt",
+    description: "What base·exp(reward/β) would give, by importance weights on the responses drawn.",
+  });
+
+/** The fields of metrics.json. */
+export const metricsFields = {
+  task: text,
+  model: text,
+  prompts: z.int().min(1).describe("Test prompts measured."),
+  n: z.int().min(1).describe("Responses drawn per test prompt."),
+  temperature: number,
+  sampler: text.describe("How responses were drawn where not independently from π.").exactOptional(),
+  labelled: z.boolean().describe("Whether any test prompt has a label."),
+  labelledPrompts: whole.exactOptional(),
+  chance: number.describe("How often a guess is right, where the task knows.").exactOptional(),
+  greedy: answers,
+  base: answers.describe("The base sampled once."),
+  bestOfN: z.record(text, z.record(text, choiceOfN)).describe("By reward, then by N."),
+  coverage: byN.describe("By N: P(any of N is correct).").exactOptional(),
+  coverageLift: byN.exactOptional(),
+  histograms: z.strictObject({
+    correct: histogram.exactOptional(),
+    incorrect: histogram.exactOptional(),
+    all: histogram,
+  }),
+  agreement: z
+    .record(text, number)
+    .describe('By pair of rewards, "a|b": how often both choose one answer.')
+    .exactOptional(),
+  mixedPrompts: whole.exactOptional(),
+  auc: z.record(text, estimate).exactOptional(),
+  aucBelowBest: z.record(text, estimate).exactOptional(),
+  tilt: z.record(text, z.array(tilt)).exactOptional(),
+  adaptive: z.strictObject({ ...answerFields, meanN: number, capped: whole, cap: whole }).exactOptional(),
+  adapters: z.record(text, adapter).describe("By the names of their methods."),
+  findings: z.array(text).describe("What to take from it, in sentences."),
+  seconds: z.record(text, number).describe("Wall-clock seconds by stage."),
+} satisfies Shape<Metrics>;
+
+/** metrics.json of a run. */
+export const metrics = z.strictObject(metricsFields);

@@ -1,0 +1,112 @@
+import { z } from "zod";
+import type {
+  AmortizedCell,
+  AmortizedMetrics,
+  AmortizedResult,
+  CellFailure,
+  InferenceCell,
+  InferenceResult,
+  TrainedWith,
+  Verdict,
+} from "../../reproduce/result.js";
+import { answers, epoch, measuredAdapter, metrics } from "./figures.js";
+import { usage } from "./runs.js";
+
+type Shape<T> = Record<keyof T, z.ZodType>;
+
+const text = z.string();
+const number = z.number();
+const whole = z.int().min(0);
+
+const verdict = z
+  .strictObject({
+    direction: z.enum(["up", "down", "unclear", "few"]),
+    sentence: text,
+    reasons: z.array(text),
+  } satisfies Shape<Verdict>)
+  .describe("Whether sharpening helped, at the largest N, by log-likelihood.");
+const cell = {
+  model: text,
+  task: text,
+  seeds: z.array(whole),
+  provenance: z.strictObject({ modelDigest: text, taskDigest: text, maxTokens: whole }).exactOptional(),
+  failures: z.array(
+    z.strictObject({
+      seed: whole,
+      trainN: whole.exactOptional(),
+      sentence: text,
+    } satisfies Shape<CellFailure>),
+  ),
+};
+const header = {
+  command: text,
+  whetstone: text,
+  models: z.array(text),
+  tasks: z.array(text),
+  prompts: whole,
+  n: whole,
+  seeds: whole,
+  temperature: number,
+};
+const written = { page: text, figures: text.describe("The file that holds the same.") };
+
+const inference = z
+  .strictObject({
+    kind: z.literal("inference"),
+    ...header,
+    cells: z.array(
+      z.strictObject({
+        ...cell,
+        metrics: metrics.exactOptional(),
+        verdict: verdict.exactOptional(),
+      } satisfies Shape<InferenceCell>),
+    ),
+    ...written,
+    servers: z.record(text, usage).describe("By model.").exactOptional(),
+  } satisfies Shape<InferenceResult & { page: string; figures: string; servers: object }>)
+  .describe("inference");
+
+const settings = {
+  source: text,
+  epochs: whole,
+  batchSize: whole,
+  learningRate: number,
+  clipNorm: number,
+  weightDecay: number,
+  rank: whole,
+} satisfies Shape<TrainedWith>;
+
+const amortizedMetrics = z.strictObject({
+  prompts: whole,
+  labelledPrompts: whole,
+  greedy: answers,
+  base: answers,
+  adapter: measuredAdapter,
+  epochs: z.array(z.array(epoch)).describe("The training curve of each seed."),
+  keptEpochs: z.array(whole),
+  trainingPrompts: whole,
+  findings: z.array(text),
+  verdict: verdict.exactOptional(),
+} satisfies Shape<AmortizedMetrics>);
+
+const amortized = z
+  .strictObject({
+    kind: z.literal("amortized"),
+    ...header,
+    methods: z.array(text).exactOptional(),
+    trainNs: z.array(whole),
+    cells: z.array(
+      z.strictObject({
+        ...cell,
+        method: text.exactOptional(),
+        trainN: whole,
+        settings: z.strictObject(settings),
+        metrics: amortizedMetrics.exactOptional(),
+      } satisfies Shape<AmortizedCell>),
+    ),
+    ...written,
+  } satisfies Shape<AmortizedResult & { page: string; figures: string }>)
+  .describe("amortized");
+
+/** The last line of `reproduce`. */
+export const suite = z.discriminatedUnion("kind", [inference, amortized]);
