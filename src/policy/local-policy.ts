@@ -7,18 +7,17 @@ import { loadModel, type LoadOptions, type Model } from "../transformer/model.js
 import type { LoraAdapter } from "../transformer/format/peft.js";
 import { Runtime, type ScoredTokens } from "../transformer/runtime.js";
 import { isAsync, mapLater, mapSource, type Source } from "../core/source.js";
-import type { Draw, DrawRequest, DrawSettings, Unfinished } from "../transformer/decode/draw-request.js";
+import type { DrawRequest } from "../transformer/decode/draw-request.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { capabilities, type Capabilities } from "./capabilities.js";
 import { Conversations } from "./conversations.js";
 import { checkPrefix, failOf } from "./policy.js";
-import { checkLimits, cutAtStop, narrows, tailTokens } from "./sampling-limits.js";
+import { asked, limitsOf, piecesOf, settingsOf, toResponse, type Limits } from "./local-draws.js";
+import { checkLimits } from "./sampling-limits.js";
 import type {
-  DrawnSoFar,
   GreedyOptions,
   Policy,
   Prompt,
-  RequestOptions,
   Response,
   SampleRequest,
   SamplingOptions,
@@ -120,22 +119,20 @@ export class LocalPolicy implements Policy {
   async *sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
     this.check();
     checkLimits(options);
-    const { temperature, maxTokens, seed, abandon, signal, topP, minP, stop = [] } = options;
+    const { temperature, maxTokens, seed, abandon, signal } = options;
+    const { model } = this.runtime;
     const draws = this.runtime.draw(
-      this.drawRequests(await this.ready(requests), maxTokens),
+      this.drawRequests(await this.ready(requests), options),
       {
         ...{ temperature, maxTokens, seed, signal, rows: this.rows },
         ...(abandon && { abandon: asked(abandon) }),
-        ...(narrows(options) && {
-          narrowing: { ...(topP !== undefined && { topP }), ...(minP !== undefined && { minP }) },
-        }),
-        ...(stop.length > 0 && { ends: this.endsAt(stop) }),
+        ...limitsOf(model, options),
         dropped: ({ options: own }) => own?.watcher?.ended?.(undefined),
       },
       this.adapter,
     );
     for await (const drawn of draws) {
-      const response = this.toResponse(drawn, stop);
+      const response = toResponse(model, drawn, drawn.tag.options?.stop ?? options.stop);
       drawn.tag.options?.watcher?.ended?.(response);
       yield response;
     }
@@ -145,10 +142,10 @@ export class LocalPolicy implements Policy {
     this.check();
     const all = [...prompts];
     await this.conversations.prepare(all);
-    const requests = this.drawRequests(asGreedy(all), maxTokens);
+    const requests = this.drawRequests(asGreedy(all), { maxTokens });
     const options = { temperature: 1, maxTokens, seed: 0, greedy: true, rows: this.rows, signal };
     for await (const drawn of this.runtime.draw(requests, options, this.adapter))
-      yield this.toResponse(drawn);
+      yield toResponse(this.runtime.model, drawn);
   }
 
   async logProb(examples: readonly ScoreRequest[]): Promise<Float64Array[]> {
@@ -195,6 +192,10 @@ export class LocalPolicy implements Policy {
     return requests;
   }
 
+  pieces(response: Response): readonly string[] | undefined {
+    return piecesOf(this.runtime.model, response);
+  }
+
   /** The token ids of a text, without special tokens. */
   encode(text: string): number[] {
     return this.runtime.model.tokenizer.encode(text, { addSpecialTokens: false });
@@ -235,7 +236,11 @@ export class LocalPolicy implements Policy {
     }
   }
 
-  private drawRequests(requests: Source<SampleRequest>, longest: number): Source<DrawRequest<SampleRequest>> {
+  private drawRequests(
+    requests: Source<SampleRequest>,
+    call: Limits & Pick<SamplingOptions, "maxTokens">,
+  ): Source<DrawRequest<SampleRequest>> {
+    const { model } = this.runtime;
     // Samples of one prompt are tokenized once, and those that are drawn side by side come in any order.
     const known = new WeakMap<Prompt, readonly number[]>();
     const tokensOf = (prompt: Prompt): readonly number[] => {
@@ -247,7 +252,8 @@ export class LocalPolicy implements Policy {
       try {
         const { prompt, index, prefix = [], options } = request;
         const tokens = tokensOf(prompt);
-        const maxTokens = options?.maxTokens ?? longest;
+        const maxTokens = options?.maxTokens ?? call.maxTokens;
+        if (options) checkLimits(options);
         this.checkLength(prompt, tokens, maxTokens);
         this.checkTokens(request, maxTokens);
         return {
@@ -256,39 +262,13 @@ export class LocalPolicy implements Policy {
           promptKey: hash32(prompt.id),
           index,
           given: prefix.length,
-          ...(options && { settings: this.settingsOf(options) }),
+          ...(options && { settings: settingsOf(model, options, call) }),
         };
       } catch (error) {
         failOf(request, error);
         return undefined;
       }
     });
-  }
-
-  private settingsOf(options: RequestOptions): Partial<DrawSettings<SampleRequest>> {
-    const { abandon, watcher, ...settings } = options;
-    return {
-      ...settings,
-      ...(abandon && { abandon: asked(abandon) }),
-      ...(watcher?.drawn && {
-        watch: (request, row) => watcher.drawn?.(this.soFar(request, row)),
-      }),
-    };
-  }
-
-  private soFar({ prompt, index, prefix = [] }: SampleRequest, row: Unfinished): DrawnSoFar {
-    const { tokens, logProb, logProbs } = row;
-    const { tokenizer } = this.runtime.model;
-    return {
-      promptId: prompt.id,
-      index,
-      length: tokens.length,
-      logProb,
-      logProbs,
-      get text() {
-        return tokenizer.decode([...prefix, ...tokens]);
-      },
-    };
   }
 
   /** Refuses a prefix that the model cannot read or that ends the response. */
@@ -304,39 +284,12 @@ export class LocalPolicy implements Policy {
     }
   }
 
-  /** Whether what was drawn ends with one of these texts, or has it near its end. */
-  private endsAt(stop: readonly string[]): (request: SampleRequest, row: Unfinished) => boolean {
-    const { tokenizer } = this.runtime.model;
-    const tail = tailTokens(stop);
-    return ({ prefix = [] }, { tokens }) =>
-      cutAtStop(tokenizer.decode([...prefix, ...tokens].slice(-tail)), stop) !== undefined;
-  }
-
-  private toResponse(
-    { tag, tokens, logProbs, certainties, finish }: Draw<SampleRequest>,
-    stop: readonly string[] = [],
-  ): Response {
-    const whole = [...(tag.prefix ?? []), ...tokens];
-    const { tokenizer, config } = this.runtime.model;
-    const ended = finish === "stop" && config.eosTokenIds.includes(tokens.at(-1)!);
-    const full = tokenizer.decode(ended ? whole.slice(0, -1) : whole);
-    const text = cutAtStop(full, stop) ?? full;
-    return { promptId: tag.prompt.id, index: tag.index, text, tokens, logProbs, certainties, finish };
-  }
-
   async dispose(): Promise<void> {
     if (this.disposed) return;
     this.disposed = true;
     if (this.owner) await this.runtime.dispose();
     else await this.adapter?.dispose();
   }
-}
-
-/** A rule of partial responses, as the sampler asks it. */
-function asked(
-  abandon: NonNullable<SamplingOptions["abandon"]>,
-): (request: SampleRequest, length: number, logProb: number) => boolean {
-  return ({ prompt, index }, length, logProb) => abandon({ promptId: prompt.id, index, length, logProb });
 }
 
 function* asGreedy(prompts: Iterable<Prompt>): Generator<SampleRequest> {

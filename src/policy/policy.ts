@@ -101,7 +101,7 @@ export interface SampleRequest {
 
 /** Options of one request, in place of the call's. */
 export interface RequestOptions extends Partial<
-  Pick<SamplingOptions, "temperature" | "maxTokens" | "seed" | "abandon">
+  Pick<SamplingOptions, "temperature" | "maxTokens" | "seed" | "topP" | "minP" | "stop" | "abandon">
 > {
   /** The greedy response in place of a sample; temperature and seed are of no account then. */
   readonly greedy?: boolean;
@@ -213,6 +213,11 @@ export interface Policy {
   /** The policy's own token ids of a text, without special tokens. */
   encode?(text: string): readonly number[];
   /**
+   * What each token of a response that this policy drew gives to its text: one piece a log-probability, which make up the text together.
+   * Undefined where that is not known any more. Absent where tokens have no text of their own.
+   */
+  pieces?(response: Response): readonly string[] | undefined;
+  /**
    * The token ids that a response to a prompt goes on from, start token and chat template included; where the policy encodes. What it has to
    * do for a prompt is done with that: before a `sample` whose requests are made as they are read.
    * @throws UsageError for a prompt that the model cannot read.
@@ -288,8 +293,15 @@ export function optionsOf(
   { options = {} }: SampleRequest,
   call: SamplingOptions,
 ): Pick<SamplingOptions, "temperature" | "maxTokens" | "seed" | "abandon"> & RequestOptions {
-  const { temperature, maxTokens, seed, abandon } = call;
-  return { temperature, maxTokens, seed, ...(abandon && { abandon }), ...options };
+  const { temperature, maxTokens, seed, topP, minP, stop, abandon } = call;
+  return {
+    ...{ temperature, maxTokens, seed },
+    ...(topP !== undefined && { topP }),
+    ...(minP !== undefined && { minP }),
+    ...(stop && { stop }),
+    ...(abandon && { abandon }),
+    ...options,
+  };
 }
 
 /** Hands an error that a request has alone to its watcher. @throws the error where nobody takes it. */

@@ -155,7 +155,8 @@ function drawRequest(
 ): Response | undefined {
   const { prompt, index, prefix } = request;
   const own = optionsOf(request, sampling);
-  const { maxTokens, seed, temperature, greedy = false } = own;
+  checkLimits(own);
+  const { maxTokens, seed, temperature, greedy = false, stop } = own;
   checkPrefix(
     request,
     maxTokens,
@@ -165,9 +166,9 @@ function drawRequest(
   );
   const key = hash32(prompt.id);
   return drawResponse(options, {
-    ...{ prompt, index, prefix, maxTokens, options: own, stop: sampling.stop },
+    ...{ prompt, index, prefix, maxTokens, options: own, stop },
     pick: (row, position) =>
-      greedy ? argmax(row) : drawToken(row, tokenUniform(seed, key, index, position), temperature, sampling),
+      greedy ? argmax(row) : drawToken(row, tokenUniform(seed, key, index, position), temperature, own),
   });
 }
 

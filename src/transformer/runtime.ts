@@ -11,11 +11,13 @@ import type { LoraAdapter } from "./format/peft.js";
 import { ordinaryLength } from "./decoder/rotary.js";
 import { UsageError } from "../core/errors.js";
 import type { Source } from "../core/source.js";
-import type { Narrowing } from "./decode/narrowed.js";
+import type { StepNeeds } from "./decode/batch.js";
+import type { Narrowed } from "./decode/narrowed.js";
 import type { Draw, DrawOptions, DrawRequest } from "./decode/draw-request.js";
 import { draw } from "./decode/sampler.js";
 import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./decoder/sequence-pass.js";
 
+const NOT_NARROWED: Narrowed = { topP: false, minP: false };
 /** The longest rotary table that is made when a model would allow for more. */
 const LONGEST = 8192;
 /** Padded tokens of a scoring pass. */
@@ -95,7 +97,7 @@ export class Runtime {
   private async whole(
     held: HeldWeights,
     adapter: AdapterFeeds | undefined,
-    narrowing?: Narrowing,
+    narrowing: Narrowed = NOT_NARROWED,
   ): Promise<WholeSessions> {
     const { config } = this.model;
     const { quantized } = held;
@@ -104,7 +106,7 @@ export class Runtime {
       wholeGraph(config, held.weights, options),
     );
     this.embeddings ??= openRows(held.embeddings);
-    return wholeSessions(session, config, this.embeddings, this.maxLength);
+    return wholeSessions(session, config, this.embeddings, { maxLength: this.maxLength, narrowing });
   }
 
   /** Draws responses; see `draw`. `adapter` absent: the base, by graphs without adapters. */
@@ -114,20 +116,26 @@ export class Runtime {
     adapter?: AdapterFeeds,
   ): AsyncGenerator<Draw<T>> {
     const { config, weights, held } = this.model;
-    const { narrowing } = options;
-    const graphOptions = { ...this.graphOptions(adapter), narrowing };
-    const drawing = nameOf(narrowing);
+    const graphOptions = this.graphOptions(adapter);
+    // Weights that are held once are so by one session, as far as all requests are known to be drawn alike.
+    const { topP = 1, minP = 0 } = options.narrowing ?? {};
+    const all: Narrowed = { topP: topP < 1, minP: minP > 0 };
+    const decode = async (needs: StepNeeds): Promise<Runs> => {
+      if (held) {
+        const both = { topP: needs.topP || all.topP, minP: needs.minP || all.minP };
+        return (await this.whole(held, adapter, both)).decode;
+      }
+      const kind = `${needs.temperature ? "decode at a temperature" : "decode"}${nameOf(needs)}`;
+      return this.session(kind, adapter, () =>
+        decodeGraph(config, weights, { ...graphOptions, narrowing: needs }, !needs.temperature),
+      );
+    };
     return draw(
       {
-        decode: async (plain) =>
-          held
-            ? (await this.whole(held, adapter, narrowing)).decode
-            : this.session(`${plain ? "decode" : "decode at a temperature"}${drawing}`, adapter, () =>
-                decodeGraph(config, weights, graphOptions, plain),
-              ),
+        decode,
         prefix: async () =>
           held
-            ? (await this.whole(held, adapter, narrowing)).prefix
+            ? (await this.whole(held, adapter, all)).prefix
             : this.session("prefix", adapter, () => prefixGraph(config, weights, graphOptions)),
         adapter,
         cacheFactory: (layout) => new KeyValueCache(this.engine, config, layout),
@@ -180,6 +188,7 @@ export class Runtime {
   }
 }
 
-function nameOf({ topP = 1, minP = 0 }: Narrowing = {}): string {
-  return topP < 1 || minP > 0 ? ` of ${topP} and ${minP}` : "";
+/** What the kind of a graph is called besides, whose rows have limits on the tokens that may be drawn. */
+function nameOf({ topP, minP }: Narrowed): string {
+  return `${topP ? " by topP" : ""}${minP ? " by minP" : ""}`;
 }

@@ -3,7 +3,6 @@ import { requireAbility, type Capabilities } from "../capabilities.js";
 import type { Source } from "../../core/source.js";
 import { failOf, optionsOf } from "../policy.js";
 import type {
-  DrawnSoFar,
   FirstToken,
   GreedyOptions,
   Policy,
@@ -24,6 +23,8 @@ import type { Ask, Asked } from "./dialects/dialect.js";
 import { atOnce, inParallel, withOwn, type Signals } from "./in-parallel.js";
 import type { ServerFacts } from "./probe.js";
 import { readReply, type Reply } from "./reply.js";
+import { piecesIn } from "../pieces.js";
+import { droppedAt, type SeenRule } from "./seen-rule.js";
 import { checkLimits, narrows } from "../sampling-limits.js";
 import { Scorer } from "./scorer.js";
 import type { ServerUsage } from "./usage.js";
@@ -56,6 +57,8 @@ export class RemotePolicy implements Policy {
   readonly #scorer: Scorer;
   /** log π of an empty response, by what it goes on from: asked for once. */
   readonly #ends = new Map<string, number>();
+  /** The tokens of responses as texts, as long as somebody has the response. */
+  readonly #pieces = new WeakMap<Response, readonly string[]>();
   #disposed = false;
 
   private constructor(options: ServersOptions, servers: Servers) {
@@ -93,7 +96,6 @@ export class RemotePolicy implements Policy {
     const { temperature: t } = options;
     if (t !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${t}`);
     checkLimits(options);
-    if (narrows(options)) requireAbility(this, "temperatures", "Drawing from the likeliest tokens alone");
     const draw = async (request: SampleRequest, signals: Signals): Promise<Response | undefined> => {
       const { signal: own, watcher } = request.options ?? {};
       let response: Response | undefined;
@@ -119,7 +121,10 @@ export class RemotePolicy implements Policy {
     signals: Signals,
   ): Promise<Response | undefined> {
     const { prompt, index, prefix = [] } = request;
-    const { maxTokens, temperature, seed, abandon, greedy, watcher } = optionsOf(request, options);
+    const own = optionsOf(request, options);
+    const { maxTokens, temperature, abandon, greedy, watcher } = own;
+    checkLimits(own);
+    if (narrows(own)) requireAbility(this, "temperatures", "Drawing from the likeliest tokens alone");
     if (prefix.length > 0) requireAbility(this, "continues", "A given beginning");
     if (greedy) {
       requireAbility(this, "greedy", "The greedy response");
@@ -128,7 +133,7 @@ export class RemotePolicy implements Policy {
     if (temperature !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
     const promptId = prompt.id;
     const asked = await this.#asked(prompt);
-    const ask = sampleAsk(asked, { promptId, index }, { ...options, maxTokens, temperature, seed });
+    const ask = sampleAsk(asked, { promptId, index }, own);
     // A reply that comes whole has nothing to show before its end.
     const shown = this.#options.stream === true ? watcher : undefined;
     const seen: SeenRule | undefined =
@@ -139,7 +144,7 @@ export class RemotePolicy implements Policy {
           }
         : undefined;
     const reply = await this.#reply(nameOf(prompt), ask, signals, { seen, watcher });
-    return reply && toResponse(promptId, index, await this.#withEnd(asked, reply, signals));
+    return reply && this.#asResponse(promptId, index, await this.#withEnd(asked, reply, signals));
   }
 
   async #drawGreedily(
@@ -151,10 +156,12 @@ export class RemotePolicy implements Policy {
   ): Promise<Response> {
     const asked = await this.#asked(prompt);
     const reply = (await this.#reply(nameOf(prompt), greedyAsk(asked, maxTokens), signals, { watcher }))!;
-    const response = toResponse(prompt.id, index, await this.#withEnd(asked, reply, signals));
+    const response = this.#asResponse(prompt.id, index, await this.#withEnd(asked, reply, signals));
     if (this.facts.greedyRaw) return response;
     const scored = await this.#score({ prompt, tokens: response.tokens }, atOnce(signals.abort));
-    return { ...response, logProbs: Array.from(scored) };
+    const raw = { ...response, logProbs: Array.from(scored) };
+    this.#pieces.set(raw, reply.pieces);
+    return raw;
   }
 
   async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
@@ -215,6 +222,23 @@ export class RemotePolicy implements Policy {
   async #score({ prompt, tokens }: ScoreRequest, signals: Signals): Promise<Float64Array> {
     const asked = await this.#asked(prompt);
     return this.#scorer.score(nameOf(prompt), "text" in asked ? asked.text : prompt.text, tokens, signals);
+  }
+
+  #asResponse(promptId: string, index: number, reply: Reply): Response {
+    const response = toResponse(promptId, index, reply);
+    this.#pieces.set(response, reply.pieces);
+    return response;
+  }
+
+  pieces(response: Response): readonly string[] | undefined {
+    const told = this.#pieces.get(response);
+    return (
+      told &&
+      piecesIn(
+        response.text,
+        told.map((_, at) => told.slice(0, at + 1).join("")),
+      )
+    );
   }
 
   /** A whole response, or undefined if it was dropped. */
@@ -311,20 +335,4 @@ export function remotePolicy(options: ServersOptions): Promise<RemotePolicy> {
 
 function nameOf({ id }: Prompt): string {
   return `the prompt "${id}"`;
-}
-
-/** Sees an unfinished response, and says whether it is to be dropped. */
-type SeenRule = (soFar: Omit<DrawnSoFar, "promptId" | "index">) => boolean;
-
-/** Asks a rule after each token of an unfinished response, once; the last token of what is there may be the end. */
-function droppedAt(dropped: SeenRule): StopRule {
-  let asked = 0;
-  let sum = 0;
-  return (logProbs, text) => {
-    while (asked < logProbs.length - 1) {
-      sum += logProbs[asked++]!;
-      if (dropped({ length: asked, logProb: sum, logProbs: logProbs.slice(0, asked), text })) return true;
-    }
-    return false;
-  };
 }

@@ -11,15 +11,21 @@ import {
   type DrawSettings,
 } from "./draw-request.js";
 import type { KeyValueCache } from "./key-value-cache.js";
+import { leastLog, type Narrowed } from "./narrowed.js";
 import type { Runs } from "./whole-session.js";
 
 /** Compiled graphs of one model, and the adapter to run them with. */
 export interface SamplerSessions {
-  /** The decoding step for rows that are all greedy or at temperature 1, and for any others. */
-  decode(plain: boolean): Promise<Runs>;
+  /** The decoding step for rows that need no more than this. */
+  decode(needs: StepNeeds): Promise<Runs>;
   prefix(): Promise<Runs>;
   readonly adapter: AdapterFeeds | undefined;
   readonly cacheFactory: (layout: CacheLayout) => KeyValueCache;
+}
+
+/** What the rows of a step need beyond the model's own distribution: a temperature other than 1, limits on the tokens. */
+export interface StepNeeds extends Narrowed {
+  readonly temperature: boolean;
 }
 
 /** Where a batch gets its work from. */
@@ -174,9 +180,9 @@ export class Batch<T> {
   /** Extends every row by one token. @returns the responses that are finished with it. */
   async step(): Promise<Draw<T>[]> {
     await this.cache.reserve(this.longest());
-    const { plain, feeds } = this.rowFeeds();
+    const { needs, feeds } = this.rowFeeds();
     const steps = this.groups.map(({ rows }) => rows.map((row) => row?.tokens.length));
-    const session = await this.sessions.decode(plain);
+    const session = await this.sessions.decode(needs);
     const output = await session.run(
       {
         ...feeds,
@@ -191,33 +197,45 @@ export class Batch<T> {
     return this.advance(output);
   }
 
-  /** What a step is told of each row; `plain` where all rows are greedy or at temperature 1. */
-  private rowFeeds(): { readonly plain: boolean; readonly feeds: Record<string, Tensor> } {
+  /** What a step is told of each row. */
+  private rowFeeds(): { readonly needs: StepNeeds; readonly feeds: Record<string, Tensor> } {
     const { groups, rows } = this.shape;
-    const ids = new Int32Array(groups * rows);
-    const positions = new Int32Array(groups * rows);
-    const uniforms = new Float32Array(groups * rows);
-    const temperatures = new Float32Array(groups * rows).fill(1);
-    let plain = true;
+    const count = groups * rows;
+    const ids = new Int32Array(count);
+    const positions = new Int32Array(count);
+    const uniforms = new Float32Array(count);
+    const temperatures = new Float32Array(count).fill(1);
+    const topPs = new Float32Array(count).fill(1);
+    const leastLogs = new Float32Array(count).fill(leastLog(1, this.config.vocabSize));
+    const minPs = new Float32Array(count);
+    const needs = { temperature: false, topP: false, minP: false };
     this.forEachRow(({ request, settings, tokens }, i) => {
       const { prompt, promptKey, index, given = 0 } = request;
-      const { greedy = false, seed, temperature } = settings;
+      const { greedy = false, seed, temperature, narrowing: { topP = 1, minP = 0 } = {} } = settings;
       const done = tokens.length;
       ids[i] = done === 0 ? prompt[prompt.length - 1]! : tokens[done - 1]!;
       positions[i] = prompt.length - 1 + done;
       uniforms[i] = greedy ? -1 : tokenUniform(seed, promptKey, index, given + done);
-      if (greedy || temperature === 1) return;
+      if (greedy) return;
       temperatures[i] = temperature;
-      plain = false;
+      needs.temperature ||= temperature !== 1;
+      topPs[i] = topP;
+      leastLogs[i] = leastLog(topP, this.config.vocabSize);
+      needs.topP ||= topP < 1;
+      minPs[i] = minP;
+      needs.minP ||= minP > 0;
     });
     const dims = [groups, rows];
+    const floats = (data: Float32Array): Tensor => ({ type: "float32", dims, data });
     const feeds: Record<string, Tensor> = {
       ids: { type: "int32", dims, data: ids },
       positions: { type: "int32", dims, data: positions },
-      uniforms: { type: "float32", dims, data: uniforms },
+      uniforms: floats(uniforms),
+      ...(needs.temperature && { temperature: floats(temperatures) }),
+      ...(needs.topP && { topP: floats(topPs), leastLog: floats(leastLogs) }),
+      ...(needs.minP && { minP: floats(minPs) }),
     };
-    if (!plain) feeds["temperature"] = { type: "float32", dims, data: temperatures };
-    return { plain, feeds };
+    return { needs, feeds };
   }
 
   private advance(output: Record<string, Tensor>): Draw<T>[] {

@@ -7,7 +7,7 @@ import { loraLinear } from "../decoder/lora.js";
 import type { QuantizedWeights } from "../decoder/quantize.js";
 import { rotaryTables } from "../decoder/rotary.js";
 import { cacheInputs, maskInputs } from "./cache-inputs.js";
-import type { Narrowing } from "./narrowed.js";
+import { narrowingInputs, type Narrowed } from "./narrowed.js";
 import { samplingHead } from "./sampling-head.js";
 import { adaptedParameters, sequencePass, type Weights } from "../decoder/sequence-pass.js";
 
@@ -20,13 +20,14 @@ export interface PolicyGraphOptions {
   readonly quantized?: QuantizedWeights | undefined;
   /** The longest sequence in tokens. */
   readonly maxLength: number;
-  /** Of a decoding step: which tokens may be drawn. Absent: all. */
-  readonly narrowing?: Narrowing | undefined;
+  /** Of a decoding step: what its rows have of limits on the tokens that may be drawn. Absent: none. */
+  readonly narrowing?: Narrowed | undefined;
 }
 
 /**
  * One decoding step of g groups of r rows; the rows of a group share a prompt. Inputs: `ids`, `positions` [g, r];
  * `prefixMask` [g, 1, p]; `suffixMask` [g, r, 1, 1, s]; `uniforms` [g, r]; `temperature` [g, r] unless `plain`;
+ * of its `narrowing`, `topP`, `leastLog`, `minP` [g, r] (`narrowingInputs`);
  * where a sliding window hides, `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of its layers;
  * `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d]; `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d].
  * Outputs: `token`, `logProb`, `certainty` [g·r]; `key.L`, `value.L` [g, r, kvHeads·d] of the new token.
@@ -64,7 +65,7 @@ export function decodeGraph(
     column(uniforms),
     temperature && column(temperature),
     undefined,
-    narrowing,
+    narrowing && narrowingInputs(graph, narrowing, ["g", "r"], column),
   );
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);

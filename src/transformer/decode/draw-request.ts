@@ -23,6 +23,8 @@ export interface DrawSettings<T> {
   readonly watch?: (tag: T, soFar: Unfinished) => void;
   /** Told once when nothing comes of a request: it was abandoned, or its signal fired. Not told where the drawing ends with an error. */
   readonly dropped?: (tag: T) => void;
+  /** Which tokens may be drawn. Default: all. */
+  readonly narrowing?: Narrowing | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,8 +63,6 @@ export interface Draw<T> {
 
 /** The settings of all requests that have none of their own; the signal here ends the whole drawing. */
 export interface DrawOptions<T> extends DrawSettings<T> {
-  /** Which tokens may be drawn, of all requests. Default: all. */
-  readonly narrowing?: Narrowing | undefined;
   /** Rows decoded at once. Default 64. */
   readonly rows?: number;
   /** At most this many rows share one copy of a prompt's keys and values. Default 16; with `abandon` 8, for short prompts 2. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { randomStream } from "../../core/random.js";
 import { Engine, Graph } from "../../graph/index.js";
-import type { Narrowing } from "./narrowed.js";
+import { leastLog, narrowingInputs, type Narrowing } from "./narrowed.js";
 import { samplingHead } from "./sampling-head.js";
 
 let engine: Engine;
@@ -16,13 +16,14 @@ async function drawn(
   narrowing: Narrowing,
   temperature = 1,
 ): Promise<{ readonly tokens: number[]; readonly logProbs: number[] }> {
+  const { topP, minP } = narrowing;
   const graph = new Graph();
   const head = samplingHead(
     graph.input("logits", "float32", ["n", logits.length]),
     graph.input("uniforms", "float32", ["n", 1]),
     graph.input("temperature", "float32", ["n", 1]),
     undefined,
-    narrowing,
+    narrowingInputs(graph, { topP: topP !== undefined, minP: minP !== undefined }, ["n", 1], (row) => row),
   );
   graph.output("token", head.token);
   graph.output("logProb", head.logProb);
@@ -35,6 +36,11 @@ async function drawn(
     logits: { type: "float32", dims: [rows, logits.length], data: all },
     uniforms: column(Float32Array.from({ length: rows }, (_, i) => (i + 0.5) / rows)),
     temperature: column(new Float32Array(rows).fill(temperature)),
+    ...(topP !== undefined && {
+      topP: column(new Float32Array(rows).fill(topP)),
+      leastLog: column(new Float32Array(rows).fill(leastLog(topP, logits.length))),
+    }),
+    ...(minP !== undefined && { minP: column(new Float32Array(rows).fill(minP)) }),
   });
   return { tokens: [...(token!.data as Int32Array)], logProbs: [...(logProb!.data as Float32Array)] };
 }
@@ -68,6 +74,8 @@ describe.each([
   [{ minP: 0.1 }, 1],
   [{ minP: 0.05 }, 2],
   [{ topP: 0.8, minP: 0.2 }, 1],
+  // As of a row beside rows that have limits.
+  [{ topP: 1, minP: 0 }, 1],
 ] as const)("tokens drawn with %j at temperature %d", (narrowing, temperature) => {
   it.each([
     [30, 2],

@@ -1,4 +1,14 @@
-import { add, exp, lessOrEqual, log, mul, reduceSum, where, type Value } from "../../graph/index.js";
+import {
+  add,
+  exp,
+  lessOrEqual,
+  log,
+  mul,
+  reduceSum,
+  where,
+  type Graph,
+  type Value,
+} from "../../graph/index.js";
 
 /** Which tokens may be drawn at all, of softmax(logits / temperature); the likeliest always may. */
 export interface Narrowing {
@@ -8,6 +18,42 @@ export interface Narrowing {
   readonly minP?: number;
 }
 
+/** The same of each row of a step, as inputs of its graph; [n, 1] each. */
+export interface RowNarrowing {
+  /** p, 1 where all tokens may be drawn, and `leastLog` of it. */
+  readonly topP?: { readonly p: Value; readonly least: Value } | undefined;
+  /** 0 where all tokens may be drawn. */
+  readonly minP?: Value | undefined;
+}
+
+/** Which of both a step's rows have. */
+export interface Narrowed {
+  readonly topP: boolean;
+  readonly minP: boolean;
+}
+
+/** Below the logarithm of any weight that float32 holds. */
+const NOTHING_LOG = -200;
+
+/** log of the least probability that the search for a nucleus has to look at, in a vocabulary of `size`. */
+export function leastLog(p: number, size: number): number {
+  return p < 1 ? Math.log((1 - p) / size) : NOTHING_LOG;
+}
+
+/** The inputs `topP`, `leastLog` and `minP` of a graph, as far as its rows have them. @param shape of one value a row. */
+export function narrowingInputs(
+  graph: Graph,
+  { topP, minP }: Narrowed,
+  shape: readonly (string | number)[],
+  column: (perRow: Value) => Value,
+): RowNarrowing {
+  const input = (name: string): Value => column(graph.input(name, "float32", [...shape]));
+  return {
+    ...(topP && { topP: { p: input("topP"), least: input("leastLog") } }),
+    ...(minP && { minP: input("minP") }),
+  };
+}
+
 /** Halvings of a range of at most some twenty nats: what is left is less than two float32 logits are apart. */
 const HALVINGS = 26;
 
@@ -15,14 +61,17 @@ const HALVINGS = 26;
  * The weights of a row with those of tokens that may not be drawn set to 0.
  * @param weights exp((logits − their maximum) / temperature), [n, V]: the largest of each row is 1.
  */
-export function narrowed(weights: Value, { topP, minP }: Narrowing): Value {
+export function narrowed(weights: Value, { topP, minP }: RowNarrowing): Value {
   let kept = weights;
-  if (topP !== undefined && topP < 1) kept = atLeast(weights, kept, exp(nucleus(weights, topP)));
-  if (minP !== undefined && minP > 0) kept = atLeast(weights, kept, minP);
+  if (topP) {
+    const least = exp(nucleus(weights, topP));
+    kept = atLeast(weights, kept, where(lessOrEqual(1, topP.p), 0, least));
+  }
+  if (minP) kept = atLeast(weights, kept, minP);
   return kept;
 }
 
-function atLeast(weights: Value, kept: Value, least: Value | number): Value {
+function atLeast(weights: Value, kept: Value, least: Value): Value {
   return where(lessOrEqual(least, weights), kept, 0);
 }
 
@@ -30,11 +79,10 @@ function atLeast(weights: Value, kept: Value, least: Value | number): Value {
  * log of the least weight in the nucleus, [n, 1], by halving: the graph has no sort. Tokens less likely than (1 − p) / V have less than
  * 1 − p together, which is where the search begins.
  */
-function nucleus(weights: Value, p: number): Value {
-  const size = weights.shape[1] as number;
+function nucleus(weights: Value, { p, least }: NonNullable<RowNarrowing["topP"]>): Value {
   const total = reduceSum(weights, [-1], { keepDims: true });
   const wanted = mul(total, p);
-  let low = add(log(total), Math.log((1 - p) / size));
+  let low = add(log(total), least);
   // No weight is above 1, so nothing is left at the upper end.
   let high: Value | number = 1e-3;
   for (let step = 0; step < HALVINGS; step++) {

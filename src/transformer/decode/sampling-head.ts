@@ -23,7 +23,7 @@ import {
   where,
   type Value,
 } from "../../graph/index.js";
-import { narrowed, type Narrowing } from "./narrowed.js";
+import { narrowed, type RowNarrowing } from "./narrowed.js";
 
 /** What a decode step returns of each row; logits never leave the graph. */
 export interface Drawn {
@@ -52,7 +52,7 @@ export function samplingHead(
   uniforms: Value,
   temperature: Value | undefined,
   targets?: Value,
-  narrowing: Narrowing = {},
+  narrowing: RowNarrowing = {},
 ): Drawn {
   const size = logits.shape[1] as number;
   const top = reduceMax(logits, [-1], { keepDims: true });

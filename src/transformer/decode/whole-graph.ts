@@ -9,6 +9,7 @@ import type { ModelConfig } from "../families/config.js";
 import { headName } from "../families/modules.js";
 import { cacheInputs, maskInputs } from "./cache-inputs.js";
 import { outputKeysAndValues, type PolicyGraphOptions } from "./decode-graph.js";
+import { narrowingInputs } from "./narrowed.js";
 import { samplingHead } from "./sampling-head.js";
 
 /** The graph's options, with weights that may lie in files. */
@@ -21,7 +22,8 @@ export interface WholeGraphOptions extends Omit<PolicyGraphOptions, "quantized">
  * rows of the step may see each other: a prompt's tokens, or a sequence's, are the rows of one group. Inputs: `embedded`
  * [g, r, hiddenSize]; `positions` int32 [g, r]; `prefixMask`, `suffixMask`, the near ones and the caches as there; `seenRows` int32
  * [q] and `seenMask` [r, 1, 1, q] (`nearSeenMask` where a window hides); `picks` int32 [k]: the rows, of all g·r, that logits are
- * computed for; `uniforms` [k, 1] and `targets` int32 [k, 1]: drawn where the target is negative; `temperature` [k, 1].
+ * computed for; `uniforms` [k, 1] and `targets` int32 [k, 1]: drawn where the target is negative; `temperature` [k, 1]; of its
+ * `narrowing`, `topP`, `leastLog`, `minP` [k, 1].
  * Outputs: `token`, `logProb`, `certainty` [k]; `key.L`, `value.L` [g, r, kvHeads·d].
  */
 export function wholeGraph(
@@ -63,7 +65,7 @@ export function wholeGraph(
     uniforms,
     temperature,
     targets,
-    narrowing,
+    narrowing && narrowingInputs(graph, narrowing, ["k", 1], (perRow) => perRow),
   );
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);

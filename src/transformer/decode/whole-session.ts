@@ -3,6 +3,7 @@ import type { BufferFeed, Session, Store, Tensor } from "../../graph/index.js";
 import { HIDDEN, windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 import type { FileRows } from "../format/gguf/rows.js";
+import { leastLog, type Narrowed } from "./narrowed.js";
 
 /** What runs a graph. */
 export type Runs = Pick<Session, "run">;
@@ -38,19 +39,20 @@ interface Whole {
   readonly embeddings: FileRows;
   /** Whether the graph's windows hide anything. */
   readonly hides: boolean;
+  readonly narrowing: Narrowed;
 }
 
 /**
  * @param session of `wholeGraph`. @param embeddings rows of the table, as they are in the model.
- * @param maxLength as the graph's.
+ * @param options as the graph's.
  */
 export function wholeSessions(
   session: Session,
   config: ModelConfig,
   embeddings: FileRows,
-  maxLength: number,
+  { maxLength, narrowing }: { readonly maxLength: number; readonly narrowing: Narrowed },
 ): WholeSessions {
-  const whole: Whole = { session, config, embeddings, hides: windowHides(config, maxLength) };
+  const whole: Whole = { session, config, embeddings, hides: windowHides(config, maxLength), narrowing };
   return {
     decode: { run: (feeds, options) => decode(whole, feeds, options) },
     prefix: { run: (feeds, options) => prefix(whole, feeds, options) },
@@ -124,6 +126,21 @@ function picked(picks: Int32Array, targets: Int32Array, uniforms?: Tensor, tempe
   };
 }
 
+/** What limits the tokens of n rows, as far as the graph has inputs for it; where nothing is given, nothing is. */
+function limits(
+  { narrowing, config }: Whole,
+  n: number,
+  { topP, leastLog: least, minP }: Record<string, Tensor | undefined> = {},
+): Feeds {
+  return {
+    ...(narrowing.topP && {
+      topP: column(topP, n, 1),
+      leastLog: column(least, n, leastLog(1, config.vocabSize)),
+    }),
+    ...(narrowing.minP && { minP: column(minP, n, 0) }),
+  };
+}
+
 function decode(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Runs["run"]> {
   const ids = feeds["ids"] as Tensor;
   const n = ids.data.length;
@@ -134,6 +151,7 @@ function decode(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
       ...alone(ids.dims[1]!, whole.hides),
       embedded: embed(whole, ids.data as Int32Array, ids.dims),
       ...picked(counted(n), new Int32Array(n).fill(-1), uniforms, temperature),
+      ...limits(whole, n, feeds as Record<string, Tensor | undefined>),
     },
     options,
   );
@@ -147,6 +165,7 @@ function prefix(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
       ...rest,
       ...sequence(whole, (ids as Tensor).data as Int32Array),
       ...picked(new Int32Array(1), Int32Array.of(-1)),
+      ...limits(whole, 1),
     },
     options,
   );
@@ -173,6 +192,7 @@ async function score(whole: Whole, feeds: Feeds): ReturnType<Runs["run"]> {
           local,
           Int32Array.from(own, (k) => tokens[k]!),
         ),
+        ...limits(whole, own.length),
       },
       { fetch: ["logProb", "certainty"] },
     );

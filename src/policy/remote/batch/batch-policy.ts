@@ -112,11 +112,13 @@ export class BatchPolicy implements Policy {
 
   async *sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
     checkLimits(options);
-    if (narrows(options)) requireAbility(this, "temperatures", "Drawing from the likeliest tokens alone");
     const wanted: Wanted[] = [];
     for await (const request of requests) {
       const { prompt, index, prefix = [] } = request;
-      const { maxTokens, temperature, seed, greedy } = optionsOf(request, options);
+      const settings = optionsOf(request, options);
+      const { temperature, greedy } = settings;
+      checkLimits(settings);
+      if (narrows(settings)) requireAbility(this, "temperatures", "Drawing from the likeliest tokens alone");
       if (prefix.length > 0) requireAbility(this, "continues", "A given beginning");
       if (temperature !== 1 && greedy !== true)
         requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
@@ -125,8 +127,8 @@ export class BatchPolicy implements Policy {
       wanted.push({
         ...own,
         ask: greedy
-          ? greedyAsk(asked, maxTokens)
-          : sampleAsk(asked, own, { ...options, maxTokens, temperature, seed }),
+          ? greedyAsk(asked, settings.maxTokens)
+          : sampleAsk(asked, own, settings),
       });
     }
     yield* this.#take(wanted, options.signal);

@@ -1,0 +1,83 @@
+import type { Draw, DrawSettings, Unfinished } from "../transformer/decode/draw-request.js";
+import type { Model } from "../transformer/model.js";
+import { piecesIn } from "./pieces.js";
+import type { DrawnSoFar, RequestOptions, Response, SampleRequest, SamplingOptions } from "./policy.js";
+import { cutAtStop, narrows, tailTokens } from "./sampling-limits.js";
+
+/** What narrows or ends a response. */
+export type Limits = Pick<SamplingOptions, "topP" | "minP" | "stop">;
+
+type Settings = DrawSettings<SampleRequest>;
+
+/** The same as the sampler is told. */
+export function limitsOf(
+  model: Model,
+  { topP = 1, minP = 0, stop = [] }: Limits,
+): Pick<Settings, "narrowing" | "ends"> {
+  return {
+    narrowing: narrows({ topP, minP }) ? { topP, minP } : undefined,
+    ends: stop.length > 0 ? endsAt(model, stop) : undefined,
+  };
+}
+
+/** A request's own options as the sampler is told. @param call the limits of all requests that have none of their own. */
+export function settingsOf(model: Model, options: RequestOptions, call: Limits): Partial<Settings> {
+  const { abandon, watcher, topP, minP, stop, ...settings } = options;
+  const own = (topP ?? minP ?? stop) !== undefined;
+  return {
+    ...settings,
+    ...(own && limitsOf(model, { ...call, ...options })),
+    ...(abandon && { abandon: asked(abandon) }),
+    ...(watcher?.drawn && { watch: (request, row) => watcher.drawn?.(soFarOf(model, request, row)) }),
+  };
+}
+
+/** A rule of partial responses, as the sampler asks it. */
+export function asked(
+  abandon: NonNullable<SamplingOptions["abandon"]>,
+): (request: SampleRequest, length: number, logProb: number) => boolean {
+  return ({ prompt, index }, length, logProb) => abandon({ promptId: prompt.id, index, length, logProb });
+}
+
+function soFarOf({ tokenizer }: Model, request: SampleRequest, row: Unfinished): DrawnSoFar {
+  const { prompt, index, prefix = [] } = request;
+  const { tokens, logProb, logProbs } = row;
+  return {
+    promptId: prompt.id,
+    index,
+    length: tokens.length,
+    logProb,
+    logProbs,
+    get text() {
+      return tokenizer.decode([...prefix, ...tokens]);
+    },
+  };
+}
+
+/** Whether what was drawn ends with one of these texts, or has it near its end. */
+function endsAt({ tokenizer }: Model, stop: readonly string[]): NonNullable<Settings["ends"]> {
+  const tail = tailTokens(stop);
+  return ({ prefix = [] }, { tokens }) =>
+    cutAtStop(tokenizer.decode([...prefix, ...tokens].slice(-tail)), stop) !== undefined;
+}
+
+/** What was drawn, as a response. @param stop texts that it ends before. */
+export function toResponse(
+  { tokenizer, config }: Model,
+  { tag, tokens, logProbs, certainties, finish }: Draw<SampleRequest>,
+  stop: readonly string[] = [],
+): Response {
+  const whole = [...(tag.prefix ?? []), ...tokens];
+  const ended = finish === "stop" && config.eosTokenIds.includes(tokens.at(-1)!);
+  const full = tokenizer.decode(ended ? whole.slice(0, -1) : whole);
+  const text = cutAtStop(full, stop) ?? full;
+  return { promptId: tag.prompt.id, index: tag.index, text, tokens, logProbs, certainties, finish };
+}
+
+/** What each token of a response gives to its text. */
+export function piecesOf({ tokenizer, config }: Model, { text, tokens }: Response): readonly string[] {
+  const ended = config.eosTokenIds.includes(tokens.at(-1)!);
+  const own = ended ? tokens.slice(0, -1) : tokens;
+  const soFar = own.map((_, at) => tokenizer.decode(own.slice(0, at + 1)));
+  return piecesIn(text, ended ? [...soFar, text] : soFar);
+}
