@@ -1,5 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { rewards } from "../reward/registry.js";
+import { flag } from "./option-spec.js";
 import { DEFAULT_BEST_OF, DEFAULT_PORT, DEFAULT_SERVE_REWARD } from "./defaults.js";
 import { onePart, text, wholeNumber, type Parse } from "./values.js";
 
@@ -44,6 +45,7 @@ export const SERVE_OPTIONS = {
     parse: words,
     otherwise: "this machine's own",
   },
+  logText: flag("--log-text", "write the texts of prompts and answers into the log, too"),
   slots: {
     flags: "--slots <count>",
     description: "requests that are answered at once; twice as many may wait, and others are sent away",

@@ -14,6 +14,24 @@ export interface Ticket {
   leave(): void;
 }
 
+/** Tickets of so many parts of one request, which enter with the first of them and leave with the last. */
+export function shared(ticket: Ticket, parts: number): Ticket[] {
+  let entered: Promise<void> | undefined;
+  let inside = parts;
+  return Array.from({ length: parts }, () => {
+    let left = false;
+    return {
+      enter: (signal: AbortSignal) => (entered ??= ticket.enter(signal)),
+      leave: () => {
+        if (left) return;
+        left = true;
+        inside--;
+        if (inside === 0) ticket.leave();
+      },
+    };
+  });
+}
+
 /** Lets requests in, so many at once and the others in the order in which they came. */
 export class Admission {
   private readonly waiting: (() => void)[] = [];

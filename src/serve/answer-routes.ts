@@ -6,7 +6,7 @@ import { ApiError } from "./api-error.js";
 import { chatForm } from "./chat-reply.js";
 import { parseChat, promptOfChat } from "./chat-request.js";
 import { completionForm } from "./completion-reply.js";
-import { parseCompletion, promptOfCompletion } from "./completion-request.js";
+import { parseCompletion, promptsOfCompletion } from "./completion-request.js";
 import { questionOf, type AskedFields, type QuestionSettings } from "./question.js";
 import type { ReplyForm } from "./reply.js";
 import { ClientGone, type Noted } from "./request-log.js";
@@ -26,7 +26,9 @@ export interface AnswerSettings extends QuestionSettings {
 /** A body that was read: what it asks for, and how it wants its reply. */
 interface Read {
   readonly fields: AskedFields;
-  readonly prompt: Prompt;
+  /** One, or several that are answered each for itself. */
+  readonly prompts: readonly Prompt[];
+  readonly logProbs: boolean;
   readonly maxTokens: number | null | undefined;
   readonly stream: boolean | null | undefined;
   readonly includeUsage?: boolean | null | undefined;
@@ -38,19 +40,23 @@ export function addAnswerRoutes(app: Hono<Noted>, settings: AnswerSettings): voi
   addRoute(app, "/v1/chat/completions", chatForm, settings, (json) => {
     const fields = parseChat(json);
     const { max_completion_tokens: most, max_tokens: maxTokens, stream, stream_options: options } = fields;
-    const prompt = promptOfChat(fields, model);
-    return { fields, prompt, maxTokens: most ?? maxTokens, stream, includeUsage: options?.include_usage };
+    const prompts = [promptOfChat(fields, model)];
+    const logProbs = fields.logprobs === true;
+    const includeUsage = options?.include_usage;
+    return { fields, prompts, logProbs, maxTokens: most ?? maxTokens, stream, includeUsage };
   });
   addRoute(app, "/v1/completions", completionForm, settings, (json) => {
     const fields = parseCompletion(json);
     const { max_tokens: maxTokens, stream, stream_options: options } = fields;
-    const prompt = promptOfCompletion(fields, model);
-    return { fields, prompt, maxTokens, stream, includeUsage: options?.include_usage };
+    const prompts = promptsOfCompletion(fields, model);
+    const logProbs = fields.logprobs != null;
+    return { fields, prompts, logProbs, maxTokens, stream, includeUsage: options?.include_usage };
   });
   addRoute(app, "/v1/responses", responsesForm, settings, (json) => {
     const fields = parseResponses(json);
     const { max_output_tokens: maxTokens, stream } = fields;
-    return { fields, prompt: promptOfChat(conversationOf(fields), model), maxTokens, stream };
+    const prompts = [promptOfChat(conversationOf(fields), model)];
+    return { fields, prompts, logProbs: false, maxTokens, stream };
   });
 }
 
@@ -64,14 +70,19 @@ function addRoute(
   const { answering, now, freshId, beatMs } = settings;
   app.post(path, async (context) => {
     const { note } = context.var;
-    const { fields, prompt, maxTokens, stream, includeUsage } = read(await jsonBody(context));
-    const question = questionOf(fields, prompt, { maxTokens, headers: headersOf(context) }, settings);
-    note.asked(question, stream === true);
-    const asked = await answering.ask(question);
+    const { fields, prompts, logProbs, maxTokens, stream, includeUsage } = read(await jsonBody(context));
+    const beside = { maxTokens, logProbs, headers: headersOf(context) };
+    const first = questionOf(fields, prompts[0]!, beside, settings);
+    const alike = { ...fields, seed: first.seed };
+    const questions = prompts.map((prompt, at) =>
+      at === 0 ? first : questionOf(alike, prompt, beside, settings),
+    );
+    note.asked(questions, stream === true);
+    const asked = await answering.ask(questions);
     const name = { id: freshId(), created: Math.floor(now() / 1000) };
     const client = context.req.raw.signal;
     if (stream === true) {
-      const streaming = form.stream(question, name, includeUsage === true);
+      const streaming = form.stream(questions, name, includeUsage === true);
       return streamReply(answering, asked, streaming, { client, beatMs, note });
     }
     try {

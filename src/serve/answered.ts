@@ -1,12 +1,15 @@
 import type { Policy, RequestWatcher, Response } from "../policy/policy.js";
 import type { AnswerEvent, ChosenEvent, DroppedEvent } from "../sharpen/answer-events.js";
 import { ApiError } from "./api-error.js";
+import { entriesOf, type TokenEntry } from "./logprobs.js";
 import type { Question } from "./question.js";
 
 /** A finished candidate. */
 export interface Candidate {
   readonly response: Response;
   readonly score: number;
+  /** Its tokens, where they are asked for. */
+  readonly entries?: readonly TokenEntry[];
 }
 
 /** What came of a question. */
@@ -23,6 +26,8 @@ export interface Answered {
   readonly promptTokens: number;
   /** How candidates of π^α came about. */
   readonly power?: NonNullable<ChosenEvent["power"]>;
+  /** How many the adaptive rule asked for. */
+  readonly adaptive?: NonNullable<ChosenEvent["adaptive"]>;
   /** Whether time ran out: the choice is among those that were finished by then. */
   readonly timedOut: boolean;
 }
@@ -59,6 +64,11 @@ export class Gathering {
     if (event.kind === "chosen") this.chosen = event;
   }
 
+  /** Tokens of candidates that are whole. */
+  private get tokensWhole(): number {
+    return this.finished.reduce((sum, { logProbs }) => sum + logProbs.length, 0);
+  }
+
   /**
    * What came of it, once all events were taken or time ran out.
    * @param sent what the client has been shown: the choice begins with it.
@@ -66,7 +76,7 @@ export class Gathering {
    */
   async answered(sent = ""): Promise<Answered> {
     const { question, policy, chosen } = this;
-    const { prompt, reward, extract, n } = question;
+    const { prompt, reward, extract, n, logProbs } = question;
     const responses = chosen?.finished ?? this.finished.sort((a, b) => a.index - b.index);
     if (responses.length === 0)
       throw new ApiError(504, "No candidate was whole in time; allow more time, or fewer tokens.", {
@@ -82,15 +92,17 @@ export class Gathering {
       throw new ApiError(502, "The servers took back what they had begun.", { code: "upstream_error" });
     const dropped = [...this.lengths].map(([index, length]) => ({ index, length }));
     const unfinished = dropped.reduce((sum, { length }) => sum + length, 0);
+    const best = [first, ...ranked.filter((each) => each !== first)].slice(0, n);
     return {
       question,
-      best: [first, ...ranked.filter((each) => each !== first)].slice(0, n),
+      best: logProbs ? best.map((one) => ({ ...one, entries: entriesOf(policy, one.response) })) : best,
       finished: all,
       dropped: chosen?.power ? [] : dropped,
-      drawn: chosen?.power?.tokens ?? unfinished + (this.counted || tokensOf(all)),
+      drawn: chosen?.power?.tokens ?? unfinished + (this.counted || this.tokensWhole),
       promptTokens: (await policy.promptTokens?.(prompt))?.length ?? this.prompt,
       timedOut: chosen === undefined,
       ...(chosen?.power && { power: chosen.power }),
+      ...(chosen?.adaptive && { adaptive: chosen.adaptive }),
     };
   }
 }

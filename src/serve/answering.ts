@@ -4,7 +4,7 @@ import type { Policy } from "../policy/policy.js";
 import { answerEvents, answerRoom } from "../sharpen/answer.js";
 import type { AnswerEvent } from "../sharpen/answer-events.js";
 import { checkRewards } from "../sharpen/sharpen-task.js";
-import { Admission, type AdmissionLimits, type Ticket } from "./admission.js";
+import { Admission, shared, type AdmissionLimits, type Ticket } from "./admission.js";
 import { Gathering, type Answered } from "./answered.js";
 import { refused, shuttingDown } from "./api-error.js";
 import { joined } from "./joined.js";
@@ -12,16 +12,21 @@ import type { Question } from "./question.js";
 import { SharedPolicy } from "./shared-policy.js";
 
 export interface AnsweringLimits extends AdmissionLimits {
+  /** The most candidates of one request, of all its prompts together. */
+  readonly candidates: number;
   /** The longest that a request may take, in milliseconds, its waiting included. */
   readonly longestMs: number;
 }
 
-/** A question that was let in, and can be answered. */
-export interface Asked {
+/** A question that can be answered, with a ticket of its own. */
+export interface AskedOne {
   readonly question: Question;
   readonly maxTokens: number;
   readonly ticket: Ticket;
 }
+
+/** The questions of one request, which was let in: they have one place among them, which the last to leave gives up. */
+export type Asked = readonly AskedOne[];
 
 /** Answers questions, several at once, all of them drawn by one policy. */
 export class Answering {
@@ -49,16 +54,34 @@ export class Answering {
   }
 
   /**
-   * Lets a question in. Its ticket has to be given back: `events` does.
+   * Lets the questions of a request in. Their tickets have to be given back: `answer` and `leave` do.
    * @throws UsageError where the policy cannot do what is asked; ApiError where the model has no room for it, or too many wait.
    */
-  async ask(question: Question): Promise<Asked> {
+  async ask(questions: readonly Question[]): Promise<Asked> {
+    const candidates = questions.reduce((sum, { bestOf }) => sum + bestOf, 0);
+    if (candidates > this.limits.candidates)
+      throw refused(
+        "prompt",
+        `These prompts ask for ${candidates} candidates, and this server draws at most ${this.limits.candidates} for one request: ` +
+          "give fewer prompts, or a smaller best_of.",
+      );
+    const rooms = await Promise.all(questions.map((question) => this.roomFor(question)));
+    const tickets = shared(this.admission.take(), questions.length);
+    return questions.map((question, at) => ({
+      ...{ question, maxTokens: rooms[at]!, ticket: tickets[at]! },
+    }));
+  }
+
+  /** The longest candidate that can be had. @throws as `ask`. */
+  private async roomFor(question: Question): Promise<number> {
     const { policy } = this;
-    const { reward, prompt, temperature, maxTokens, power } = question;
+    const { reward, prompt, temperature, maxTokens, power, logProbs } = question;
     checkRewards([reward], policy);
     if (temperature === 0) requireAbility(policy, "greedy", "The greedy response");
     else checkTemperature(policy, temperature);
     if (power) requireAbility(policy, "continues", `The method ${power.method}`);
+    if (logProbs && !policy.pieces)
+      throw refused("logprobs", `${policy.name} does not tell its tokens: leave out logprobs.`);
     const tokens = (await policy.promptTokens?.(prompt))?.length ?? 0;
     const wanted = maxTokens ?? 1;
     if (tokens + wanted > policy.can.longest)
@@ -67,8 +90,7 @@ export class Answering {
         `The prompt has ${tokens} tokens; with ${wanted} more it is longer than the ${policy.can.longest} that ${policy.name} can hold.`,
         "context_length_exceeded",
       );
-    const room = maxTokens ?? (await answerRoom(policy, prompt));
-    return { question, maxTokens: room, ticket: this.admission.take() };
+    return maxTokens ?? answerRoom(policy, prompt);
   }
 
   /**
@@ -77,14 +99,14 @@ export class Answering {
    * @throws ApiError, and what drawing throws.
    */
   async *events(
-    { question, maxTokens, ticket }: Asked,
+    { question, maxTokens, ticket }: AskedOne,
     { gathering, client, progress }: { gathering: Gathering; client: AbortSignal; progress: boolean },
   ): AsyncGenerator<AnswerEvent> {
     const deadline = new AbortController();
     const longest = Math.min(question.deadlineMs ?? Infinity, this.limits.longestMs);
     const timer = setTimeout(() => deadline.abort(), longest);
     const { signal, release } = joined([client, this.end.signal, deadline.signal]);
-    const { prompt, bestOf, reward, extract, temperature, seed, keepAll, power } = question;
+    const { prompt, bestOf, reward, extract, temperature, seed, keepAll, power, adaptive, limits } = question;
     const greedy = temperature === 0;
     const policy = this.shared.caller({ watcher: gathering.watcher, ...(greedy && { greedy }) });
     try {
@@ -92,7 +114,9 @@ export class Answering {
       const events = answerEvents(policy, prompt, {
         ...{ n: bestOf, reward, extract, seed, keepAll, maxTokens, signal, progress },
         temperature: greedy ? 1 : temperature,
+        ...limits,
         ...(power && { power }),
+        ...(adaptive && { adaptive }),
       });
       for await (const event of events) {
         gathering.take(event);
@@ -109,15 +133,29 @@ export class Answering {
     }
   }
 
-  /** What came of a question, without watching. @throws as `events`. */
-  async answer(asked: Asked, client: AbortSignal): Promise<Answered> {
-    const gathering = this.gather(asked);
-    for await (const _ of this.events(asked, { gathering, client, progress: false }));
-    return gathering.answered();
+  /** What came of each question, without watching; where one fails, the others are broken off. @throws as `events`. */
+  async answer(asked: Asked, client: AbortSignal): Promise<Answered[]> {
+    const failed = new AbortController();
+    const { signal, release } = joined([client, failed.signal]);
+    const answerOne = async (one: AskedOne): Promise<Answered> => {
+      const gathering = this.gather(one);
+      try {
+        for await (const _ of this.events(one, { gathering, client: signal, progress: false }));
+        return await gathering.answered();
+      } catch (error) {
+        failed.abort(error);
+        throw error;
+      }
+    };
+    try {
+      return await Promise.all(asked.map(answerOne));
+    } finally {
+      release();
+    }
   }
 
   /** What takes the events of a question. */
-  gather({ question }: Asked): Gathering {
+  gather({ question }: AskedOne): Gathering {
     return new Gathering(question, this.policy);
   }
 

@@ -7,6 +7,7 @@ import { guard, type GuardSettings } from "./guard.js";
 import { ServeMetrics } from "./metrics.js";
 import { openApi } from "./openapi.js";
 import { requestLog, type LogLine, type Noted } from "./request-log.js";
+import { spans, type TelemetryApi } from "./telemetry.js";
 import { listedNames, type ServeDefaults, type ServedModel } from "./served-model.js";
 
 /** What only the process around the server has. */
@@ -33,16 +34,32 @@ export interface ServeSettings extends GuardSettings {
   readonly limits?: Partial<ServeLimits> | undefined;
   /** Told of each request once it is over. */
   readonly log?: ((line: LogLine) => void) | undefined;
+  /** Whether it is told the texts of prompts and answers. Default false. */
+  readonly logTexts?: boolean | undefined;
+  /** OpenTelemetry's interface, where it is installed: each request is a span then. */
+  readonly telemetry?: TelemetryApi | undefined;
 }
 
-const LIMITS: ServeLimits = { bestOf: 64, slots: 32, queue: 64, longestMs: 600_000, beatMs: 5000 };
+const LIMITS: ServeLimits = {
+  ...{ bestOf: 64, candidates: 256, slots: 32, queue: 64, longestMs: 600_000, beatMs: 5000 },
+};
 const BODY_BYTES = 1 << 20;
 
 /** The routes of the server, and what answers behind them. */
-export function serveApp({ model, defaults, surroundings, limits: some, log, ...guarded }: ServeSettings): {
+export function serveApp(settings: ServeSettings): {
   readonly app: Hono<Noted>;
   readonly answering: Answering;
 } {
+  const {
+    model,
+    defaults,
+    surroundings,
+    limits: some,
+    log,
+    logTexts: texts,
+    telemetry,
+    ...guarded
+  } = settings;
   const { now, freshSeed, freshId } = surroundings;
   const limits = { ...LIMITS, ...some };
   const answering = new Answering(model.policy, limits);
@@ -52,7 +69,10 @@ export function serveApp({ model, defaults, surroundings, limits: some, log, ...
     log?.(line);
   };
   const app = new Hono<Noted>();
-  app.use(requestLog({ now, freshId, log: tell }), guard(guarded));
+  app.use(
+    requestLog({ now, freshId, log: tell, texts, begin: telemetry && spans(telemetry) }),
+    guard(guarded),
+  );
   app.onError((error) => errorReply(toApiError(error)));
   app.notFound(({ req }) => {
     throw new ApiError(404, `There is no ${req.method} ${req.path} here.`, { code: "not_found" });

@@ -1,23 +1,30 @@
+import { chatLogprobs } from "./logprobs.js";
 import { usageOf, whetstoneOf, type ReplyForm } from "./reply.js";
 
 /** Replies of /v1/chat/completions. */
 export const chatForm: ReplyForm = {
-  whole: (answered, { id, created }) => ({
-    ...{ id: `chatcmpl-${id}`, object: "chat.completion", created, model: answered.question.model },
-    choices: answered.best.map(({ response }, index) => ({
+  whole: ([answered], { id, created }) => ({
+    ...{ id: `chatcmpl-${id}`, object: "chat.completion", created, model: answered!.question.model },
+    choices: answered!.best.map(({ response, entries }, index) => ({
       index,
       message: { role: "assistant", content: response.text, refusal: null },
-      logprobs: null,
+      logprobs: chatLogprobs(entries),
       finish_reason: response.finish,
     })),
-    usage: usageOf(answered),
-    whetstone: whetstoneOf(answered),
+    usage: usageOf([answered!]),
+    whetstone: whetstoneOf(answered!),
   }),
-  stream: ({ model, n }, { id, created }, includeUsage) => {
+  stream: ([question], { id, created }, includeUsage) => {
+    const { model, n } = question!;
     const head = { id: `chatcmpl-${id}`, object: "chat.completion.chunk", created, model };
-    const chunk = (index: number, delta: object, finish: string | null, more: object = {}): object => ({
+    const chunk = (
+      index: number,
+      delta: object,
+      finish: string | null,
+      { logprobs = null, ...more }: { readonly logprobs?: object | null; readonly whetstone?: object } = {},
+    ): object => ({
       ...head,
-      choices: [{ index, delta, logprobs: null, finish_reason: finish }],
+      choices: [{ index, delta, logprobs, finish_reason: finish }],
       // As OpenAI has it: null in every chunk but the last.
       ...(includeUsage && { usage: null }),
       ...more,
@@ -33,17 +40,19 @@ export const chatForm: ReplyForm = {
       text: (content) => frames(chunk(0, { content }, null)),
       // An empty delta: comments and named events stop some clients.
       beat: (progress) => frames(chunk(0, {}, null, progress && { whetstone: { progress } })),
-      end: (answered, rest) => [
-        ...frames(
-          ...answered.best.flatMap(({ response }, index) => {
+      end: (answered, rest) =>
+        frames(
+          ...answered.best.flatMap(({ response, entries }, index) => {
             const content = index === 0 ? rest : response.text;
-            return content === "" ? [] : [chunk(index, { content }, null)];
+            if (content === "" && !entries) return [];
+            return [chunk(index, { content }, null, { logprobs: chatLogprobs(entries) })];
           }),
           ...answered.best.map(({ response }, index) =>
             chunk(index, {}, response.finish, index === 0 ? { whetstone: whetstoneOf(answered) } : {}),
           ),
-          ...(includeUsage ? [{ ...head, choices: [], usage: usageOf(answered) }] : []),
         ),
+      close: (answered) => [
+        ...frames(...(includeUsage ? [{ ...head, choices: [], usage: usageOf(answered) }] : [])),
         { data: "[DONE]" },
       ],
       error: ({ body }) => frames(body),

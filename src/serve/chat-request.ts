@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { conversationText, type Message, type Prompt } from "../policy/policy.js";
 import { refused, schemaError } from "./api-error.js";
-import { COMMON, maybe, NEUTRAL_IN_CHAT, STREAM } from "./fields.js";
+import { COMMON, DRAWN_ALONE, maybe, NEUTRAL_IN_CHAT, STREAM } from "./fields.js";
 import type { ServedModel } from "./served-model.js";
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
@@ -17,8 +17,8 @@ export const chatSchema = z.strictObject({
   messages: z.array(message, "must be a list").min(1, "must hold at least one message"),
   max_completion_tokens: COMMON.max_tokens,
   ...STREAM,
-  logprobs: maybe(z.literal(false, "is not supported; leave it out")),
-  top_logprobs: maybe(z.literal(0, "is not supported; leave it out")),
+  logprobs: maybe(z.boolean("must be true or false")),
+  top_logprobs: maybe(z.literal(0, DRAWN_ALONE)),
 });
 
 /** The body of a request to /v1/chat/completions. */

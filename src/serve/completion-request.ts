@@ -2,19 +2,24 @@ import { z } from "zod";
 import type { Prompt } from "../policy/policy.js";
 import { refused, schemaError } from "./api-error.js";
 import { PROMPT_ID } from "./chat-request.js";
-import { COMMON, maybe, STREAM } from "./fields.js";
+import { COMMON, DRAWN_ALONE, maybe, STREAM } from "./fields.js";
 import type { ServedModel } from "./served-model.js";
 
-const ONE_TEXT = "must be one text; lists of several, and of tokens, are not supported";
+const TEXTS = "must be a text, or a list of texts; tokens are not supported";
+/** The most prompts of one request. */
+const MOST_PROMPTS = 64;
 
 /** What the body of a request may hold. */
 export const completionSchema = z.strictObject({
   ...COMMON,
   ...STREAM,
-  prompt: z.union([z.string(), z.tuple([z.string()])], ONE_TEXT),
+  prompt: z.union(
+    [z.string(), z.array(z.string()).min(1).max(MOST_PROMPTS)],
+    `${TEXTS}, and of at most ${MOST_PROMPTS}`,
+  ),
   echo: maybe(z.literal(false, "is not supported; leave it out")),
   suffix: maybe(z.literal("", "is not supported; leave it out")),
-  logprobs: z.null("is not supported; leave it out").optional(),
+  logprobs: maybe(z.literal(0, DRAWN_ALONE)),
 });
 
 /** The body of a request to /v1/completions. */
@@ -27,10 +32,11 @@ export function parseCompletion(body: unknown): CompletionRequest {
   throw schemaError(parsed.error);
 }
 
-/** A text as the model is to go on from. @throws ApiError where the model takes conversations alone, or the text is empty. */
-export function promptOfCompletion({ prompt }: CompletionRequest, { id, takes }: ServedModel): Prompt {
-  const text = typeof prompt === "string" ? prompt : prompt[0];
-  if (text === "") throw refused("prompt", "The prompt is empty: give it some text.");
-  if (takes !== "messages") return { id: PROMPT_ID, text };
+/** Texts as the model is to go on from. @throws ApiError where the model takes conversations alone, or a text is empty. */
+export function promptsOfCompletion({ prompt }: CompletionRequest, { id, takes }: ServedModel): Prompt[] {
+  const texts = typeof prompt === "string" ? [prompt] : prompt;
+  if (texts.includes("")) throw refused("prompt", "A prompt is empty: give it some text.");
+  // Each is answered as it would be alone, and so has the id that it has alone.
+  if (takes !== "messages") return texts.map((text) => ({ id: PROMPT_ID, text }));
   throw refused("prompt", `${id} is asked by conversations alone: ask /v1/chat/completions.`);
 }

@@ -20,13 +20,15 @@ export const isEmpty = (value: unknown): boolean =>
   typeof value === "object" && Object.keys(value!).length === 0;
 
 const OWN_DISTRIBUTION =
-  "is not supported, since candidates are drawn from the model's own distribution, at a temperature; leave it out";
+  "is not supported, since candidates are drawn from the model's own distribution, but for temperature, top_p and min_p; leave it out";
+/** Why the likeliest tokens are not told. */
+export const DRAWN_ALONE =
+  "must be 0: each token that was drawn is told with its log-probability, and no others";
 /** Why what is no text is not taken. */
 export const TEXT_ALONE = "is not supported: this server gives text alone; leave it out";
 
 /** What changes the distribution, or asks for more than text: taken where it asks for nothing. */
 const NEUTRAL = {
-  top_p: neutral((value) => value === 1, OWN_DISTRIBUTION),
   frequency_penalty: neutral((value) => value === 0, OWN_DISTRIBUTION),
   presence_penalty: neutral((value) => value === 0, OWN_DISTRIBUTION),
   logit_bias: neutral(isEmpty, OWN_DISTRIBUTION),
@@ -61,6 +63,11 @@ const WITHOUT_EFFECT = {
 
 const count = z.int("must be a whole number").min(1, "must be at least 1");
 
+const stopText = z
+  .string("must be a text, or a list of texts")
+  .min(1, "must not be empty")
+  .max(200, "must have at most 200 characters");
+
 /** What a request may say to whetstone alone. */
 const whetstoneSchema = z.strictObject({
   reward: maybe(z.string().max(200)),
@@ -70,7 +77,8 @@ const whetstoneSchema = z.strictObject({
   usage: maybe(z.enum(["all", "chosen"])),
   events: maybe(z.boolean()),
   deadline_ms: maybe(count),
-  method: maybe(z.enum(["base", ...POWER_METHODS])),
+  method: maybe(z.enum(["base", "adaptive", ...POWER_METHODS])),
+  delta: maybe(z.number("must be a number").gt(0, "must be above 0").lt(1, "must be below 1")),
   alpha: maybe(z.number("must be a number").min(1, "must be at least 1").max(100, "must be at most 100")),
   moves: maybe(count.max(100, "must be at most 100")),
   blocks: maybe(count.max(64, "must be at most 64")),
@@ -96,6 +104,14 @@ export const COMMON = {
   temperature: maybe(z.number("must be a number").min(0, "must be at least 0").max(2, "must be at most 2")),
   seed: maybe(z.int("must be a whole number").min(0, "must be at least 0")),
   max_tokens: maybe(count),
+  top_p: maybe(z.number("must be a number").gt(0, "must be above 0").max(1, "must be at most 1")),
+  min_p: maybe(z.number("must be a number").min(0, "must be at least 0").lt(1, "must be below 1")),
+  stop: maybe(
+    z.union(
+      [stopText, z.array(stopText).max(4, "must hold at most 4 texts")],
+      "must be a text, or a list of at most 4",
+    ),
+  ),
   whetstone: maybe(whetstoneSchema),
   ...NEUTRAL,
   ...WITHOUT_EFFECT,

@@ -1,4 +1,6 @@
-import type { Prompt } from "../policy/policy.js";
+import { DEFAULT_DELTA } from "../sharpen/adaptive-best-of-n.js";
+import { logLikelihood } from "../reward/log-likelihood.js";
+import type { Prompt, SamplingOptions } from "../policy/policy.js";
 import type { SelfReward } from "../reward/self-reward.js";
 import { graderNamed, graderNames, isGraderName } from "../task/graders.js";
 import { graderForQuestion } from "../task/question.js";
@@ -30,8 +32,14 @@ export interface Question {
   readonly counts: "all" | "chosen";
   /** Whether a stream tells what happens to the candidates. */
   readonly tellsEvents: boolean;
+  /** What narrows or ends the candidates. */
+  readonly limits: Pick<SamplingOptions, "topP" | "minP" | "stop">;
   /** Candidates of π^α in place of π. */
   readonly power?: Power;
+  /** As many candidates as the adaptive rule asks for, at most N. */
+  readonly adaptive?: NonNullable<AnswerOptions["adaptive"]>;
+  /** Whether the tokens of the choices are told with their log-probabilities. */
+  readonly logProbs: boolean;
   /** After so long, the choice is made among the candidates that are whole. */
   readonly deadlineMs?: number;
 }
@@ -45,6 +53,9 @@ export interface AskedFields {
   readonly best_of?: number | null | undefined;
   readonly temperature?: number | null | undefined;
   readonly seed?: number | null | undefined;
+  readonly top_p?: number | null | undefined;
+  readonly min_p?: number | null | undefined;
+  readonly stop?: string | readonly string[] | null | undefined;
   readonly whetstone?: WhetstoneFields | null | undefined;
 }
 
@@ -52,6 +63,13 @@ export interface AskedFields {
 export interface AskedHeaders {
   readonly bestOf: string | undefined;
   readonly reward: string | undefined;
+}
+
+/** What a request says elsewhere than in the fields that all routes have. */
+export interface AskedBeside {
+  readonly maxTokens: number | null | undefined;
+  readonly logProbs: boolean;
+  readonly headers: AskedHeaders;
 }
 
 export interface QuestionSettings {
@@ -70,36 +88,30 @@ export interface QuestionSettings {
 export function questionOf(
   asked: AskedFields,
   prompt: Prompt,
-  { maxTokens, headers }: { readonly maxTokens: number | null | undefined; readonly headers: AskedHeaders },
+  { maxTokens, logProbs, headers }: AskedBeside,
   { model, defaults, mostBestOf, freshSeed }: QuestionSettings,
 ): Question {
   const own = asked.whetstone ?? {};
   const named = namedModel(model, asked.model, defaults.reward);
   const temperature = asked.temperature ?? 1;
   const power = powerOf(own, temperature);
+  const adaptive = adaptiveOf(own, temperature);
+  const n = asked.n ?? 1;
   const wanted =
     asked.best_of ??
     wholeHeader(headers.bestOf) ??
     named.bestOf ??
-    Math.max(power ? 1 : defaults.bestOf, asked.n ?? 1);
-  const n = asked.n ?? 1;
-  if (wanted > mostBestOf)
-    throw refused("best_of", `best_of is ${wanted}, and this server draws at most ${mostBestOf} candidates.`);
-  if (n > wanted)
-    throw refused("n", `n is ${n}, and best_of ${wanted}: there are no more choices than candidates.`);
-  if (temperature === 0 && n > 1)
-    throw refused(
-      "n",
-      "At temperature 0 all candidates are one and the same: leave out n, or raise the temperature.",
-    );
+    Math.max(power ? 1 : adaptive ? mostBestOf : defaults.bestOf, n);
+  checkCounts({ n, wanted, mostBestOf, temperature, adaptive: adaptive !== undefined });
   const shows = own.return ?? "choice";
   const rewardName = own.reward ?? headers.reward;
-  const reward =
-    rewardName === undefined
-      ? (named.reward ?? defaults.reward)
-      : rewardFor(rewardName, defaults.reward, "whetstone.reward");
+  const given =
+    rewardName === undefined ? named.reward : rewardFor(rewardName, defaults.reward, "whetstone.reward");
   return {
-    ...{ model: asked.model, prompt, n, shows, reward, temperature },
+    ...{ model: asked.model, prompt, n, shows, temperature, logProbs },
+    reward: adaptive ? adaptiveReward(given) : (given ?? defaults.reward),
+    limits: limitsOf(asked, temperature, power !== undefined),
+    ...(adaptive && { adaptive }),
     // The greedy response is drawn once.
     bestOf: temperature === 0 ? 1 : wanted,
     extract: extractorOf(own.answer ?? graderForQuestion(prompt.messages?.at(-1)?.content ?? prompt.text)),
@@ -112,6 +124,72 @@ export function questionOf(
     ...(own.deadline_ms != null && { deadlineMs: own.deadline_ms }),
     ...(maxTokens != null && { maxTokens }),
   };
+}
+
+/** @throws ApiError for an N, or choices among them, that cannot be had. */
+function checkCounts({
+  n,
+  wanted,
+  mostBestOf,
+  temperature,
+  adaptive,
+}: {
+  readonly n: number;
+  readonly wanted: number;
+  readonly mostBestOf: number;
+  readonly temperature: number;
+  readonly adaptive: boolean;
+}): void {
+  if (wanted > mostBestOf)
+    throw refused("best_of", `best_of is ${wanted}, and this server draws at most ${mostBestOf} candidates.`);
+  if (n > wanted)
+    throw refused("n", `n is ${n}, and best_of ${wanted}: there are no more choices than candidates.`);
+  if (temperature === 0 && n > 1)
+    throw refused(
+      "n",
+      "At temperature 0 all candidates are one and the same: leave out n, or raise the temperature.",
+    );
+  if (adaptive && n > 1)
+    throw refused("n", "The method adaptive draws until one choice is good enough: leave out n.");
+}
+
+/** What narrows or ends candidates, as far as it does. @throws ApiError where they are of π^α. */
+function limitsOf(asked: AskedFields, temperature: number, power: boolean): Question["limits"] {
+  const given = (["top_p", "min_p", "stop"] as const).find((name) => asked[name] != null);
+  if (power && given !== undefined && !(asked.stop == null && (asked.top_p ?? 1) === 1 && !asked.min_p))
+    throw refused(
+      given,
+      `${given} is for independent candidates: leave it out with the methods power and smc.`,
+    );
+  const { top_p: topP, min_p: minP, stop } = asked;
+  // The likeliest token is always among those that may be drawn.
+  const drawn = temperature > 0;
+  const texts = stop == null ? [] : typeof stop === "string" ? [stop] : stop;
+  return {
+    ...(drawn && topP != null && topP < 1 && { topP }),
+    ...(drawn && minP != null && minP > 0 && { minP }),
+    ...(texts.length > 0 && { stop: texts }),
+  };
+}
+
+/** @throws ApiError for what the adaptive rule has not. */
+function adaptiveOf(own: WhetstoneFields, temperature: number): Question["adaptive"] {
+  if (own.method !== "adaptive") {
+    if (own.delta == null) return undefined;
+    throw refused("whetstone.delta", "delta is for the method adaptive: name it in whetstone.method.");
+  }
+  if (temperature === 0)
+    throw refused("temperature", "The method adaptive draws samples: leave out temperature, or raise it.");
+  return { delta: own.delta ?? DEFAULT_DELTA };
+}
+
+/** The rule is about the likeliest response. @throws ApiError for another reward. */
+function adaptiveReward(given: SelfReward | undefined): SelfReward {
+  if (given === undefined || given.name === logLikelihood.name) return logLikelihood;
+  throw refused(
+    "whetstone.reward",
+    `The method adaptive chooses by ${logLikelihood.name}: leave out the reward.`,
+  );
 }
 
 function wholeHeader(text: string | undefined): number | undefined {
@@ -135,7 +213,7 @@ function extractorOf(answer: string): Question["extract"] {
 function powerOf(own: WhetstoneFields, temperature: number): Power | undefined {
   const { method } = own;
   const names = Object.keys(POWER_DEFAULTS) as (keyof typeof POWER_DEFAULTS)[];
-  if (method == null || method === "base") {
+  if (method == null || method === "base" || method === "adaptive") {
     const given = names.find((name) => own[name] != null);
     if (given === undefined) return undefined;
     throw refused(

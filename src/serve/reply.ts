@@ -16,21 +16,23 @@ export interface Frame {
 
 /** How a route says what came of a question. */
 export interface ReplyForm {
-  /** The body of a whole reply. */
-  whole(answered: Answered, name: ReplyName): object;
+  /** The body of a whole reply, of one prompt or several. */
+  whole(answered: readonly Answered[], name: ReplyName): object;
   /** @param includeUsage whether the stream is to end with the usage. */
-  stream(question: Question, name: ReplyName, includeUsage: boolean): StreamForm;
+  stream(questions: readonly Question[], name: ReplyName, includeUsage: boolean): StreamForm;
 }
 
-/** How a route says it piece by piece. */
+/** How a route says it piece by piece; `at` is the number of the prompt. */
 export interface StreamForm {
   begin(): readonly Frame[];
-  /** More text of the first choice. */
-  text(delta: string): readonly Frame[];
+  /** More text of a prompt's first choice. */
+  text(delta: string, at: number): readonly Frame[];
   /** Nothing new, so that nobody gives up; with `progress` where it was asked for. */
-  beat(progress: object | undefined): readonly Frame[];
-  /** The end. @param rest what the first choice has beyond what was sent. */
-  end(answered: Answered, rest: string): readonly Frame[];
+  beat(progress: object | undefined, at: number): readonly Frame[];
+  /** The end of a prompt. @param rest what the first choice has beyond what was sent. */
+  end(answered: Answered, rest: string, at: number): readonly Frame[];
+  /** The end of all. */
+  close(answered: readonly Answered[]): readonly Frame[];
   error(error: ApiError): readonly Frame[];
 }
 
@@ -41,14 +43,18 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** Tokens of the prompt, once, and of the candidates: of all that were drawn, or of the choices alone. */
-export function usageOf({ question, best, drawn, promptTokens }: Answered): Usage {
-  const completion = question.counts === "all" ? drawn : tokensOf(best);
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completion,
-    total_tokens: promptTokens + completion,
-  };
+/** Tokens of each prompt, once, and of the candidates: of all that were drawn, or of the choices alone. */
+export function usageOf(answered: readonly Answered[]): Usage {
+  const sum = (count: (one: Answered) => number): number =>
+    answered.reduce((all, one) => all + count(one), 0);
+  const prompt = sum(({ promptTokens }) => promptTokens);
+  const completion = sum(({ question, best, drawn }) => (question.counts === "all" ? drawn : tokensOf(best)));
+  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+}
+
+/** What whetstone says of the choices: of one prompt, or a list of several. */
+export function whetstoneOfAll(answered: readonly Answered[]): object {
+  return answered.length === 1 ? whetstoneOf(answered[0]!) : answered.map(whetstoneOf);
 }
 
 /** What whetstone says of the choice, beside OpenAI's fields. */
@@ -61,6 +67,7 @@ export function whetstoneOf({
   promptTokens,
   timedOut,
   power,
+  adaptive,
 }: Answered): object {
   const { reward, seed, shows } = question;
   const [chosen] = best;
@@ -86,6 +93,7 @@ export function whetstoneOf({
       alpha: question.power.alpha,
       ...withoutTokens(power),
     }),
+    ...(question.adaptive && { method: "adaptive", delta: question.adaptive.delta, ...adaptive }),
     ...(timedOut && { timed_out: true }),
   };
 }

@@ -3,14 +3,9 @@ import { usageOf, whetstoneOf, type Frame, type ReplyForm, type ReplyName } from
 
 /** Replies of /v1/responses: one message, whose text is the choice's. */
 export const responsesForm: ReplyForm = {
-  whole: (answered, name) => ({
-    ...headOf(answered.question.model, name),
-    ...statusOf(answered),
-    output: [messageOf(name, textOf(answered), statusOf(answered).status)],
-    usage: responsesUsage(answered),
-    whetstone: whetstoneOf(answered),
-  }),
-  stream: ({ model }, name) => {
+  whole: ([answered], name) => wholeOf(answered!, name),
+  stream: ([question], name) => {
+    const { model } = question!;
     let sequence = 0;
     let text = "";
     const item = { item_id: `msg_${name.id}`, output_index: 0 };
@@ -40,7 +35,7 @@ export const responsesForm: ReplyForm = {
         frame("response.in_progress", { response: head, ...(progress && { whetstone: { progress } }) }),
       ],
       end: (answered, rest) => {
-        const whole = responsesForm.whole(answered, name);
+        const whole = wholeOf(answered, name);
         const { status } = statusOf(answered);
         return [
           ...delta(rest),
@@ -50,10 +45,21 @@ export const responsesForm: ReplyForm = {
           frame(`response.${status}`, { response: whole }),
         ];
       },
+      close: () => [],
       error: ({ code, message, param }) => [frame("error", { code, message, param })],
     };
   },
 };
+
+function wholeOf(answered: Answered, name: ReplyName): object {
+  return {
+    ...headOf(answered.question.model, name),
+    ...statusOf(answered),
+    output: [messageOf(name, textOf(answered), statusOf(answered).status)],
+    usage: responsesUsage(answered),
+    whetstone: whetstoneOf(answered),
+  };
+}
 
 const textOf = ({ best }: Answered): string => best[0]!.response.text;
 
@@ -80,7 +86,7 @@ function messageOf({ id }: ReplyName, text: string, status: string): object {
 }
 
 function responsesUsage(answered: Answered): object {
-  const { prompt_tokens: input, completion_tokens: output, total_tokens: total } = usageOf(answered);
+  const { prompt_tokens: input, completion_tokens: output, total_tokens: total } = usageOf([answered]);
   return {
     ...{ input_tokens: input, input_tokens_details: { cached_tokens: 0 } },
     ...{ output_tokens: output, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: total },

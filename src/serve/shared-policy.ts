@@ -53,6 +53,7 @@ export class SharedPolicy {
       logProb: (examples) => policy.logProb(examples),
       ...(policy.score && { score: (examples) => policy.score!(examples) }),
       ...(policy.firstTokens && { firstTokens: (prompt) => policy.firstTokens!(prompt) }),
+      ...(policy.pieces && { pieces: (response) => policy.pieces!(response) }),
       ...(policy.encode && { encode: (text) => policy.encode!(text) }),
       ...(policy.promptTokens && { promptTokens: (prompt) => policy.promptTokens!(prompt) }),
       dispose: async () => undefined,

@@ -1,4 +1,5 @@
-import type { Answering, Asked } from "./answering.js";
+import type { Answered } from "./answered.js";
+import type { Answering, Asked, AskedOne } from "./answering.js";
 import { toApiError } from "./api-error.js";
 import { joined } from "./joined.js";
 import { candidates, type Candidates } from "../sharpen/candidates.js";
@@ -53,46 +54,93 @@ function textOf({ event, data }: Frame): string {
   return `${name}data: ${data === "[DONE]" ? data : JSON.stringify(data)}\n\n`;
 }
 
-/**
- * The events of a stream. The text is what all candidates that can still be chosen begin with, so that nothing is ever taken back;
- * the rest comes once the choice is made.
- */
+/** The events of a stream: of one prompt, or of several as they come. */
 async function* framesOf(
   answering: Answering,
   asked: Asked,
   form: StreamForm,
   { client, beatMs, note }: StreamSettings,
 ): AsyncGenerator<Frame> {
-  const { question } = asked;
-  const gathering = answering.gather(asked);
-  const standing = candidates(question.bestOf);
-  const events = answering.events(asked, { gathering, client, progress: true });
   const ended = note.streams();
-  let sent = "";
+  const answered: Answered[] = [];
+  const leave = new AbortController();
+  const { signal, release } = joined([client, leave.signal]);
+  const parts = asked.map((one, at) =>
+    partOf(answering, one, { form, at, client: signal, beatMs, done: (came) => (answered[at] = came) }),
+  );
   let outcome: unknown = new ClientGone();
   try {
     yield* form.begin();
-    for await (const event of beating(events, beatMs)) {
-      if (event !== undefined) standing.take(event);
-      if (event?.kind === "chosen") continue;
-      // Some tokenizers take back a space before a sign.
-      const text = standing.commonPrefix.trimEnd();
-      if (text.length > sent.length) {
-        yield* form.text(text.slice(sent.length));
-        sent = text;
-      } else if (event === undefined || (question.tellsEvents && event.kind !== "drawn"))
-        yield* form.beat(question.tellsEvents ? progressOf(standing) : undefined);
-    }
-    const answered = await gathering.answered(sent);
+    yield* parts.length === 1 ? parts[0]! : merged(parts);
     note.answered(answered);
     outcome = undefined;
-    yield* form.end(answered, answered.best[0]!.response.text.slice(sent.length));
+    yield* form.close(answered);
   } catch (error) {
     outcome = client.aborted ? new ClientGone() : error;
     yield* form.error(toApiError(error));
   } finally {
+    // Where one failed, the others are broken off.
+    leave.abort();
+    // A part that never began gives its place up here.
+    for (const { ticket } of asked) ticket.leave();
+    for (const part of parts) await part.return(undefined);
+    release();
     ended(outcome);
   }
+}
+
+/** What several give, as it comes. @throws what the first throws that fails. */
+async function* merged<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
+  const pull = async (at: number): Promise<{ at: number; next: IteratorResult<T, unknown> }> => ({
+    at,
+    next: await sources[at]!.next(),
+  });
+  const coming = new Map(sources.map((_, at) => [at, pull(at)]));
+  while (coming.size > 0) {
+    const { at, next } = await Promise.race(coming.values());
+    coming.delete(at);
+    if (next.done === true) continue;
+    yield next.value;
+    coming.set(at, pull(at));
+  }
+}
+
+interface PartSettings {
+  readonly form: StreamForm;
+  readonly at: number;
+  readonly client: AbortSignal;
+  readonly beatMs: number;
+  readonly done: (answered: Answered) => void;
+}
+
+/**
+ * The events of one prompt. The text is what all candidates that can still be chosen begin with, so that nothing is ever taken back;
+ * the rest comes once the choice is made.
+ */
+async function* partOf(
+  answering: Answering,
+  asked: AskedOne,
+  { form, at, client, beatMs, done }: PartSettings,
+): AsyncGenerator<Frame> {
+  const { bestOf, limits, tellsEvents } = asked.question;
+  const gathering = answering.gather(asked);
+  const standing = candidates(bestOf, limits.stop);
+  const events = answering.events(asked, { gathering, client, progress: true });
+  let sent = "";
+  for await (const event of beating(events, beatMs)) {
+    if (event !== undefined) standing.take(event);
+    if (event?.kind === "chosen") continue;
+    // Some tokenizers take back a space before a sign.
+    const text = standing.commonPrefix.trimEnd();
+    if (text.length > sent.length) {
+      yield* form.text(text.slice(sent.length), at);
+      sent = text;
+    } else if (event === undefined || (tellsEvents && event.kind !== "drawn"))
+      yield* form.beat(tellsEvents ? progressOf(standing) : undefined, at);
+  }
+  const answered = await gathering.answered(sent);
+  done(answered);
+  yield* form.end(answered, answered.best[0]!.response.text.slice(sent.length), at);
 }
 
 function progressOf({ drawing, finished, dropped, tokens, leader }: Candidates): object {

@@ -1,5 +1,6 @@
 import type { Prompt, Response } from "../policy/policy.js";
 import type { Ruling } from "../reward/pruning.js";
+import type { AdaptiveBest } from "./adaptive-best-of-n.js";
 import type { PowerRecord } from "./power/power-record.js";
 
 /** What best-of-N chose for a prompt. */
@@ -71,6 +72,8 @@ export interface ChosenEvent extends Best {
   readonly open: number;
   /** How the responses came about, where they are of π^α. */
   readonly power?: Omit<PowerRecord, "promptId">;
+  /** Where the adaptive rule said how many: N_μ or the cap, draws past the stop, and whether it was the cap that ended them. */
+  readonly adaptive?: Pick<AdaptiveBest, "drawn" | "wasted" | "capped">;
 }
 
 /** What happens while the best of N responses is found; plain values. */

@@ -6,6 +6,8 @@ import { choose, type SelfReward } from "../reward/self-reward.js";
 import { checkRewards } from "./sharpen-task.js";
 import { graderNamed } from "../task/graders.js";
 import { graderForQuestion } from "../task/question.js";
+import type { AdaptiveOptions } from "./adaptive-best-of-n.js";
+import { adaptiveEvents } from "./adaptive-events.js";
 import type { AnswerEvent, ChosenEvent } from "./answer-events.js";
 import { bestOfNEvents, whyChosen, type BestOfNOptions } from "./best-of-n.js";
 import { drawPower, type PowerDrawing } from "./power/draw-power.js";
@@ -21,6 +23,8 @@ export interface AnswerOptions extends Partial<BestOfNOptions> {
    * temperature is 1.
    */
   readonly power?: Pick<PowerDrawing, "method" | "alpha" | "moves" | "blocks" | "particles">;
+  /** Draw until the rule of adaptive best-of-N fires (paper App. D), at most `n`; the reward is log-likelihood then. */
+  readonly adaptive?: Pick<AdaptiveOptions, "delta" | "round">;
 }
 
 /**
@@ -78,7 +82,7 @@ export async function* answerEvents(
 export async function* answerAllEvents(
   policy: Policy,
   prompts: readonly Prompt[],
-  { power, ...options }: AnswerOptions & { readonly progress?: boolean } = {},
+  { power, adaptive, ...options }: AnswerOptions & { readonly progress?: boolean } = {},
 ): AsyncGenerator<AnswerEvent> {
   const defaults = { reward: logLikelihood, n: power ? 1 : DEFAULT_N, temperature: 1, seed: 0, ...options };
   if (power && (options.topP ?? options.minP ?? options.stop) !== undefined)
@@ -87,7 +91,9 @@ export async function* answerAllEvents(
   checkTemperature(policy, defaults.temperature);
   for (const { prompts: alike, maxTokens, extract } of await alikeOf(policy, prompts, options)) {
     const settings = { ...defaults, maxTokens, extract };
-    if (!power) yield* bestOfNEvents(policy, alike, settings);
+    if (adaptive)
+      for (const prompt of alike) yield* adaptiveEvents(policy, prompt, { ...settings, ...adaptive });
+    else if (!power) yield* bestOfNEvents(policy, alike, settings);
     else for (const prompt of alike) yield* powerEvents(policy, prompt, { ...settings, ...power });
   }
 }

@@ -26,8 +26,11 @@ interface Candidate {
   readonly whole: boolean;
 }
 
-/** Follows the events of one prompt of which `n` responses are drawn. */
-export function candidates(n: number): Candidates {
+/**
+ * Follows the events of one prompt of which `n` responses are drawn.
+ * @param stop texts that end a response: of an unfinished one, nothing is taken for its text that may be the beginning of one.
+ */
+export function candidates(n: number, stop: readonly string[] = []): Candidates {
   const open = new Map<number, Candidate>();
   let leader: Scored | undefined;
   let [finished, dropped, past] = [0, 0, 0];
@@ -39,7 +42,8 @@ export function candidates(n: number): Candidates {
   const take = (event: AnswerEvent): void => {
     if (event.kind === "drawn") {
       // A character that is only begun may become any other.
-      open.set(event.index, { text: event.text.replace(/\uFFFD+$/, ""), length: event.length, whole: false });
+      const text = withoutBegun(event.text.replace(/\uFFFD+$/, ""), stop);
+      open.set(event.index, { text, length: event.length, whole: false });
     } else if (event.kind === "dropped") {
       ended(event.index);
       dropped++;
@@ -83,6 +87,16 @@ export function candidates(n: number): Candidates {
       return drawing() + finished + dropped < n ? "" : sharedStart(texts);
     },
   };
+}
+
+/** A text without the end of it that one of these texts begins with. */
+function withoutBegun(text: string, stop: readonly string[]): string {
+  const begun = stop.map((one) => {
+    let length = Math.min(one.length - 1, text.length);
+    while (length > 0 && !text.endsWith(one.slice(0, length))) length--;
+    return length;
+  });
+  return text.slice(0, text.length - Math.max(0, ...begun));
 }
 
 /** The longest text that all begin with, in whole characters. */

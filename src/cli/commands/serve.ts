@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { REMOTE_PREFIX } from "../../policy/remote/base-urls.js";
 import { findReward } from "../../reward/registry.js";
+import { installedTelemetry } from "../../serve/telemetry.js";
 import { startServer } from "../../serve/server.js";
 import { checkRewards } from "../../sharpen/sharpen-task.js";
 import { defineCommand } from "../command.js";
@@ -24,6 +25,7 @@ export const serveCommand = defineCommand({
     "serveReward",
     "bestOf",
     "slots",
+    "logText",
     "host",
     "port",
     "apiKeyFile",
@@ -52,6 +54,7 @@ export const serveCommand = defineCommand({
           defaults: { bestOf, reward },
           ...{ keys, origins, hosts },
           ...(slots !== undefined && { limits: { slots, queue: 2 * slots } }),
+          ...{ logTexts: values.logText, telemetry: await installedTelemetry() },
           log: (line) => context.note(JSON.stringify(line)),
           surroundings: {
             now: () => Date.now(),

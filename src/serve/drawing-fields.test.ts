@@ -1,0 +1,170 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { LocalPolicy } from "../policy/local-policy.js";
+import { modelFolder } from "../policy/model-folder.js";
+import { cutAtStop } from "../policy/sampling-limits.js";
+import { logLikelihood } from "../reward/log-likelihood.js";
+import { rewardNamed } from "../reward/registry.js";
+import { adaptiveBestOfN } from "../sharpen/adaptive-best-of-n.js";
+import { answer } from "../sharpen/answer.js";
+import { servePolicy, whetstoneOf, type Whetstone } from "./serve.test-helper.js";
+
+const policy = await LocalPolicy.load(modelFolder("game24"), { threads: 1 });
+afterAll(() => policy.dispose());
+
+const TEXT = "4 9 10 13 = 24 :";
+const chat = { model: "game24", messages: [{ role: "user" as const, content: TEXT }] };
+const reward = rewardNamed("length-normalized");
+
+describe("top_p, min_p and stop", () => {
+  it.each([
+    [{ top_p: 0.6 }, { topP: 0.6 }],
+    [{ min_p: 0.2 }, { minP: 0.2 }],
+    [{ stop: "=" }, { stop: ["="] }],
+    [
+      { top_p: 0.8, min_p: 0.05, stop: ["13", "9 ="], temperature: 1.3 },
+      { topP: 0.8, minP: 0.05, stop: ["13", "9 ="] },
+    ],
+  ])("%j draws what `answer` draws, whatever others ask for at once", async (fields, limits) => {
+    const { client } = await servePolicy(policy);
+    const { temperature = 1 } = fields as { temperature?: number };
+    const others = [0.3, 0.9].map((top) => client.chat.completions.create({ ...chat, seed: 7, top_p: top }));
+    const reply = await client.chat.completions.create({
+      ...{ ...chat, ...fields, seed: 3 },
+      ...{ best_of: 6, whetstone: { return: "all" } },
+    });
+    await Promise.all(others);
+    const best = await answer(policy, TEXT, { reward, n: 6, seed: 3, temperature, keepAll: true, ...limits });
+    expect(reply.choices[0]!.message.content).toBe(best.chosen.text);
+    expect(whetstoneOf(reply).candidates!.map(({ text }) => text)).toEqual(
+      best.finished.map(({ text }) => text),
+    );
+    expect(whetstoneOf(reply).score).toBe(best.score);
+  });
+
+  it("stop ends the greedy response too, and a stream shows nothing of a text that ends it", async () => {
+    const { client } = await servePolicy(policy);
+    for (const fields of [
+      { temperature: 0 },
+      { best_of: 1, seed: 4 },
+      { best_of: 3, seed: 4, temperature: 0.3 },
+    ]) {
+      const whole = await client.chat.completions.create({ ...chat, ...fields });
+      const text = whole.choices[0]!.message.content!;
+      const stop = text.slice(4, 8);
+      const body = { ...chat, ...fields, stop: [stop] };
+      const cut = (await client.chat.completions.create(body)).choices[0]!;
+      if (!("best_of" in fields) || fields.best_of === 1)
+        expect(cut.message.content).toBe(cutAtStop(text, [stop]));
+      expect(cut.finish_reason).toBe("stop");
+      let streamed = "";
+      for await (const { choices } of await client.chat.completions.create({ ...body, stream: true }))
+        streamed += choices[0]?.delta.content ?? "";
+      expect(streamed).toBe(cut.message.content);
+    }
+  });
+});
+
+describe("logprobs", () => {
+  it("are told in chat's shape, and make up the text, streamed or not", async () => {
+    const { client } = await servePolicy(policy);
+    const body = { ...chat, best_of: 5, n: 2, seed: 1, logprobs: true, top_logprobs: 0 };
+    const { choices } = await client.chat.completions.create(body);
+    const best = await answer(policy, TEXT, { reward, n: 5, seed: 1, keepAll: true });
+    const { content } = choices[0]!.logprobs!;
+    expect(content!.map(({ token }) => token).join("")).toBe(choices[0]!.message.content);
+    const own = best.chosen.finish === "stop" ? best.chosen.logProbs.slice(0, -1) : best.chosen.logProbs;
+    expect(content!.map(({ logprob }) => logprob)).toEqual(own);
+    for (const { token, bytes, top_logprobs: top } of content!) {
+      expect(Buffer.from(bytes!).toString()).toBe(token);
+      expect(top).toEqual([]);
+    }
+    const streamed: unknown[][] = [[], []];
+    for await (const chunk of await client.chat.completions.create({ ...body, stream: true }))
+      for (const { index, logprobs } of chunk.choices) streamed[index]!.push(...(logprobs?.content ?? []));
+    expect(streamed).toEqual(choices.map(({ logprobs }) => logprobs!.content));
+  });
+
+  it("are told in the shape of completions", async () => {
+    const { client } = await servePolicy(policy);
+    const body = { model: "game24", prompt: TEXT, seed: 2, logprobs: 0, stop: " =" };
+    const [{ text, logprobs } = expect.fail()] = (await client.completions.create(body)).choices;
+    expect(logprobs!.tokens!.join("")).toBe(text);
+    expect(logprobs!.token_logprobs).toHaveLength(logprobs!.tokens!.length);
+    logprobs!.text_offset!.forEach((offset, at) => {
+      expect(text.slice(offset).startsWith(logprobs!.tokens![at]!)).toBe(true);
+    });
+  });
+});
+
+describe("several prompts", () => {
+  const prompts = [TEXT, "1 2 3 4 = 24 :", "5 5 5 1 = 24 :"];
+  const body = { model: "game24", prompt: prompts, seed: 9, best_of: 4, n: 2 };
+
+  it("are answered as each is alone, in their order, streamed or not", async () => {
+    const { client } = await servePolicy(policy);
+    const alone = [];
+    for (const prompt of prompts) alone.push(await client.completions.create({ ...body, prompt }));
+    const together = await client.completions.create(body);
+    const texts = alone.flatMap(({ choices }) => choices.map(({ text }) => text));
+    expect(together.choices.map(({ text, index }) => [index, text])).toEqual([...texts.entries()]);
+    expect((together as unknown as { whetstone: Whetstone[] }).whetstone).toEqual(alone.map(whetstoneOf));
+    const tokens = alone.map(({ usage }) => usage!.total_tokens).reduce((a, b) => a + b);
+    expect(together.usage!.total_tokens).toBe(tokens);
+    const streamed: string[] = [];
+    const finishes: string[] = [];
+    let usage;
+    const stream = { ...body, stream: true as const, stream_options: { include_usage: true } };
+    for await (const chunk of await client.completions.create(stream)) {
+      for (const { index, text, finish_reason: finish } of chunk.choices) {
+        streamed[index] = (streamed[index] ?? "") + text;
+        if (finish) finishes[index] = finish;
+      }
+      usage = chunk.usage ?? usage;
+    }
+    expect(streamed).toEqual(texts);
+    expect(finishes).toEqual(together.choices.map(({ finish_reason: finish }) => finish));
+    expect(usage).toEqual(together.usage);
+  });
+
+  it("fail together, and leave nothing behind; too many candidates are refused", async () => {
+    const { client, server } = await servePolicy(policy);
+    const long = { ...body, prompt: [...prompts, "9 ".repeat(80)] };
+    await expect(client.completions.create(long)).rejects.toMatchObject({ code: "context_length_exceeded" });
+    const many = { ...body, prompt: Array.from({ length: 20 }, () => TEXT), best_of: 16 };
+    await expect(client.completions.create(many)).rejects.toMatchObject({ status: 400, param: "prompt" });
+    await expect(client.completions.create({ ...body, prompt: ["", TEXT] })).rejects.toThrow(/empty/);
+    expect(server.standing).toEqual({ answering: 0, waiting: 0, responses: 0 });
+  });
+});
+
+describe("adaptive N", () => {
+  it.each([0.5, 0.05])("draws as many as the rule asks for, at δ = %d", async (delta) => {
+    const { client } = await servePolicy(policy);
+    const body = {
+      ...chat,
+      seed: 5,
+      best_of: 30,
+      whetstone: { method: "adaptive", delta, return: "scores" },
+    };
+    const reply = await client.chat.completions.create(body);
+    const prompts = [{ id: "prompt", text: TEXT }];
+    const options = { delta, cap: 30, temperature: 1, maxTokens: 50, seed: 5 };
+    const [best] = await adaptiveBestOfN(policy, prompts, options);
+    expect(reply.choices[0]!.message.content).toBe(best!.chosen.text);
+    const { drawn, wasted, capped } = best!;
+    const own = whetstoneOf(reply);
+    expect(own).toMatchObject({
+      method: "adaptive",
+      delta,
+      drawn,
+      wasted,
+      capped,
+      reward: logLikelihood.name,
+    });
+    expect(own.candidates).toHaveLength(drawn);
+    let streamed = "";
+    for await (const { choices } of await client.chat.completions.create({ ...body, stream: true }))
+      streamed += choices[0]?.delta.content ?? "";
+    expect(streamed).toBe(best!.chosen.text);
+  });
+});
