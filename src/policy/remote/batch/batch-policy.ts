@@ -126,9 +126,7 @@ export class BatchPolicy implements Policy {
       const own = { promptId: prompt.id, index };
       wanted.push({
         ...own,
-        ask: greedy
-          ? greedyAsk(asked, settings.maxTokens)
-          : sampleAsk(asked, own, settings),
+        ask: greedy ? greedyAsk(asked, settings.maxTokens) : sampleAsk(asked, own, settings),
       });
     }
     yield* this.#take(wanted, options.signal);
