@@ -133,7 +133,7 @@ describe("what cannot be done", () => {
     [{ frequency_penalty: 0.9 }, 400, "frequency_penalty", /model's own distribution/],
     [{ top_p: 0 }, 400, "top_p", /above 0/],
     [{ min_p: 1 }, 400, "min_p", /below 1/],
-    [{ stop: ["a", ""] }, 400, "stop", /must be a text, or a list/],
+    [{ stop: ["a", ""] }, 400, "stop.1", /must not be empty/],
     [{ stop: ["a", "b", "c", "d", "e"] }, 400, "stop", /at most 4/],
     [{ logprobs: true, top_logprobs: 3 }, 400, "top_logprobs", /must be 0/],
     [{ stop: "a", whetstone: { method: "power" } }, 400, "stop", /independent candidates/],
