@@ -1,4 +1,4 @@
-import { BATCH, COMMON, DRAWING, POWER, REMOTE, TRAINING, type OptionName } from "./options.js";
+import { BATCH, COMMON, DRAWING, POWER, REMOTE, TRAINER, TRAINING, type OptionName } from "./options.js";
 
 /** Options under one heading of a command's help, in this order. */
 interface HelpGroup {
@@ -36,6 +36,7 @@ const GROUPS: readonly HelpGroup[] = [
   },
   { heading: "Drawing from π^α:", options: POWER },
   { heading: "Training:", options: TRAINING },
+  { heading: "Training elsewhere:", options: TRAINER },
   { heading: "Servers:", options: REMOTE },
   { heading: "Batch files:", options: BATCH },
 ];

@@ -15,6 +15,7 @@ import { OPEN_OPTION } from "./open-page.js";
 import { HOLDING_OPTIONS } from "./quantize.js";
 import { SERVE_OPTIONS, type RenamedInServe } from "./serve-options.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
+import { TRAINER_OPTIONS } from "./trainer-options.js";
 import { TRAINING_OPTIONS } from "./training-options.js";
 import { oneOf, onePart, positive, someOf, someParts, text, wholeNumber } from "./values.js";
 
@@ -190,6 +191,7 @@ export const OPTIONS = {
     "report.html in the run's folder",
   ),
   ...TRAINING_OPTIONS,
+  ...TRAINER_OPTIONS,
   ...HOLDING_OPTIONS,
   ...SUITE_OPTIONS,
   ...SERVE_OPTIONS,
@@ -321,3 +323,6 @@ export const TRAINING = [
   "targetModules",
   "curveSamples",
 ] as const satisfies readonly OptionName[];
+
+/** Where it is trained, if not on this machine. */
+export const TRAINER = ["trainer", "base", "trainerTolerance"] as const satisfies readonly OptionName[];

@@ -53,6 +53,8 @@ export interface SharpenOptions extends DrawSettings {
         readonly curveSamples: number;
         /** Who trains adapters of the policy. Default: this machine, where the policy's weights are here. */
         readonly trainers?: Trainers;
+        /** Called once before anything is trained, with the base's responses: the place to refuse. */
+        readonly before?: (pools: readonly Pool[]) => Promise<void>;
         /** The command line that asked for it, for the record. */
         readonly command: string;
       }
@@ -168,6 +170,7 @@ async function trainAll(
 ) {
   const metrics: Record<string, AdapterMetrics> = {};
   const adapterDirs: Record<string, string> = {};
+  if (trainings.length > 0) await options.amortize!.before?.(pools);
   for (const { method, trainPrompts, ...settings } of trainings) {
     const { reward, curveSamples } = options.amortize!;
     const { policy, task, run, n, temperature, maxTokens, seed, signal, onProgress, note } = options;

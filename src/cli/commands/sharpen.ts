@@ -17,12 +17,13 @@ import { resolveDrawing, tellTask, withRun, type AskedOfRun, type Drawing } from
 import { measureIfQuantized } from "../measure-quantized.js";
 import { refuseTraining } from "../quantize.js";
 import { methodOf, methodOptions } from "../method-options.js";
-import { DRAWING, TRAINING, type Values } from "../options.js";
+import { DRAWING, TRAINER, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
 import { plannedWork } from "../estimate.js";
 import { openPage } from "../open-page.js";
 import { tellAnswers } from "../tell-answers.js";
 import { usageResult } from "../remote.js";
+import { openTrainer, trainedElsewhere, withTrainer } from "../trainer.js";
 import {
   commonOptions,
   trainingOptions,
@@ -40,6 +41,7 @@ const NAMES = [
   "noAmortize",
   "methods",
   ...TRAINING,
+  ...TRAINER,
   "run",
   "resume",
   "dryRun",
@@ -82,7 +84,8 @@ async function sharpen(named: string | undefined, values: SharpenValues, context
   const { learn, training, settings, asked } = plan;
   const split = splitPrompts(task, { ...drawing, learn });
   tellTask(task, split, learn, context);
-  const planned = plannedWork(split, drawing.n, drawing.source.remote ? [] : training);
+  const trains = values.trainer !== undefined || !drawing.source.remote;
+  const planned = plannedWork(split, drawing.n, trains ? training : []);
   let dir: string | undefined;
   await interruptible(
     context,
@@ -149,47 +152,55 @@ interface Work {
 }
 
 /** Draws, measures and trains in the run's folder, and tells what came of it. */
-async function work({ run, policy, task, drawing, values, plan }: Work, context: Context): Promise<void> {
+async function work(given: Work, context: Context): Promise<void> {
+  const { run, task, drawing, values, plan } = given;
   const { rewards, learn, preferred, training } = plan;
   const { remote } = drawing.source;
   const { signal } = context;
-  if (learn) checkRewards([preferred], policy);
-  const { metrics, adapterDirs } = await sharpenTask({
-    policy,
-    task,
-    run,
-    rewards,
-    ...drawing,
-    learn,
-    adaptiveDelta: values.adaptive,
-    amortize:
-      !learn || remote
-        ? undefined
-        : {
-            reward: preferred,
-            methods: training,
-            curveSamples: training[0]!.curveSamples,
-            command: run.manifest.command,
-          },
-    note: (text) => context.note(text),
-    now: () => context.now(),
-    signal,
-    onProgress: context.progress.update,
-  });
-  if (remote && learn) {
-    const { trainN } = training[0]!;
-    const { trainPrompts } = values;
-    const asked = { ...drawing, n: trainN, trainPrompts, signal, onProgress: context.progress.update };
-    const handed = await handOver({ policy, task, run, reward: preferred, ...asked });
-    if (handed) context.note(handOverNote(handed));
+  const trainer = await openTrainer(learn ? values : {}, drawing.source.folder, context);
+  try {
+    const policy = await withTrainer(given.policy, trainer);
+    if (learn) checkRewards([preferred], policy);
+    const { metrics, adapterDirs } = await sharpenTask({
+      policy,
+      task,
+      run,
+      rewards,
+      ...drawing,
+      learn,
+      adaptiveDelta: values.adaptive,
+      amortize:
+        !learn || (remote && !trainer)
+          ? undefined
+          : {
+              reward: preferred,
+              methods: training,
+              curveSamples: training[0]!.curveSamples,
+              command: run.manifest.command,
+              ...(trainer && trainedElsewhere(trainer, policy, values, context)),
+            },
+      note: (text) => context.note(text),
+      now: () => context.now(),
+      signal,
+      onProgress: context.progress.update,
+    });
+    if (remote && learn && !trainer) {
+      const { trainN } = training[0]!;
+      const { trainPrompts } = values;
+      const asked = { ...drawing, n: trainN, trainPrompts, signal, onProgress: context.progress.update };
+      const handed = await handOver({ policy, task, run, reward: preferred, ...asked });
+      if (handed) context.note(handOverNote(handed));
+    }
+    await measureIfQuantized(run, drawing.source, values.threads);
+    const paths = { runDir: run.dir, report: await report(run, task, metrics) };
+    const answers = await writeAnswers(run, task, rewards[0]!.name);
+    const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };
+    tellMetrics(context, metrics, paths, adapterDirs, more);
+    if (answers) tellAnswers(answers, context);
+    await openPage(paths.report, values.open, context);
+  } finally {
+    await trainer?.close();
   }
-  await measureIfQuantized(run, drawing.source, values.threads);
-  const paths = { runDir: run.dir, report: await report(run, task, metrics) };
-  const answers = await writeAnswers(run, task, rewards[0]!.name);
-  const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };
-  tellMetrics(context, metrics, paths, adapterDirs, more);
-  if (answers) tellAnswers(answers, context);
-  await openPage(paths.report, values.open, context);
 }
 
 function handOverNote({ dir, examples, pairs, empty, files }: HandOver): string {

@@ -1,0 +1,72 @@
+import { UsageError } from "../../core/errors.js";
+import type { ApiKey } from "../remote/api-key.js";
+import { dispatcherFor } from "../remote/transport.js";
+import type { Policy } from "../policy.js";
+import type { Trainers } from "../trainer.js";
+import { BaseText } from "./base-text.js";
+import { TinkerConnection } from "./connection.js";
+import { measureReduction } from "./reduction.js";
+import { TinkerSession } from "./session.js";
+import { tinkerBasePolicy, tinkerTrainers, type TinkerAdapter } from "./tinker-trainer.js";
+
+/** A trainer elsewhere, and what it is to train. */
+export interface TrainerPlace {
+  /** Its server, such as `http://localhost:8300`. */
+  readonly url: string;
+  /** The base's configuration and tokenizer here: a folder of Hugging Face layout, or a .gguf file. */
+  readonly base: string;
+  /** The base's name on the server. Default: the one that it has, or the one named as the folder. */
+  readonly model?: string | undefined;
+  /** Sent as `X-API-Key`. */
+  readonly key?: ApiKey | undefined;
+  /** Certificates in PEM to trust besides the usual ones. */
+  readonly ca?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A trainer that answers. */
+export interface ConnectedTrainer {
+  readonly trainers: Trainers<TinkerAdapter>;
+  /** The base itself, drawn from and scored on the trainer. The caller disposes of it. */
+  basePolicy(name: string): Promise<Policy & Required<Pick<Policy, "encode">>>;
+  /** Whose it is and what it does, in a sentence. */
+  readonly summary: string;
+  /** The ids that end a response of the base. */
+  readonly endTokens: readonly number[];
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to a server that speaks Tinker's protocol (SkyRL, TuFT, OpenRL, Tinker itself, whetstone's own worker), and finds out
+ * whether it sums its losses.
+ * @throws ServerError where it cannot be reached, or trains another model; UsageError for what is no URL; ModelError for the base.
+ */
+export async function connectTrainer(place: TrainerPlace): Promise<ConnectedTrainer> {
+  const { url, key, ca, signal } = place;
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw new UsageError(`"${url}" is no URL of a trainer, such as http://localhost:8300.`);
+  const base = await BaseText.open(place.base);
+  const dispatcher = dispatcherFor(ca);
+  const connection = new TinkerConnection({ url: url.replace(/\/+$/, ""), key, dispatcher, signal });
+  try {
+    const session = await TinkerSession.open(connection, place.model ?? place.base);
+    const reduction = await measureReduction(session, base);
+    const on = { session, base, reduction };
+    const kind = session.told.own ? "whetstone's worker" : "a server that speaks Tinker's protocol";
+    const mean =
+      reduction === "mean" ? "; it averages losses, which is undone, and does not clip gradients" : "";
+    return {
+      trainers: tinkerTrainers(on),
+      basePolicy: (name) => tinkerBasePolicy(on, name),
+      summary: `Trainer: ${kind} at ${connection.url}, ${session.base}${mean}.`,
+      endTokens: base.config.eosTokenIds,
+      close: async () => {
+        session.close();
+        await dispatcher.close();
+      },
+    };
+  } catch (error) {
+    await dispatcher.close();
+    throw error;
+  }
+}

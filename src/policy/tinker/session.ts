@@ -1,0 +1,245 @@
+import { z } from "zod";
+import { ServerError } from "../../core/errors.js";
+import { Refusal, type TinkerConnection } from "./connection.js";
+import {
+  readPass,
+  readSample,
+  writePass,
+  type WirePass,
+  type WireSample,
+  type WireSequence,
+} from "./wire.js";
+
+const HEARTBEAT_MS = 10_000;
+/** Tokens of a request: some megabytes. */
+const REQUEST_TOKENS = 1 << 17;
+
+/** What an adapter is asked to be; a server may choose otherwise, and is then refused. */
+export interface AdapterShape {
+  readonly rank: number;
+  readonly alpha: number;
+  /** The last parts of the linears' names. */
+  readonly targets: readonly string[];
+  readonly seed: number;
+}
+
+/** What a server tells of itself. */
+export interface ServerTold {
+  /** Models that it trains. */
+  readonly models: readonly string[];
+  /** Whether it is whetstone's own worker, which takes α and targets as they are asked for. */
+  readonly own: boolean;
+}
+
+const capabilities = z.looseObject({
+  supported_models: z.array(z.looseObject({ model_name: z.string().nullish() })),
+  whetstone: z.looseObject({}).nullish(),
+});
+const created = z.looseObject({ model_id: z.string(), request_id: z.string() });
+const asked = z.looseObject({ request_id: z.string() });
+const path = z.looseObject({ path: z.string() });
+
+/** A session on a server: kept alive by heartbeats until it is closed. */
+export class TinkerSession {
+  readonly #beat: NodeJS.Timeout;
+  #models = 0;
+  #names = 0;
+
+  private constructor(
+    readonly connection: TinkerConnection,
+    readonly id: string,
+    readonly base: string,
+    readonly told: ServerTold,
+  ) {
+    this.#beat = setInterval(() => {
+      // A beat that is lost is followed by another.
+      connection
+        .post("session_heartbeat", { session_id: id, type: "session_heartbeat" })
+        .catch(() => undefined);
+    }, HEARTBEAT_MS);
+    this.#beat.unref();
+  }
+
+  /**
+   * @param base the model's name on the server; absent: the one model that it has.
+   * @throws ServerError where it cannot be reached, or trains another model.
+   */
+  static async open(connection: TinkerConnection, base?: string): Promise<TinkerSession> {
+    const parsed = capabilities.safeParse(await connection.get("get_server_capabilities"));
+    if (!parsed.success)
+      throw new ServerError(`What listens at ${connection.url} is no trainer that speaks Tinker's protocol.`);
+    const models = parsed.data.supported_models.flatMap(({ model_name: name }) => (name ? [name] : []));
+    const last = (name: string): string => name.replace(/\/+$/, "").split("/").at(-1)!;
+    const same =
+      models.find((name) => name === base) ?? models.find((name) => base && last(name) === last(base));
+    const chosen = same ?? (models.length === 1 ? models[0] : undefined);
+    if (chosen === undefined) {
+      throw new ServerError(
+        `The trainer at ${connection.url} has ${models.length === 0 ? "no model" : models.join(", ")}, not ${base ?? "one alone"}.`,
+      );
+    }
+    const body = { tags: [], user_metadata: null, sdk_version: "0.25.0", type: "create_session" };
+    const { session_id: id } = z
+      .looseObject({ session_id: z.string() })
+      .parse(await connection.post("create_session", body));
+    return new TinkerSession(connection, id, chosen, { models, own: parsed.data.whetstone != null });
+  }
+
+  close(): void {
+    clearInterval(this.#beat);
+  }
+
+  /** A name that no other checkpoint of this session has. */
+  name(): string {
+    return `${this.id.replace(/[^\w-]/g, "").slice(-12)}-${this.#names++}`;
+  }
+
+  /** Starts an adapter that changes nothing yet. */
+  async create({ rank, alpha, targets, seed }: AdapterShape): Promise<TinkerModel> {
+    const among = (...names: readonly string[]): boolean => names.some((name) => targets.includes(name));
+    const lora = {
+      rank,
+      seed: seed % 2 ** 31,
+      train_attn: among("q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj"),
+      train_mlp: among("gate_proj", "up_proj", "down_proj", "gate_up_proj"),
+      train_unembed: false,
+      ...(this.told.own && { alpha, target_modules: targets }),
+    };
+    const body = {
+      session_id: this.id,
+      model_seq_id: this.#models++,
+      base_model: this.base,
+      lora_config: lora,
+      type: "create_model",
+    };
+    const reply = created.parse(await this.connection.post("create_model", body));
+    await this.connection.result(reply.request_id);
+    return new TinkerModel(this, reply.model_id);
+  }
+}
+
+/** An adapter on a server. Its requests are numbered, so that one that is sent again is done once. */
+export class TinkerModel {
+  #sequence = 0;
+
+  constructor(
+    readonly session: TinkerSession,
+    readonly id: string,
+  ) {}
+
+  /** A pass over sequences, in as many requests as their tokens need. @returns log π of the responses' tokens. */
+  async pass(
+    sequences: readonly WireSequence[],
+    { loss, forwardOnly }: Pick<WirePass, "loss" | "forwardOnly">,
+  ): Promise<number[][]> {
+    const { connection } = this.session;
+    const rows: number[][] = [];
+    for (const part of inParts(sequences)) {
+      const sequence = ++this.#sequence;
+      const body = writePass({ modelId: this.id, sequence, loss, forwardOnly, sequences: part });
+      const { request_id: request } = asked.parse(await connection.post("forward_backward", body));
+      const reply = await connection.result(request);
+      const scored = "bytes" in reply ? readPass(reply.bytes) : [];
+      if (scored.length !== part.length || scored.some((row, i) => row.length < lengthOf(part[i]!) - 1)) {
+        throw new ServerError(
+          `The trainer at ${connection.url} gave no log-probabilities of ${part.length} sequences.`,
+        );
+      }
+      part.forEach(({ prompt, response }, i) =>
+        rows.push(scored[i]!.slice(prompt.length - 1, prompt.length - 1 + response.length)),
+      );
+    }
+    return rows;
+  }
+
+  /** @returns the step's metrics, such as the gradient's norm before clipping. @throws Refusal where the server refuses it. */
+  async step(adam: Readonly<Record<string, number>>): Promise<Readonly<Record<string, number>>> {
+    const reply = await this.#ask("optim_step", { adam_params: adam });
+    const parsed = z.looseObject({ metrics: z.record(z.string(), z.number()).nullish() }).safeParse(reply);
+    return parsed.data?.metrics ?? {};
+  }
+
+  /** @returns `tinker://…`, from which another model goes on. */
+  async save(name: string): Promise<string> {
+    return path.parse(await this.#ask("save_weights", { path: name })).path;
+  }
+
+  /** Only before anything else is asked of the model. */
+  async load(weights: string, optimizer: boolean): Promise<void> {
+    await this.#ask("load_weights", { path: weights, optimizer });
+  }
+
+  /** @returns the path that samples are asked of, and under which `archive` is. */
+  async saveForSampler(name: string): Promise<string> {
+    return path.parse(await this.#ask("save_weights_for_sampler", { path: name })).path;
+  }
+
+  /** PEFT's two files of what `saveForSampler` saved, as a gzipped tar archive. */
+  archive(name: string): Promise<Uint8Array> {
+    return this.session.connection.download(`training_runs/${this.id}/checkpoints/${name}/archive`);
+  }
+
+  /** Frees it on the server; one that the server has lost already is no error. */
+  async unload(): Promise<void> {
+    try {
+      await this.#ask("unload_model", {});
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status !== 404) throw error;
+    }
+  }
+
+  async #ask(route: string, fields: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const { connection } = this.session;
+    const body = { model_id: this.id, seq_id: ++this.#sequence, type: route, ...fields };
+    const { request_id: request } = asked.parse(await connection.post(route, body));
+    const reply = await connection.result(request);
+    return "json" in reply ? reply.json : {};
+  }
+}
+
+/** A sample that is asked for. */
+export interface SampleAsk {
+  readonly prompt: readonly number[];
+  readonly seed: number;
+  readonly temperature: number;
+  readonly maxTokens: number;
+  readonly topP: number;
+  readonly stop: readonly number[];
+}
+
+/** Draws one sample from what `saveForSampler` saved. */
+export async function drawSample(
+  { connection }: TinkerSession,
+  modelPath: string,
+  { prompt, seed, temperature, maxTokens, topP, stop }: SampleAsk,
+): Promise<WireSample> {
+  const body = {
+    num_samples: 1,
+    prompt: { chunks: [{ type: "encoded_text", tokens: prompt }] },
+    sampling_params: { max_tokens: maxTokens, seed, temperature, top_p: topP, stop },
+    model_path: modelPath,
+    type: "sample",
+  };
+  const { request_id: request } = asked.parse(await connection.post("asample", body));
+  const reply = await connection.result(request);
+  const [sample] = "bytes" in reply ? readSample(reply.bytes) : [];
+  if (sample === undefined || sample.tokens.length !== sample.logProbs.length)
+    throw new ServerError(`The trainer at ${connection.url} gave no sample with log-probabilities.`);
+  return sample;
+}
+
+const lengthOf = ({ prompt, response }: WireSequence): number => prompt.length + response.length;
+
+function* inParts(sequences: readonly WireSequence[]): Generator<readonly WireSequence[]> {
+  let part: WireSequence[] = [];
+  let tokens = 0;
+  for (const sequence of sequences) {
+    if (part.length > 0 && tokens + lengthOf(sequence) > REQUEST_TOKENS) {
+      yield part;
+      [part, tokens] = [[], 0];
+    }
+    part.push(sequence);
+    tokens += lengthOf(sequence);
+  }
+  if (part.length > 0) yield part;
+}

@@ -1,0 +1,317 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { ModelError, ServerError, UsageError } from "../../core/errors.js";
+import { writeAtomically } from "../../core/files.js";
+import { readJsonFile } from "../../core/json-file.js";
+import { ALL_LINEARS, adapterTargets } from "../../transformer/families/modules.js";
+import type { Policy, ScoreRequest } from "../policy.js";
+import type { Trainer, TrainerOptions, Trainers } from "../trainer.js";
+import { filesIn } from "./archive.js";
+import type { BaseText } from "./base-text.js";
+import { Refusal } from "./connection.js";
+import type { Reduction } from "./reduction.js";
+import type { AdapterShape, TinkerModel, TinkerSession } from "./session.js";
+import { scoreOn, TinkerPolicy } from "./tinker-policy.js";
+
+const CONFIG = "adapter_config.json";
+const WEIGHTS = "adapter_model.safetensors";
+/** In an adapter's folder, beside PEFT's two files: where the trainer has it. */
+const PLACE = "trainer.json";
+const MOST_BYTES = 1 << 20;
+
+/** Where a trainer keeps an adapter, and what it is. */
+const placeSchema = z.object({
+  weights: z.string(),
+  steps: z.int().min(0),
+  shape: z.object({
+    rank: z.int(),
+    alpha: z.number(),
+    targets: z.array(z.string()),
+    seed: z.int(),
+  }),
+  metadata: z.record(z.string(), z.string()),
+});
+/** An adapter of a trainer as a value: where it is kept. */
+export type TinkerAdapter = z.infer<typeof placeSchema>;
+
+/** A server with a base that trains adapters of it. */
+export interface TinkerBase {
+  readonly session: TinkerSession;
+  readonly base: BaseText;
+  readonly reduction: Reduction;
+}
+
+/** Trains adapters on a server that speaks Tinker's protocol. The losses are ours: it gets weights of tokens. */
+export function tinkerTrainers(on: TinkerBase): Trainers<TinkerAdapter> {
+  const { session, base } = on;
+  return {
+    vocabularySize: base.config.vocabSize,
+    parameters: ({ rank, targetModules }) => base.parameters(rank, targetsOf(base, targetModules)),
+    start: async (options) => {
+      const { rank, alpha, targetModules, seed } = options;
+      const shape = { rank, alpha, targets: targetsOf(base, targetModules), seed };
+      const model = await session.create(shape);
+      if (!session.told.own) await checkShape(model, shape);
+      return new TinkerTrainer(on, options, shape, model);
+    },
+    withAdapter: async (folder, name) => {
+      const place = await readPlace(join(folder, PLACE));
+      const model = await loaded(session, place, false);
+      return policyOf(model, base, name);
+    },
+  };
+}
+
+/** The base itself as a policy of the server: an adapter that changes nothing. */
+export async function tinkerBasePolicy({ session, base }: TinkerBase, name: string): Promise<TinkerPolicy> {
+  const model = await session.create({ rank: 1, alpha: 2, targets: targetsOf(base, undefined), seed: 0 });
+  return policyOf(model, base, name);
+}
+
+async function policyOf(model: TinkerModel, base: BaseText, name: string): Promise<TinkerPolicy> {
+  return new TinkerPolicy(name, model, await model.saveForSampler(model.session.name()), base);
+}
+
+/** @throws UsageError for what is no linear of a layer: servers train those alone. */
+function targetsOf(base: BaseText, names: readonly string[] = ALL_LINEARS): string[] {
+  const whole = names.find(
+    (name) => !(ALL_LINEARS as readonly string[]).includes(name) && !name.endsWith("_proj"),
+  );
+  if (whole !== undefined)
+    throw new UsageError(
+      `A trainer elsewhere adapts the linears of a layer alone, not ${whole}: leave it out, or train on this machine.`,
+    );
+  return adapterTargets(base.config, names);
+}
+
+/** A model that goes on from what was saved. */
+async function loaded(
+  session: TinkerSession,
+  { weights, shape }: TinkerAdapter,
+  optimizer: boolean,
+): Promise<TinkerModel> {
+  const model = await session.create(shape);
+  try {
+    await model.load(weights, optimizer);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new ServerError(
+      `The trainer at ${session.connection.url} does not have ${weights} any more (${error.said}): start it with the state that it had, or train anew.`,
+    );
+  }
+  return model;
+}
+
+/** Reads back what the server made of rank, α and targets. @throws UsageError where it is something else than was asked for. */
+async function checkShape(model: TinkerModel, { rank, alpha, targets }: AdapterShape): Promise<void> {
+  const name = model.session.name();
+  await model.saveForSampler(name);
+  const text = new TextDecoder().decode(filesIn(await model.archive(name), [CONFIG]).get(CONFIG));
+  const config = JSON.parse(text) as {
+    readonly r?: number;
+    readonly lora_alpha?: number;
+    readonly target_modules?: string | readonly string[];
+  };
+  const url = model.session.connection.url;
+  const refuse = (what: string, its: unknown, ours: unknown): UsageError =>
+    new UsageError(
+      `The trainer at ${url} makes adapters with ${what} ${JSON.stringify(its)}, not ${JSON.stringify(ours)}: ask for what it makes.`,
+      { reason: "trainer-shape" },
+    );
+  if (config.r !== rank) throw refuse("rank", config.r, rank);
+  if (config.lora_alpha !== alpha) throw refuse("α", config.lora_alpha, alpha);
+  const its = config.target_modules;
+  // "all-linear" and patterns say less than a list.
+  if (Array.isArray(its) && targets.some((target) => !(its as string[]).includes(target)))
+    throw refuse("targets", its, targets);
+}
+
+async function readPlace(file: string): Promise<TinkerAdapter> {
+  if (!existsSync(file))
+    throw new ServerError(
+      `${file} is missing: this adapter was not trained on a trainer, and cannot be drawn from there.`,
+    );
+  const parsed = placeSchema.safeParse(await readJsonFile(file, MOST_BYTES));
+  if (parsed.success) return parsed.data;
+  throw new ModelError(`${file} does not say where a trainer keeps an adapter; delete it and train anew.`);
+}
+
+/** What the parts of a batch have come to since the last step. */
+interface Gathered {
+  parts: number;
+  finite: boolean;
+  /** Whether anything is at the server. */
+  sent: boolean;
+  readonly kept: { readonly sequences: ScoreRequest[]; readonly weights: (readonly number[])[] };
+}
+
+const nothing = (): Gathered => ({
+  parts: 0,
+  finite: true,
+  sent: false,
+  kept: { sequences: [], weights: [] },
+});
+
+class TinkerTrainer implements Trainer<TinkerAdapter> {
+  #steps = 0;
+  #gathered = nothing();
+  /** What was saved of the parameters as they are. */
+  #saved: string | undefined;
+
+  constructor(
+    private readonly on: TinkerBase,
+    private readonly options: TrainerOptions,
+    private readonly shape: AdapterShape,
+    private model: TinkerModel,
+  ) {}
+
+  get steps(): number {
+    return this.#steps;
+  }
+
+  logProbs(sequences: readonly ScoreRequest[]): Promise<number[][]> {
+    return scoreOn(this.model, this.on.base, sequences);
+  }
+
+  async forwardBackward(
+    sequences: readonly ScoreRequest[],
+    weights: readonly (readonly number[])[],
+  ): Promise<number> {
+    const gathered = this.#gathered;
+    const { base, reduction } = this.on;
+    gathered.parts++;
+    const lossOf = (rows: readonly (readonly number[])[]): number =>
+      -rows.reduce(
+        (sum, row, i) => row.reduce((all, value, t) => all + (weights[i]![t]! || 0) * value, sum),
+        0,
+      );
+    const finite = weights.every((row) => row.every(Number.isFinite));
+    let loss = NaN;
+    if (finite && reduction === "sum") {
+      const made = await base.sequences(sequences, (_, i) => ({ weights: weights[i]! }));
+      gathered.sent = true;
+      loss = lossOf(await this.model.pass(made, { loss: "cross_entropy", forwardOnly: false }));
+    } else if (finite) {
+      // How a mean divides is known only with the whole batch: it is sent with the step.
+      loss = lossOf(await this.logProbs(sequences));
+      gathered.kept.sequences.push(...sequences);
+      gathered.kept.weights.push(...weights);
+    }
+    gathered.finite &&= Number.isFinite(loss);
+    return loss;
+  }
+
+  async optimStep(rate: number): Promise<{ readonly gradientNorm: number }> {
+    const { parts, finite, sent, kept } = this.#gathered;
+    if (parts === 0) throw new UsageError("There is no gradient to step along.");
+    this.#gathered = nothing();
+    if (!finite) {
+      // The protocol has no way to drop a gradient: a model that goes on from the parameters has none.
+      if (sent) await this.#continueFrom(await this.#place(), true);
+      throw diverged();
+    }
+    if (this.on.reduction === "mean") await this.#sendForMean(kept.sequences, kept.weights);
+    const { clipNorm, weightDecay } = this.options;
+    const adam = { learning_rate: rate, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: weightDecay };
+    this.#saved = undefined;
+    let metrics: Readonly<Record<string, number>>;
+    try {
+      metrics = await this.model.step({ ...adam, grad_clip_norm: Number.isFinite(clipNorm) ? clipNorm : 0 });
+    } catch (error) {
+      if (error instanceof Refusal && /not finite/.test(error.said)) throw diverged();
+      throw error;
+    }
+    const norm = Object.entries(metrics).find(([name]) => /grad(ient)?_norm$/.test(name))?.[1];
+    if (norm !== undefined && !Number.isFinite(norm)) throw diverged();
+    this.#steps++;
+    return { gradientNorm: norm ?? NaN };
+  }
+
+  /**
+   * Sends a batch to a server whose gradient is the mean over sequences of each one's mean over its mask: the ratio of importance
+   * sampling is 1 where the sampling probabilities are the present ones, so that advantages are weights of tokens, whatever their sign.
+   */
+  async #sendForMean(
+    sequences: readonly ScoreRequest[],
+    weights: readonly (readonly number[])[],
+  ): Promise<void> {
+    const now = await this.logProbs(sequences);
+    const made = await this.on.base.sequences(sequences, ({ tokens }, i) => ({
+      weights: tokens.map(() => 1),
+      logprobs: now[i]!,
+      advantages: weights[i]!.map((weight) => weight * tokens.length * sequences.length),
+    }));
+    await this.model.pass(made, { loss: "importance_sampling", forwardOnly: false });
+  }
+
+  async policy(name: string): Promise<Policy> {
+    // A model of its own: some servers draw from the weights that they train.
+    const model = await loaded(this.on.session, await this.#place(), false);
+    return policyOf(model, this.on.base, name);
+  }
+
+  adapter(): Promise<TinkerAdapter> {
+    return this.#place();
+  }
+
+  async exportAdapter(folder: string): Promise<void> {
+    const place = await this.#place();
+    const name = this.on.session.name();
+    await this.model.saveForSampler(name);
+    const files = filesIn(await this.model.archive(name), [CONFIG, WEIGHTS]);
+    mkdirSync(folder, { recursive: true });
+    await writeAtomically(join(folder, WEIGHTS), files.get(WEIGHTS)!);
+    await writeAtomically(join(folder, CONFIG), files.get(CONFIG)!);
+    await writeAtomically(join(folder, PLACE), `${JSON.stringify(place, null, 2)}\n`);
+  }
+
+  async save(path: string, metadata: Readonly<Record<string, string>>): Promise<void> {
+    const before = existsSync(path) ? (await readPlace(path)).weights : undefined;
+    // Never what an adapter is kept by: this one is deleted when the next takes its place.
+    const place = this.#placed(await this.model.save(this.on.session.name()), metadata);
+    await writeAtomically(path, `${JSON.stringify(place, null, 2)}\n`);
+    const [, run, name] = /^tinker:\/\/([\w-]+)\/weights\/([\w-]+)$/.exec(before ?? "") ?? [];
+    if (run !== undefined)
+      await this.on.session.connection.delete(`training_runs/${run}/checkpoints/weights/${name!}`);
+  }
+
+  async load(path: string): Promise<ReadonlyMap<string, string>> {
+    const place = await readPlace(path);
+    await this.#continueFrom(place, true);
+    return new Map(Object.entries(place.metadata));
+  }
+
+  async dispose(): Promise<void> {
+    await this.model.unload();
+  }
+
+  /** What the parameters are now, and where they are kept if `weights` says so. */
+  #placed(weights: string, metadata: Readonly<Record<string, string>> = {}): TinkerAdapter {
+    return {
+      weights,
+      steps: this.#steps,
+      shape: { ...this.shape, targets: [...this.shape.targets] },
+      metadata,
+    };
+  }
+
+  /** Where the parameters and the optimizer's state are kept as they are now; saved once for all that ask. */
+  async #place(): Promise<TinkerAdapter> {
+    this.#saved ??= await this.model.save(this.on.session.name());
+    return this.#placed(this.#saved);
+  }
+
+  async #continueFrom(place: TinkerAdapter, optimizer: boolean): Promise<void> {
+    const model = await loaded(this.on.session, place, optimizer);
+    await this.model.unload();
+    this.model = model;
+    this.#steps = place.steps;
+    // A checkpoint of a run is deleted when the next takes its place: an adapter is not kept by it.
+    this.#saved = undefined;
+    this.#gathered = nothing();
+  }
+}
+
+const diverged = (): ModelError =>
+  new ModelError("Training diverged: loss or gradient is not finite; lower the learning rate.");

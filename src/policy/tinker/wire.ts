@@ -1,0 +1,181 @@
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { ServerFault } from "../remote/fault.js";
+
+/** The media type of Tinker's messages in protobuf. */
+export const PROTOBUF = "application/x-protobuf";
+
+/** DType of tinker_public.proto. */
+const FLOAT32 = 1;
+const INT64 = 2;
+
+/** A sequence with what the loss takes of each of its response's tokens, by the name of the loss's input. */
+export interface WireSequence {
+  readonly prompt: readonly number[];
+  readonly response: readonly number[];
+  /** Each as long as the response; zero on the prompt. */
+  readonly inputs: Readonly<Record<string, ArrayLike<number>>>;
+}
+
+/** A pass over sequences: their log-probabilities, and a gradient unless it is forward only. */
+export interface WirePass {
+  readonly modelId: string;
+  /** Counts a model's requests from 1: one that comes twice is done once. */
+  readonly sequence: number;
+  readonly loss: "cross_entropy" | "importance_sampling";
+  readonly forwardOnly: boolean;
+  readonly sequences: readonly WireSequence[];
+}
+
+function message(fill: (writer: BinaryWriter) => void): Uint8Array {
+  const writer = new BinaryWriter();
+  fill(writer);
+  return writer.finish();
+}
+
+const field = (writer: BinaryWriter, number: number, bytes: Uint8Array): BinaryWriter =>
+  writer.tag(number, WireType.LengthDelimited).bytes(bytes);
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+
+function tensor(data: Float32Array | BigInt64Array): Uint8Array {
+  return message((writer) => {
+    field(writer, 1, bytesOf(data));
+    writer.tag(3, WireType.Varint).int32(data instanceof Float32Array ? FLOAT32 : INT64);
+    field(
+      writer,
+      4,
+      message((inner) => inner.int64(data.length)),
+    );
+  });
+}
+
+function entry(name: string, value: Uint8Array): Uint8Array {
+  return message((writer) => {
+    writer.tag(1, WireType.LengthDelimited).string(name);
+    field(writer, 2, value);
+  });
+}
+
+/** The model reads all tokens but the last, and is to say after each the next one. */
+function datum({ prompt, response, inputs }: WireSequence): Uint8Array {
+  const all = [...prompt, ...response];
+  const before = prompt.length - 1;
+  return message((writer) => {
+    const tokens = bytesOf(Int32Array.from(all.slice(0, -1)));
+    const text = message((inner) => field(inner, 1, tokens));
+    field(
+      writer,
+      1,
+      message((inner) => field(inner, 1, text)),
+    );
+    field(writer, 2, entry("target_tokens", tensor(BigInt64Array.from(all.slice(1), BigInt))));
+    for (const [name, values] of Object.entries(inputs)) {
+      const whole = new Float32Array(all.length - 1);
+      for (let t = 0; t < response.length; t++) whole[before + t] = values[t]!;
+      field(writer, 2, entry(name, tensor(whole)));
+    }
+  });
+}
+
+/** Writes a ForwardBackwardRequest of tinker_public.proto. */
+export function writePass({ modelId, sequence, loss, forwardOnly, sequences }: WirePass): Uint8Array {
+  return message((writer) => {
+    writer.tag(1, WireType.LengthDelimited).string(modelId);
+    writer.tag(2, WireType.Varint).int32(sequence);
+    for (const each of sequences) field(writer, 3, datum(each));
+    writer.tag(4, WireType.LengthDelimited).string(loss);
+    if (forwardOnly) writer.tag(6, WireType.Varint).bool(true);
+  });
+}
+
+type Field = readonly [number: number, value: Uint8Array | number];
+
+/** The fields of a message: bytes, whole numbers; what has another form is left out. */
+function* fieldsOf(bytes: Uint8Array): Generator<Field> {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [number, kind] = reader.tag();
+    if (kind === WireType.LengthDelimited) yield [number, reader.bytes()];
+    else if (kind === WireType.Varint) yield [number, Number(reader.uint64())];
+    else reader.skip(kind, number);
+  }
+}
+
+const bytesIn = (value: Uint8Array | number): Uint8Array => {
+  if (typeof value === "number") throw new Error("a number where bytes were expected");
+  return value;
+};
+
+/** Numbers as they lie in a field of bytes. */
+function numbers<T>(bytes: Uint8Array, size: number, read: (view: DataView, at: number) => T): T[] {
+  if (bytes.length % size !== 0) throw new Error("an array is cut off");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: bytes.length / size }, (_, i) => read(view, i * size));
+}
+
+const floats = (bytes: Uint8Array): number[] => numbers(bytes, 4, (view, at) => view.getFloat32(at, true));
+const ints = (bytes: Uint8Array): number[] => numbers(bytes, 4, (view, at) => view.getInt32(at, true));
+
+/** @throws ServerFault for bytes that are no such message. */
+function reading<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ServerFault("not JSON", `a malformed ${what} (${reason})`);
+  }
+}
+
+/** Reads a ForwardBackwardOutput: the log-probabilities of each sequence's targets, prompt included. */
+export function readPass(bytes: Uint8Array): number[][] {
+  return reading("result of a pass", () => {
+    const rows: number[][] = [];
+    for (const [number, record] of fieldsOf(bytes)) {
+      if (number !== 2) continue;
+      for (const [inner, pair] of fieldsOf(bytesIn(record))) {
+        if (inner !== 2) continue;
+        const [name, value] = [...fieldsOf(bytesIn(pair))].map(([, each]) => bytesIn(each));
+        if (new TextDecoder().decode(name) === "logprobs") rows.push(...rowsOf(value!));
+      }
+    }
+    return rows;
+  });
+}
+
+/** A BatchedTensor: one row a sequence, between offsets in bytes. */
+function rowsOf(bytes: Uint8Array): number[][] {
+  let [data, offsets] = [new Uint8Array(), new Uint8Array()];
+  for (const [number, value] of fieldsOf(bytes)) {
+    if (number === 1) data = bytesIn(value).slice();
+    else if (number === 2) offsets = bytesIn(value).slice();
+  }
+  const ends = numbers(offsets, 8, (view, at) => Number(view.getBigInt64(at, true)));
+  return ends.slice(1).map((end, i) => floats(data.slice(ends[i], end)));
+}
+
+/** A sequence that was drawn. */
+export interface WireSample {
+  readonly finish: "stop" | "length";
+  readonly tokens: readonly number[];
+  readonly logProbs: readonly number[];
+}
+
+/** Reads the sequences of a SampleResponse. */
+export function readSample(bytes: Uint8Array): WireSample[] {
+  return reading("sample", () => {
+    const samples: WireSample[] = [];
+    for (const [number, value] of fieldsOf(bytes)) {
+      if (number !== 1) continue;
+      let finish: WireSample["finish"] = "stop";
+      let [tokens, logProbs]: [number[], number[]] = [[], []];
+      for (const [inner, part] of fieldsOf(bytesIn(value))) {
+        if (inner === 1) finish = part === 1 ? "length" : "stop";
+        else if (inner === 2) tokens = ints(bytesIn(part));
+        else if (inner === 3) logProbs = floats(bytesIn(part));
+      }
+      samples.push({ finish, tokens, logProbs });
+    }
+    return samples;
+  });
+}
