@@ -27,33 +27,33 @@ export const ANSWER_OPTIONS = {
   },
   answersOut: {
     flags: "-o, --out <file.jsonl>",
-    description: "where the answers go, a JSON line each; called again, it goes on where it stopped",
+    description: "where to write the answers, one JSON line each; run again, it continues where it stopped",
     parse: text,
     otherwise: "the terminal",
   },
   system: {
     flags: "--system <text>",
-    description: "a chat model's instructions, ahead of every conversation that has none of its own",
+    description: "system prompt of a chat model, for every conversation that has none of its own",
     parse: text,
     otherwise: "none",
   },
   stop: {
     flags: "--stop <text>",
-    description: "a text that ends a response, and is not part of it; \\n is a new line; may be repeated",
+    description: "end a response before this text; \\n is a new line; may be repeated",
     parse: texts,
     otherwise: "none",
   },
   topP: {
     flags: "--top-p <number>",
-    description: "draw from the fewest of the likeliest tokens that have this probability together",
+    description: "draw only from the smallest set of likeliest tokens whose probabilities sum to this",
     parse: share((value) => value > 0 && value <= 1, "above 0 and at most 1"),
-    otherwise: "1: from all",
+    otherwise: "1: all tokens",
   },
   minP: {
     flags: "--min-p <number>",
-    description: "draw from tokens at least this share as likely as the likeliest",
+    description: "draw only from tokens at least this fraction as likely as the likeliest one",
     parse: share((value) => value >= 0 && value < 1, "at least 0 and below 1"),
-    otherwise: "0: from all",
+    otherwise: "0: all tokens",
   },
 } as const;
 

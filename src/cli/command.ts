@@ -4,6 +4,7 @@ import type { CommandEntry } from "./commands/table.js";
 import type { Context } from "./context.js";
 import { fetchNamed } from "./fetch-named.js";
 import { HEADINGS, inGroups } from "./help-groups.js";
+import { examplesInHelp, helpWidth } from "./help-layout.js";
 import type { MethodOptionSpecs } from "./method-options.js";
 import type { OptionSpec } from "./option-spec.js";
 import { OPTIONS, type OptionName, type Values } from "./options.js";
@@ -40,12 +41,9 @@ export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCo
       command.addOption(toOption(OPTIONS[name], heading));
     for (const option of own) command.addOption(toOption(option, grouped ? HEADINGS.own : undefined));
     for (const { name, heading } of last) command.addOption(toOption(OPTIONS[name], heading));
-    if (grouped) command.addHelpOption(new Option("-h, --help", "show this help").helpGroup(HEADINGS.rest));
-    const width = Math.max(...spec.examples.map(([line]) => line.length));
-    const examples = spec.examples.map(
-      ([line, meaning]) => `  whetstone ${line.padEnd(width)}  # ${meaning}`,
-    );
-    command.addHelpText("after", ["", "Examples:", ...examples].join("\n"));
+    const help = new Option("-h, --help", "show this help");
+    command.addHelpOption(grouped ? help.helpGroup(HEADINGS.rest) : help);
+    command.addHelpText("after", examplesInHelp(spec.examples, helpWidth()));
     command.action(async () => {
       const values = command.opts<Values<K | "json">>();
       const context = contextOf(values.json === true);

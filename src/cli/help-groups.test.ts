@@ -5,7 +5,7 @@ import { sharpenCommand } from "./commands/sharpen.js";
 import { keepingContext } from "./context.test-helper.js";
 import type { AddCommand } from "./command.js";
 import { inGroups } from "./help-groups.js";
-import { helpLayout } from "./help-layout.js";
+import { examplesInHelp, helpLayout, helpWidth } from "./help-layout.js";
 
 const helpOf = (add: AddCommand, width: number): string => {
   const program = new Command().configureHelp(helpLayout(width));
@@ -44,11 +44,33 @@ it("is as wide as the terminal, and no wider", () => {
     expect(longest).toBeLessThanOrEqual(width);
     expect(longest).toBeGreaterThan(width - 20);
   }
-  expect(helpLayout(undefined).helpWidth).toBe(100);
+  expect(helpWidth(undefined, undefined)).toBe(80);
+  expect(helpWidth(undefined, "120")).toBe(120);
+  expect(helpWidth(100, "120")).toBe(100);
+  expect(helpWidth(0, "wide")).toBe(80);
 });
 
 it("a command with few options needs no headings, and none is lost or named twice", () => {
   expect(Object.keys(flagsByHeading(helpOf(evaluateCommand, 80)))).toEqual(["Options:"]);
   const names = ["model", "seed", "n", "json"] as const;
   expect(inGroups(names.slice(0, 3))).toEqual([...names, "verbose"].map((name) => ({ name })));
+});
+
+it("examples have their meanings beside them where all fit, and above them where one does not", () => {
+  const examples = [
+    ["theory", "all of it"],
+    ["theory --only thm-4.1", "one"],
+  ] as const;
+  expect(examplesInHelp(examples, 80).split("\n")).toEqual([
+    "",
+    "Examples:",
+    "  whetstone theory                 # all of it",
+    "  whetstone theory --only thm-4.1  # one",
+  ]);
+  expect(examplesInHelp(examples, 40).split("\n").slice(2)).toEqual([
+    "  # all of it",
+    "  whetstone theory",
+    "  # one",
+    "  whetstone theory --only thm-4.1",
+  ]);
 });

@@ -8,7 +8,19 @@ interface HelpGroup {
 
 /** What most people say, of every command; of `sharpen` these are ten. */
 const FIRST: readonly OptionName[] = [
-  ...(["model", "models", "promptFile", "answersOut", "system", "task", "tasks", "grader", "n"] as const),
+  ...([
+    "model",
+    "models",
+    "movedModel",
+    "movedTask",
+    "promptFile",
+    "answersOut",
+    "system",
+    "task",
+    "tasks",
+    "grader",
+    "n",
+  ] as const),
   ...([
     "reward",
     "oneReward",

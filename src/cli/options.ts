@@ -13,6 +13,7 @@ import { grader } from "./grader.js";
 import { flag, option, type OptionSpec } from "./option-spec.js";
 import { OPEN_OPTION } from "./open-page.js";
 import { HOLDING_OPTIONS } from "./quantize.js";
+import { RUN_OPTIONS, type RenamedInRuns } from "./run-options.js";
 import { SERVE_OPTIONS, type RenamedInServe } from "./serve-options.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
 import { TRAINER_OPTIONS } from "./trainer-options.js";
@@ -31,7 +32,7 @@ export const OPTIONS = {
   ),
   baseUrl: option(
     "--base-url <url,…>",
-    "the servers of --model openai:<name>, such as http://localhost:8000/v1; several share the work",
+    "the servers behind --model openai:<name>, such as http://localhost:8000/v1; several share the work",
     text,
     "OPENAI_BASE_URL, or whatever listens on the usual ports of Ollama, llama-server and vLLM",
   ),
@@ -41,38 +42,43 @@ export const OPTIONS = {
     oneOf(DIALECTS.map(({ name }) => name)),
     "chat; completions with --raw",
   ),
-  ca: option("--ca <file>", "a PEM file of certificates to trust besides the usual ones", text, "none"),
+  ca: option(
+    "--ca <file>",
+    "a PEM file of certificates to trust in addition to the usual ones",
+    text,
+    "none",
+  ),
   raw: flag("--raw", "send prompts to the model as they are, not as the user's message in its chat template"),
   concurrency: option("--concurrency <count>", "requests at once to each server", wholeNumber(1, 4096), "8"),
   stream: flag("--stream", "stream responses from servers, and cut off those that can no longer be chosen"),
   batch: option(
     "--batch <folder>",
-    "write what is to be drawn from --model openai:<name> as batch files, for `vllm run-batch` or a hosted batch API",
+    "instead of drawing from --model openai:<name>, write the requests as batch files for `vllm run-batch` or a hosted batch API",
     text,
-    "draw from a server",
+    "draw from the server",
   ),
   batchResults: option(
     "--batch-results <file|folder>",
-    "take the responses from a batch's results, whatever their order; what is missing is counted",
+    "take the responses from a batch's results, in any order; missing ones are counted",
     text,
     "none",
   ),
   batchFor: option(
     "--batch-for <name>",
-    `who takes the batch files: ${BATCH_KINDS.join(" or ")}`,
+    `what the batch files are written for: ${BATCH_KINDS.join(" or ")}`,
     oneOf(BATCH_KINDS),
     "vllm",
   ),
-  batchLines: option("--batch-lines <count>", "requests to a batch file", wholeNumber(1, 50_000), "1000"),
+  batchLines: option("--batch-lines <count>", "requests per batch file", wholeNumber(1, 50_000), "1000"),
   maxRequests: option(
     "--max-requests <count>",
-    "a budget: requests to servers at most, retries included",
+    "budget: at most this many requests to servers, retries included",
     wholeNumber(1),
     "no limit",
   ),
   maxTokensTotal: option(
     "--max-tokens-total <count>",
-    "a budget: prompt and response tokens of servers at most",
+    "budget: at most this many prompt and response tokens on servers",
     wholeNumber(1),
     "no limit",
   ),
@@ -98,7 +104,7 @@ export const OPTIONS = {
     "--grader <name|module.js>",
     `how your file's labels are compared with responses; ${graderDescriptions.join("; ")}; or your own module`,
     grader,
-    "the one that suits the labels; it is printed",
+    "the one that suits the labels; printed when it is chosen",
   ),
   skipLong: flag(
     "--skip-long",
@@ -106,7 +112,7 @@ export const OPTIONS = {
   ),
   orders: option(
     "--orders <count>",
-    "game24: how many orders of its numbers each training puzzle is asked in",
+    "game24: in how many orders of its numbers each training puzzle is asked",
     wholeNumber(1, 24),
     [
       "1",
@@ -144,7 +150,7 @@ export const OPTIONS = {
   noAmortize: flag("--no-amortize", "inference time only: train nothing"),
   adaptive: option(
     "--adaptive <delta>",
-    "also measure adaptive best-of-N with this δ, at most N draws (paper eq. 10)",
+    "also measure adaptive best-of-N with this δ and at most N draws (paper eq. 10)",
     positive(1),
     "not measured",
   ),
@@ -160,12 +166,12 @@ export const OPTIONS = {
     wholeNumber(1),
     "the task's: 18 for game24, 512 for the others",
   ),
-  seed: option("--seed <number>", "fix everything random", wholeNumber(0), "0"),
+  seed: option("--seed <number>", "the seed of everything random", wholeNumber(0), "0"),
   run: option(
     "--run <folder>",
     "the run folder",
     text,
-    "runs/<task>-<number>, the next that is free; with --resume the last",
+    "runs/<task>-<number>, the next free number; with --resume, the last one",
   ),
   ...OPEN_OPTION,
   yes: flag("--yes", "do not ask"),
@@ -173,7 +179,7 @@ export const OPTIONS = {
   resume: flag("--resume", "continue a run that was stopped or killed"),
   only: option(
     "--only <rows>",
-    "statements by their ids, as --list names them, repeated or with commas",
+    "check only these statements, by their ids in --list; repeated or with commas",
     someOf(
       rows.map(({ id }) => id),
       "statement",
@@ -196,6 +202,7 @@ export const OPTIONS = {
   ...SUITE_OPTIONS,
   ...SERVE_OPTIONS,
   ...ANSWER_OPTIONS,
+  ...RUN_OPTIONS,
   markdown: option(
     "--markdown <file.md>",
     "also write the findings as Markdown, with an index of the paper's statements",
@@ -216,19 +223,19 @@ export const OPTIONS = {
   ),
   moves: option(
     "--moves <count>",
-    "power: moves after each block",
+    "power: Metropolis–Hastings moves after each block",
     wholeNumber(1),
     `${POWER_DEFAULTS.moves}, arXiv 2510.14901`,
   ),
   blocks: option(
     "--blocks <count>",
-    "power: parts in which a response grows",
+    "power: blocks in which a response is grown",
     wholeNumber(1),
     `${POWER_DEFAULTS.blocks}`,
   ),
   particles: option(
     "--particles <count>",
-    "smc: particles behind each response",
+    "smc: particles per response",
     wholeNumber(1),
     `${POWER_DEFAULTS.particles}`,
   ),
@@ -243,7 +250,7 @@ export type OptionName = keyof typeof OPTIONS;
 type ValueOf<S> = S extends OptionSpec<infer T> ? T : never;
 
 /** Names under which commander hands some of the options over. */
-interface Renamed extends RenamedInAnswer, RenamedInServe, RenamedInSuites {
+interface Renamed extends RenamedInAnswer, RenamedInRuns, RenamedInServe, RenamedInSuites {
   readonly powerAlpha: "alpha";
   readonly oneReward: "reward";
   readonly reportPage: "page";

@@ -5,7 +5,7 @@ import { loadCommand } from "./commands/load.js";
 import type { AddCommand } from "./command.js";
 import { COMMANDS, type CommandEntry, type CommandName } from "./commands/table.js";
 import type { Context } from "./context.js";
-import { helpLayout } from "./help-layout.js";
+import { examplesInHelp, helpLayout, helpWidth } from "./help-layout.js";
 import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
 
 /** How everything that is printed about an error begins. */
@@ -77,22 +77,25 @@ function createProgram(): Command {
   const program = new Command(NAME);
   program
     .description("Make a language model better with nothing but itself: self-improvement by sharpening.")
-    .version(packageVersion())
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, `${NAME}: `)),
     })
-    .configureHelp(helpLayout(process.stdout.columns))
+    .configureHelp(helpLayout(helpWidth()))
     .showSuggestionAfterError(true);
   program.addHelpText(
     "after",
-    [
-      "",
-      "Examples:",
-      "  whetstone sharpen game24               # the whole job on the embedded model",
-      '  whetstone answer "4 9 10 13 = 24 :"    # the best of 50 responses',
-      "  whetstone sharpen --help               # every option, with where its default comes from",
-    ].join("\n"),
+    examplesInHelp(
+      [
+        ["sharpen game24", "the whole job on the embedded model"],
+        ['answer "4 9 10 13 = 24 :"', "the best of 50 responses"],
+        ["sharpen --help", "every option and its default"],
+      ],
+      helpWidth(),
+    ),
   );
   return program;
 }

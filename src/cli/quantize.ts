@@ -13,16 +13,16 @@ export const HOLDING_OPTIONS = {
   quantize: {
     flags: "--quantize <how>",
     description:
-      "hold the model's linears in fewer bits, for sampling: int8, int4, or keep (a GGUF file's blocks as they are)",
+      "hold the linear layers' weights in fewer bits, for sampling: int8, int4, or keep (a GGUF file's blocks as they are)",
     parse: oneOf(QUANTIZATIONS),
     otherwise: "float32",
   },
   maxLength: {
     flags: "--max-length <tokens>",
     description:
-      "the longest prompt with its response; more than a LongRoPE model was first trained on gives it its long factors",
+      "the longest sequence in tokens, prompt and response together; beyond its original length a LongRoPE model uses its long factors",
     parse: wholeNumber(2, 2 ** 20),
-    otherwise: "the model's own limit, up to 8192; with LongRoPE the length that it was first trained on",
+    otherwise: "the model's limit, at most 8192; with LongRoPE its original length",
   },
 } as const;
 

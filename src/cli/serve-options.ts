@@ -17,52 +17,53 @@ const rewardNames = Object.keys(rewards);
 export const SERVE_OPTIONS = {
   port: {
     flags: "--port <number>",
-    description: "the port to listen at; 0: one that is free",
+    description: "the port to listen on; 0 takes any free one",
     parse: wholeNumber(0, 65535),
     otherwise: `${DEFAULT_PORT}`,
   },
   host: {
     flags: "--host <address>",
-    description: "the address to listen at",
+    description: "the address to listen on",
     parse: text,
-    otherwise: "127.0.0.1, which is reached from this machine alone",
+    otherwise: "127.0.0.1, reachable from this machine only",
   },
   apiKeyFile: {
     flags: "--api-key-file <file>",
-    description: "keys, one a line, of which requests have to bear one; nobody but you may read the file",
+    description:
+      "API keys, one per line; every request must carry one of them, and only you may have access to the file",
     parse: text,
-    otherwise: "WHETSTONE_API_KEY; without either, only this machine may ask",
+    otherwise: "WHETSTONE_API_KEY; without a key, only this machine is served",
   },
   allowOrigin: {
     flags: "--allow-origin <url,…>",
-    description: "origins of pages in browsers that may ask, such as http://localhost:3000",
+    description: "origins of web pages that may send requests, such as http://localhost:3000",
     parse: words,
     otherwise: "none",
   },
   allowHost: {
     flags: "--allow-host <name,…>",
-    description: "other names under which a server without keys may be asked, behind a proxy for instance",
+    description: "further host names that a server without keys accepts, for use behind a proxy",
     parse: words,
     otherwise: "this machine's own",
   },
   logText: flag("--log-text", "write the texts of prompts and answers into the log, too"),
   slots: {
     flags: "--slots <count>",
-    description: "requests that are answered at once; twice as many may wait, and others are sent away",
+    description: "requests answered at once; twice as many may wait, and the rest are refused",
     parse: wholeNumber(1, 4096),
     otherwise: "32",
   },
   bestOf: {
     flags: "--best-of <count>",
-    description: "N: candidates behind each answer, where a request does not say",
+    description: "N: candidates behind each answer, unless the request says otherwise",
     parse: wholeNumber(1, 4096),
     otherwise: `${DEFAULT_BEST_OF}`,
   },
   serveReward: {
     flags: "--reward <name|module.js>",
-    description: `the self-reward that chooses, where a request does not say: ${rewardNames.join(", ")}, or your own module`,
+    description: `the self-reward that chooses, unless the request says otherwise: ${rewardNames.join(", ")}, or your own module`,
     parse: onePart(rewardNames, "reward"),
-    otherwise: `${DEFAULT_SERVE_REWARD}, as OpenAI's best_of has it`,
+    otherwise: `${DEFAULT_SERVE_REWARD}, as in OpenAI's best_of`,
   },
 } as const;
 

@@ -21,7 +21,15 @@ import { trainingOptions, trainingSettings, writtenOut, type TrainingSettings } 
 import { policyOfRun, taskOfRun } from "./sources.js";
 
 /** Options of training on a run, those of the method left out. */
-export const TRAIN = ["oneReward", ...TRAINING, "seed", "model", "task", "resume", "threads"] as const;
+export const TRAIN = [
+  "oneReward",
+  ...TRAINING,
+  "seed",
+  "movedModel",
+  "movedTask",
+  "resume",
+  "threads",
+] as const;
 
 /** What the commands of all methods have in common, in the words of `--help`. */
 export const TRAIN_DETAILS =

@@ -86,19 +86,19 @@ export const TRAINING_OPTIONS = {
   batchSize: trained(
     "batchSize",
     "--batch-size <count>",
-    "prompts a step, each with its response or its pairs",
+    "prompts per step, each with its response or its pairs",
     wholeNumber(1),
   ),
   learningRate: trained("learningRate", "--learning-rate <number>", "AdamW's step size", positive()),
-  clipNorm: trained("clipNorm", "--clip-norm <number>", "joint gradient norm at most this", positive()),
+  clipNorm: trained("clipNorm", "--clip-norm <number>", "clip the joint gradient norm to this", positive()),
   weightDecay: trained("weightDecay", "--weight-decay <number>", "decoupled weight decay", atLeastZero),
   rank: trained("rank", "--rank <count>", "LoRA's rank", wholeNumber(1)),
   alpha: option("--alpha <number>", "LoRA's α", positive(), "twice the rank; the paper does not say"),
   targetModules: option(
     "--target-modules <names>",
-    `what the adapter changes: linears, and norm (the final one) or lm_head, trained whole, and temperature, one number that the final norm is multiplied by: ${TARGET_NAMES.join(", ")}`,
+    `what the adapter changes: ${TARGET_NAMES.join(", ")}; norm (the final one) and lm_head are trained whole, and temperature is one number that multiplies the final norm`,
     someOf(TARGET_NAMES, "target"),
-    "all linears",
+    "all linear layers",
   ),
   schedule: option(
     "--schedule <name>",
@@ -108,7 +108,7 @@ export const TRAINING_OPTIONS = {
   ),
   patience: option(
     "--patience <count>",
-    "end training after this many epochs without a lower validation loss; 0: never",
+    "stop training after this many epochs without a lower validation loss; 0: never",
     wholeNumber(0),
     [
       `${DEFAULT_PATIENCE}`,

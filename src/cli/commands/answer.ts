@@ -50,9 +50,9 @@ type AnswerValues = Values<(typeof NAMES)[number]>;
 export const answerCommand = defineCommand({
   ...COMMANDS.answer,
   details:
-    "Responses that can no longer be chosen are not drawn to their end, unless --all asks for it. With --method power or smc the " +
-    "responses are of π^α, and one is drawn unless -n says otherwise. A prompt - is read from stdin, and so is what is piped in. " +
-    "With --out each answer is a JSON line, written as soon as it is there, and all N are drawn to their end.",
+    "Responses that can no longer be chosen are cut short, unless you give --all. With --method power or smc the responses are " +
+    "drawn from π^α, and one is drawn unless -n says otherwise. The prompt - is read from stdin, and so is piped input. With --out, " +
+    "each answer is written as a JSON line as soon as it is known, and all N responses are drawn to their end.",
   options: NAMES,
   examples: [
     ['answer "4 9 10 13 = 24 :"', "the embedded model, best of 50 by log-likelihood"],

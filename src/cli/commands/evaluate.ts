@@ -15,7 +15,7 @@ export const evaluateCommand = defineCommand({
   details:
     "Needs no model unless a self-reward asks one. What cannot be computed from the responses alone (the adapter's figures, " +
     "adaptive best-of-N) stays as it was measured. The seed fixes the intervals.",
-  options: ["reward", "seed", "model", "task", "threads", "open"],
+  options: ["reward", "seed", "movedModel", "movedTask", "threads", "open"],
   examples: [
     ["evaluate runs/game24-1", "all figures anew"],
     ["evaluate runs/game24-1 --reward majority,self-certainty", "other self-rewards on the same responses"],

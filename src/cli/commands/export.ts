@@ -19,7 +19,7 @@ export const exportCommand = defineCommand({
   details:
     "<adapter> is a run folder or an adapter folder. A <target> that ends in .gguf becomes a LoRA file for llama.cpp; any " +
     "other becomes a new folder of Hugging Face layout, with the adapter merged into the weights, in float32.",
-  options: ["model"],
+  options: ["adapterModel"],
   examples: [
     ["export runs/game24-1 merged", "the run's model with its adapter merged in"],
     ["export runs/game24-1/adapters/sft lora.gguf --model ./my-model", "for llama.cpp's --lora"],

@@ -11,7 +11,7 @@ import { COMMANDS } from "./table.js";
 export const reportCommand = defineCommand({
   ...COMMANDS.report,
   details: "With --page the run's folder is only read.",
-  options: ["task", "reportPage", "open"],
+  options: ["movedTask", "reportPage", "open"],
   examples: [
     ["report runs/game24-1", "open the printed file in a browser"],
     ["report /archive/game24-1 --page game24.html", "a page of a folder that is only read"],

@@ -16,8 +16,8 @@ import { COMMANDS } from "./table.js";
 export const serveCommand = defineCommand({
   ...COMMANDS.serve,
   details:
-    "A request may say `best_of`, and in `whetstone` which reward chooses; who can send no such fields names the model as " +
-    "<model>:best-of-16 or <model>:best-of-16:majority.",
+    "A request may set `best_of` and, in `whetstone`, the reward that chooses. A client that cannot send such fields names the " +
+    "model <model>:best-of-16 or <model>:best-of-16:majority instead.",
   options: [
     "model",
     ...HOLDING,

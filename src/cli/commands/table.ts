@@ -20,16 +20,16 @@ export const COMMANDS = {
   },
   sample: {
     usage: "sample [task]",
-    summary: "draw N responses per prompt into a run folder, to be evaluated or trained on later",
+    summary: "draw N responses per prompt into a run folder, to evaluate or train on later",
   },
   serve: {
     usage: "serve",
-    summary: "answer over HTTP as OpenAI's API does, each answer the best of N responses",
+    summary: "serve an OpenAI-compatible API whose every answer is the best of N responses",
     stopping: "Stopping once every open request is answered",
   },
   evaluate: {
     usage: "evaluate <run>",
-    summary: "measure a run anew from the responses in its folder, and rewrite metrics.json and the report",
+    summary: "measure a run again from its responses, and rewrite metrics.json and the report",
   },
   train: { usage: "train", summary: "train an adapter on a run" },
   report: {
@@ -52,7 +52,7 @@ export const COMMANDS = {
     usage: "theory",
     summary: "check every theorem, lemma and example of the paper on exact finite instances",
   },
-  reproduce: { usage: "reproduce", summary: "the paper's experiments, as one page" },
+  reproduce: { usage: "reproduce", summary: "repeat the paper's experiments and write them up as one page" },
   schema: {
     usage: "schema [name]",
     summary: "print the JSON schema of what a command ends with under --json, or of a file",

@@ -42,7 +42,7 @@ export const adaptiveSft: Method = {
       otherwise: `${DEFAULT_DELTA}`,
     },
   ],
-  trainN: { default: "n", least: 1, help: "at most, where the rule does not fire before" },
+  trainN: { default: "n", least: 1, help: "at most this many, if the stopping rule has not fired before" },
   patience: DEFAULT_PATIENCE,
   presetsOf: "sft",
   iterate: "epoch",
