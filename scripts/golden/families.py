@@ -25,6 +25,8 @@ from transformers import (
     Gemma3ForCausalLM,
     Gemma3ForConditionalGeneration,
     Gemma3TextConfig,
+    GemmaConfig,
+    GemmaForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -181,13 +183,19 @@ def models():
             brain,
             None,
         ),
+        "gemma": (
+            GemmaForCausalLM,
+            GemmaConfig(**SIZES, head_dim=16, rope_parameters=plain, hidden_act="gelu", tie_word_embeddings=True),
+            brain,
+            None,
+        ),
     }
 
 
 def randomize(model, dtype, seed):
     """Weights large enough for logits that spread, norms and biases that matter, all exact in the file's dtype."""
     generator = torch.Generator().manual_seed(seed)
-    around_zero = model.config.model_type.startswith("gemma3")
+    around_zero = model.config.model_type.startswith("gemma")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)

@@ -25,6 +25,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   qwen3: "Qwen3ForCausalLM",
   phi3: "Phi3ForCausalLM",
   "phi4-mini": "Phi3ForCausalLM",
+  gemma: "GemmaForCausalLM",
   gemma3: "Gemma3ForCausalLM",
 };
 

@@ -135,6 +135,22 @@ describe("reading", () => {
     expect(parseConfig({ ...gemma, rope_parameters: rope }, "c")).toEqual({ ...old, ropeTheta: 3e6 });
   });
 
+  test("the first Gemma's activation, whose oldest files name another and mean the same", () => {
+    const gemma = { ...minimal, model_type: "gemma", num_key_value_heads: 8 };
+    for (const act of [
+      {},
+      { hidden_act: "gelu" },
+      { hidden_activation: "gelu_pytorch_tanh", hidden_act: "gelu" },
+    ])
+      expect(parseConfig({ ...gemma, ...act }, "c")).toMatchObject({
+        activation: "gelu-tanh",
+        normsAroundOne: true,
+      });
+    expect(() => parseConfig({ ...gemma, hidden_act: "silu" }, "c")).toThrow(
+      'hidden_act "silu" is not supported; supported is "gelu" and "gelu_pytorch_tanh"',
+    );
+  });
+
   test("the text part of a Gemma that also sees, as sparse as the hub has it", () => {
     const text = { hidden_size: 2560, intermediate_size: 10240, num_hidden_layers: 34, sliding_window: 1024 };
     const rope = { rope_scaling: { factor: 8, rope_type: "linear" } };
@@ -189,7 +205,7 @@ describe("what is refused, by name", () => {
     [
       "model_type",
       { model_type: "gpt2" },
-      'model_type "gpt2" is not supported; supported is "llama", "mistral", "qwen2", "qwen3", "phi3", "gemma3_text", "gemma3"',
+      'model_type "gpt2" is not supported; supported is "llama", "mistral", "qwen2", "qwen3", "phi3", "gemma", "gemma3_text", "gemma3"',
     ],
     ["no model_type", { model_type: undefined }, "without model_type is not supported"],
     ["activation", { hidden_act: "gelu" }, 'hidden_act "gelu" is not supported; supported is "silu" and'],
@@ -349,6 +365,16 @@ function switchesOf({ layers, headDim, hiddenSize }: ModelConfig): fc.Arbitrary<
       headDim % 8 === 0
         ? longRope((headDim * 3) / 8).map((ropeScaling) => ({ rotaryDim: headDim * 0.75, ropeScaling }))
         : optional(longRope(headDim / 2), "ropeScaling"),
+    ),
+    merge(
+      own({
+        family: "gemma",
+        normsAroundOne: true,
+        activation: "gelu-tanh",
+        embeddingScale: Math.sqrt(hiddenSize),
+      }),
+      rope,
+      optional(fc.constant(attentionBias), "biases"),
     ),
     merge(
       own({

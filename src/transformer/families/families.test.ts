@@ -18,7 +18,17 @@ import { adaptedParameters } from "../decoder/sequence-pass.js";
 import { collect, largestDifference, modelOfIds, testdata } from "../tiny-models.test-helper.js";
 import { Trainer } from "../train/trainer.js";
 
-const NAMES = ["llama3", "mistral", "qwen2", "qwen3", "phi3", "phi4-mini", "gemma3", "gemma3-vision"];
+const NAMES = [
+  "llama3",
+  "mistral",
+  "qwen2",
+  "qwen3",
+  "phi3",
+  "phi4-mini",
+  "gemma",
+  "gemma3",
+  "gemma3-vision",
+];
 const WITH_ADAPTER = ["qwen2", "qwen3", "phi3", "gemma3"];
 const folderOf = (name: string): string => join(testdata, "families", name);
 

@@ -27,6 +27,7 @@ export function parseDecoder(family: Family, json: unknown, file: string): Model
     refuse(file, "quantization_config", "weights in F32, F16 or BF16");
   }
   const headDim = data.head_dim ?? data.hidden_size / data.num_attention_heads;
+  const switches = family.switches(data, file);
   const config: ModelConfig = {
     vocabSize: data.vocab_size,
     hiddenSize: data.hidden_size,
@@ -43,9 +44,10 @@ export function parseDecoder(family: Family, json: unknown, file: string): Model
     // The first Llama files say -1 for "no padding token".
     ...(data.pad_token_id == null || data.pad_token_id < 0 ? {} : { padTokenId: data.pad_token_id }),
     ...(family.modelType === "llama" ? {} : { family: family.modelType }),
-    ...activation(data, file),
     ...parseRope(data, headDim, file),
-    ...family.switches(data, file),
+    // A family may read the activation in its own way.
+    ...(switches.activation === undefined && activation(data, file)),
+    ...switches,
   };
   checkConsistency(config, file);
   return config;

@@ -1,5 +1,6 @@
 import { ModelError } from "../../core/errors.js";
 import type { Family } from "./family.js";
+import { gemma } from "./gemma.js";
 import { gemma3 } from "./gemma3.js";
 import { llama } from "./llama.js";
 import { mistral } from "./mistral.js";
@@ -8,7 +9,7 @@ import { qwen2 } from "./qwen2.js";
 import { qwen3 } from "./qwen3.js";
 
 /** The supported families; a new one is one file and one line here. */
-const families: readonly Family[] = [llama, mistral, qwen2, qwen3, phi3, gemma3];
+const families: readonly Family[] = [llama, mistral, qwen2, qwen3, phi3, gemma, gemma3];
 
 /**
  * The family of a `model_type`, or of a model that also sees.
