@@ -320,6 +320,7 @@ export const TRAINING = [
   "epochs",
   "patience",
   "keep",
+  "start",
   "batchSize",
   "learningRate",
   "schedule",

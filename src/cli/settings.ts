@@ -69,6 +69,7 @@ function fitSettings(
   seed: number,
 ): TrainingSettings["fit"] {
   const rank = values.rank ?? base.rank ?? PAPER_SFT.rank;
+  const start = values.start ?? base.start;
   return {
     epochs: values.epochs ?? base.epochs ?? PAPER_SFT.epochs,
     batchSize: values.batchSize ?? base.batchSize ?? PAPER_SFT.batchSize,
@@ -81,6 +82,7 @@ function fitSettings(
     // An α that was recorded belongs to the rank that was recorded.
     alpha: values.alpha ?? (values.rank === undefined ? base.alpha : undefined) ?? 2 * rank,
     targetModules: values.targetModules ?? base.targetModules ?? ALL_LINEARS,
+    ...(start !== undefined && { start }),
     seed,
   };
 }

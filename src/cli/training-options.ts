@@ -5,7 +5,7 @@ import { methods } from "../sharpen/methods/registry.js";
 import { TARGET_NAMES } from "../transformer/decoder/lora.js";
 import { DEFAULT_METHODS } from "./defaults.js";
 import { option, type OptionSpec } from "./option-spec.js";
-import { atLeastZero, oneOf, positive, someOf, someParts, wholeNumber, type Parse } from "./values.js";
+import { atLeastZero, oneOf, positive, someOf, someParts, text, wholeNumber, type Parse } from "./values.js";
 
 type FitNumber = "epochs" | "batchSize" | "learningRate" | "clipNorm" | "weightDecay" | "rank";
 
@@ -116,6 +116,12 @@ export const TRAINING_OPTIONS = {
         patience === DEFAULT_PATIENCE ? [] : [`${name} ${patience}`],
       ),
     ].join("; "),
+  ),
+  start: option(
+    "--start <adapter>",
+    "the adapter of the run, by its method's name, at which training begins; its parts that are no target modules stay as they are",
+    text,
+    "the base",
   ),
   keep: option(
     "--keep <which>",

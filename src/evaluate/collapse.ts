@@ -20,8 +20,8 @@ export interface MethodWords {
 }
 
 /** Whether no iterate was better than the base, so that the adapter changes nothing. */
-export const isBase = ({ epochs, keptEpoch }: AdapterMetrics): boolean =>
-  epochs.length > 1 && keptEpoch === 0;
+export const isBase = ({ epochs, keptEpoch, start }: AdapterMetrics): boolean =>
+  epochs.length > 1 && keptEpoch === 0 && start === undefined;
 
 /** What the guards look at: an iterate's figures on held-out prompts. */
 export type Guarded = Partial<

@@ -70,18 +70,20 @@ function coverageFinding(name: string, adapter: AdapterMetrics, ground: AdapterG
 /** Says that no iterate was better than the base, and what can be done; nothing where one was, or none was trained. */
 export function baseKept({ name: method, iterate: unit }: MethodWords, adapter: AdapterMetrics): string[] {
   const [base, ...trained] = adapter.epochs;
-  if (base === undefined || !isBase(adapter)) return [];
+  const { start, keptEpoch } = adapter;
+  if (base === undefined || trained.length === 0 || keptEpoch > 0) return [];
+  const begun = start === undefined ? "the base" : `the ${start} adapter that it begins at`;
   // What is minimized is −J_β where a method has an objective, and else a loss.
   const loss = ({ validationLoss, objective }: EpochMetrics): number =>
     objective ? -objective.value : validationLoss;
   const best = trained.reduce((a, b) => (loss(b) < loss(a) ? b : a));
   const [named, sign] = base.objective ? ["J_β", -1] : ["a loss of", 1];
   const [reached, before] = [best, base].map((epoch) => decimal(sign * loss(epoch), 3));
-  const judged = `${named} ${reached} at best, the base ${before}`;
+  const judged = `${named} ${reached} at best, ${begun} ${before}`;
   const clearly =
     adapter.keep === "objective" ? "by more than a standard error, and without a sign of collapse, " : "";
   return [
-    `No ${unit} of ${method} was better than the base on the validation prompts ${clearly}(${judged}), so the adapter is the base, ` +
+    `No ${unit} of ${method} was better than ${begun} on the validation prompts ${clearly}(${judged}), so the adapter is ${start === undefined ? "the base" : "that one"}, ` +
       `unchanged. More training prompts, more responses to each or a lower learning rate may do better; or keep the ` +
       `last ${unit}, whatever its loss.`,
   ];
@@ -100,10 +102,10 @@ export function adapterFindings(
   const name = `the ${method.name} adapter`;
   const unchanged = baseKept(method, adapter);
   const remarks = method.remarks?.(adapter) ?? [];
-  if (unchanged.length > 0)
-    return [...unchanged, ...remarks, ...collapses(method, adapter, base)].map(sentence);
+  if (isBase(adapter)) return [...unchanged, ...remarks, ...collapses(method, adapter, base)].map(sentence);
   const drift = driftFinding(method.name, adapter);
   const found = [
+    ...unchanged,
     ...accuracyFinding(name, adapter, ground),
     sharpeningFinding(name, adapter, ground),
     ...coverageFinding(name, adapter, ground),

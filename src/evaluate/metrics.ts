@@ -102,6 +102,8 @@ export interface AdapterMetrics extends AnswerMetrics {
   readonly keptEpoch: number;
   /** How the kept iterate was chosen, where it was not by the lowest validation loss: by J_β, or because it is the last. */
   readonly keep?: "last" | "objective";
+  /** The adapter of the same run at which training began, so that iterate 0 is that one; absent: the base. */
+  readonly start?: string;
   /** Prompts and responses per prompt that the training examples were made from; m = n·N (paper Def. 3.2). */
   readonly trainingPrompts: number;
   readonly trainingSamples: number;

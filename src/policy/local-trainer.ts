@@ -1,6 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
-import { copyAdapter, newAdapter } from "../transformer/decoder/lora.js";
+import { continuedAdapter, copyAdapter, newAdapter } from "../transformer/decoder/lora.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { loadAdapter, saveAdapter, type LoraAdapter } from "../transformer/format/peft.js";
 import { loadModel } from "../transformer/model.js";
@@ -43,7 +43,7 @@ export function localTrainers(policy: LocalPolicy): Trainers<LoraAdapter> {
 /** @throws UsageError for a quantized model, which has no gradients. */
 async function localTrainer(
   policy: LocalPolicy,
-  { rank, alpha, targetModules, clipNorm, weightDecay, seed }: TrainerOptions,
+  { rank, alpha, targetModules, clipNorm, weightDecay, seed, from }: TrainerOptions,
 ): Promise<Trainer<LoraAdapter>> {
   const { runtime } = policy;
   const { model, engine, maxLength } = runtime;
@@ -56,7 +56,11 @@ async function localTrainer(
   const lora = { rank, alpha, ...(targetModules && { targetModules }) };
   // Weights that are held once lie as products take them; gradients need them as they are.
   const { weights } = model.held ? await loadModel(model.folder, { whole: true }) : model;
-  const adapter = newAdapter(model.config, lora, randomStream(seed, "adapter"), weights);
+  const stream = randomStream(seed, "adapter");
+  const adapter =
+    from === undefined
+      ? newAdapter(model.config, lora, stream, weights)
+      : continuedAdapter(model.config, lora, stream, weights, await loadAdapter(from));
   const trainer = await Engine.lora(engine, model.config, weights, adapter, {
     clipNorm,
     weightDecay,

@@ -36,8 +36,10 @@ export function tabularTrainers(rows: Table): Trainers<Table> {
   return {
     vocabularySize: responses,
     parameters: () => size,
-    start: ({ clipNorm, weightDecay }) =>
-      Promise.resolve(tabularTrainer(rows, { ids, responses, clipNorm, weightDecay }, policyOf)),
+    start: ({ clipNorm, weightDecay, from }) => {
+      const begun = from === undefined ? rows : (readJson(join(from, "table.json")) as Table);
+      return Promise.resolve(tabularTrainer(begun, { ids, responses, clipNorm, weightDecay }, policyOf));
+    },
     withAdapter: (folder, name) =>
       Promise.resolve(policyOf(readJson(join(folder, "table.json")) as Table, name)),
   };

@@ -210,5 +210,17 @@ export function testTrainerContract(its: TrainerCase): void {
       expect(flat(await rows(one, sequences))).not.toEqual(flat(now));
       await one.dispose();
     });
+
+    test("it goes on from an adapter that was exported", async () => {
+      const [one, folderOf] = [await stepped(2), join(folder, "begun")];
+      await one.exportAdapter(folderOf);
+      const other = await trainers.start({ ...asked, from: folderOf, seed: 8 });
+      expect(other.steps).toBe(0);
+      const [before, same] = [await rows(one, sequences), await rows(other, sequences)];
+      close(flat(same), flat(before), tolerance);
+      await step(other);
+      expect(lossOf(await rows(other, sequences))).toBeLessThan(lossOf(before));
+      await Promise.all([one.dispose(), other.dispose()]);
+    });
   });
 }

@@ -14,6 +14,11 @@ export interface TrainerOptions {
   readonly weightDecay: number;
   /** Fixes the adapter's initial values. */
   readonly seed: number;
+  /**
+   * A folder with an adapter that was exported: training begins at it, and leaves those parts of it as they are that are no targets.
+   * Rank and α are then that adapter's own, where it has linears. Absent: training begins at the base.
+   */
+  readonly from?: string;
 }
 
 /**
@@ -61,7 +66,7 @@ export interface Trainers<A = unknown> {
   readonly vocabularySize: number;
   /** How many numbers such an adapter has. */
   parameters(adapter: Pick<TrainerOptions, "rank" | "targetModules">): number;
-  /** Starts an adapter that changes nothing yet. */
+  /** Starts an adapter that changes nothing yet, or is as the one that it begins at. */
   start(options: TrainerOptions): Promise<Trainer<A>>;
   /** The policy with an adapter that was exported into a folder; its `dispose()` frees the adapter alone. */
   withAdapter(folder: string, name: string): Promise<Policy>;

@@ -67,7 +67,7 @@ export function trainingFigure(
       id: `figure-training-${method}`,
       title: `${methodName(method)}: training, ${unit} by ${unit}`,
       message: trainingMessage(epochs, keptEpoch, unit),
-      note: `${unit === "round" ? "Round" : "Epoch"} 0 is the untouched base. The kept ${unit} (vertical line) ${kept}. What is sampled is sampled from the iterate on held-out prompts after each ${unit}; a step would cost less than its sampling. Bands are 95\u00a0% intervals.`,
+      note: `${unit === "round" ? "Round" : "Epoch"} 0 is ${adapter.start === undefined ? "the untouched base" : `the ${adapter.start} adapter`}. The kept ${unit} (vertical line) ${kept}. What is sampled is sampled from the iterate on held-out prompts after each ${unit}; a step would cost less than its sampling. Bands are 95\u00a0% intervals.`,
     },
     html`<div class="panels">${panels}</div>`,
   );

@@ -72,7 +72,7 @@ export async function amortize(
   options: AmortizeOptions,
 ): Promise<{ readonly metrics: AdapterMetrics; readonly adapterDir: string }> {
   const { method, run, split, settings } = options;
-  const { keep } = settings.fit;
+  const { keep, start } = settings.fit;
   const adapterDir = run.adapterDir(method.name);
   const plan = await judgedPlan(options, await method.plan(options));
   const epochs = await trainAdapter(options, adapterDir, plan);
@@ -84,6 +84,7 @@ export async function amortize(
       epochs,
       keptEpoch: keptEpoch(epochs, keep),
       ...(keep !== undefined && keep !== "best" && { keep }),
+      ...(start !== undefined && { start }),
       trainingPrompts: split.train.length,
       trainingSamples: settings.trainN,
       ...plan.facts,
@@ -128,7 +129,9 @@ async function trainAdapter(
   const checkpoint = join(adapterDir, "checkpoint.safetensors");
   const { patience = 0, keep } = options.settings.fit;
   if (!hasEnded(await log.records(), plan.iterates, patience, keep) || existsSync(checkpoint)) {
+    const { start } = options.settings.fit;
     const hooks = {
+      from: start === undefined ? undefined : run.adapterDir(start),
       onStep: (done: number, total: number) =>
         onProgress?.({ stage: `training, ${method.name}`, done, total }),
       onEpoch: (epoch: Iterate, trainer: Trainer, kept: boolean) =>

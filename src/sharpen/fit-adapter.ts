@@ -49,6 +49,11 @@ export interface FitOptions {
    * validation prompts (see `keptEpoch`); or the `last`.
    */
   readonly keep?: Keep;
+  /**
+   * An adapter of the run, by its method's name, that training begins at in place of the base: those of its parts that are no target
+   * modules stay as they are.
+   */
+  readonly start?: string;
   /** Fixes the adapter's initial values and the order of the examples. */
   readonly seed: number;
   readonly signal?: AbortSignal | undefined;
@@ -63,6 +68,8 @@ export type Iterate = Pick<EpochMetrics, "epoch" | "trainLoss" | "validationLoss
 
 /** What training tells while it goes, and where it continues from. */
 export interface FitHooks<A = unknown> {
+  /** The folder of the adapter that training begins at (`FitOptions.start`). */
+  readonly from?: string | undefined;
   /** After each iterate, the base included: measure, store; `kept` says whether it is the one to keep so far. */
   readonly onEpoch?: (epoch: Iterate, trainer: Trainer<A>, kept: boolean) => Promise<void>;
   readonly onStep?: (step: number, steps: number, loss: number) => void;
@@ -132,8 +139,8 @@ const SCHEDULES: Readonly<Record<NonNullable<FitOptions["schedule"]>, Schedule>>
 };
 
 /** Settings of which none is left open but the target modules. */
-export type FitSettings = Required<Omit<FitOptions, "targetModules" | "signal">> &
-  Pick<FitOptions, "targetModules" | "signal">;
+export type FitSettings = Required<Omit<FitOptions, "targetModules" | "signal" | "start">> &
+  Pick<FitOptions, "targetModules" | "signal" | "start">;
 
 /**
  * Fits an adapter to a problem with AdamW and keeps the iterate with the lowest validation loss, or the last. A step needs the
@@ -150,7 +157,9 @@ export async function fitAdapter<E, A>(
   const { rank, alpha, clipNorm, weightDecay, keep, seed } = settings;
   const targetModules = problem.targets ?? settings.targetModules;
   const shape = { rank, alpha, ...(targetModules && { targetModules }) };
-  const start = (): Promise<Trainer<A>> => trainers.start({ ...shape, clipNorm, weightDecay, seed });
+  const { from } = hooks;
+  const start = (): Promise<Trainer<A>> =>
+    trainers.start({ ...shape, clipNorm, weightDecay, seed, ...(from !== undefined && { from }) });
   let trainer = await start();
   try {
     const restored = await hooks.restore?.(trainer);

@@ -90,6 +90,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   const clock = stageClock(options.now);
   checkOptions(options);
   const trainings = trainingsOf(options);
+  checkStarts(trainings, run);
   const all = splitPrompts(task, options);
   await settleTask(run, task, all, options.note);
   if (all.train.length > 0) {
@@ -116,6 +117,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
     split,
     pools,
     greedy,
+    earlier,
     clock,
   });
   const adapters = { ...earlier, ...trained.metrics };
@@ -159,14 +161,23 @@ interface Ground {
   readonly split: PromptSplit;
   readonly pools: readonly Pool[];
   readonly greedy: readonly Response[];
+  /** Adapters that were trained before. */
+  readonly earlier: Readonly<Record<string, AdapterMetrics>>;
   readonly clock: StageClock;
+}
+
+/** An adapter's figures with what was drawn for the one that it begins at. */
+function withCallsOf(start: AdapterMetrics | undefined, own: AdapterMetrics): AdapterMetrics {
+  const sum = (name: "modelCalls" | "validationCalls"): Partial<AdapterMetrics> =>
+    start?.[name] === undefined ? {} : { [name]: (own[name] ?? 0) + start[name] };
+  return { ...own, ...sum("modelCalls"), ...sum("validationCalls") };
 }
 
 /** Trains one adapter after the other, and measures each. */
 async function trainAll(
   options: SharpenOptions,
   trainings: readonly MethodTraining[],
-  { split, pools, greedy, clock }: Ground,
+  { split, pools, greedy, earlier, clock }: Ground,
 ) {
   const metrics: Record<string, AdapterMetrics> = {};
   const adapterDirs: Record<string, string> = {};
@@ -190,7 +201,9 @@ async function trainAll(
         greedy,
       }),
     );
-    metrics[method.name] = result.metrics;
+    const { start } = settings.fit;
+    metrics[method.name] =
+      start === undefined ? result.metrics : withCallsOf(metrics[start] ?? earlier[start], result.metrics);
     adapterDirs[method.name] = result.adapterDir;
   }
   return { metrics, adapterDirs };
@@ -262,6 +275,18 @@ export function checkRewards(rewards: readonly SelfReward[], policy: Policy): vo
 /** @throws UsageError where the policy cannot be trained, and nobody who can is named. */
 function trainersFor({ policy, amortize: settings }: Pick<SharpenOptions, "policy" | "amortize">): Trainers {
   return settings?.trainers ?? trainersOf(policy, "Amortized sharpening");
+}
+
+/** @throws UsageError where a method is to begin at an adapter that is not there and will not be by then. */
+function checkStarts(trainings: readonly MethodTraining[], run: Run): void {
+  const there = new Set(run.adapters());
+  for (const { method, fit } of trainings) {
+    if (fit.start !== undefined && !there.has(fit.start))
+      throw new UsageError(
+        `${method.title} is to begin at the adapter ${fit.start}, which ${run.dir} does not have; train that first.`,
+      );
+    there.add(method.name);
+  }
 }
 
 /** @throws UsageError where a method is named twice. */

@@ -56,6 +56,7 @@ const schema = z
       patience: z.int().exactOptional(),
       keep: z.enum(KEEPS).exactOptional(),
       alpha: z.number().exactOptional(),
+      start: z.string().exactOptional(),
       targetModules: z.array(z.string()).exactOptional(),
       seed: z.int().min(0),
     }),

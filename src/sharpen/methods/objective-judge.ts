@@ -67,6 +67,17 @@ export async function objectiveJudge(
   const resamples = drawResamples(Math.max(1, prompts.length), { seed: context.seed, resamples: 500 });
   const seenOf = async (policy: Policy): Promise<Seen> =>
     look(context, prompts, compared, await drawFrom(context, policy, prompts), resamples);
+  const seenAtStart = async (): Promise<Seen> => {
+    const { run, trainers, policy, settings } = context;
+    const { start } = settings.fit;
+    if (start === undefined) return seenOf(policy);
+    const begun = await trainers.withAdapter(run.adapterDir(start), start);
+    try {
+      return await seenOf(begun);
+    } finally {
+      await begun.dispose();
+    }
+  };
   return {
     calls: prompts.length * JUDGED_RESPONSES,
     compared: compared ? n : 0,
@@ -82,7 +93,7 @@ export async function objectiveJudge(
       const objective = { value: reward - beta * kl, reward, kl };
       if (against === "nothing") return objective;
       // A training that goes on in another process has its base drawn again, with the same randomness.
-      base ??= epoch === 0 ? Promise.resolve(own) : seenOf(context.policy);
+      base ??= epoch === 0 ? Promise.resolve(own) : seenAtStart();
       if (epoch === 0) return objective;
       return { ...objective, ...compare(await base, own, beta) };
     },

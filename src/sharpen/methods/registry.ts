@@ -70,7 +70,8 @@ export function checkMethod(method: Method, settings: MethodSettings, reward: Se
       `trainN of ${title} must be a whole number of at least ${trainN.least}, not ${settings.trainN}.`,
     );
   }
-  const { keep } = checkFit(settings.fit);
+  const { keep, start } = checkFit(settings.fit);
+  if (start === method.name) throw new UsageError(`${title} cannot begin at its own adapter; name another.`);
   if (keep === "objective" && reward.randomized) {
     throw new UsageError(
       `J_β is an expectation of the reward, and the scores of ${reward.name} are a random choice; keep the iterate of ${title} by its loss.`,

@@ -1,17 +1,22 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { UsageError } from "../../core/errors.js";
+import { InterruptedError, UsageError } from "../../core/errors.js";
 import { factOf } from "../../evaluate/metrics.js";
 import type { LocalPolicy } from "../../policy/local-policy.js";
 import { tabularPolicy } from "../../policy/tabular.js";
 import type { Prompt } from "../../policy/policy.js";
 import { rewardNamed } from "../../reward/registry.js";
-import { keptEpoch, type FitBatch } from "../fit-adapter.js";
-import { newFolder, runJob, startJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
+import { FINAL_NORM } from "../../transformer/families/modules.js";
+import { loadAdapter } from "../../transformer/format/peft.js";
+import { keptEpoch, type FitBatch, type FitOptions } from "../fit-adapter.js";
+import { filesOf, newFolder, runJob, startJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
 import { promptsOf, tinyPolicy } from "../tiny-policies.test-helper.js";
 import type { MethodPlan } from "./method.js";
 import { nobody } from "./no-trainer.test-helper.js";
 import { rwr } from "./rwr.js";
 import { sft } from "./sft.js";
+import { temperature } from "./temperature.js";
 
 const N = 40;
 const TABLE = [0.1, 0.3, 0.6];
@@ -140,5 +145,83 @@ describe("on a transformer", () => {
         true,
       ]);
     }
+  });
+
+  const roundsJob = async (more: Partial<FitOptions> = {}) =>
+    tinyJob(policy, await tinyTask(false), {
+      amortize: {
+        reward: rewardNamed("self-certainty"),
+        methods: [
+          {
+            method: rwr,
+            trainN: 6,
+            own: { beta: 0.3, rounds: 3 },
+            fit: { ...tinyFit, keep: "last", ...more },
+          },
+        ],
+        curveSamples: 0,
+        command: "whetstone",
+      },
+    });
+
+  it("deals its prompts out over rounds, draws each from the adapter as it is by then, and is rewarded by the base", async () => {
+    const dir = newFolder();
+    const { metrics } = await runJob(dir, await roundsJob());
+    const adapter = metrics.adapters["rwr"]!;
+    // Two epochs a round, on eight prompts in all.
+    expect(adapter.epochs).toHaveLength(1 + 3 * 2);
+    expect(adapter.modelCalls).toBe(8 * 6);
+    const lines = (file: string) =>
+      readFileSync(join(dir, file), "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { promptId: string; index: number; logProbs: number[] });
+    const learned = [2, 3].map((t) => lines(`adapters/rwr/round-${t}.jsonl`));
+    const ids = learned.map((drawn) => [...new Set(drawn.map(({ promptId }) => promptId))]);
+    expect(ids.map(({ length }) => length)).toEqual([3, 2]);
+    expect(new Set(ids.flat()).size).toBe(5);
+    for (const drawn of learned) expect(drawn.length % 6).toBe(0);
+    const base = new Set(lines("training-responses.jsonl").map(({ promptId }) => promptId));
+    for (const id of ids.flat()) expect(base.has(id)).toBe(false);
+  });
+
+  it("ends with the same files when it is stopped in a later round", async () => {
+    const [whole, stopped] = [newFolder(), newFolder()];
+    await runJob(whole, await roundsJob());
+    const controller = new AbortController();
+    const job = {
+      ...(await roundsJob()),
+      signal: controller.signal,
+      onProgress: ({ stage, done }: { stage: string; done: number }) => {
+        if (stage === "drawing for round 3" && done === 5) controller.abort();
+      },
+    };
+    await expect(runJob(stopped, job)).rejects.toThrow(InterruptedError);
+    await runJob(stopped, await roundsJob());
+    expect(filesOf(stopped)).toEqual(filesOf(whole));
+  });
+
+  it("is what temperature begins at where that is asked for, with the draws of both counted", async () => {
+    const fit = { ...tinyFit, keep: "last" as const };
+    const reward = rewardNamed("log-likelihood");
+    const methods = [
+      { method: rwr, trainN: 4, own: { beta: 0.5 }, fit },
+      { method: temperature, trainN: 4, own: { beta: 0.5 }, fit: { ...fit, start: "rwr" } },
+    ];
+    const amortize = { reward, methods, curveSamples: 0, command: "whetstone" };
+    const job = tinyJob(policy, await tinyTask(false), { amortize });
+    const dir = newFolder();
+    const { metrics } = await runJob(dir, job);
+    const { rwr: first, temperature: second } = metrics.adapters;
+    expect(second).toMatchObject({ start: "rwr", modelCalls: 2 * first!.modelCalls! });
+    const [before, after] = await Promise.all(
+      ["rwr", "temperature"].map((name) => loadAdapter(join(dir, "adapters", name))),
+    );
+    expect([...after!.weights]).toEqual([...before!.weights]);
+    expect(after!.replaced!.has(FINAL_NORM)).toBe(true);
+    const alone = { ...amortize, methods: methods.slice(1) };
+    await expect(runJob(newFolder(), { ...job, amortize: alone })).rejects.toThrow(
+      /begin at the adapter rwr/,
+    );
   });
 });

@@ -1,6 +1,8 @@
 import { UsageError } from "../../core/errors.js";
 import { tiltWeights } from "../../evaluate/tilt.js";
+import { randomStream } from "../../core/random.js";
 import type { Prompt } from "../../policy/policy.js";
+import type { Trainer } from "../../policy/trainer.js";
 import {
   checkFit,
   DEFAULT_PATIENCE,
@@ -10,9 +12,11 @@ import {
   type FitProblem,
 } from "../fit-adapter.js";
 import { sftObjective } from "../objectives/index.js";
-import { BASE_DRAWS, BETA, checkRegressable, rewardedExamples } from "./base-responses.js";
+import type { PairExample } from "../pairs.js";
+import { adapterResponses } from "./adapter-draws.js";
+import { BASE_DRAWS, BETA, checkRegressable, pairExamples, rewardedExamples } from "./base-responses.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
-import { ownSettings } from "./options.js";
+import { ownSettings, type MethodOption } from "./options.js";
 
 /** β when none is given, as for DPO: with the log-likelihood the target is then π_base³. */
 const DEFAULT_BETA = 0.5;
@@ -22,6 +26,17 @@ const DEFAULT_N = 16;
 const NEGLIGIBLE = 1e-3;
 /** Prompts whose loss is found at once. */
 const SCORE_BATCH = 16;
+
+/** One round draws from the base alone. */
+const ROUNDS = {
+  name: "rounds",
+  flags: "--rounds <count>",
+  symbol: "rounds",
+  help: "rounds on prompts of their own, each from the second on drawn from the adapter as it is; the base's reward stays, so that T rounds aim at π·exp(T·r/β)",
+  range: "whole",
+  default: 1,
+  otherwise: "1",
+} as const satisfies MethodOption;
 
 /** A prompt's responses with the weights that π*_β gives them; the weights sum to 1. */
 interface WeightedExample {
@@ -42,7 +57,8 @@ export const rwr: Method = {
     "train all responses, each weighted by its self-reward, into an adapter (reward-weighted regression)",
   details:
     "Draws N responses (--train-n) to each training prompt from the base, or takes those that the run has, and learns all of them with " +
-    "the weights softmax(r/β): the closest that a model can come to the optimum of the paper's eq. 3 by imitation.",
+    "the weights softmax(r/β): the closest that a model can come to the optimum of the paper's eq. 3 by imitation. With --rounds the " +
+    "prompts are dealt out, and later rounds draw from the adapter.",
   examples: [
     ["--reward self-certainty --beta 0.2", "all responses, the more certain the more"],
     [
@@ -50,7 +66,7 @@ export const rwr: Method = {
       "larger pools; the final norm may turn the temperature",
     ],
   ],
-  options: [{ ...BETA, default: DEFAULT_BETA, otherwise: `${DEFAULT_BETA}` }],
+  options: [{ ...BETA, default: DEFAULT_BETA, otherwise: `${DEFAULT_BETA}` }, ROUNDS],
   trainN: { default: DEFAULT_N, least: 2, help: "all are learned, weighted by the reward" },
   patience: DEFAULT_PATIENCE,
   // Its loss does not see the rise: it falls by the pools' entropy at most, while overfitting raises it (docs/log.md).
@@ -70,28 +86,65 @@ export const rwr: Method = {
 };
 
 async function plan(context: MethodContext): Promise<MethodPlan> {
-  const { settings, reward } = context;
-  const beta = ownSettings(rwr.options, settings.own)["beta"]!;
+  const { settings, split } = context;
+  const own = ownSettings(rwr.options, settings.own);
+  const beta = own["beta"]!;
+  const rounds = Math.min(own["rounds"]!, split.train.length);
+  const { epochs, seed } = checkFit(settings.fit);
+  const order = rounds === 1 ? split.train : randomStream(seed, "rounds").shuffle(split.train);
+  const promptsOf = (round: number): readonly Prompt[] => order.filter((_, i) => i % rounds === round - 1);
+  const first = { ...context, split: { ...split, train: promptsOf(1) } };
   const drawn = ["training responses", "validation responses"] as const;
-  const { train, validation, facts } = await rewardedExamples(context, drawn, ({ length }) => {
-    if (length > 0) return;
-    throw new UsageError(
-      `The reward ${reward.name} rates no two responses to any prompt: there is nothing to learn.`,
-    );
-  });
+  const { train, validation, facts } = await rewardedExamples(first, drawn, (examples) =>
+    refuseNone(context, examples),
+  );
   const examples = weighted(train, beta);
-  const problem = rwrProblem(examples, weighted(validation, beta), checkFit(settings.fit).epochs);
+  const known = new Map([[1, examples]]);
+  const judged = weighted(validation, beta);
+  const problem = rwrProblem(judged.length > 0 ? judged : examples, {
+    iterates: rounds * epochs,
+    count: (t) => known.get(Math.ceil(t / epochs))?.length ?? promptsOf(Math.ceil(t / epochs)).length,
+    examples: async (t, trainer) => {
+      const round = Math.ceil(t / epochs);
+      const pool = known.get(round) ?? (await drawRound(context, trainer, round, promptsOf(round), beta));
+      known.set(round, pool);
+      return pool;
+    },
+  });
   return {
     fitTo: (fit) => fit(problem),
     iterates: problem.iterates,
     facts: {
       ...facts,
+      modelCalls: split.train.length * settings.trainN,
       effectiveResponses: mean(
         examples.map(({ responses }) => 1 / sum(responses.map(({ weight }) => weight ** 2))),
       ),
       beta,
     },
   };
+}
+
+/** The adapter's responses to a round's prompts, weighted by what the base says of them. */
+async function drawRound(
+  context: MethodContext,
+  trainer: Trainer,
+  round: number,
+  prompts: readonly Prompt[],
+  beta: number,
+): Promise<WeightedExample[]> {
+  const indices = Array.from({ length: context.settings.trainN }, (_, index) => index);
+  const own = await adapterResponses(context, trainer, { round, prompts, indices });
+  const examples = await pairExamples(context, prompts, own);
+  refuseNone(context, examples);
+  return weighted(examples, beta);
+}
+
+function refuseNone({ reward }: MethodContext, { length }: readonly PairExample[]): void {
+  if (length > 0) return;
+  throw new UsageError(
+    `The reward ${reward.name} rates no two responses to any prompt: there is nothing to learn.`,
+  );
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -139,16 +192,12 @@ function rwrBatch(examples: readonly WeightedExample[]): FitBatch {
 }
 
 function rwrProblem(
-  examples: readonly WeightedExample[],
-  validation: readonly WeightedExample[],
-  epochs: number,
+  judged: readonly WeightedExample[],
+  drawn: Pick<FitProblem<WeightedExample>, "iterates" | "count" | "examples">,
 ): FitProblem<WeightedExample> {
-  const judged = validation.length > 0 ? validation : examples;
   return {
-    iterates: epochs,
+    ...drawn,
     passes: 1,
-    count: () => examples.length,
-    examples: () => Promise.resolve(examples),
     batch: rwrBatch,
     judge: async (training) => ({
       validationLoss: await meanLoss(training, inBatches(judged, SCORE_BATCH, rwrBatch)),

@@ -100,6 +100,35 @@ describe("the one number", () => {
     }
   });
 
+  it("multiplies the norm of an adapter that it begins at, whose other parts stay as they are", async () => {
+    const trainers = localTrainers(policy);
+    const folder = newFolder();
+    const shape = { rank: 3, alpha: 5, clipNorm: Infinity, weightDecay: 0, seed: 1 };
+    const first = await trainers.start({ ...shape, targetModules: ["v_proj", "norm"] });
+    const sequences = [{ prompt: promptsOf(1)[0]!, tokens: [5, 9, 11] }];
+    for (let i = 0; i < 3; i++) {
+      await first.forwardBackward(sequences, [[1, 1, 1]]);
+      await first.optimStep(0.05);
+    }
+    await first.exportAdapter(folder);
+    const begun = await first.adapter();
+    const next = await trainers.start({ ...shape, rank: 2, targetModules: ["temperature"], from: folder });
+    for (let i = 0; i < 4; i++) {
+      await next.forwardBackward(sequences, [[1, 1, 1]]);
+      await next.optimStep(1e-3);
+    }
+    const own = await next.adapter();
+    const pair = (adapter: LoraAdapter) =>
+      [...adapter.weights].map(([name, { a, b }]) => [name, [...a], [...b]]);
+    expect(pair(own)).toEqual(pair(begun));
+    expect([own.rank, own.alpha, own.targetModules]).toEqual([3, 5, ["v_proj"]]);
+    const [before, after] = [begun, own].map(({ replaced }) => replaced!.get(FINAL_NORM)!.data);
+    const ratios = Array.from(after!, (value, i) => value / before![i]!);
+    expect(ratios[0]).toBeGreaterThan(1.05);
+    for (const ratio of ratios) expect(ratio).toBeCloseTo(ratios[0]!, 5);
+    await Promise.all([first.dispose(), next.dispose()]);
+  });
+
   it("is one parameter", () => {
     expect(localTrainers(policy).parameters({ rank: 16, targetModules: ["temperature"] })).toBe(1);
   });

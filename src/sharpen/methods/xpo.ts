@@ -1,13 +1,10 @@
-import { join } from "node:path";
 import { UsageError } from "../../core/errors.js";
 import { randomStream } from "../../core/random.js";
-import { drawnBy, type Prompt, type Response } from "../../policy/policy.js";
+import type { Prompt, Response } from "../../policy/policy.js";
 import type { Trainer } from "../../policy/trainer.js";
-import { responseKey, responseRecords } from "../../run/records.js";
 import { checkFit, type FitProblem } from "../fit-adapter.js";
-import { drawInto } from "../draw.js";
-import { scoreUnder } from "../score-under.js";
 import { pairBatch, type PairExample } from "../pairs.js";
+import { adapterResponses } from "./adapter-draws.js";
 import {
   BASE_DRAWS,
   baseResponses,
@@ -175,30 +172,15 @@ async function drawRound(
   trainer: Trainer,
   base: ReadonlyMap<string, readonly Response[]>,
 ): Promise<PairExample[]> {
-  const { method, run, settings } = context;
-  const log = await run.log(join("adapters", method.name, `round-${round}.jsonl`), responseRecords);
-  const stage = `drawing for round ${round}`;
   // Not the index of any y′: equal uniforms would make equal responses of similar policies.
-  const index = settings.trainN - 1;
-  const requests = prompts.map((prompt) => ({ prompt, index }));
-  if (requests.some(({ prompt }) => !log.has(responseKey(prompt.id, index)))) {
-    const adapted = await trainer.policy(method.name);
-    try {
-      await drawInto(log, adapted, requests, context, stage);
-    } finally {
-      await adapted.dispose();
-    }
-  }
-  const places = new Map(prompts.map(({ id }, i) => [id, i]));
-  const own = await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)!);
-  const ofBase = await scoreUnder(context.policy, drawnBy(method.name, own), {
-    prompts,
-    signal: context.signal,
+  const own = await adapterResponses(context, trainer, {
+    ...{ prompts, round },
+    indices: [context.settings.trainN - 1],
   });
   return pairExamples(
     context,
     prompts,
-    new Map(prompts.map(({ id }, i) => [id, [ofBase[i]!, ...base.get(id)!]])),
+    new Map(prompts.map(({ id }) => [id, [...own.get(id)!, ...base.get(id)!]])),
     "first",
   );
 }

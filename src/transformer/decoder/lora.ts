@@ -139,6 +139,48 @@ export function newAdapter(
   return { rank, alpha, targetModules, weights, replaced, ...(scaled.length > 0 && { scaled }) };
 }
 
+/**
+ * An adapter that goes on from another: the parts of that one that are targets are trained further, the others stay as they are
+ * (`frozen`), and targets that it does not have begin as the base. Rank and α are those of the other where it has linears.
+ * @throws ModelError for a target that is no linear of the model.
+ */
+export function continuedAdapter(
+  config: ModelConfig,
+  options: LoraOptions,
+  stream: RandomStream,
+  base: ReadonlyMap<string, FloatTensor>,
+  from: LoraAdapter,
+): LoraAdapter {
+  const asked = options.targetModules ?? ALL_LINEARS;
+  const wholeOf = (names: readonly string[]): string[] => names.flatMap((name) => WHOLE_WEIGHTS[name] ?? []);
+  const trained = new Set([
+    ...adapterTargets(
+      config,
+      asked.filter((name) => name !== TEMPERATURE && !(name in WHOLE_WEIGHTS)),
+    ),
+    ...wholeOf(asked),
+    ...(asked.includes(TEMPERATURE) ? [FINAL_NORM] : []),
+  ]);
+  const kept = Object.keys(WHOLE_WEIGHTS).filter(
+    (name) => from.replaced?.has(WHOLE_WEIGHTS[name]!) === true && !trained.has(WHOLE_WEIGHTS[name]!),
+  );
+  const shape = from.weights.size > 0 ? { rank: from.rank, alpha: from.alpha } : {};
+  const targetModules = [...new Set([...from.targetModules, ...asked, ...kept])];
+  const fresh = newAdapter(config, { ...options, ...shape, targetModules }, stream, base);
+  const copy = copyAdapter(from);
+  const replaced = new Map([...(fresh.replaced ?? []), ...(copy.replaced ?? [])]);
+  const frozen = [
+    ...fresh.targetModules.filter((target) => !trained.has(target)),
+    ...[...replaced.keys()].filter((name) => !trained.has(name)),
+  ];
+  return {
+    ...fresh,
+    weights: new Map([...fresh.weights, ...copy.weights]),
+    ...(replaced.size > 0 && { replaced }),
+    ...(frozen.length > 0 && { frozen }),
+  };
+}
+
 /** A copy that shares nothing with the adapter. */
 export function copyAdapter(adapter: LoraAdapter): LoraAdapter {
   const weights = [...adapter.weights].map(

@@ -35,6 +35,8 @@ export interface LoraAdapter {
   readonly replaced?: ReadonlyMap<string, FloatTensor>;
   /** Which of these are trained as a multiple of the base's, by one number. No part of the file. Absent: none. */
   readonly scaled?: readonly string[];
+  /** Targets and replaced weights that training leaves as they are. No part of the file. Absent: none. */
+  readonly frozen?: readonly string[];
 }
 
 const CONFIG = "adapter_config.json";

@@ -17,6 +17,7 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
+import { lastPart } from "../families/modules.js";
 import { readCheckpoint, writeCheckpoint, type Trained, type TrainingState } from "./checkpoint.js";
 import { multiply, multiplesOf, withWeights, type Multiple } from "./multiples.js";
 import type { LoraAdapter } from "../format/peft.js";
@@ -95,7 +96,7 @@ export class Trainer {
     return Trainer.start(engine, graph, trained, {}, options);
   }
 
-  /** Trains an adapter over frozen weights; the adapter's arrays are updated in place. */
+  /** Trains an adapter over frozen weights, but for its own `frozen` parts; the adapter's arrays are updated in place. */
   static async lora(
     engine: Engine,
     config: ModelConfig,
@@ -113,26 +114,38 @@ export class Trainer {
       replaced: names,
       maxLength: options.maxLength,
     });
-    addLoss(graph, pass.logProbs, [...pass.loraInputs.flatMap(({ a, b }) => [a, b]), ...adapted.inputs]);
+    const { frozen = [] } = adapter;
     const pairs = pass.loraInputs.flatMap(({ module, a, b }) => {
       const { a: dataA, b: dataB, inFeatures, outFeatures } = adapter.weights.get(module)!;
+      const fixed = frozen.includes(lastPart(module));
       return [
-        { name: a.name, shape: [adapter.rank, inFeatures], data: dataA },
-        { name: b.name, shape: [outFeatures, adapter.rank], data: dataB },
+        { input: a, fixed, shape: [adapter.rank, inFeatures], data: dataA },
+        { input: b, fixed, shape: [outFeatures, adapter.rank], data: dataB },
       ];
     });
     const multiples = multiplesOf(config, adapter);
-    const whole = adapted.inputs.map(
-      ({ name }) =>
-        multiples.find(({ number }) => number.name === name)?.number ?? { name, ...replaced.get(name)! },
+    const whole = adapted.inputs.map((input) => {
+      const number = multiples.find((multiple) => multiple.number.name === input.name)?.number;
+      return { input, fixed: frozen.includes(input.name), ...(number ?? replaced.get(input.name)!) };
+    });
+    const fed = [...pairs, ...whole];
+    const learned = fed.filter(({ fixed }) => !fixed);
+    addLoss(
+      graph,
+      pass.logProbs,
+      learned.map(({ input }) => input),
     );
-    const trained = [...pairs, ...whole];
+    const trained = learned.map(({ input: { name }, shape, data }) => ({ name, shape, data }));
+    const still = fed
+      .filter(({ fixed }) => fixed)
+      .map(({ input: { name }, shape: dims, data }) => [name, { type: "float32", dims, data }] as const);
+    const fixed: Readonly<Record<string, Tensor>> = Object.fromEntries(still);
     const scaling: Tensor = {
       type: "float32",
       dims: [],
       data: Float32Array.of(adapter.alpha / adapter.rank),
     };
-    return Trainer.start(engine, graph, trained, { "lora.scaling": scaling }, options, multiples);
+    return Trainer.start(engine, graph, trained, { "lora.scaling": scaling, ...fixed }, options, multiples);
   }
 
   private static async start(
