@@ -1,5 +1,6 @@
 import { presetOf, presets } from "../sharpen/presets.js";
-import { DEFAULT_PATIENCE, KEEPS, PAPER_SFT } from "../sharpen/fit-adapter.js";
+import { DEFAULT_PATIENCE, PAPER_SFT } from "../sharpen/fit-adapter.js";
+import { KEEPS } from "../sharpen/kept-epoch.js";
 import type { Method } from "../sharpen/methods/method.js";
 import { methods } from "../sharpen/methods/registry.js";
 import { TARGET_NAMES } from "../transformer/decoder/lora.js";

@@ -9,14 +9,8 @@ import type { ScoreRequest } from "../policy/policy.js";
 import { localTrainers } from "../policy/local-trainer.js";
 import type { TrainerOptions, Trainers } from "../policy/trainer.js";
 import type { LoraAdapter } from "../transformer/format/peft.js";
-import {
-  PAPER_SFT,
-  hasEnded,
-  keptEpoch,
-  type FitHooks,
-  type FitOptions,
-  type Iterate,
-} from "./fit-adapter.js";
+import { PAPER_SFT, type FitHooks, type FitOptions, type Iterate } from "./fit-adapter.js";
+import { hasEnded, keptEpoch } from "./kept-epoch.js";
 import { sftSharpen } from "./sft.js";
 import { promptsOf, tinyPolicy } from "./tiny-policies.test-helper.js";
 

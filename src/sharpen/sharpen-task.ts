@@ -21,6 +21,7 @@ import { checkLengths } from "./fitting-prompts.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
 import { recordPrompts, settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
+import { stageClock, type StageClock } from "./stage-clock.js";
 import { poolsOf, recordSelections } from "./selections.js";
 import {
   digestOfPrompts,
@@ -335,27 +336,4 @@ function measureRule(
     capped: best.filter(({ capped }) => capped).length,
     cap: n,
   });
-}
-
-type StageClock = (<T>(stage: string, work: () => Promise<T>) => Promise<T>) & {
-  seconds(): Record<string, number>;
-};
-
-const untimed = <T>(_stage: string, work: () => Promise<T>): Promise<T> => work();
-
-/** Runs stages, and remembers how long each took where there is a clock. */
-function stageClock(now?: () => number): StageClock {
-  if (now === undefined) return Object.assign(untimed, { seconds: () => ({}) });
-  const seconds: Record<string, number> = {};
-  const start = now();
-  const since = (from: number): number => Math.round((now() - from) / 10) / 100;
-  const clock = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
-    const from = now();
-    try {
-      return await work();
-    } finally {
-      seconds[stage] = since(from);
-    }
-  };
-  return Object.assign(clock, { seconds: () => ({ ...seconds, total: since(start) }) });
 }

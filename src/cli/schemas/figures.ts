@@ -4,6 +4,7 @@ import type {
   AnswerMetrics,
   BestOfNMetrics,
   EpochMetrics,
+  JudgedObjective,
   Estimate,
   Metrics,
   TiltMetrics,
@@ -68,7 +69,15 @@ export const epoch = z
     trainLoss: number.exactOptional(),
     validationLoss: number,
     objective: z
-      .strictObject({ value: number, reward: number, kl: number })
+      .strictObject({
+        value: number,
+        reward: number,
+        kl: number,
+        error: number
+          .describe("Standard error of the gain over iterate 0; paired by prompt.")
+          .exactOptional(),
+        collapsed: z.boolean().describe("Its responses show signs of collapse.").exactOptional(),
+      } satisfies Shape<JudgedObjective>)
       .describe("J_β = E[r] − β·KL, on the validation prompts.")
       .exactOptional(),
     accuracy: estimate.exactOptional(),
@@ -91,7 +100,8 @@ const measuredFields = {
   kl: estimate.describe("KL(π‖π_base) on the test prompts, in nats.").exactOptional(),
   coverage: byN.exactOptional(),
   coverageChange: byN.exactOptional(),
-  keep: z.literal("last").exactOptional(),
+  keep: z.enum(["last", "objective"]).exactOptional(),
+  start: text.describe("The adapter at which training began, and which iterate 0 is.").exactOptional(),
   modelCalls: whole.describe("Responses drawn to learn from.").exactOptional(),
   validationCalls: whole.exactOptional(),
   quantities: z.record(text, number).exactOptional(),

@@ -6,7 +6,8 @@ import type { SelfReward } from "../../reward/self-reward.js";
 import type { Run } from "../../run/run.js";
 import type { Task } from "../../task/task.js";
 import type { DrawSettings } from "../draw.js";
-import type { FitOptions, FitProblem, Keep } from "../fit-adapter.js";
+import type { FitOptions, FitProblem } from "../fit-adapter.js";
+import type { Keep } from "../kept-epoch.js";
 import type { PromptSplit } from "../prompts.js";
 import type { MethodOption, OwnSettings } from "./options.js";
 

@@ -17,11 +17,10 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
-import { lastPart } from "../families/modules.js";
+import { adapterTensors } from "./adapter-tensors.js";
 import { readCheckpoint, writeCheckpoint, type Trained, type TrainingState } from "./checkpoint.js";
-import { multiply, multiplesOf, withWeights, type Multiple } from "./multiples.js";
+import { multiply, withWeights, type Multiple } from "./multiples.js";
 import type { LoraAdapter } from "../format/peft.js";
-import type { FloatTensor } from "../format/safetensors.js";
 import {
   adaptedParameters,
   lengthBatches,
@@ -105,8 +104,7 @@ export class Trainer {
     options: TrainerOptions,
   ): Promise<Trainer> {
     const graph = new Graph();
-    const replaced = adapter.replaced ?? new Map<string, FloatTensor>();
-    const names = [...replaced.keys()];
+    const names = [...(adapter.replaced?.keys() ?? [])];
     const adapted = adaptedParameters(graph, config, weights, names, adapter.scaled);
     const pass = sequencePass(graph, config, {
       parameter: adapted.parameter,
@@ -114,32 +112,13 @@ export class Trainer {
       replaced: names,
       maxLength: options.maxLength,
     });
-    const { frozen = [] } = adapter;
-    const pairs = pass.loraInputs.flatMap(({ module, a, b }) => {
-      const { a: dataA, b: dataB, inFeatures, outFeatures } = adapter.weights.get(module)!;
-      const fixed = frozen.includes(lastPart(module));
-      return [
-        { input: a, fixed, shape: [adapter.rank, inFeatures], data: dataA },
-        { input: b, fixed, shape: [outFeatures, adapter.rank], data: dataB },
-      ];
-    });
-    const multiples = multiplesOf(config, adapter);
-    const whole = adapted.inputs.map((input) => {
-      const number = multiples.find((multiple) => multiple.number.name === input.name)?.number;
-      return { input, fixed: frozen.includes(input.name), ...(number ?? replaced.get(input.name)!) };
-    });
-    const fed = [...pairs, ...whole];
-    const learned = fed.filter(({ fixed }) => !fixed);
-    addLoss(
-      graph,
-      pass.logProbs,
-      learned.map(({ input }) => input),
+    const { inputs, trained, fixed, multiples } = adapterTensors(
+      config,
+      adapter,
+      pass.loraInputs,
+      adapted.inputs,
     );
-    const trained = learned.map(({ input: { name }, shape, data }) => ({ name, shape, data }));
-    const still = fed
-      .filter(({ fixed }) => fixed)
-      .map(({ input: { name }, shape: dims, data }) => [name, { type: "float32", dims, data }] as const);
-    const fixed: Readonly<Record<string, Tensor>> = Object.fromEntries(still);
+    addLoss(graph, pass.logProbs, inputs);
     const scaling: Tensor = {
       type: "float32",
       dims: [],
