@@ -1,20 +1,20 @@
 import { UsageError } from "../core/errors.js";
 import { PROMPT_FILE_KINDS } from "../task/prompt-files.js";
-import { text, type Parse } from "./values.js";
+import { SEVERAL, taking, text, type Parse } from "./values.js";
 
 /** Texts, one each time that the option is given; `\n`, `\t` and `\\` are what they are in programs. */
-const texts: Parse<readonly string[]> = (value, flag, previous) => {
+const texts: Parse<readonly string[]> = taking(SEVERAL, (value, flag, previous) => {
   if (value === "") throw new UsageError(`${flag} needs a text; it is empty.`);
   const plain = value.replace(/\\([nt\\])/g, (_, letter: string) => ({ n: "\n", t: "\t" })[letter] ?? "\\");
   return [...new Set([...((previous as readonly string[] | undefined) ?? []), plain])];
-};
+});
 
 function share(holds: (value: number) => boolean, range: string): Parse<number> {
-  return (value, flag) => {
+  return taking({ type: "number", minimum: 0, maximum: 1 }, (value, flag) => {
     const number = value.trim() === "" ? NaN : Number(value);
     if (holds(number)) return number;
     throw new UsageError(`${flag} must be a number ${range}, not ${JSON.stringify(value)}.`);
-  };
+  });
 }
 
 /** The options of `whetstone answer` that no other command has. */

@@ -10,7 +10,7 @@ import { answerSchema, type AnswerRecord } from "../sharpen/answer-record.js";
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
 /** A line of the file that `whetstone answer --out` writes. */
-const answerLineSchema = answerSchema.extend({
+export const answerLineSchema = answerSchema.extend({
   made: z
     .record(z.string(), z.union([scalar, z.array(scalar)]))
     .describe("What the answer was made with: model, N, temperature, seed and what else decides it."),

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import { Option } from "commander";
+import { configure, pathOf } from "./configure.js";
+import { shellWords, type Configured } from "./command-line.js";
 import type { CommandEntry } from "./commands/table.js";
 import type { Context } from "./context.js";
 import { fetchNamed } from "./fetch-named.js";
@@ -24,8 +26,13 @@ export interface CommandSpec<K extends OptionName> extends CommandEntry {
   run(words: readonly (string | undefined)[], values: Values<K | "json">, context: Context): Promise<void>;
 }
 
+/** What a context is made of, once the options are known. */
+export interface Parsed extends Configured {
+  readonly json: boolean;
+}
+
 /** Adds a command to its parent; `context` is made once the options are known. */
-export type AddCommand = (parent: Command, contextOf: (json: boolean) => Context) => void;
+export type AddCommand = (parent: Command, contextOf: (parsed: Parsed) => Context) => void;
 
 /** What adds a command to a parent: parsing and help come from the table of options alone. */
 export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCommand {
@@ -45,17 +52,29 @@ export function defineCommand<K extends OptionName>(spec: CommandSpec<K>): AddCo
     command.addHelpOption(grouped ? help.helpGroup(HEADINGS.rest) : help);
     command.addHelpText("after", examplesInHelp(spec.examples, helpWidth()));
     command.action(async () => {
+      const said = configure(command);
       const values = command.opts<Values<K | "json">>();
-      const context = contextOf(values.json === true);
+      const context = contextOf({
+        json: values.json === true,
+        configured: said?.words ?? [],
+        depth: pathOf(command).length,
+      });
+      if (said) context.note(`Using ${said.path}: ${shellWords(said.words)}`);
       await fetchNamed(command.opts<Values<"model">>().model, context);
       await spec.run((command.processedArgs as (string | undefined | string[])[]).flat(), values, context);
     });
   };
 }
 
+/** An option that says what a configuration may hold for it. */
+export interface DescribedOption extends Option {
+  takes?: object;
+}
+
 function toOption({ flags, description, parse, otherwise }: OptionSpec<unknown>, heading?: string): Option {
   const suffix = otherwise === undefined ? "" : ` (default: ${otherwise})`;
-  const option = new Option(flags, description + suffix);
+  const option: DescribedOption = new Option(flags, description + suffix);
+  if (parse?.takes) option.takes = parse.takes;
   if (heading !== undefined) option.helpGroup(heading);
   if (parse === undefined) return option;
   const name = option.long ?? flags;

@@ -9,6 +9,7 @@ import { DIALECTS } from "../policy/remote/dialects/index.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
 import { ANSWER_OPTIONS, type RenamedInAnswer } from "./answer-options.js";
+import { CONFIG_FILE } from "./config-file.js";
 import { grader } from "./grader.js";
 import { flag, option, type OptionSpec } from "./option-spec.js";
 import { OPEN_OPTION } from "./open-page.js";
@@ -242,6 +243,12 @@ export const OPTIONS = {
   all: flag("--all", "finish all N responses and print each with its score"),
   threads: option("--threads <count>", "threads per operator", wholeNumber(1, 1024), "the machine's cores"),
   json: flag("--json", "end with one JSON object on the last line of stdout; text for people goes to stderr"),
+  config: option(
+    "--config <file>",
+    "options from a JSON file, by command; what is said on the command line goes first",
+    text,
+    `${CONFIG_FILE}, where the working folder has one`,
+  ),
   verbose: flag("--verbose", "show the stack of an unexpected error"),
 } as const satisfies Readonly<Record<string, OptionSpec<unknown>>>;
 
@@ -265,7 +272,7 @@ export type Values<K extends OptionName> = {
 };
 
 /** Options that every command takes. */
-export const COMMON = ["json", "verbose"] as const satisfies readonly OptionName[];
+export const COMMON = ["config", "json", "verbose"] as const satisfies readonly OptionName[];
 /** A model on this machine. */
 export const HOLDING = ["quantize", "maxLength"] as const satisfies readonly OptionName[];
 /** A model behind servers. */

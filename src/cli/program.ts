@@ -3,6 +3,8 @@ import { InterruptedError } from "../core/errors.js";
 import { packageVersion } from "../core/package-version.js";
 import { loadCommand } from "./commands/load.js";
 import type { AddCommand } from "./command.js";
+import { CONFIG_FILE } from "./config-file.js";
+import { withOptions } from "./command-line.js";
 import { COMMANDS, type CommandEntry, type CommandName } from "./commands/table.js";
 import type { Context } from "./context.js";
 import { examplesInHelp, helpLayout, helpWidth } from "./help-layout.js";
@@ -37,7 +39,8 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   try {
     const name = namedCommand(args);
     // Loaded when it is asked for: `--version` and `--help` wait for no command's libraries.
-    const wanted = name === "complete" ? COMMAND_NAMES : COMMAND_NAMES.filter((each) => each === name);
+    const tellsOfAll = name === "complete" || (name === "schema" && args.includes(CONFIG_FILE));
+    const wanted = tellsOfAll ? COMMAND_NAMES : COMMAND_NAMES.filter((each) => each === name);
     const loaded = new Map<CommandName, AddCommand>();
     for (const each of wanted) loaded.set(each, await loadCommand(each, args));
     const world = name && (await import("./context.js"));
@@ -47,7 +50,12 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     for (const each of COMMAND_NAMES) {
       const add = loaded.get(each);
       if (!add) describeCommand(program, each);
-      else add(program, (json) => (context = world!.processContext(args, json, interrupt.signal)));
+      else {
+        add(program, ({ json, ...more }) => {
+          context = world!.processContext(withOptions(args, more), json, interrupt.signal);
+          return context;
+        });
+      }
     }
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {

@@ -7,7 +7,19 @@ import { isModulePath } from "../core/own-module.js";
  * value so far, if the option is repeated.
  * @throws UsageError
  */
-export type Parse<T> = (text: string, flag: string, previous: unknown) => T;
+export interface Parse<T> {
+  (text: string, flag: string, previous: unknown): T;
+  /** What a configuration may hold in the text's place, as JSON Schema. Absent: text. */
+  readonly takes?: object;
+}
+
+/** What a configuration holds for an option that can be repeated. */
+export const SEVERAL = { type: ["string", "array"], items: { type: "string" } } as const;
+
+/** A parser that also says what a configuration may hold for it. */
+export function taking<T>(takes: object, parse: Parse<T>): Parse<T> {
+  return Object.assign(parse, { takes });
+}
 
 /** Any text that is not empty. */
 export const text: Parse<string> = (value, flag) => {
@@ -17,51 +29,54 @@ export const text: Parse<string> = (value, flag) => {
 
 /** A whole number of at least `least`. */
 export function wholeNumber(least: number, largest = Number.MAX_SAFE_INTEGER): Parse<number> {
-  return (value, flag) => {
+  return taking({ type: "integer", minimum: least, maximum: largest }, (value, flag) => {
     const number = toNumber(value);
     if (Number.isSafeInteger(number) && number >= least && number <= largest) return number;
     const range =
       largest === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${largest}`;
     throw new UsageError(`${flag} must be a whole number ${range}, not ${JSON.stringify(value)}.`);
-  };
+  });
 }
 
 /** A finite number above 0, and below `below` if that is given. */
 export function positive(below = Infinity): Parse<number> {
-  return (value, flag) => {
-    const number = toNumber(value);
-    if (Number.isFinite(number) && number > 0 && number < below) return number;
-    const range = below === Infinity ? "above 0" : `above 0 and below ${below}`;
-    throw new UsageError(`${flag} must be a number ${range}, not ${JSON.stringify(value)}.`);
-  };
+  return taking(
+    { type: "number", exclusiveMinimum: 0, ...(below < Infinity && { exclusiveMaximum: below }) },
+    (value, flag) => {
+      const number = toNumber(value);
+      if (Number.isFinite(number) && number > 0 && number < below) return number;
+      const range = below === Infinity ? "above 0" : `above 0 and below ${below}`;
+      throw new UsageError(`${flag} must be a number ${range}, not ${JSON.stringify(value)}.`);
+    },
+  );
 }
 
 /** A finite number of at least 0. */
-export const atLeastZero: Parse<number> = (value, flag) => {
+export const atLeastZero: Parse<number> = taking({ type: "number", minimum: 0 }, (value, flag) => {
   const number = toNumber(value);
   if (Number.isFinite(number) && number >= 0) return number;
   throw new UsageError(`${flag} must be a number of at least 0, not ${JSON.stringify(value)}.`);
-};
+});
 
 /** One of a few words. */
 export function oneOf<T extends string>(words: readonly T[]): Parse<T> {
-  return (value, flag) => {
+  return taking({ enum: words }, (value, flag) => {
     const word = words.find((candidate) => candidate === value);
     if (word !== undefined) return word;
     throw new UsageError(`${flag} must be one of ${words.join(", ")}, not ${JSON.stringify(value)}.`);
-  };
+  });
 }
 
 /** The names of a registry's parts, or paths of one's own modules; separated by commas, or the option repeated. */
 export function someParts(words: readonly string[], what: string): Parse<readonly string[]> {
-  return (value, flag, previous) => {
+  return taking(SEVERAL, (value, flag, previous) => {
     const given = value.split(",").map((word) => word.trim());
     const unknown = given.find((word) => word !== "" && !words.includes(word) && !isModulePath(word));
     if (unknown !== undefined) {
       throw unknownName(what, unknown, words, OWN_MODULE);
     }
     return someOf([...words, ...given], what)(value, flag, previous);
-  };
+  });
 }
 
 /** One of them. */
@@ -71,7 +86,7 @@ export function onePart(words: readonly string[], what: string): Parse<string> {
 
 /** Some of a few words, separated by commas or given by repeating the option; each counts once, in the order given. */
 export function someOf(words: readonly string[], what: string): Parse<readonly string[]> {
-  return (value, flag, previous) => {
+  return taking(SEVERAL, (value, flag, previous) => {
     const given = value
       .split(",")
       .map((word) => word.trim())
@@ -82,7 +97,7 @@ export function someOf(words: readonly string[], what: string): Parse<readonly s
       throw unknownName(what, unknown, words);
     }
     return [...new Set([...((previous as readonly string[] | undefined) ?? []), ...given])];
-  };
+  });
 }
 
 function toNumber(value: string): number {

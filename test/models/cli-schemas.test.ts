@@ -51,7 +51,7 @@ const LINES: readonly (readonly string[])[] = [
   ["answer", "4 9 10 13 = 24 :", "--method", "power"],
   ["answer", "4 9 10 13 = 24 :", "--method", "smc"],
   ["answer", "4 9 10 13 = 24 :", "1 2 3 4 = 24 :", "-n", "4"],
-  ["answer", "-f", "plain.jsonl", "-m", "game24", "-n", "2", "-o", "answers.jsonl"],
+  ["answer", "-f", "plain.jsonl", "-m", "game24", "-n", "2", "-o", "out.jsonl"],
   ["models"],
   ["models", "inspect", "game24"],
   ["theory", "--list"],
@@ -95,16 +95,17 @@ it("so do serve, and the files that have one", async () => {
   expect(PUBLISHED.serve.schema.parse(JSON.parse(url))).toMatchObject({ model: "game24" });
   running.child.kill("SIGINT");
   await running.ended;
-  const answers = recordsOf(join(cli.folder, "answers.jsonl"));
+  const answers = recordsOf(join(cli.folder, "out.jsonl"));
+  const ofRun = recordsOf(join(cli.folder, "plain", "answers.jsonl"));
   const metrics: unknown = JSON.parse(readFileSync(join(cli.folder, "job", "metrics.json"), "utf8"));
   expect(answers).toHaveLength(2);
-  for (const answer of answers) PUBLISHED["answers.jsonl"].schema.parse(answer);
+  for (const answer of answers) PUBLISHED["answers-out.jsonl"].schema.parse(answer);
+  for (const answer of ofRun) PUBLISHED["answers.jsonl"].schema.parse(answer);
   PUBLISHED["metrics.json"].schema.parse(metrics);
   const covered = new Set(LINES.map(([command]) => command));
   expect(schemaNames.filter((name) => !covered.has(name))).toEqual([
-    "serve",
-    "answers.jsonl",
-    "metrics.json",
+    ...["serve", "answers.jsonl", "answers-out.jsonl", "metrics.json"],
+    "whetstone.config.json",
   ]);
 });
 

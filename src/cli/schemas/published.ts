@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { answerSchema } from "../../sharpen/answer-record.js";
+import { answerLineSchema } from "../answers-out.js";
 import { metrics } from "./figures.js";
 import { theory } from "./lab.js";
 import { models } from "./models.js";
@@ -41,9 +42,7 @@ export const PUBLISHED = {
     title: `${lastLine("reproduce")} result.json holds it without page and figures.`,
     schema: suite,
   },
-  "answers.jsonl": {
-    title: "A line of answers.jsonl, and of `whetstone answer --out`.",
-    schema: answerSchema,
-  },
+  "answers.jsonl": { title: "A line of answers.jsonl of a run folder.", schema: answerSchema },
+  "answers-out.jsonl": { title: "A line of what `whetstone answer --out` writes.", schema: answerLineSchema },
   "metrics.json": { title: "metrics.json of a run folder.", schema: metrics },
 } as const satisfies Readonly<Record<string, Published>>;
