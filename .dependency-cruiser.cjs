@@ -5,6 +5,7 @@
 const LAYERS = [
   ["cli", "public"],
   ["serve", "report", "theory"],
+  ["page"],
   ["reproduce"],
   ["sharpen"],
   ["evaluate"],
@@ -22,7 +23,7 @@ const ROOMS = [["decode", "train"], ["decoder"], ["text"], ["format"], ["familie
 
 const folders = (names) => `^src/(${names.join("|")})/`;
 const rooms = (names) => `^src/transformer/(${names.join("|")})/`;
-const TESTS = "\\.test(-helper)?\\.ts$";
+const TESTS = "\\.test(-helper)?\\.tsx?$";
 
 /**
  * A rule for each folder of a list of layers: it imports neither what stands above it nor what stands beside it.
@@ -88,6 +89,21 @@ module.exports = {
         "The page and the theorem lab load what draws figures: whetstone/report and whetstone/theory export them.",
       from: { path: "^src/index\\.ts$" },
       to: { path: folders(["report", "theory"]), reachable: true },
+    },
+    {
+      name: "pages-run-in-browsers",
+      severity: "error",
+      comment:
+        "What the page's live parts import is served to browsers as it is: nothing of Node, nothing but core beside.",
+      from: { path: "^src/page/", pathNot: [TESTS, "^src/page/shell\\.tsx$"] },
+      to: { path: ["^src/(?!page/|core/)", "preact-render-to-string"], pathNot: ["^node:"] },
+    },
+    {
+      name: "pages-need-no-node",
+      severity: "error",
+      comment: "Browsers have no modules of Node.",
+      from: { path: "^src/page/", pathNot: [TESTS, "^src/page/shell\\.tsx$"] },
+      to: { dependencyTypes: ["core"] },
     },
     {
       name: "one-place-for-onnxruntime",

@@ -23,8 +23,8 @@ const noStopwatch = {
     "Tests assert values: what takes how long is measured in bench/, and bounded in test/models at most.",
 };
 
-const SOURCE = ["src/**/*.ts", "src/**/*.mjs"];
-const TESTS = ["**/*.test.ts", "**/*.test-helper.ts", "test/**/*.ts"];
+const SOURCE = ["src/**/*.ts", "src/**/*.tsx", "src/**/*.mjs"];
+const TESTS = ["**/*.test.ts", "**/*.test.tsx", "**/*.test-helper.ts", "test/**/*.ts"];
 
 export default defineConfig(
   { ignores: ["dist/", "docs/api/", "runs/", "coverage/", "node_modules/", ".dependency-cruiser.cjs"] },

@@ -9,7 +9,7 @@ export const reporters: NonNullable<TestUserConfig["reporters"]> = results
 
 export default defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "src/**/*.test.tsx", "test/**/*.test.ts"],
     exclude: ["test/models/**"],
     testTimeout: 30_000,
     hookTimeout: 300_000,

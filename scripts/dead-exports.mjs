@@ -10,6 +10,7 @@ import { isMain, report } from "./lib/report.mjs";
 /** Files that are started, not imported. */
 const STARTED = [
   "src/graph/session-worker.mjs",
+  "src/page/race/main.tsx",
   "src/task/parquet-reader.mjs",
   "src/transformer/text/template-renderer.mjs",
   "src/transformer/text/tokenizer-worker.mjs",
@@ -49,6 +50,10 @@ const TEST_ONLY = [
     name: "parameterFingerprint",
     reason: "digests are compared in tests",
   },
+  { file: "src/page/palette.ts", name: "COLOURS", reason: "its contrasts are computed" },
+  { file: "src/page/race/event-stream.ts", name: "FrameReader", reason: "cut everywhere in tests" },
+  { file: "src/page/race/standing.ts", name: "reasonOut", reason: "its words are tested alone" },
+  { file: "src/page/race/lanes.tsx", name: "tintOf", reason: "its steps are tested alone" },
   { file: "src/report/html.ts", name: "escapeHtml", reason: "hostile text is tested against it alone" },
   { file: "src/report/chart.ts", name: "spread", reason: "label placement is tested alone" },
   { file: "src/transformer/model.ts", name: "digestOf", reason: "a digest must change with one weight" },
@@ -140,6 +145,8 @@ function createProgram(root) {
     moduleResolution: ts.ModuleResolutionKind.NodeNext,
     // Scripts import what is built; without the built files (see `hidden`) that leads to the source.
     rootDirs: [`${root}/src`, `${root}/dist`],
+    jsx: ts.JsxEmit.ReactJSX,
+    jsxImportSource: "preact",
     allowJs: true,
     noEmit: true,
     skipLibCheck: true,

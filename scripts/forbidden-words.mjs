@@ -77,7 +77,12 @@ function leadsOut(root, path, climb, name) {
   const target = posix.normalize(posix.join(dirname(path), climb, name));
   if (target === ".." || target.startsWith("../")) return true;
   // A compiled import ends in .js where the source ends in .ts; ./dist exists only after a build.
-  const candidates = [target, target.replace(/\.js$/, ".ts"), target.replace(/\.d\.ts$/, ".ts")];
+  const candidates = [
+    target,
+    target.replace(/\.js$/, ".ts"),
+    target.replace(/\.js$/, ".tsx"),
+    target.replace(/\.d\.ts$/, ".ts"),
+  ];
   return (
     name !== "" && target !== "dist" && !candidates.some((candidate) => existsSync(join(root, candidate)))
   );

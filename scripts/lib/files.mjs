@@ -36,10 +36,10 @@ export function projectFiles(root, folder = ".") {
  * Tests, and what several tests share (`x.test-helper.ts`).
  * @param {string} path
  */
-export const isTest = (path) => /\.test(?:-helper)?\.[cm]?[jt]s$/.test(path);
+export const isTest = (path) => /\.test(?:-helper)?\.[cm]?[jt]sx?$/.test(path);
 
 /** @param {string} path */
-export const isCode = (path) => /\.[cm]?[jt]s$/.test(path) && !path.endsWith(".d.ts");
+export const isCode = (path) => /\.[cm]?[jt]sx?$/.test(path) && !path.endsWith(".d.ts");
 
 /**
  * The fields of package.json that the checks read.

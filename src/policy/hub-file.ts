@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream, existsSync } from "node:fs";
 import { copyFile, mkdir, realpath, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
 import { pipeline } from "node:stream/promises";
 import { downloadFile, type ListFileEntry } from "@huggingface/hub";
 import { errorCode, writeError } from "../core/files.js";
@@ -44,7 +45,7 @@ async function store(body: Blob, blob: string): Promise<void> {
   const incomplete = `${blob}.incomplete`;
   await mkdir(dirname(blob), { recursive: true });
   try {
-    await pipeline(Readable.fromWeb(body.stream()), createWriteStream(incomplete));
+    await pipeline(Readable.fromWeb(body.stream() as ReadableStream), createWriteStream(incomplete));
     await rename(incomplete, blob);
   } catch (cause) {
     await rm(incomplete, { force: true });

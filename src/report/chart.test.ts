@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { axisOfN, domainOf, lineMarks, spread, svg } from "./chart.js";
 import { binnedMedian } from "./charts-scores.js";
-import { seriesStyle } from "./palette.js";
+import { seriesStyle } from "../page/palette.js";
 
 describe("spread", () => {
   it("leaves room between labels, keeps their order and stays inside where they fit", () => {

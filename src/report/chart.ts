@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { parsePage, type DomElement } from "./dom.js";
 import { visibleText } from "../core/visible-text.js";
 import { html, trusted, type Html, type HtmlValue } from "./html.js";
-import type { SeriesStyle } from "./palette.js";
+import type { SeriesStyle } from "../page/palette.js";
 
 /** A point of a line with its interval. */
 export interface ChartPoint {

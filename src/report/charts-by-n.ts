@@ -15,7 +15,7 @@ import {
 } from "./chart.js";
 import { direction, fixed, inWords, list, NATS, PERCENT, POINTS } from "./format.js";
 import { html, type Html } from "./html.js";
-import { seriesStyle, type SeriesStyle } from "./palette.js";
+import { seriesStyle, type SeriesStyle } from "../page/palette.js";
 
 const CEILING = "coverage";
 const COVERAGE_STYLE: SeriesStyle = { colour: "var(--slate)", dash: "1 4", symbol: "cross" };

@@ -3,7 +3,7 @@ import type { Histogram, Metrics } from "../evaluate/metrics.js";
 import { figure, svg, twoWidths, type Mark } from "./chart.js";
 import { count, inWords, list, NATS, SHARE } from "./format.js";
 import { html, type Html } from "./html.js";
-import { seriesStyle } from "./palette.js";
+import { seriesStyle } from "../page/palette.js";
 
 interface Bin {
   readonly group: string;

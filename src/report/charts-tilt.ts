@@ -13,7 +13,7 @@ import {
 } from "./chart.js";
 import { count, fixed, inWords, list, methodName, NATS, PERCENT, SHARE, type Unit } from "./format.js";
 import { html, type Html } from "./html.js";
-import { seriesStyle } from "./palette.js";
+import { seriesStyle } from "../page/palette.js";
 import { estimateCell, type DataTable } from "./table.js";
 
 /** A point of the chart that has a name: the base, or an adapter. */

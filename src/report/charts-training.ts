@@ -5,7 +5,7 @@ import { registered } from "../sharpen/methods/registry.js";
 import { domainOf, figure, lineMarks, svg, type ChartSeries, type Mark } from "./chart.js";
 import { fixed, inWords, list, methodName, NATS, PERCENT } from "./format.js";
 import { html, type Html } from "./html.js";
-import { seriesStyle } from "./palette.js";
+import { seriesStyle } from "../page/palette.js";
 
 const TRAIN = seriesStyle(6);
 const VALIDATION = seriesStyle(0);

@@ -2,17 +2,11 @@ import { registered } from "../sharpen/methods/registry.js";
 import type { DeclaredFrom } from "../evaluate/declared.js";
 import { directionOf, overruled, type Direction } from "../evaluate/findings-words.js";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
+import { fixed } from "../page/numbers.js";
 
-const MINUS = "\u2212";
+export { fixed };
+
 const NBSP = "\u00a0";
-
-/** A number with a fixed count of decimals and a true minus sign; `signed` adds a plus; never "−0.0". */
-export function fixed(value: number, decimals: number, signed = false): string {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : `${MINUS}∞`;
-  const digits = Math.abs(value).toFixed(decimals);
-  const sign = Number(digits) === 0 ? "" : value < 0 ? MINUS : signed ? "+" : "";
-  return sign + digits;
-}
 
 /** How a figure is written: its scale, its decimals, its unit. */
 export interface Unit {

@@ -1,4 +1,4 @@
-import { cssVariables } from "./palette.js";
+import { cssVariables } from "../page/palette.js";
 
 /** The page's style sheet: system fonts, one column of prose, figures with their caption beside them. */
 export const PAGE_STYLE = `

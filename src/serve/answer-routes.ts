@@ -100,7 +100,7 @@ function headersOf({ req }: Context): { bestOf: string | undefined; reward: stri
 }
 
 /** @throws ApiError for what is no JSON. */
-async function jsonBody({ req }: Context): Promise<unknown> {
+export async function jsonBody({ req }: Context): Promise<unknown> {
   const text = await req.text();
   try {
     if (!isTooDeep(text)) return JSON.parse(text) as unknown;

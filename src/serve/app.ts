@@ -5,6 +5,8 @@ import { Answering, type AnsweringLimits } from "./answering.js";
 import { ApiError, shuttingDown, toApiError } from "./api-error.js";
 import { guard, type GuardSettings } from "./guard.js";
 import { ServeMetrics } from "./metrics.js";
+import { addPage } from "./page-routes.js";
+import { addRaceRoute, raceSettings } from "./race-route.js";
 import { openApi } from "./openapi.js";
 import { requestLog, type LogLine, type Noted } from "./request-log.js";
 import { spans, type TelemetryApi } from "./telemetry.js";
@@ -79,7 +81,8 @@ export function serveApp(settings: ServeSettings): {
   });
   const tooLong = (): Response =>
     errorReply(new ApiError(413, `The body is longer than ${BODY_BYTES} bytes.`, { code: "body_too_long" }));
-  app.use("/v1/*", bodyLimit({ maxSize: BODY_BYTES, onError: tooLong }));
+  for (const under of ["/v1/*", "/api/*"])
+    app.use(under, bodyLimit({ maxSize: BODY_BYTES, onError: tooLong }));
   app.get("/health", (context) => context.json({ status: "ok" }));
   app.get("/ready", (context) => {
     if (answering.admission.draining) throw shuttingDown();
@@ -90,7 +93,10 @@ export function serveApp(settings: ServeSettings): {
   app.get("/openapi.json", (context) => context.json(description));
   addModels(app, listedNames(model, defaults), Math.floor(now() / 1000));
   const { bestOf: mostBestOf, beatMs } = limits;
-  addAnswerRoutes(app, { model, defaults, mostBestOf, freshSeed, answering, now, freshId, beatMs });
+  const settings = { model, defaults, mostBestOf, freshSeed, answering, now, freshId, beatMs };
+  addAnswerRoutes(app, settings);
+  addRaceRoute(app, settings);
+  addPage(app, raceSettings(settings, (guarded.keys ?? []).length > 0));
   return { app, answering };
 }
 

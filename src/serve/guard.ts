@@ -19,8 +19,8 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }
 
-/** What needs no key: whether the server is alive. */
-const OPEN = new Set(["/health"]);
+/** What needs no key: whether the server is alive, and the page, which holds nothing of anybody's and asks with a key of its own. */
+const OPEN = /^\/(health|app\/.*)?$/;
 
 /**
  * Refuses whoever may not ask. Without keys only this machine's own names are taken as the server's, so that a page whose name was
@@ -36,7 +36,7 @@ export function guard({ keys = [], hosts = [], origins = [] }: GuardSettings): M
         code: "host_not_allowed",
       });
     const origin = req.header("origin");
-    if (origin !== undefined) {
+    if (origin !== undefined && !isOwn(origin, req.header("host"))) {
       if (!origins.includes(origin))
         throw new ApiError(403, "Pages of that origin may not ask this server.", {
           type: "permission_error",
@@ -50,17 +50,28 @@ export function guard({ keys = [], hosts = [], origins = [] }: GuardSettings): M
         });
       }
     }
-    if (digests.length > 0 && !OPEN.has(req.path) && !isOneOf(bearerOf(req.header("authorization")), digests))
+    if (
+      digests.length > 0 &&
+      !OPEN.test(req.path) &&
+      !isOneOf(bearerOf(req.header("authorization")), digests)
+    )
       throw new ApiError(401, "A key of this server is needed: Authorization: Bearer <key>.", {
         type: "authentication_error",
         code: "invalid_api_key",
         headers: { "www-authenticate": "Bearer" },
       });
     await next();
-    for (const [name, value] of Object.entries(origin === undefined ? {} : allowed(origin)))
+    for (const [name, value] of Object.entries(
+      origin === undefined || isOwn(origin, req.header("host")) ? {} : allowed(origin),
+    ))
       header(name, value);
     return undefined;
   };
+}
+
+/** Whether a page of an origin is this server's own, as its browser sees both. */
+function isOwn(origin: string, host: string | undefined): boolean {
+  return host !== undefined && /^https?:\/\/(.*)$/.exec(origin)?.[1] === host;
 }
 
 const ALLOWED = "access-control-allow-headers";

@@ -2,15 +2,18 @@ import { z } from "zod";
 import { packageVersion } from "../core/package-version.js";
 import { chatSchema } from "./chat-request.js";
 import { completionSchema } from "./completion-request.js";
+import { raceSchema } from "./race-route.js";
 import { responsesSchema } from "./responses-request.js";
 
 const DRAWING = {
   "/v1/chat/completions": ["Answer a conversation with the best of N candidates", chatSchema],
   "/v1/completions": ["Go on from a text with the best of N candidates", completionSchema],
   "/v1/responses": ["The same as chat, in the form of OpenAI's responses; nothing is kept", responsesSchema],
+  "/api/race": ["Every candidate as it is drawn, as named server-sent events, for the page", raceSchema],
 } as const;
 
 const READING = {
+  "/": "The page: watch the candidates of a prompt; needs no key",
   "/v1/models": "The model, and the names by which best-of-N of it is asked for",
   "/health": "Whether the server is alive; needs no key",
   "/ready": "Whether it takes requests: 503 while it shuts down",
@@ -42,7 +45,7 @@ export function openApi(): object {
   ]);
   const reading = Object.entries(READING).map(([path, summary]) => [
     path,
-    { get: { summary, ...(path === "/health" && { security: [] }), responses } },
+    { get: { summary, ...((path === "/health" || path === "/") && { security: [] }), responses } },
   ]);
   return {
     openapi: "3.1.0",

@@ -82,6 +82,8 @@ export function requestLog({
     const tell = (status: number, error: unknown): void => {
       if (!open) return;
       open = false;
+      // The parts of the page: dozens, and of no account.
+      if (status < 400 && req.path.startsWith("/app/")) return;
       const line = {
         ...{ time: new Date(began).toISOString(), id, method: req.method, route: routeOf(context) },
         ...{ status, ms: Math.round(now() - began) },

@@ -63,7 +63,16 @@ export function rewardFor(name: string, own: SelfReward, param = "model"): SelfR
 
 /** The names under which the model is listed: itself, and best-of-16 by every reward that it can give. */
 export function listedNames({ id, policy }: ServedModel, { reward }: ServeDefaults): string[] {
-  const able = [...new Set([reward, ...Object.values(rewards)])].filter((each) => {
+  const able = ableRewards(policy, reward);
+  const alias = `${id}:best-of-${LISTED_N}`;
+  return [id, alias, ...able.map(({ name }) => `${alias}:${name}`)];
+}
+
+const shortened = (text: string): string => (text.length <= 80 ? text : `${text.slice(0, 80)}…`);
+
+/** The self-rewards that a policy can give, one's own first. */
+export function ableRewards(policy: Policy, own: SelfReward): SelfReward[] {
+  return [...new Set([own, ...Object.values(rewards)])].filter((each) => {
     try {
       checkRewards([each], policy);
       return true;
@@ -71,8 +80,4 @@ export function listedNames({ id, policy }: ServedModel, { reward }: ServeDefaul
       return false;
     }
   });
-  const alias = `${id}:best-of-${LISTED_N}`;
-  return [id, alias, ...able.map(({ name }) => `${alias}:${name}`)];
 }
-
-const shortened = (text: string): string => (text.length <= 80 ? text : `${text.slice(0, 80)}…`);

@@ -1,7 +1,7 @@
 import type { Answered } from "./answered.js";
 import type { Answering, Asked, AskedOne } from "./answering.js";
 import { toApiError } from "./api-error.js";
-import { joined } from "./joined.js";
+import { eventStream } from "./event-stream.js";
 import { candidates, type Candidates } from "../sharpen/candidates.js";
 import { ClientGone, type RequestNote } from "./request-log.js";
 import type { Frame, StreamForm } from "./reply.js";
@@ -20,38 +20,7 @@ export function streamReply(
   form: StreamForm,
   { client, beatMs, note }: StreamSettings,
 ): Response {
-  const leave = new AbortController();
-  const { signal, release } = joined([client, leave.signal]);
-  const frames = framesOf(answering, asked, form, { client: signal, beatMs, note });
-  const encoder = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>({
-    pull: async (controller) => {
-      const next = await frames.next();
-      if (next.done === true) {
-        release();
-        controller.close();
-      } else controller.enqueue(encoder.encode(textOf(next.value)));
-    },
-    cancel: async () => {
-      leave.abort();
-      release();
-      // It may wait where it was to go on writing.
-      await frames.return(undefined);
-    },
-  });
-  return new Response(body, {
-    headers: {
-      "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-cache",
-      // Proxies that gather a reply before they pass it on would make it none.
-      "x-accel-buffering": "no",
-    },
-  });
-}
-
-function textOf({ event, data }: Frame): string {
-  const name = event === undefined ? "" : `event: ${event}\n`;
-  return `${name}data: ${data === "[DONE]" ? data : JSON.stringify(data)}\n\n`;
+  return eventStream(client, (signal) => framesOf(answering, asked, form, { client: signal, beatMs, note }));
 }
 
 /** The events of a stream: of one prompt, or of several as they come. */

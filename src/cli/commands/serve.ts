@@ -7,6 +7,7 @@ import { startServer } from "../../serve/server.js";
 import { checkRewards } from "../../sharpen/sharpen-task.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_BEST_OF, DEFAULT_MODEL, DEFAULT_PORT, DEFAULT_SERVE_REWARD } from "../defaults.js";
+import { openPage } from "../open-page.js";
 import { HOLDING, REMOTE } from "../options.js";
 import { serveKeys } from "../serve-keys.js";
 import { openPolicy, policySource, promptsOf } from "../sources.js";
@@ -32,6 +33,7 @@ export const serveCommand = defineCommand({
     "allowOrigin",
     "allowHost",
     "threads",
+    "open",
   ],
   examples: [
     ["serve", "the embedded model at http://127.0.0.1:8321/v1"],
@@ -65,6 +67,8 @@ export const serveCommand = defineCommand({
         { host, port },
       );
       context.say(`${id} answers at ${server.url}/v1, each answer the best of ${bestOf} by ${reward.name}.`);
+      context.say(`What it considers before it answers can be watched at ${server.url}/`);
+      await openPage(`${server.url}/`, values.open, context);
       context.result({ url: `${server.url}/v1`, model: id, bestOf, reward: reward.name });
       if (!context.signal.aborted) await once(context.signal, "abort");
       await server.close();

@@ -14,7 +14,7 @@ import {
   type Unit,
 } from "../format.js";
 import { html, type Html, type HtmlValue } from "../html.js";
-import { seriesStyle } from "../palette.js";
+import { seriesStyle } from "../../page/palette.js";
 import { estimateCell, table, type DataTable } from "../table.js";
 import type { PaperFigure } from "./figure-frame.js";
 import { instead, linePanel, panel } from "./panels.js";

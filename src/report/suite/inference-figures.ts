@@ -5,7 +5,7 @@ import { legend, type ChartSeries } from "../chart.js";
 import { binnedMedian } from "../charts-scores.js";
 import { count, inWords, list, NATS, PERCENT, RELATIVE, type Unit } from "../format.js";
 import { html, type Html, type HtmlValue } from "../html.js";
-import { seriesStyle } from "../palette.js";
+import { seriesStyle } from "../../page/palette.js";
 import { estimateCell, table, type DataTable } from "../table.js";
 import { countClear, heatTable, type HeatValue } from "./heat-table.js";
 import { histogramPanel, instead, linePanel, panel } from "./panels.js";

@@ -1,23 +1,14 @@
-import { COLOURS, type ColourPair } from "../palette.js";
+import { mixedColour, type Mode } from "../../page/palette.js";
 
 /** Steps of a heat map on either side of none. */
 export const HEAT_STEPS = 5;
 /** The strongest step's share of its colour: the page's text keeps a contrast of 4.5 : 1 on it in both modes. */
 const STRONGEST = 0.45;
 
-/** One colour over the page's, as #rrggbb. */
-function over(colour: ColourPair, share: number, mode: "light" | "dark"): string {
-  const channels = (hex: string): number[] =>
-    [1, 3, 5].map((start) => Number.parseInt(hex.slice(start, start + 2), 16));
-  const page = channels(COLOURS.page[mode]);
-  const mixed = channels(colour[mode]).map((value, i) => Math.round(value * share + page[i]! * (1 - share)));
-  return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
-}
-
-function heatClasses(mode: "light" | "dark"): string {
+function heatClasses(mode: Mode): string {
   return Array.from({ length: HEAT_STEPS }, (_, i) => {
     const share = (STRONGEST * (i + 1)) / HEAT_STEPS;
-    return `td.up${i + 1}{background:${over(COLOURS.blue, share, mode)}}td.down${i + 1}{background:${over(COLOURS.orange, share, mode)}}`;
+    return `td.up${i + 1}{background:${mixedColour("blue", share, mode)}}td.down${i + 1}{background:${mixedColour("orange", share, mode)}}`;
   }).join("");
 }
 

@@ -50,8 +50,22 @@ export function seriesStyle(i: number): SeriesStyle {
   return SERIES[i % SERIES.length] as SeriesStyle;
 }
 
+/** A mode of the page. */
+export type Mode = "light" | "dark";
+
+/** So much of a colour over the page's own, as #rrggbb. */
+export function mixedColour(name: keyof typeof COLOURS, share: number, mode: Mode): string {
+  const channels = (hex: string): number[] =>
+    [1, 3, 5].map((start) => Number.parseInt(hex.slice(start, start + 2), 16));
+  const page = channels(COLOURS.page[mode]);
+  const mixed = channels(COLOURS[name][mode]).map((value, i) =>
+    Math.round(value * share + page[i]! * (1 - share)),
+  );
+  return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+}
+
 /** The style sheet's variables for one mode. */
-export function cssVariables(mode: "light" | "dark"): string {
+export function cssVariables(mode: Mode): string {
   return Object.entries(COLOURS)
     .map(([name, pair]) => `--${name}:${pair[mode]};`)
     .join("");
