@@ -93,10 +93,10 @@ export function serveApp(settings: ServeSettings): {
   app.get("/openapi.json", (context) => context.json(description));
   addModels(app, listedNames(model, defaults), Math.floor(now() / 1000));
   const { bestOf: mostBestOf, beatMs } = limits;
-  const settings = { model, defaults, mostBestOf, freshSeed, answering, now, freshId, beatMs };
-  addAnswerRoutes(app, settings);
-  addRaceRoute(app, settings);
-  addPage(app, raceSettings(settings, (guarded.keys ?? []).length > 0));
+  const drawing = { model, defaults, mostBestOf, freshSeed, answering, now, freshId, beatMs };
+  addAnswerRoutes(app, drawing);
+  addRaceRoute(app, drawing);
+  addPage(app, raceSettings(drawing, (guarded.keys ?? []).length > 0));
   return { app, answering };
 }
 

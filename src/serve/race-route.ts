@@ -2,10 +2,10 @@ import type { Hono } from "hono";
 import { z } from "zod";
 import type { RaceFrame, RaceSettings } from "../page/race/frames.js";
 import { jsonBody, type AnswerSettings } from "./answer-routes.js";
-import type { Answering, Asked } from "./answering.js";
+import type { Answering, AskedOne } from "./answering.js";
 import { schemaError, toApiError } from "./api-error.js";
 import { promptOfChat } from "./chat-request.js";
-import { promptOfCompletion } from "./completion-request.js";
+import { promptsOfCompletion } from "./completion-request.js";
 import { eventStream } from "./event-stream.js";
 import { COMMON, maybe } from "./fields.js";
 import { inBatches } from "./pace.js";
@@ -58,15 +58,15 @@ export function addRaceRoute(app: Hono<Noted>, settings: AnswerSettings): void {
     const { prompt: text, max_tokens: maxTokens, reward, answer, early_stop, ...rest } = parsed.data;
     const prompt =
       model.takes === "text"
-        ? promptOfCompletion({ model: model.id, prompt: text }, model)
+        ? promptsOfCompletion({ model: model.id, prompt: text }, model)[0]!
         : promptOfChat({ messages: [{ role: "user", content: text }] }, model);
     const fields = { model: model.id, ...rest, whetstone: { reward, answer, early_stop } };
     const headers = { bestOf: undefined, reward: undefined };
-    const question = questionOf(fields, prompt, { maxTokens, headers }, settings);
-    note.asked(question, true);
-    const asked = await answering.ask(question);
+    const question = questionOf(fields, prompt, { maxTokens, logProbs: false, headers }, settings);
+    note.asked([question], true);
+    const [asked] = await answering.ask([question]);
     return eventStream(context.req.raw.signal, (client) =>
-      framesOf(asked, { answering, model, client, note }),
+      framesOf(asked!, { answering, model, client, note }),
     );
   });
 }
@@ -76,7 +76,7 @@ interface Around extends Pick<AnswerSettings, "answering" | "model"> {
   readonly note: Pick<RequestNote, "answered" | "streams">;
 }
 
-async function* framesOf(asked: Asked, { answering, model, client, note }: Around): AsyncGenerator<Frame> {
+async function* framesOf(asked: AskedOne, { answering, model, client, note }: Around): AsyncGenerator<Frame> {
   const ended = note.streams();
   let outcome: unknown = new ClientGone();
   const gathering = answering.gather(asked);
@@ -85,13 +85,15 @@ async function* framesOf(asked: Asked, { answering, model, client, note }: Aroun
     for await (const batch of inBatches(raceOf(answering, asked, gathering, client), BATCH_MS))
       yield* batch.map(framed);
     const answered = await gathering.answered();
-    note.answered(answered);
+    note.answered([answered]);
     yield framed({ kind: "chosen", ...(await chosenFrame(answered, model.policy)) });
     outcome = undefined;
   } catch (error) {
     outcome = client.aborted ? new ClientGone() : error;
     yield framed({ kind: "error", message: toApiError(error).message });
   } finally {
+    // Who went before anything was drawn gives the place up here.
+    asked.ticket.leave();
     ended(outcome);
   }
 }
@@ -102,7 +104,7 @@ function startOf({ reward, bestOf, temperature, seed }: Question, maxTokens: num
 
 async function* raceOf(
   answering: Answering,
-  asked: Asked,
+  asked: AskedOne,
   gathering: ReturnType<Answering["gather"]>,
   client: AbortSignal,
 ): AsyncGenerator<RaceFrame> {

@@ -2,6 +2,7 @@ import type { Answered } from "./answered.js";
 import type { Answering, Asked, AskedOne } from "./answering.js";
 import { toApiError } from "./api-error.js";
 import { eventStream } from "./event-stream.js";
+import { joined } from "./joined.js";
 import { candidates, type Candidates } from "../sharpen/candidates.js";
 import { ClientGone, type RequestNote } from "./request-log.js";
 import type { Frame, StreamForm } from "./reply.js";
