@@ -95,7 +95,7 @@ export function comparisonLines(a: RunEntry, b: RunEntry): string {
   return table([["", a.dir, b.dir, "change"], ...facts, ...figures], [32, 20, 20, 8]);
 }
 
-/** Rows with columns as wide as they need to be, at most so many. */
+/** Rows with columns as wide as they need to be, up to a limit each. */
 function table(rows: readonly (readonly string[])[], most: readonly number[]): string {
   const cells = rows.map((row) => row.map((cell, at) => fitLine(cell, most[at]!)));
   const widths = most.map((_, at) => Math.max(...cells.map((row) => widthOf(row[at] ?? ""))));

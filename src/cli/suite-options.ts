@@ -57,13 +57,13 @@ export const SUITE_OPTIONS = {
   },
   drawSeeds: {
     flags: "--seeds <count>",
-    description: "draw with so many seeds",
+    description: "how many seeds to draw with",
     parse: wholeNumber(1),
     otherwise: "10, as in the paper",
   },
   trainingSeeds: {
     flags: "--seeds <count>",
-    description: "train with so many seeds",
+    description: "how many seeds to train with",
     parse: wholeNumber(1),
     otherwise: "3, as in the paper",
   },

@@ -31,7 +31,7 @@ export interface Answers {
 export interface Ground {
   readonly prompts: number;
   readonly labelledPrompts: number;
-  /** The resamples of so many prompts: the same object for the same number. */
+  /** The resamples for a number of prompts: the same object for the same number. */
   resamples(prompts: number): Resamples;
 }
 

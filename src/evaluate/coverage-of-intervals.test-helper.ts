@@ -124,5 +124,5 @@ export function simulatedSeedCoverage(seeds: number, spread: number, trials: num
   return held / trials;
 }
 
-/** The least share that is taken for 93 % after so many trials: two standard errors below. */
+/** The least share that passes for 93 % after a number of trials: two standard errors below. */
 export const atLeast93 = (trials: number): number => 0.93 - 2 * Math.sqrt((0.93 * 0.07) / trials);

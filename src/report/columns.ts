@@ -6,19 +6,19 @@ export function widthOf(text: string): number {
   return stringWidth(text);
 }
 
-/** A text with spaces after it, up to so many columns; a wider one stays as it is. */
+/** A text padded with spaces after it to a number of columns; a wider one stays as it is. */
 export function padEndTo(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - widthOf(text)));
 }
 
-/** A text with spaces before it, up to so many columns; a wider one stays as it is. */
+/** A text padded with spaces before it to a number of columns; a wider one stays as it is. */
 export function padStartTo(text: string, columns: number): string {
   return " ".repeat(Math.max(0, columns - widthOf(text))) + text;
 }
 
 let segmenter: Intl.Segmenter | undefined;
 
-/** The longest beginning of a text that is no wider than so many columns; no letter is cut apart. */
+/** The longest beginning of a text that is no wider than a number of columns; no letter is cut apart. */
 export function beginningOf(text: string, columns: number): string {
   segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
   let [width, end] = [0, 0];
@@ -31,7 +31,7 @@ export function beginningOf(text: string, columns: number): string {
 }
 
 /**
- * A text on one line of at most so many columns, ended by an ellipsis where it is cut. Characters that would move the cursor, or
+ * A text on one line of at most a number of columns, ended by an ellipsis where it is cut. Characters that would move the cursor, or
  * turn the direction of writing, become spaces.
  */
 export function fitLine(text: string, columns: number): string {
@@ -39,7 +39,7 @@ export function fitLine(text: string, columns: number): string {
   return widthOf(plain) <= columns ? plain : `${beginningOf(plain, columns - 1)}…`;
 }
 
-/** Words on lines of at most so many columns; a longer word is cut. */
+/** Words on lines of at most a number of columns; a longer word is cut. */
 export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [""];
   for (const word of text.split(" ").map((whole) => beginningOf(whole, columns))) {

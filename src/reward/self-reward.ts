@@ -52,7 +52,7 @@ export interface SelfReward {
    */
   chosenProbabilities?(pool: Pool, n: number): readonly number[];
   /**
-   * Whether `chosenProbabilities` can tell for subsets of `n` of so many responses; absent: for every n. Where the expectation has
+   * Whether `chosenProbabilities` can tell for subsets of `n` of a number of responses; absent: for every n. Where the expectation has
    * no closed form it takes every subset, so only for few; elsewhere the reward is not measured rather than estimated.
    * Always true for n = size.
    */

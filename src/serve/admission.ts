@@ -14,7 +14,7 @@ export interface Ticket {
   leave(): void;
 }
 
-/** Tickets of so many parts of one request, which enter with the first of them and leave with the last. */
+/** Tickets for several parts of one request, which enter with the first of them and leave with the last. */
 export function shared(ticket: Ticket, parts: number): Ticket[] {
   let entered: Promise<void> | undefined;
   let inside = parts;
@@ -32,7 +32,7 @@ export function shared(ticket: Ticket, parts: number): Ticket[] {
   });
 }
 
-/** Lets requests in, so many at once and the others in the order in which they came. */
+/** Lets requests in, a fixed number at once and the others in the order in which they came. */
 export class Admission {
   private readonly waiting: (() => void)[] = [];
   private answering = 0;

@@ -3,7 +3,7 @@ import type { GraderName } from "./graders.js";
 /** A choice and the next one, each at the start of a line or after a space: `A) …`, `(B) …`. */
 const FIRST_CHOICE = /(?:^|\s)\(?A[).:]\s/;
 const SECOND_CHOICE = /\s\(?B[).:]\s/;
-/** What asks for a number in so many words. */
+/** What asks for a number in words. */
 const QUANTITY =
   /\bhow\s+(?:many|much|old|far|long|tall|heavy|fast|high|wide|deep|often|big|large)\b|\b(?:calculate|compute|evaluate|solve)\b|\b(?:number|amount|sum|product|percentage|probability|total|average|remainder|area|volume|perimeter|price|cost|value)\s+of\b/i;
 /** Arithmetic: two figures with an operator, as a sign or a word, between them. */

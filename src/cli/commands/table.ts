@@ -4,7 +4,7 @@ export interface CommandEntry {
   readonly usage: string;
   /** One sentence. */
   readonly summary: string;
-  /** What it does on Ctrl-C before it ends; absent: it ends when the record at hand is written. */
+  /** What it does on Ctrl-C before it ends; absent: it ends once the current record is written. */
   readonly stopping?: string;
 }
 

@@ -1,6 +1,6 @@
 import { numberAttribute, tabulate, type Kernel, type KernelTable } from "./array.js";
 
-/** Element i of a row of integers of so many bits, each row from a whole byte on, the lower half of a byte first. */
+/** Element i of a row of integers of `bits` bits, each row from a whole byte on, the lower half of a byte first. */
 function integerAt(data: Float64Array, row: number, rowBytes: number, i: number, bits: number): number {
   if (bits === 8) return data[row * rowBytes + i]!;
   return (data[row * rowBytes + Math.floor(i / 2)]! >> (4 * (i % 2))) & 15;

@@ -24,7 +24,7 @@ export class Budget {
   }
 
   /**
-   * Counts a request to a server that may draw so many tokens. @returns gives back what it did not draw; call it once.
+   * Counts a request to a server that may draw up to a number of tokens. @returns gives back what it did not draw; call it once.
    * @throws BudgetError instead of exceeding the budget.
    */
   spend(url: string, maxTokens: number): () => void {

@@ -27,7 +27,7 @@ export interface ServerFacts {
   readonly fingerprint: readonly FirstToken[];
 }
 
-/** Sends an ask and reads the reply, within the budget; faults are retried. @throws ServerError after so many tries. */
+/** Sends an ask and reads the reply, within the budget; faults are retried. @throws ServerError after the last try. */
 export type Send = <R>(kind: ServerKind, ask: Ask, read: (body: unknown) => R, tries?: number) => Promise<R>;
 
 const PROMPT = { text: "The capital of France is" };
