@@ -24,3 +24,5 @@ export const DEFAULT_PORT = 8321;
 export const DEFAULT_BEST_OF = 8;
 /** What chooses in `serve`: the log-probability per token, as OpenAI says of `best_of`. */
 export const DEFAULT_SERVE_REWARD = "length-normalized";
+/** Megabytes that `serve` keeps of prompts. */
+export const DEFAULT_PREFIX_MEGABYTES = 512;

@@ -1,7 +1,7 @@
 import { UsageError } from "../core/errors.js";
 import { rewards } from "../reward/registry.js";
 import { flag } from "./option-spec.js";
-import { DEFAULT_BEST_OF, DEFAULT_PORT, DEFAULT_SERVE_REWARD } from "./defaults.js";
+import { DEFAULT_BEST_OF, DEFAULT_PORT, DEFAULT_PREFIX_MEGABYTES, DEFAULT_SERVE_REWARD } from "./defaults.js";
 import { onePart, text, wholeNumber, type Parse } from "./values.js";
 
 /** Words separated by commas. */
@@ -45,6 +45,13 @@ export const SERVE_OPTIONS = {
     description: "further host names that a server without keys accepts, for use behind a proxy",
     parse: words,
     otherwise: "this machine's own",
+  },
+  memory: {
+    flags: "--memory <MB>",
+    description:
+      "for what is kept of prompts, so that those that begin alike, such as a chat's next turn, are not computed anew; 0: nothing",
+    parse: wholeNumber(0, 1 << 20),
+    otherwise: `${DEFAULT_PREFIX_MEGABYTES}, for a model on this machine`,
   },
   logText: flag("--log-text", "write the texts of prompts and answers into the log, too"),
   slots: {

@@ -121,22 +121,29 @@ export async function policySource(
 export function loadPolicy(
   { folder, name, ...held }: LocalSource,
   threads: number | undefined,
+  prefixBytes = 0,
 ): Promise<LocalPolicy> {
   const notice = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
   return LocalPolicy.load(folder, {
-    ...{ name, notice },
+    ...{ name, notice, prefixBytes },
     ...holdingOf(held),
     ...(threads !== undefined && { threads }),
   });
 }
 
-/** Loads a model, or connects to its servers. @throws as `loadPolicy` and `connectRemote`. */
+/**
+ * Loads a model, or connects to its servers.
+ * @param prefixBytes for what is kept of prompts, of a model on this machine.
+ * @throws as `loadPolicy` and `connectRemote`.
+ */
 export function openPolicy(
   { folder, remote, ...source }: ModelSource,
   threads: number | undefined,
   context: Context,
+  prefixBytes?: number,
 ): Promise<Policy> {
-  return remote ? connectRemote(remote, context) : loadPolicy({ ...source, folder: folder! }, threads);
+  if (remote) return connectRemote(remote, context);
+  return loadPolicy({ ...source, folder: folder! }, threads, prefixBytes);
 }
 
 /**

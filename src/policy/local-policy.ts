@@ -8,6 +8,7 @@ import type { LoraAdapter } from "../transformer/format/peft.js";
 import { Runtime, type ScoredTokens } from "../transformer/runtime.js";
 import { isAsync, mapLater, mapSource, type Source } from "../core/source.js";
 import type { DrawRequest } from "../transformer/decode/draw-request.js";
+import type { PrefixCounts } from "../transformer/decode/prefix-store.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { capabilities, type Capabilities } from "./capabilities.js";
 import { Conversations } from "./conversations.js";
@@ -35,6 +36,8 @@ export interface LocalPolicyOptions extends EngineOptions {
   readonly rows?: number;
   /** The longest sequence, as `RuntimeOptions` says. */
   readonly maxLength?: number;
+  /** Bytes for keys and values of prompts that are kept for later ones, as `RuntimeOptions` says. Default 0. */
+  readonly prefixBytes?: number;
 }
 
 /** A transformer on this machine, with or without an adapter. Calls after `dispose()` throw a UsageError. */
@@ -110,6 +113,11 @@ export class LocalPolicy implements Policy {
       false,
       this.conversations,
     );
+  }
+
+  /** What was found of prompts that begin alike; undefined where nothing is kept. */
+  get prefixCounts(): PrefixCounts | undefined {
+    return this.runtime.prefixCounts;
   }
 
   private check(): void {

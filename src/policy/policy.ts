@@ -223,6 +223,9 @@ export interface Policy {
    * @throws UsageError for a prompt that the model cannot read.
    */
   promptTokens?(prompt: Prompt): Promise<readonly number[]>;
+  /** What it keeps of prompts for later ones, in bytes, and tokens that were found there, or computed, so far. Absent where it keeps none. */
+  readonly prefixCounts?:
+    { readonly bytes: number; readonly found: number; readonly computed: number } | undefined;
   /** Frees the model; further calls throw. */
   dispose(): Promise<void>;
 }

@@ -65,7 +65,7 @@ export function serveApp(settings: ServeSettings): {
   const { now, freshSeed, freshId } = surroundings;
   const limits = { ...LIMITS, ...some };
   const answering = new Answering(model.policy, limits);
-  const metrics = new ServeMetrics(answering);
+  const metrics = new ServeMetrics(answering, model.policy);
   const tell = (line: LogLine): void => {
     metrics.take(line);
     log?.(line);

@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Policy } from "../policy/policy.js";
 import type { Answering } from "./answering.js";
 import type { LogLine } from "./request-log.js";
 
@@ -34,7 +35,7 @@ export class ServeMetrics {
     registers: [this.registry],
   });
 
-  constructor(answering: Answering) {
+  constructor(answering: Answering, policy: Policy) {
     const { registry } = this;
     const gauge = (name: string, help: string, value: () => number): void => {
       new Gauge({
@@ -59,6 +60,32 @@ export class ServeMetrics {
       "Candidates that are being drawn.",
       () => answering.standing.responses,
     );
+    this.countPrefixes(policy);
+  }
+
+  /** Of a model on this machine that keeps prompts. */
+  private countPrefixes(policy: Policy): void {
+    if (!policy.prefixCounts) return;
+    const { registry } = this;
+    new Gauge({
+      name: "whetstone_prefix_bytes",
+      help: "Bytes that are held of prompts, for prompts that begin alike.",
+      registers: [registry],
+      collect() {
+        this.set(policy.prefixCounts!.bytes);
+      },
+    });
+    new Gauge({
+      name: "whetstone_prefix_tokens",
+      help: "Tokens of prompts that were found there, and that were computed, since the start.",
+      labelNames: ["kind"],
+      registers: [registry],
+      collect() {
+        const { found, computed } = policy.prefixCounts!;
+        this.set({ kind: "found" }, found);
+        this.set({ kind: "computed" }, computed);
+      },
+    });
   }
 
   /** Counts a request that is over. */

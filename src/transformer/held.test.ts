@@ -7,6 +7,7 @@ import { tensorShapes } from "./families/config.js";
 import { blockFormats, type BlockFormat } from "./format/gguf/dequantize.js";
 import { emptyMatrix, keepRows } from "./format/gguf/keep.js";
 import { openWeights, type WeightSource } from "./format/weights.js";
+import type { Draw } from "./decode/draw-request.js";
 import type { Model } from "./model.js";
 import { Runtime } from "./runtime.js";
 import { collect, largestDifference, modelOfIds, randomModel, testdata } from "./tiny-models.test-helper.js";
@@ -152,6 +153,26 @@ it.each([true, false])("keeps blocks with the values of the dequantized model (t
   const wide = { hiddenSize: 64, intermediateSize: 96, headDim: 16, tieWordEmbeddings: tied };
   const { source, dequantized } = blockModel(await randomModel(wide, 7));
   await expectSame(await heldModel(dequantized, source, true), dequantized);
+});
+
+it("computes prompts in blocks, where they are kept, as in memory", async () => {
+  const wide = { hiddenSize: 64, intermediateSize: 96, headDim: 16, maxPositions: 256 };
+  const { source, dequantized } = blockModel(await randomModel(wide, 7));
+  const held = await heldModel(dequantized, source, true);
+  const long = Array.from({ length: 150 }, (_, i) => 4 + ((i * 13) % 90));
+  const asked = [0, 1].map((index) => ({ tag: index, prompt: long, promptKey: 1, index }));
+  const drawnBy = async (model: Model, prefixBytes: number): Promise<Draw<number>[]> => {
+    const runtime = new Runtime(model, { threads: 1, prefixBytes });
+    const options = { temperature: 1, maxTokens: 8, seed: 5 };
+    const draws = await collect(runtime.draw(asked, options));
+    await runtime.dispose();
+    return draws.sort((a, b) => a.tag - b.tag);
+  };
+  const expected = await drawnBy(dequantized, 0);
+  (await drawnBy(held, 1 << 26)).forEach(({ tokens, logProbs }, i) => {
+    expect(tokens).toEqual(expected[i]!.tokens);
+    expect(largestDifference(logProbs, expected[i]!.logProbs)).toBeLessThan(2e-4);
+  });
 });
 
 it.each(["gemma3", "phi3", "qwen3"])(

@@ -1,6 +1,8 @@
 import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
 import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./decoder/adapter-feeds.js";
 import { decodeGraph, prefixGraph, scoreGraph, type PolicyGraphOptions } from "./decode/decode-graph.js";
+import { extendGraph } from "./decode/extend-graph.js";
+import { PrefixStore, type PrefixCounts } from "./decode/prefix-store.js";
 import { KeyValueCache } from "./decode/key-value-cache.js";
 import { wholeGraph } from "./decode/whole-graph.js";
 import { wholeSessions, type Runs, type WholeSessions } from "./decode/whole-session.js";
@@ -29,6 +31,11 @@ export interface RuntimeOptions extends EngineOptions {
    * LongRoPE the original length, as a longer one changes the frequencies for all sequences.
    */
   readonly maxLength?: number;
+  /**
+   * Bytes that keys and values of prompts may take which are kept for prompts that begin alike. Default 0: none are kept, and each prompt
+   * is one pass. A prompt of more than 64 tokens is computed in blocks where they are, and rounds otherwise by that.
+   */
+  readonly prefixBytes?: number;
 }
 
 /** Scores of one response: log π and KL(uniform ‖ p) of each of its tokens, at temperature 1, in nats. */
@@ -47,11 +54,13 @@ export class Runtime {
   readonly maxLength: number;
   private readonly sessions = new Map<string, Promise<Session>>();
   private embeddings: FileRows | undefined;
+  /** Prompts' keys and values that are kept, of the model without adapters. */
+  private readonly prefixes: PrefixStore | undefined;
 
   /** @throws UsageError if `maxLength` is beyond what the model takes. */
   constructor(
     readonly model: Model,
-    { maxLength, ...options }: RuntimeOptions = {},
+    { maxLength, prefixBytes: maxBytes = 0, ...options }: RuntimeOptions = {},
   ) {
     const { maxPositions } = model.config;
     if (maxLength !== undefined && maxLength > maxPositions)
@@ -60,6 +69,13 @@ export class Runtime {
       );
     this.maxLength = maxLength ?? ordinaryLength(model.config, LONGEST);
     this.engine = new Engine(options);
+    if (maxBytes > 0)
+      this.prefixes = new PrefixStore(this.engine, model.config, { maxLength: this.maxLength, maxBytes });
+  }
+
+  /** What prompts' keys and values that are kept have done; undefined where none are. */
+  get prefixCounts(): PrefixCounts | undefined {
+    return this.prefixes?.counts;
   }
 
   private session(
@@ -137,8 +153,13 @@ export class Runtime {
           held
             ? (await this.whole(held, adapter, all)).prefix
             : this.session("prefix", adapter, () => prefixGraph(config, weights, graphOptions)),
+        extend: async () =>
+          held
+            ? (await this.whole(held, adapter, all)).extend
+            : this.session("extend", adapter, () => extendGraph(config, weights, graphOptions)),
         adapter,
-        cacheFactory: (layout) => new KeyValueCache(this.engine, config, layout),
+        cacheFactory: (layout) =>
+          new KeyValueCache(this.engine, config, layout, adapter ? undefined : this.prefixes),
       },
       config,
       requests,

@@ -6,7 +6,13 @@ import { installedTelemetry } from "../../serve/telemetry.js";
 import { startServer } from "../../serve/server.js";
 import { checkRewards } from "../../sharpen/sharpen-task.js";
 import { defineCommand } from "../command.js";
-import { DEFAULT_BEST_OF, DEFAULT_MODEL, DEFAULT_PORT, DEFAULT_SERVE_REWARD } from "../defaults.js";
+import {
+  DEFAULT_BEST_OF,
+  DEFAULT_MODEL,
+  DEFAULT_PORT,
+  DEFAULT_PREFIX_MEGABYTES,
+  DEFAULT_SERVE_REWARD,
+} from "../defaults.js";
 import { openPage } from "../open-page.js";
 import { HOLDING, REMOTE } from "../options.js";
 import { serveKeys } from "../serve-keys.js";
@@ -26,6 +32,7 @@ export const serveCommand = defineCommand({
     "serveReward",
     "bestOf",
     "slots",
+    "memory",
     "logText",
     "host",
     "port",
@@ -42,11 +49,12 @@ export const serveCommand = defineCommand({
   run: async (_, values, context) => {
     const { bestOf = DEFAULT_BEST_OF, host = "127.0.0.1", port = DEFAULT_PORT } = values;
     const keys = serveKeys(values.apiKeyFile, process.env);
+    const megabytes = values.memory ?? DEFAULT_PREFIX_MEGABYTES;
     const { slots, allowOrigin: origins = [], allowHost: hosts = [] } = values;
     const source = await policySource(values.model ?? DEFAULT_MODEL, { stream: true, ...values });
     const takes = (await promptsOf(source)) ?? "text";
     const reward = await findReward(values.reward ?? DEFAULT_SERVE_REWARD);
-    const policy = await openPolicy(source, values.threads, context);
+    const policy = await openPolicy(source, values.threads, context, megabytes * 1e6);
     try {
       checkRewards([reward], policy);
       const id = source.name.replace(REMOTE_PREFIX, "");

@@ -19,6 +19,8 @@ export interface SamplerSessions {
   /** The decoding step for rows that need no more than this. */
   decode(needs: StepNeeds): Promise<Runs>;
   prefix(): Promise<Runs>;
+  /** The keys and values of tokens after a prefix; asked for where prefixes are kept. */
+  extend(): Promise<Runs>;
   readonly adapter: AdapterFeeds | undefined;
   readonly cacheFactory: (layout: CacheLayout) => KeyValueCache;
 }
@@ -137,7 +139,7 @@ export class Batch<T> {
   /** Computes the keys and values of new prompts; the last token is left for the first step, which needs its output. */
   private async openGroups(opened: readonly number[]): Promise<void> {
     const prefixes = opened.map((group) => ({ group, tokens: this.groups[group]!.prompt.slice(0, -1) }));
-    await this.cache.fillPrefixes(prefixes, await this.sessions.prefix(), this.sessions.adapter);
+    await this.cache.fillPrefixes(prefixes, this.sessions);
   }
 
   /** Lays the rows that are at work together, where that makes the batch half as large or smaller. @returns whether it did. */

@@ -3,6 +3,7 @@ import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { HIDDEN } from "../decoder/attention.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
 import type { ModelConfig } from "../families/config.js";
+import type { PrefixPasses, PrefixStore } from "./prefix-store.js";
 import type { Runs } from "./whole-session.js";
 
 /** Tokens that the suffix part grows by. */
@@ -26,6 +27,8 @@ export class KeyValueCache {
     private readonly engine: Engine,
     private readonly config: ModelConfig,
     private layout: CacheLayout,
+    /** Where prompts' keys and values are kept beyond the batch. Absent: nowhere. */
+    private readonly store?: PrefixStore,
   ) {
     const kinds: readonly Kind[] = ["key", "value"];
     this.names = Array.from({ length: config.layers }, (_, layer) =>
@@ -36,8 +39,7 @@ export class KeyValueCache {
   /** Computes prompts' keys and values and puts them in their groups' places. */
   async fillPrefixes(
     prefixes: readonly { readonly group: number; readonly tokens: readonly number[] }[],
-    session: Runs,
-    adapter: AdapterFeeds | undefined,
+    passes: PrefixPasses,
   ): Promise<void> {
     const longest = Math.max(1, ...prefixes.map(({ tokens }) => tokens.length));
     if (longest > this.prefixLength) await this.growPrefix(roundUp(longest, BLOCK));
@@ -53,7 +55,10 @@ export class KeyValueCache {
     // A pass for each prompt, unpadded: the products of a larger pass are split among threads by its size, and round
     // otherwise, so that a prompt's keys would depend on which others opened with it.
     for (const { tokens, groups } of distinct.values())
-      await this.runPrefixPass(tokens, groups, session, adapter);
+      if (this.store) {
+        const places = { buffers: this.prefix, groups, length: this.prefixLength };
+        await this.store.fill(tokens, places, passes);
+      } else await this.runPrefixPass(tokens, groups, await passes.prefix(), passes.adapter);
   }
 
   private async runPrefixPass(

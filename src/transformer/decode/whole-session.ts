@@ -19,6 +19,8 @@ interface RunOptions {
 export interface WholeSessions {
   readonly decode: Runs;
   readonly prefix: Runs;
+  /** Of `extendGraph`. */
+  readonly extend: Runs;
   readonly score: Runs;
 }
 
@@ -55,6 +57,7 @@ export function wholeSessions(
   const whole: Whole = { session, config, embeddings, hides: windowHides(config, maxLength), narrowing };
   return {
     decode: { run: (feeds, options) => decode(whole, feeds, options) },
+    extend: { run: (feeds, options) => extend(whole, feeds, options) },
     prefix: { run: (feeds, options) => prefix(whole, feeds, options) },
     score: { run: (feeds) => score(whole, feeds) },
   };
@@ -164,6 +167,20 @@ function prefix(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
     {
       ...rest,
       ...sequence(whole, (ids as Tensor).data as Int32Array),
+      ...picked(new Int32Array(1), Int32Array.of(-1)),
+      ...limits(whole, 1),
+    },
+    options,
+  );
+}
+
+function extend(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Runs["run"]> {
+  const { ids, ...rest } = feeds;
+  const { data, dims } = ids as Tensor;
+  return whole.session.run(
+    {
+      ...rest,
+      embedded: embed(whole, data as Int32Array, dims),
       ...picked(new Int32Array(1), Int32Array.of(-1)),
       ...limits(whole, 1),
     },
