@@ -340,4 +340,11 @@ export const TRAINING = [
 ] as const satisfies readonly OptionName[];
 
 /** Where it is trained, if not on this machine. */
-export const TRAINER = ["trainer", "base", "trainerTolerance"] as const satisfies readonly OptionName[];
+export const TRAINER = [
+  "trainer",
+  "base",
+  "trainerPython",
+  "trainerGpus",
+  "trainerState",
+  "trainerTolerance",
+] as const satisfies readonly OptionName[];

@@ -1,11 +1,12 @@
 import { option } from "./option-spec.js";
-import { positive, text } from "./values.js";
+import { positive, text, wholeNumber } from "./values.js";
 
 /** Where adapters are trained. */
 export const TRAINER_OPTIONS = {
   trainer: option(
     "--trainer <where>",
-    "where adapters are trained: tinker+http://host:port, a server that speaks Tinker's protocol (SkyRL, TuFT, OpenRL, whetstone's worker)",
+    "where adapters are trained: worker (torch on this machine), ray://host:8265 or slurm://user@host (the same worker as a job there), " +
+      "or tinker+http://host:port (a server that speaks Tinker's protocol: SkyRL, TuFT, OpenRL)",
     text,
     "this machine, where the model's weights are here",
   ),
@@ -14,6 +15,24 @@ export const TRAINER_OPTIONS = {
     "the model of --trainer, whose tokenizer and configuration are read here: an id of the hub, a folder of Hugging Face layout, or a .gguf file",
     text,
     "what --model names",
+  ),
+  trainerPython: option(
+    "--trainer-python <path>",
+    "the worker's Python, with torch, transformers and peft",
+    text,
+    "python3",
+  ),
+  trainerGpus: option(
+    "--trainer-gpus <count>",
+    "GPUs of a worker that is a job",
+    wholeNumber(0, 64),
+    "what is there",
+  ),
+  trainerState: option(
+    "--trainer-state <folder>",
+    "where the worker keeps checkpoints; on a cluster a folder that all nodes share",
+    text,
+    "whetstone/trainer-state in the cache folder",
   ),
   trainerTolerance: option(
     "--trainer-tolerance <nats>",

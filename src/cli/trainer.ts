@@ -1,64 +1,144 @@
+import { join, resolve } from "node:path";
 import { UsageError } from "../core/errors.js";
+import { cacheFolder } from "../core/cache-folder.js";
 import { modelFolder } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
 import { ApiKey } from "../policy/remote/api-key.js";
 import { scoredBy } from "../policy/scored-by.js";
-import type { ConnectedTrainer } from "../policy/tinker/connect-trainer.js";
+import type { ConnectedTrainer, TrainerPlace } from "../policy/tinker/connect-trainer.js";
+import type { Executor } from "../policy/worker/executor.js";
+import type { StartedWorker } from "../policy/worker/launch.js";
+import type { Run } from "../run/run.js";
 import { checkSameModel } from "../sharpen/compare-base.js";
 import type { SharpenOptions } from "../sharpen/sharpen-task.js";
 import type { Context } from "./context.js";
+import type { TRAINER, Values } from "./options.js";
 
-const PREFIX = "tinker+";
 const KEYS = ["WHETSTONE_TRAINER_KEY", "TINKER_API_KEY"] as const;
+const RAY_KEYS = ["RAY_AUTH_TOKEN"] as const;
+/** Minutes after which a worker ends whose whetstone is gone. */
+const IDLE_MINUTES = 10;
 
 /** What a command was told of its trainer. */
-export interface TrainerValues {
-  readonly trainer?: string | undefined;
-  readonly base?: string | undefined;
-  readonly ca?: string | undefined;
+export type TrainerValues = Values<(typeof TRAINER)[number]>;
+
+/** A key that the environment has. */
+function keyOf(names: readonly string[]): ApiKey | undefined {
+  const value = names.map((name) => process.env[name]?.trim()).find((each) => each);
+  return value ? new ApiKey(value) : undefined;
 }
 
-/** @returns the key that the environment has for trainers. */
-function trainerKey(environment: NodeJS.ProcessEnv): ApiKey | undefined {
-  for (const name of KEYS) {
-    const value = environment[name]?.trim();
-    if (value) return new ApiKey(value);
-  }
-  return undefined;
+/** What a trainer is opened for. */
+interface TrainerFor {
+  readonly run: Run;
+  /** The folder of the model, where it is on this machine. */
+  readonly local: string | undefined;
 }
+
+/** A trainer that answers, and how it is ended. */
+export type OpenedTrainer = ConnectedTrainer;
 
 /**
- * Connects to the trainer that the command line names; undefined where it names none.
- * @param local the folder of the model, where it is on this machine.
- * @throws UsageError for what is no trainer, or without a base.
+ * Connects to the trainer that the command line names, starting its worker where that is asked for; undefined where it names none.
+ * @throws UsageError for what is no trainer, or without a base; ServerError where it does not answer.
  */
 export async function openTrainer(
-  { trainer, base }: TrainerValues,
-  local: string | undefined,
+  values: TrainerValues,
+  { run, local }: TrainerFor,
   context: Context,
-): Promise<ConnectedTrainer | undefined> {
+): Promise<OpenedTrainer | undefined> {
+  const { trainer, base } = values;
   if (trainer === undefined) {
     if (base !== undefined)
       throw new UsageError("--base is the model of a trainer; name one with --trainer.");
     return undefined;
   }
-  if (!trainer.startsWith(PREFIX))
-    throw new UsageError(`There is no trainer "${trainer}"; use ${PREFIX}http://host:port.`);
   const folder = base === undefined ? local : modelFolder(base);
   if (folder === undefined)
     throw new UsageError(
       "A trainer needs the model's tokenizer: name the model that the server has with --base, as an id, a folder or a file.",
     );
   const { connectTrainer } = await import("../policy/tinker/connect-trainer.js");
-  const connected = await connectTrainer({
-    url: trainer.slice(PREFIX.length),
-    base: folder,
-    ...(base !== undefined && { model: base }),
-    key: trainerKey(process.env),
+  const connect = (place: Pick<TrainerPlace, "url" | "key">): Promise<ConnectedTrainer> =>
+    connectTrainer({
+      ...place,
+      base: folder,
+      ...(base !== undefined && { model: base }),
+      signal: context.signal,
+    });
+  const server = /^tinker\+(https?:\/\/.+)$/.exec(trainer)?.[1];
+  if (server !== undefined) {
+    const connected = await connect({ url: server, key: keyOf(KEYS) });
+    context.note(connected.summary);
+    return connected;
+  }
+  const worker = await startedWorker(trainer, folder, values, run, context);
+  try {
+    const connected = await connect(worker);
+    context.note(connected.summary);
+    return {
+      ...connected,
+      close: async () => {
+        await connected.close();
+        await worker.end();
+      },
+    };
+  } catch (error) {
+    await worker.end();
+    throw error;
+  }
+}
+
+/** Starts the worker where the word says: this machine, Ray, Slurm. @throws UsageError for another word. */
+async function startedWorker(
+  trainer: string,
+  folder: string,
+  values: TrainerValues,
+  run: Run,
+  context: Context,
+): Promise<StartedWorker> {
+  const { base, trainerPython: python = "python3", trainerGpus: gpus = 0, trainerState } = values;
+  const here = trainer === "worker";
+  const executor = await executorOf(trainer);
+  const { launchWorker } = await import("../policy/worker/launch.js");
+  context.note(`Starting the worker on ${executor.name}.`);
+  return launchWorker({
+    executor,
+    identity: [resolve(run.dir), run.manifest.createdAt ?? "", base ?? folder, python, `${gpus}`],
+    record: join(run.dir, "trainer-job.json"),
+    // Elsewhere an id is looked up there; a path is taken to be the same on both sides.
+    base: here || base === undefined || folder === resolve(base) ? folder : base,
+    python,
+    gpus,
+    state: trainerState ?? join(cacheFolder(), "trainer-state"),
+    listen: here ? "127.0.0.1:0" : "0.0.0.0:0",
+    idle: IDLE_MINUTES,
     signal: context.signal,
+    note: (text) => context.note(text),
   });
-  context.note(connected.summary);
-  return connected;
+}
+
+async function executorOf(trainer: string): Promise<Executor> {
+  if (trainer === "worker") {
+    const { localExecutor } = await import("../policy/worker/local-executor.js");
+    return localExecutor(join(cacheFolder(), "workers"));
+  }
+  const [, scheme, rest] = /^(ray|ray\+https?|slurm):\/\/(.+)$/.exec(trainer) ?? [];
+  if (scheme === "slurm") {
+    const { slurmExecutor } = await import("../policy/worker/slurm-executor.js");
+    return slurmExecutor({ target: rest!, folder: "whetstone-jobs" });
+  }
+  if (scheme !== undefined) {
+    const [{ rayExecutor }, { dispatcherFor }] = await Promise.all([
+      import("../policy/worker/ray-executor.js"),
+      import("../policy/remote/transport.js"),
+    ]);
+    const url = `${scheme === "ray+https" ? "https" : "http"}://${rest!.replace(/\/+$/, "")}`;
+    return rayExecutor({ url, key: keyOf(RAY_KEYS), dispatcher: dispatcherFor() });
+  }
+  throw new UsageError(
+    `There is no trainer "${trainer}"; use worker, tinker+http://host:port, ray://host:8265, or slurm://user@host.`,
+  );
 }
 
 /** The policy that draws, scored by the trainer's base where it cannot score itself. */
@@ -74,7 +154,7 @@ export async function withTrainer(policy: Policy, trainer: ConnectedTrainer | un
 export function trainedElsewhere(
   trainer: ConnectedTrainer,
   policy: Policy,
-  { trainerTolerance }: { readonly trainerTolerance?: number | undefined },
+  { trainerTolerance }: TrainerValues,
   context: Context,
 ): Pick<NonNullable<SharpenOptions["amortize"]>, "trainers" | "before"> {
   return {

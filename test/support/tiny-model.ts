@@ -27,19 +27,27 @@ const CONFIG: ModelConfig = {
   padTokenId: 0,
 };
 
-/** Writes a random model of Hugging Face layout, with the tokenizer of models/game24, into a new folder. */
-export async function writeTinyModel(folder: string, seed = 1): Promise<void> {
+/**
+ * Writes a random model of Hugging Face layout, with the tokenizer of models/game24, into a new folder.
+ * @param other what is otherwise than in the smallest Llama.
+ */
+export async function writeTinyModel(
+  folder: string,
+  seed = 1,
+  other: Partial<ModelConfig> = {},
+): Promise<void> {
+  const config = { ...CONFIG, ...other };
   mkdirSync(folder, { recursive: true });
   for (const name of ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]) {
     cpSync(join(ROOT, "models", "game24", name), join(folder, name));
   }
   const stream = randomStream(seed, "tiny model");
   const weights = new Map<string, FloatTensor>();
-  for (const [name, shape] of tensorShapes(CONFIG)) {
+  for (const [name, shape] of tensorShapes(config)) {
     const size = shape.reduce((product, dimension) => product * dimension, 1);
     const data = Float32Array.from({ length: size }, () => (shape.length === 1 ? 1 : 0.3 * stream.normal()));
     weights.set(name, { shape, data });
   }
   await writeSafetensors(join(folder, "model.safetensors"), weights);
-  writeFileSync(join(folder, "config.json"), JSON.stringify(toHuggingFaceConfig(CONFIG)));
+  writeFileSync(join(folder, "config.json"), JSON.stringify(toHuggingFaceConfig(config)));
 }

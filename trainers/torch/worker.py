@@ -15,6 +15,7 @@ import os
 import queue
 import re
 import secrets
+import socket
 import tarfile
 import threading
 import time
@@ -377,7 +378,9 @@ def serve(tasks: Tasks, options: argparse.Namespace, key: str | None) -> None:
     """Answers until the client is gone for `--idle` minutes, or the parent is; then saves the state and ends."""
     host, _, port = options.listen.rpartition(":")
     server = Server((host, int(port)), tasks, key)
-    place = f"http://{server.server_address[0]}:{server.server_address[1]}"
+    # Who listens everywhere is reached by the machine's own address.
+    reached = socket.gethostbyname(socket.gethostname()) if host in ("", "0.0.0.0") else host
+    place = f"http://{reached}:{server.server_address[1]}"
     if options.announce:
         partial = Path(f"{options.announce}.partial")
         partial.write_text(json.dumps({"url": place, "pid": os.getpid()}))

@@ -11,6 +11,7 @@ import { filesIn } from "./archive.js";
 import type { BaseText } from "./base-text.js";
 import { Refusal } from "./connection.js";
 import type { Reduction } from "./reduction.js";
+import { sendWeights } from "./send-weights.js";
 import type { AdapterShape, TinkerModel, TinkerSession } from "./session.js";
 import { scoreOn, TinkerPolicy } from "./tinker-policy.js";
 
@@ -189,9 +190,8 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
     const finite = weights.every((row) => row.every(Number.isFinite));
     let loss = NaN;
     if (finite && reduction === "sum") {
-      const made = await base.sequences(sequences, (_, i) => ({ weights: weights[i]! }));
       gathered.sent = true;
-      loss = lossOf(await this.model.pass(made, { loss: "cross_entropy", forwardOnly: false }));
+      loss = lossOf(await sendWeights(this.model, base, reduction, sequences, weights));
     } else if (finite) {
       // How a mean divides is known only with the whole batch: it is sent with the step.
       loss = lossOf(await this.logProbs(sequences));
@@ -211,7 +211,8 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
       if (sent) await this.#continueFrom(await this.#place(), true);
       throw diverged();
     }
-    if (this.on.reduction === "mean") await this.#sendForMean(kept.sequences, kept.weights);
+    const { base, reduction } = this.on;
+    if (reduction === "mean") await sendWeights(this.model, base, reduction, kept.sequences, kept.weights);
     const { clipNorm, weightDecay } = this.options;
     const adam = { learning_rate: rate, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: weightDecay };
     this.#saved = undefined;
@@ -226,23 +227,6 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
     if (norm !== undefined && !Number.isFinite(norm)) throw diverged();
     this.#steps++;
     return { gradientNorm: norm ?? NaN };
-  }
-
-  /**
-   * Sends a batch to a server whose gradient is the mean over sequences of each one's mean over its mask: the ratio of importance
-   * sampling is 1 where the sampling probabilities are the present ones, so that advantages are weights of tokens, whatever their sign.
-   */
-  async #sendForMean(
-    sequences: readonly ScoreRequest[],
-    weights: readonly (readonly number[])[],
-  ): Promise<void> {
-    const now = await this.logProbs(sequences);
-    const made = await this.on.base.sequences(sequences, ({ tokens }, i) => ({
-      weights: tokens.map(() => 1),
-      logprobs: now[i]!,
-      advantages: weights[i]!.map((weight) => weight * tokens.length * sequences.length),
-    }));
-    await this.model.pass(made, { loss: "importance_sampling", forwardOnly: false });
   }
 
   async policy(name: string): Promise<Policy> {

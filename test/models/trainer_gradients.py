@@ -1,0 +1,38 @@
+"""Gradients of an adapter by a plain loop over peft: what trainers are compared with. Reads a JSON object on stdin, writes one."""
+
+import json
+import sys
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+asked = json.load(sys.stdin)
+base = AutoModelForCausalLM.from_pretrained(asked["base"], dtype=torch.float32)
+model = PeftModel.from_pretrained(base, asked["adapter"], is_trainable=True).eval()
+
+
+def log_probs(prompt: list[int], response: list[int]) -> torch.Tensor:
+    logits = model(input_ids=torch.tensor([prompt + response])).logits[0].log_softmax(-1)
+    places = torch.arange(len(prompt) - 1, len(prompt) + len(response) - 1)
+    return logits[places, torch.tensor(response)]
+
+
+answer = {}
+for name, case in asked["cases"].items():
+    model.zero_grad()
+    rows = [log_probs(sequence["prompt"], sequence["response"]) for sequence in case["sequences"]]
+    loss = torch.zeros(())
+    if case["kind"] == "sft":
+        loss = -torch.cat(rows).mean()
+    else:
+        totals = [row.sum() for row in rows]
+        pairs = case["pairs"]
+        for first, second, reference, reward in pairs:
+            loss = loss + (case["beta"] * (totals[first] - totals[second] - reference) - reward) ** 2 / len(pairs)
+        for first in case["optimistic"]:
+            loss = loss + case["alpha"] * totals[first] / len(case["optimistic"])
+    loss.backward()
+    grads = {key.replace(".default", ""): p.grad.flatten().tolist() for key, p in model.named_parameters() if p.grad is not None}
+    answer[name] = {"loss": float(loss), "gradients": grads}
+json.dump(answer, sys.stdout)
