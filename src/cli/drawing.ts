@@ -111,7 +111,7 @@ export interface OpenedRun {
 }
 
 /** What a run is to do beside drawing. */
-export type AskedOfRun = Pick<RunConfig, "rewards" | "adaptive" | "amortize">;
+export type AskedOfRun = Pick<RunConfig, "rewards" | "adaptive" | "baselines" | "amortize">;
 
 /** What a run is made of. */
 export interface RunRequest {

@@ -42,7 +42,7 @@ const GROUPS: readonly HelpGroup[] = [
   {
     heading: "Choosing and drawing:",
     options: [
-      ...(["adaptive", "amortize", "noAmortize", "all", "stop", "topP", "minP"] as const),
+      ...(["adaptive", "baselines", "amortize", "noAmortize", "all", "stop", "topP", "minP"] as const),
       ...DRAWING.filter((name) => !(REMOTE as readonly OptionName[]).includes(name)),
     ],
   },

@@ -155,6 +155,12 @@ export const OPTIONS = {
     positive(1),
     "not measured",
   ),
+  baselines: option(
+    "--baselines <count>",
+    "also measure one sample at temperatures 0.25, 0.5 and 0.7 and with top-p 0.9, over <count> of each test prompt; one of N at random is one sample",
+    wholeNumber(1),
+    "not measured",
+  ),
   temperature: option(
     "--temperature <number>",
     "tokens are drawn from softmax(logits / temperature)",

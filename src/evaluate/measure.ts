@@ -34,7 +34,7 @@ export interface MeasureInputs extends BaseInputs {
 /** What the base's responses alone tell; the rest of `Metrics` is added by whoever ran what it describes. */
 export type MeasuredMetrics = Omit<
   Metrics,
-  "model" | "temperature" | "sampler" | "adaptive" | "adapters" | "findings" | "seconds"
+  "model" | "temperature" | "sampler" | "adaptive" | "baselines" | "adapters" | "findings" | "seconds"
 >;
 
 /**

@@ -199,6 +199,8 @@ export interface Metrics {
     readonly capped: number;
     readonly cap: number;
   };
+  /** One sample of the base drawn in other ways, by what they are: `temperature 0.5`; where it was asked for. */
+  readonly baselines?: Readonly<Record<string, AnswerMetrics>>;
   /** Amortized adapters by the names of their methods. */
   readonly adapters: Readonly<Record<string, AdapterMetrics>>;
   /** Plain sentences on what to take from it: where sharpening helped, saturated or hurt, and why. */

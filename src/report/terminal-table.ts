@@ -67,7 +67,7 @@ function warningsBlock({ adapters, base }: Metrics): string[] {
 
 /** Greedy, base and adapters, one a line. */
 function answersBlock(metrics: Metrics): string[] {
-  const { greedy, base, adapters, adaptive, labelled } = metrics;
+  const { greedy, base, baselines = {}, adapters, adaptive, labelled } = metrics;
   const calls = Object.values(adapters).some((adapter) => adapter.modelCalls !== undefined);
   const head = [
     "",
@@ -90,6 +90,9 @@ function answersBlock(metrics: Metrics): string[] {
   const rows = [
     row("greedy", greedy.accuracy, greedy.accuracy, greedy.logLikelihood),
     row(`one sample, ${samplerInWords(metrics)}`, base.accuracy, undefined, base.logLikelihood),
+    ...Object.entries(baselines).map(([name, a]) =>
+      row(`one sample, ${plain(name)}`, a.accuracy, undefined, a.logLikelihood),
+    ),
     ...(adaptive
       ? [
           row(

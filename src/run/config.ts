@@ -92,6 +92,8 @@ export interface RunConfig {
   readonly rewards?: readonly Part[];
   /** δ of adaptive best-of-N; absent: not measured. */
   readonly adaptive?: number;
+  /** Samples of each test prompt for baselines at other temperatures; absent: not measured. */
+  readonly baselines?: number;
   /** Absent: inference time only. */
   readonly amortize?: RunAmortize;
   readonly seeds: RunSeeds;
@@ -148,6 +150,7 @@ export const configFields = {
   }),
   rewards: z.array(part).min(1).exactOptional(),
   adaptive: z.number().exactOptional(),
+  baselines: count.exactOptional(),
   amortize: z
     .object({
       reward: part,

@@ -17,7 +17,8 @@ export interface Places {
  * command, as if the command line had made it. Rewards, graders, tasks and methods that were loaded from modules are found again by them.
  */
 export function configureRun(job: Omit<SharpenOptions, "run">, places: Places = {}): RunConfig {
-  const { policy, task, n, temperature, maxTokens, seed, prompts, rewards, adaptiveDelta, amortize } = job;
+  const { policy, task, n, temperature, maxTokens, seed, prompts, rewards, amortize } = job;
+  const { adaptiveDelta, baselineSamples } = job;
   const module = moduleOf(task);
   return {
     model: {
@@ -28,6 +29,7 @@ export function configureRun(job: Omit<SharpenOptions, "run">, places: Places = 
     drawing: { n, temperature, maxTokens, ...(prompts !== undefined && { prompts }) },
     rewards: rewards.map(partOf),
     ...(adaptiveDelta !== undefined && { adaptive: adaptiveDelta }),
+    ...(baselineSamples !== undefined && { baselines: baselineSamples }),
     ...(amortize && {
       amortize: {
         reward: partOf(amortize.reward),

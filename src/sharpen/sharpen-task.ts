@@ -13,10 +13,11 @@ import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { adaptiveMu, chooseAdaptively } from "./adaptive-best-of-n.js";
 import { amortize } from "./amortize.js";
+import { drawBaselines } from "./baselines.js";
 import { checkN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import type { Method, MethodSettings } from "./methods/method.js";
-import { checkMethod, inOrder, wordsOf } from "./methods/registry.js";
+import { checkMethod, checkStarts, inOrder, wordsOf } from "./methods/registry.js";
 import { checkLengths } from "./fitting-prompts.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
 import { recordPrompts, settleTask } from "./record-prompts.js";
@@ -45,6 +46,8 @@ export interface SharpenOptions extends DrawSettings {
   readonly learn?: boolean | undefined;
   /** Also measure adaptive best-of-N (paper eq. 10) with this δ, capped at `n`. */
   readonly adaptiveDelta?: number | undefined;
+  /** Also measure one sample at other temperatures and from the likeliest tokens, over so many of each test prompt. */
+  readonly baselineSamples?: number | undefined;
   /** Train what this reward prefers into adapters; absent: inference time only. */
   readonly amortize?:
     | {
@@ -91,7 +94,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   const clock = stageClock(options.now);
   checkOptions(options);
   const trainings = trainingsOf(options);
-  checkStarts(trainings, run);
+  checkStarts(trainings, run.dir, run.adapters());
   const all = splitPrompts(task, options);
   await settleTask(run, task, all, options.note);
   if (all.train.length > 0) {
@@ -109,6 +112,11 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
     options.adaptiveDelta === undefined
       ? undefined
       : await clock("adaptive", async () => measureRule(options, options.adaptiveDelta!, pools, greedy));
+  const { baselineSamples } = options;
+  const baselines =
+    baselineSamples === undefined
+      ? before?.baselines
+      : await clock("baselines", () => drawBaselines(options, baselineSamples, { pools, greedy }));
   const earlier = Object.fromEntries(
     trainedMethods(run)
       .filter((name) => !trainings.some(({ method }) => method.name === name))
@@ -127,6 +135,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
     model: policy.name,
     temperature: options.temperature,
     ...((adaptive ?? before?.adaptive) && { adaptive: (adaptive ?? before?.adaptive)! }),
+    ...(baselines && { baselines }),
     adapters: Object.fromEntries(inOrder(Object.keys(adapters)).map((name) => [name, adapters[name]!])),
     findings: [],
     seconds: clock.seconds(),
@@ -247,11 +256,20 @@ export async function drawTask(
 }
 
 /** Refuses what would fail only after hours of drawing. */
-function checkOptions({ rewards, policy, n, ns, adaptiveDelta, amortize: settings }: SharpenOptions): void {
+function checkOptions({
+  rewards,
+  policy,
+  n,
+  ns,
+  adaptiveDelta,
+  baselineSamples,
+  amortize: settings,
+}: SharpenOptions): void {
   checkRewards(rewards, policy);
   checkN(n);
   measuredNs(n, ns);
   if (adaptiveDelta !== undefined) adaptiveMu(adaptiveDelta);
+  if (baselineSamples !== undefined) checkN(baselineSamples);
   if (!settings) return;
   trainersFor({ policy, amortize: settings });
   checkRewards([settings.reward], policy);
@@ -276,18 +294,6 @@ export function checkRewards(rewards: readonly SelfReward[], policy: Policy): vo
 /** @throws UsageError where the policy cannot be trained, and nobody who can is named. */
 function trainersFor({ policy, amortize: settings }: Pick<SharpenOptions, "policy" | "amortize">): Trainers {
   return settings?.trainers ?? trainersOf(policy, "Amortized sharpening");
-}
-
-/** @throws UsageError where a method is to begin at an adapter that is not there and will not be by then. */
-function checkStarts(trainings: readonly MethodTraining[], run: Run): void {
-  const there = new Set(run.adapters());
-  for (const { method, fit } of trainings) {
-    if (fit.start !== undefined && !there.has(fit.start))
-      throw new UsageError(
-        `${method.title} is to begin at the adapter ${fit.start}, which ${run.dir} does not have; train that first.`,
-      );
-    there.add(method.name);
-  }
 }
 
 /** @throws UsageError where a method is named twice. */

@@ -37,6 +37,7 @@ const NAMES = [
   ...DRAWING,
   "reward",
   "adaptive",
+  "baselines",
   "amortize",
   "noAmortize",
   "methods",
@@ -125,6 +126,7 @@ async function planOf(drawing: Drawing, values: SharpenValues): Promise<Plan> {
     ...drawing.settings,
     reward: values.reward ?? rewards.map(({ name }) => name),
     adaptive: values.adaptive ?? null,
+    ...(values.baselines !== undefined && { baselines: values.baselines }),
     amortize: amortized,
     ...(amortized !== false && {
       methods: [...names],
@@ -134,6 +136,7 @@ async function planOf(drawing: Drawing, values: SharpenValues): Promise<Plan> {
   const asked: AskedOfRun = {
     rewards: rewards.map(partOf),
     ...(values.adaptive !== undefined && { adaptive: values.adaptive }),
+    ...(values.baselines !== undefined && { baselines: values.baselines }),
     ...(amortized !== false && {
       amortize: { reward: partOf(preferred), methods: Object.fromEntries(options), ...modulesOf(chosen) },
     }),
@@ -169,6 +172,7 @@ async function work(given: Work, context: Context): Promise<void> {
       ...drawing,
       learn,
       adaptiveDelta: values.adaptive,
+      baselineSamples: values.baselines,
       amortize:
         !learn || (remote && !trainer)
           ? undefined

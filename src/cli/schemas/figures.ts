@@ -169,6 +169,10 @@ export const metricsFields = {
   auc: z.record(text, estimate).exactOptional(),
   aucBelowBest: z.record(text, estimate).exactOptional(),
   tilt: z.record(text, z.array(tilt)).exactOptional(),
+  baselines: z
+    .record(text, answers)
+    .describe("One sample of the base drawn in other ways, such as `temperature 0.5`.")
+    .exactOptional(),
   adaptive: z.strictObject({ ...answerFields, meanN: number, capped: whole, cap: whole }).exactOptional(),
   adapters: z.record(text, adapter).describe("By the names of their methods."),
   findings: z.array(text).describe("What to take from it, in sentences."),

@@ -80,3 +80,22 @@ export function checkMethod(method: Method, settings: MethodSettings, reward: Se
   method.check?.(settings, reward);
   checkOwn(title, options, settings.own);
 }
+
+/**
+ * Refuses a method that is to begin at an adapter that is not there and will not be by then.
+ * @param dir the run's folder, which has adapters of these names. @throws UsageError naming the adapter.
+ */
+export function checkStarts(
+  trainings: readonly { readonly method: Method; readonly fit: { readonly start?: string } }[],
+  dir: string,
+  adapters: readonly string[],
+): void {
+  const there = new Set(adapters);
+  for (const { method, fit } of trainings) {
+    if (fit.start !== undefined && !there.has(fit.start))
+      throw new UsageError(
+        `${method.title} is to begin at the adapter ${fit.start}, which ${dir} does not have; train that first.`,
+      );
+    there.add(method.name);
+  }
+}
