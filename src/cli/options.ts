@@ -123,12 +123,6 @@ export const OPTIONS = {
     ].join("; "),
   ),
   prompts: option("--prompts <count>", "measure on the first <count> prompts only", wholeNumber(1), "all"),
-  trainPrompts: option(
-    "--train-prompts <count>",
-    "learn from the first <count> training prompts only",
-    wholeNumber(1),
-    "all",
-  ),
   n: option("-n, --n <count>", "N: responses drawn per prompt", wholeNumber(1), "50, as in the paper"),
   reward: option(
     "--reward <names|module.js>",

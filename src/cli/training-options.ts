@@ -58,6 +58,12 @@ export const TRAINING_OPTIONS = {
       ),
     ].join("; "),
   ),
+  trainPrompts: option(
+    "--train-prompts <count>",
+    "learn from the first <count> training prompts only",
+    wholeNumber(1),
+    "all",
+  ),
   trainN: option(
     "--train-n <count>",
     `responses drawn per training prompt; ${byMethod(({ trainN }) => trainN.help)}`,
