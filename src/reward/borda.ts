@@ -2,7 +2,7 @@ import { UsageError } from "../core/errors.js";
 import { answerClasses } from "./answer-classes.js";
 import { certaintyOf } from "./self-certainty.js";
 import type { Pool, SelfReward } from "./self-reward.js";
-import { chosenOverSubsets, fewSubsets, shareOfBest } from "./subset-choice.js";
+import { chosenOverSubsets, shareOfBest } from "./subset-choice.js";
 
 /** How much a rank counts. */
 export interface BordaOptions {
@@ -49,7 +49,7 @@ function scores(classOf: readonly number[], certainties: readonly number[], powe
  * Borda voting by self-certainty (arXiv 2502.18581): responses are ranked by self-certainty, the r-th of N gives its answer
  * (N − r + 1)^p votes, and the answer with the most votes wins. A response without an answer takes its rank, but its votes are lost;
  * it scores 0, and is chosen only where none has an answer. Scores are shares of all votes, in [0, 1]. Its expectation
- * over subsets has no closed form: `measurable` says where it is known.
+ * over subsets has no closed form: see `chosenOverSubsets`.
  * `score` rejects with UsageError where a response has no `certainties`.
  * @throws UsageError for a negative power.
  */
@@ -69,7 +69,6 @@ export function borda({ power = 0.5 }: BordaOptions = {}): SelfReward {
         const { classOf, certainties } = read(pool);
         resolve(scores(classOf, certainties, power));
       }),
-    measurable: fewSubsets,
     chosenProbabilities: (pool, n) => {
       const { classOf, certainties } = read(pool);
       return chosenOverSubsets(classOf.length, n, NAME, (positions) =>

@@ -3,7 +3,7 @@ import type { Response } from "../policy/policy.js";
 import { answerClasses } from "./answer-classes.js";
 import type { Pool, SelfReward } from "./self-reward.js";
 import { certaintyOf } from "./self-certainty.js";
-import { chosenOverSubsets, fewSubsets, shareOfBest } from "./subset-choice.js";
+import { chosenOverSubsets, shareOfBest } from "./subset-choice.js";
 
 /** Who votes, and by what. */
 export interface FilteredMajorityOptions {
@@ -88,7 +88,6 @@ export function filteredMajority({ keep = 0.5, window = 256 }: FilteredMajorityO
       const { classOf, confidence } = read(pool);
       return Promise.resolve(shares(classOf, confidence, keep));
     },
-    measurable: fewSubsets,
     chosenProbabilities: (pool, n) => {
       const { classOf, confidence } = read(pool);
       return chosenOverSubsets(classOf.length, n, NAME, (positions) =>

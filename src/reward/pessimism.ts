@@ -4,7 +4,7 @@ import type { Response } from "../policy/policy.js";
 import { logLikelihoodOf } from "./log-likelihood.js";
 import { LOWEST_SCORE } from "./pointwise.js";
 import type { Pool, SelfReward } from "./self-reward.js";
-import { chosenOverSubsets, fewSubsets } from "./subset-choice.js";
+import { chosenOverSubsets } from "./subset-choice.js";
 
 /** How far pessimism holds back. */
 export interface PessimismOptions {
@@ -61,7 +61,7 @@ const contentOf = ({ text, tokens, logProbs }: Response): string => JSON.stringi
  * makes rejection sampling a draw from the pool with probabilities relu((r − λ)/β)/N, and never leaves it without a response.
  * The score is such a draw: log Σ relu((r − λ)/β) over the equals of a response, plus a Gumbel variable keyed by the seed, the prompt
  * and the response; the highest is chosen with just that probability. What cannot be chosen scores `LOWEST_SCORE`. The expectation
- * over subsets has no closed form: `measurable` says where it is known.
+ * over subsets has no closed form: see `chosenOverSubsets`.
  * @throws UsageError for β that is not positive and finite.
  */
 export function pessimism({ beta = 0.1, seed = 0 }: PessimismOptions = {}): SelfReward {
@@ -74,7 +74,6 @@ export function pessimism({ beta = 0.1, seed = 0 }: PessimismOptions = {}): Self
     needs: [],
     randomized: true,
     score: (pool) => Promise.resolve(drawnScores(pool, beta, seed)),
-    measurable: fewSubsets,
     chosenProbabilities: (pool, n) => {
       const rewards = pool.responses.map(logLikelihoodOf);
       return chosenOverSubsets(rewards.length, n, NAME, (positions) =>

@@ -11,7 +11,7 @@ import { majority } from "./majority.js";
 import { pessimism, pessimismThreshold } from "./pessimism.js";
 import { rewardNamed } from "./registry.js";
 import { choose, type Pool } from "./self-reward.js";
-import { fewSubsets } from "./subset-choice.js";
+import { chosenOverSubsets, fewSubsets, shareOfBest } from "./subset-choice.js";
 import { weightedMajority } from "./weighted-majority.js";
 
 /** A response of one token that answers with the text after "=". */
@@ -227,21 +227,33 @@ describe("best of majority", () => {
 describe("what has no closed form", () => {
   const all = [weightedMajority(), borda(), pessimism()];
 
-  it.each(all)("$name is measured over every subset where they are few, and nowhere else", async (reward) => {
-    expect([1, 2, 3, 4, 5, 25, 46, 47, 49, 50].filter((n) => reward.measurable!(50, n))).toEqual([
-      1, 2, 3, 47, 49, 50,
-    ]);
-    expect(reward.chosenProbabilities!(five, 3)).toHaveLength(5);
-    const wanted = await chosenByEnumeration(reward, five, 3);
-    reward.chosenProbabilities!(five, 3).forEach((value, i) => {
-      expect(value).toBeCloseTo(wanted[i]!, 12);
-    });
-    const large = pool(Array.from({ length: 50 }, (_, i) => response(i, `=${i % 7}`, -i)));
-    expect(() => reward.chosenProbabilities!(large, 10)).toThrow(
-      /takes every subset, and there are too many/,
-    );
-    expect(() => reward.chosenProbabilities!(large, 51)).toThrow(/cannot choose among 51 of 50 responses/);
-    expect(() => reward.chosenProbabilities!(large, 0)).toThrow(UsageError);
+  it.each(all)(
+    "$name is measured over every subset where they are few, over drawn ones elsewhere",
+    async (reward) => {
+      expect(reward.measurable).toBeUndefined();
+      const wanted = await chosenByEnumeration(reward, five, 3);
+      reward.chosenProbabilities!(five, 3).forEach((value, i) => {
+        expect(value).toBeCloseTo(wanted[i]!, 12);
+      });
+      const large = pool(Array.from({ length: 50 }, (_, i) => response(i, `=${i % 7}`, -i)));
+      const drawn = reward.chosenProbabilities!(large, 10);
+      expect(drawn.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 11);
+      expect(reward.chosenProbabilities!(large, 10)).toEqual(drawn);
+      expect(() => reward.chosenProbabilities!(large, 51)).toThrow(/cannot choose among 51 of 50 responses/);
+      expect(() => reward.chosenProbabilities!(large, 0)).toThrow(UsageError);
+    },
+  );
+
+  it.each([5, 10, 25, 40])("is near the closed form where there is one: the best of %d of 50", (n) => {
+    const drawn = chosenOverSubsets(50, n, "best", (positions) => shareOfBest(positions.map((i) => -i)));
+    // The best of all is chosen if it is drawn, the next if it is and the best is not, and so on.
+    let left = 1;
+    for (let rank = 0; rank < 50; rank++) {
+      const remaining = 50 - rank;
+      const exact = remaining >= n ? left * (n / remaining) : 0;
+      expect(Math.abs(drawn[rank]! - exact)).toBeLessThan(0.08);
+      left -= exact;
+    }
   });
 
   it("counts subsets without overflow", () => {

@@ -52,9 +52,8 @@ export interface SelfReward {
    */
   chosenProbabilities?(pool: Pool, n: number): readonly number[];
   /**
-   * Whether `chosenProbabilities` can tell for subsets of `n` of a number of responses; absent: for every n. Where the expectation has
-   * no closed form it takes every subset, so only for few; elsewhere the reward is not measured rather than estimated.
-   * Always true for n = size.
+   * Whether `chosenProbabilities` can tell for subsets of `n` of a number of responses; absent: for every n. Elsewhere
+   * the reward is not measured. Always true for n = size.
    */
   measurable?(size: number, n: number): boolean;
   /**

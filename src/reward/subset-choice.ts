@@ -1,9 +1,12 @@
 import { UsageError } from "../core/errors.js";
+import { randomStream } from "../core/random.js";
 
 /** The most subsets of a pool that are looked at one by one: every N up to 3 of 50 responses, and from 47 on. */
 const MOST_SUBSETS = 20_000;
+/** How many are drawn at random where there are more. */
+const DRAWN_SUBSETS = 400;
 
-/** Whether a pool of `size` has few enough subsets of `n` to look at each: for `SelfReward.measurable`. */
+/** Whether a pool of `size` has few enough subsets of `n` to look at each. */
 export function fewSubsets(size: number, n: number): boolean {
   let count = 1;
   for (let k = 1; k <= Math.min(n, size - n); k++) {
@@ -32,11 +35,33 @@ function advance(positions: number[], size: number): boolean {
   return true;
 }
 
+/** Every n-subset of the positions below `size`, one after the other in the same array. */
+function* everySubset(size: number, n: number): Generator<readonly number[]> {
+  const positions = Array.from({ length: n }, (_, i) => i);
+  do yield positions;
+  while (advance(positions, size));
+}
+
 /**
- * P(response i is chosen) over uniformly random n-subsets, by looking at every subset: exact, for selectors whose expectation
- * has no closed form.
+ * Subsets drawn at random, always the same for a size and an n: as many disjoint ones of each random order as fit, so that
+ * no response is in many more of them than another.
+ */
+function* someSubsets(size: number, n: number): Generator<readonly number[]> {
+  const stream = randomStream(0, `subsets of ${n} of ${size}`);
+  const positions = Array.from({ length: size }, (_, i) => i);
+  for (let drawn = 0; drawn < DRAWN_SUBSETS;) {
+    const order = stream.shuffle(positions);
+    for (let at = 0; at + n <= size && drawn < DRAWN_SUBSETS; at += n, drawn++)
+      yield order.slice(at, at + n).sort((a, b) => a - b);
+  }
+}
+
+/**
+ * P(response i is chosen) over uniformly random n-subsets, for selectors whose expectation has no closed form: exact where the subsets
+ * are few enough to look at each (`fewSubsets`), and else the mean over 400 that are drawn at random, always the same ones. A prompt's
+ * figure is then off by at most 0.025 (one standard error), the mean over 256 prompts by 0.002.
  * @param shares P(each is chosen) of the responses at these positions (ascending), in their order; sums to 1.
- * @throws UsageError unless n is a whole number from 1 to `size`, and where the subsets are too many (`fewSubsets`).
+ * @throws UsageError unless n is a whole number from 1 to `size`.
  */
 export function chosenOverSubsets(
   size: number,
@@ -45,20 +70,13 @@ export function chosenOverSubsets(
   shares: (positions: readonly number[]) => readonly number[],
 ): number[] {
   checkSubset(size, n, reward);
-  if (!fewSubsets(size, n)) {
-    throw new UsageError(
-      `The reward ${reward} cannot be measured at N = ${String(n)} with ${String(size)} responses per prompt: its expectation ` +
-        `takes every subset, and there are too many; measure it at N = ${String(size)}.`,
-    );
-  }
   const sums = new Array<number>(size).fill(0);
-  const positions = Array.from({ length: n }, (_, i) => i);
   let count = 0;
-  do {
+  for (const positions of fewSubsets(size, n) ? everySubset(size, n) : someSubsets(size, n)) {
     const chosen = shares(positions);
     for (let i = 0; i < n; i++) sums[positions[i]!]! += chosen[i]!;
     count++;
-  } while (advance(positions, size));
+  }
   return sums.map((sum) => sum / count);
 }
 

@@ -3,7 +3,7 @@ import { answerClasses } from "./answer-classes.js";
 import { logLikelihoodOf } from "./log-likelihood.js";
 import { LOWEST_SCORE } from "./pointwise.js";
 import type { Pool, SelfReward } from "./self-reward.js";
-import { chosenOverSubsets, fewSubsets, shareOfBest } from "./subset-choice.js";
+import { chosenOverSubsets, shareOfBest } from "./subset-choice.js";
 
 /** How much a likelihood counts. */
 export interface WeightedMajorityOptions {
@@ -48,7 +48,7 @@ function scores(classOf: readonly number[], logWeights: readonly number[]): numb
  * the base, this votes by the sharpened policy, from the same draws.
  *
  * The score is log of the answer's share of all weight, at most 0; a response without an answer scores `LOWEST_SCORE`, and is chosen
- * only where none has an answer. Its expectation over subsets has no closed form: `measurable` says where it is known.
+ * only where none has an answer. Its expectation over subsets has no closed form: see `chosenOverSubsets`.
  * @throws UsageError for β that is not positive.
  */
 export function weightedMajority({ beta = 1 }: WeightedMajorityOptions = {}): SelfReward {
@@ -66,7 +66,6 @@ export function weightedMajority({ beta = 1 }: WeightedMajorityOptions = {}): Se
       const { classOf, logWeights } = read(pool);
       return Promise.resolve(scores(classOf, logWeights));
     },
-    measurable: fewSubsets,
     chosenProbabilities: (pool, n) => {
       const { classOf, logWeights } = read(pool);
       return chosenOverSubsets(classOf.length, n, name, (positions) =>

@@ -50,7 +50,8 @@ export function tinkerTrainers(on: TinkerBase): Trainers<TinkerAdapter> {
     vocabularySize: base.config.vocabSize,
     parameters: ({ rank, targetModules }) => base.parameters(rank, targetsOf(base, targetModules)),
     start: async (options) => {
-      const { rank, alpha, targetModules, seed } = options;
+      const { rank, alpha, targetModules, seed, from } = options;
+      if (from !== undefined) return begunAt(on, options, await readPlace(join(from, PLACE)));
       const shape = { rank, alpha, targets: targetsOf(base, targetModules), seed };
       const model = await session.create(shape);
       if (!session.told.own) await checkShape(model, shape);
@@ -62,6 +63,21 @@ export function tinkerTrainers(on: TinkerBase): Trainers<TinkerAdapter> {
       return policyOf(model, base, name);
     },
   };
+}
+
+/** @throws UsageError where only a part of the adapter is to be trained: servers train all of it. */
+async function begunAt(
+  on: TinkerBase,
+  options: TrainerOptions,
+  place: TinkerAdapter,
+): Promise<TinkerTrainer> {
+  const asked = targetsOf(on.base, options.targetModules);
+  const { targets } = place.shape;
+  if (targets.length !== asked.length || targets.some((target) => !asked.includes(target)))
+    throw new UsageError(
+      `A trainer elsewhere goes on with all of an adapter, here ${targets.join(", ")}, not with ${asked.join(", ")}: name its own targets, or train on this machine.`,
+    );
+  return new TinkerTrainer(on, options, place.shape, await loaded(on.session, place, false));
 }
 
 /** The base itself as a policy of the server: an adapter that changes nothing. */

@@ -19,6 +19,7 @@ export const sft: Method = {
   summary: "train the choice of a self-reward into an adapter, on a run that was sampled, and measure it",
   examples: [
     ["", "the paper's settings, or the preset of model and task"],
+    ["--train-n 1", "on own responses as they come, none chosen: what choosing is to be compared with"],
     ["--reward majority --epochs 5 --learning-rate 1e-3", "other settings"],
   ],
   options: [],
