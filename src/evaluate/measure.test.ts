@@ -57,11 +57,13 @@ const inputsOf = (parts: Partial<MeasureInputs> = {}): MeasureInputs => ({
 
 describe("measure", () => {
   it("leaves out the N at which a reward's expectation is not known, and refuses a reward that has none", async () => {
-    const selectors = ["borda", "best-of-majority", "pessimism"].map(rewardNamed);
+    const [borda, ...others] = ["borda", "best-of-majority", "pessimism"].map(rewardNamed);
+    const selectors = [{ ...borda!, measurable: (_: number, n: number) => n !== 20 }, ...others];
     const inputs = inputsOf({ ...simulate(3, 40), rewards: selectors, ns: [1, 2, 20, 40] });
     const metrics = await measure(inputs);
     expect(Object.keys(metrics.bestOfN["borda"]!)).toEqual(["1", "2", "40"]);
-    expect(Object.keys(metrics.bestOfN["best-of-majority"]!)).toEqual(["1", "2", "20", "40"]);
+    for (const name of ["best-of-majority", "pessimism"])
+      expect(Object.keys(metrics.bestOfN[name]!)).toEqual(["1", "2", "20", "40"]);
     expect(metrics.bestOfN["borda"]!["1"]!.accuracy!.value).toBeCloseTo(metrics.base.accuracy!.value, 12);
     // The expectation of the random choice, not one draw of it; and one draw of it ranks nothing.
     const shares = inputs.pools.map((pool) => selectors[2]!.chosenProbabilities!(pool, 40));
