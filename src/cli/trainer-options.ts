@@ -32,7 +32,7 @@ export const TRAINER_OPTIONS = {
     "--trainer-state <folder>",
     "where the worker keeps checkpoints; on a cluster a folder that all nodes share",
     text,
-    "whetstone/trainer-state in the cache folder",
+    "~/.cache/whetstone/trainer-state",
   ),
   trainerTolerance: option(
     "--trainer-tolerance <nats>",

@@ -33,10 +33,9 @@ interface TrainerFor {
   readonly run: Run;
   /** The folder of the model, where it is on this machine. */
   readonly local: string | undefined;
+  /** Threads of a worker on this machine. */
+  readonly threads?: number | undefined;
 }
-
-/** A trainer that answers, and how it is ended. */
-export type OpenedTrainer = ConnectedTrainer;
 
 /**
  * Connects to the trainer that the command line names, starting its worker where that is asked for; undefined where it names none.
@@ -44,9 +43,9 @@ export type OpenedTrainer = ConnectedTrainer;
  */
 export async function openTrainer(
   values: TrainerValues,
-  { run, local }: TrainerFor,
+  { run, local, threads }: TrainerFor,
   context: Context,
-): Promise<OpenedTrainer | undefined> {
+): Promise<ConnectedTrainer | undefined> {
   const { trainer, base } = values;
   if (trainer === undefined) {
     if (base !== undefined)
@@ -72,7 +71,7 @@ export async function openTrainer(
     context.note(connected.summary);
     return connected;
   }
-  const worker = await startedWorker(trainer, folder, values, run, context);
+  const worker = await startedWorker(trainer, folder, values, { run, threads }, context);
   try {
     const connected = await connect(worker);
     context.note(connected.summary);
@@ -94,7 +93,7 @@ async function startedWorker(
   trainer: string,
   folder: string,
   values: TrainerValues,
-  run: Run,
+  { run, threads }: Pick<TrainerFor, "run" | "threads">,
   context: Context,
 ): Promise<StartedWorker> {
   const { base, trainerPython: python = "python3", trainerGpus: gpus = 0, trainerState } = values;
@@ -104,13 +103,14 @@ async function startedWorker(
   context.note(`Starting the worker on ${executor.name}.`);
   return launchWorker({
     executor,
-    identity: [resolve(run.dir), run.manifest.createdAt ?? "", base ?? folder, python, `${gpus}`],
+    identity: [resolve(run.dir), run.manifest.createdAt, base ?? folder, python, `${gpus}`],
     record: join(run.dir, "trainer-job.json"),
     // Elsewhere an id is looked up there; a path is taken to be the same on both sides.
     base: here || base === undefined || folder === resolve(base) ? folder : base,
     python,
     gpus,
-    state: trainerState ?? join(cacheFolder(), "trainer-state"),
+    state: trainerState ?? (here ? join(cacheFolder(), "trainer-state") : "~/.cache/whetstone/trainer-state"),
+    threads: here ? threads : undefined,
     listen: here ? "127.0.0.1:0" : "0.0.0.0:0",
     idle: IDLE_MINUTES,
     signal: context.signal,

@@ -428,7 +428,7 @@ def main() -> None:
         torch.cuda.set_device(device)
     named = options.dtype or ("bfloat16" if device.type == "cuda" else "float32")
     engine = Engine(options.base, getattr(torch, named), device, options.tokens, options.rows, options.checkpointing)
-    tasks = Tasks(engine, options.state)
+    tasks = Tasks(engine, options.state.expanduser())
     if engine.rank == 0:
         serve(tasks, options, key)
     else:

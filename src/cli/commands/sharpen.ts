@@ -160,7 +160,11 @@ async function work(given: Work, context: Context): Promise<void> {
   const { rewards, learn, preferred, training } = plan;
   const { remote } = drawing.source;
   const { signal } = context;
-  const trainer = await openTrainer(learn ? values : {}, { run, local: drawing.source.folder }, context);
+  const trainer = await openTrainer(
+    learn ? values : {},
+    { run, local: drawing.source.folder, threads: values.threads },
+    context,
+  );
   try {
     const policy = await withTrainer(given.policy, trainer);
     if (learn) checkRewards([preferred], policy);

@@ -20,6 +20,8 @@ export interface TinkerOptions {
 /** Of a request that fails in passing: some two minutes in all. */
 const TRIES = 10;
 const LONGEST_WAIT_MS = 30_000;
+/** Of one request; a question for a result is held open for minutes. */
+const LONGEST_MS = 600_000;
 const SHOWN_CHARACTERS = 400;
 
 /** A body that is sent. */
@@ -137,6 +139,7 @@ export class TinkerConnection {
   async #once(method: string, url: string, body: Body | undefined, withKey: boolean): Promise<Response> {
     const { key, dispatcher, signal } = this.#options;
     const binary = body instanceof Uint8Array;
+    const silence = AbortSignal.timeout(LONGEST_MS);
     let reply: Response;
     try {
       reply = await fetch(url, {
@@ -149,7 +152,7 @@ export class TinkerConnection {
         ...(body && { body: binary ? body : JSON.stringify(body) }),
         redirect: "manual",
         dispatcher,
-        ...(signal && { signal }),
+        signal: signal ? AbortSignal.any([signal, silence]) : silence,
       });
       const { status } = reply;
       // A held question whose answer is not there yet is no fault.
@@ -166,6 +169,7 @@ export class TinkerConnection {
       throw new Refusal(status, said, this.url);
     } catch (error) {
       if (error instanceof ServerFault || error instanceof Refusal) throw error;
+      if (silence.aborted) throw new ServerFault("timeout", `no reply within ${LONGEST_MS / 1000} s`);
       throw connectionFault(error, (text) => this.#shown(text));
     }
   }

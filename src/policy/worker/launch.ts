@@ -36,6 +36,8 @@ export interface WorkerOptions {
   readonly listen: string;
   /** Minutes without whetstone after which the worker ends itself. */
   readonly idle: number;
+  /** Threads of a pass on the CPU. Default: torch's. */
+  readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told in a sentence what is being waited for. */
   readonly note?: ((text: string) => void) | undefined;
@@ -83,20 +85,13 @@ export async function launchWorker(options: WorkerOptions): Promise<StartedWorke
   }
 }
 
-function jobOf({ base, python, gpus, state, listen, idle }: WorkerOptions, id: string, token: string): Job {
+function jobOf(options: WorkerOptions, id: string, token: string): Job {
+  const { base, python, gpus, state, listen, idle, threads } = options;
   const interpreter =
     gpus > 1 ? [python, "-m", "torch.distributed.run", "--standalone", `--nproc-per-node=${gpus}`] : [python];
   const args = [
-    "--base",
-    base,
-    "--listen",
-    listen,
-    "--token-file",
-    "token",
-    "--state",
-    state,
-    "--idle",
-    `${idle}`,
+    ...["--base", base, "--listen", listen, "--token-file", "token", "--state", state, "--idle", `${idle}`],
+    ...(threads === undefined ? [] : ["--threads", `${threads}`]),
   ];
   const files = new Map(FILES.map((name) => [name, readFileSync(join(SOURCES, name), "utf8")]));
   return { id, command: [...interpreter, "worker.py", ...args], files, token, gpus };
