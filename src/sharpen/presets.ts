@@ -1,3 +1,4 @@
+import { ALL_LINEARS } from "../transformer/families/modules.js";
 import type { FitOptions } from "./fit-adapter.js";
 import type { Method } from "./methods/method.js";
 import type { OwnSettings } from "./methods/options.js";
@@ -57,6 +58,35 @@ export const presets: readonly Preset[] = [
         learningRate: 1e-4,
         clipNorm: 1,
         rank: 16,
+      },
+    },
+  },
+  {
+    model: "game24",
+    task: "game24-fresh",
+    source: "docs/log.md",
+    // Only what was measured there: all responses weighted by self-certainty, and one number on top of that adapter.
+    training: {
+      rwr: {
+        trainN: 16,
+        trainPrompts: 4000,
+        own: { beta: 0.2 },
+        epochs: 2,
+        batchSize: 16,
+        learningRate: 3e-4,
+        clipNorm: 1,
+        rank: 32,
+        keep: "last",
+        targetModules: [...ALL_LINEARS, "norm", "lm_head"],
+      },
+      temperature: {
+        trainN: 8,
+        trainPrompts: 500,
+        own: { beta: 0.05 },
+        epochs: 2,
+        batchSize: 8,
+        learningRate: 1.2e-3,
+        clipNorm: 1,
       },
     },
   },
