@@ -26,7 +26,8 @@ import { SMOLLM2 } from "./shapes.mjs";
  */
 
 const HELP = `Usage: npm run bench -- [options]
-  --only <names>  cases to run, by parts of their names, separated by commas: ${CASES.map(({ name }) => name).join(", ")}
+  --only <names>  cases to run, by parts of their names, separated by commas: ${CASES.map(({ name }) => name).join(", ")};
+                  or serve, the server's figures alone
   --no-peers      without Python's libraries
   --dtypes <list> the peers' data types (default: float32,bfloat16)
   --quick         one repeat instead of three (five for a trainer), and peers in float32 only
@@ -161,6 +162,8 @@ async function main() {
   });
   if (values.help) return console.log(HELP);
   const parts = values.only.split(",");
+  // The server's figures are of another kind, and stand by themselves.
+  if (values.only === "serve") return void (await import("./serve.mjs"));
   const named = CASES.filter(({ name }) => parts.some((part) => name.includes(part)));
   if (named.length === 0) throw new Error(`No case is named like "${values.only}".\n${HELP}`);
   const wantsSmolLM2 = named.some(({ model }) => model === "smollm2");

@@ -1,64 +1,35 @@
 /**
- * `npm run bench:serve`: what the server adds to a request, in front of an upstream that answers at once. Client, server and upstream
- * share one process and its event loop, so the figures are upper bounds. Prints milliseconds, and a JSON object as the last line.
+ * `npm run bench:serve`, or `npm run bench -- --only serve`: what the server adds to a request, in front of an upstream that answers at
+ * once, and what it makes of a model on this machine. Client and server share one process and its event loop, so the milliseconds are
+ * upper bounds. Prints all figures, and a JSON object as the last line.
  */
-import { createServer } from "node:http";
+import { fork } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { measureLocal } from "./serve-local.mjs";
 import { RemotePolicy } from "../dist/policy/remote/remote-policy.js";
 import { rewardNamed } from "../dist/index.js";
 import { startServer } from "../dist/serve/server.js";
 
-const { values } = parseArgs({ options: { requests: { type: "string", default: "300" } } });
+const { values } = parseArgs({
+  allowNegative: true,
+  options: { requests: { type: "string", default: "300" }, local: { type: "boolean", default: true } },
+});
 const REQUESTS = Number(values.requests);
 const STREAMS = 64;
 
-/** A reply of up to four tokens, always the same. @param {number} most */
-function choice(most) {
-  const content = [0, 1, 2, 3].slice(0, most).map((at) => ({
-    ...{ token: ` word${at}`, logprob: -0.01 },
-    top_logprobs: [{ token: ` word${at}`, logprob: -0.01 }],
-  }));
-  return { index: 0, finish_reason: "stop", logprobs: { content } };
-}
-
-/** A server of OpenAI's kind that answers at once. */
+/** The upstream's process, and where it is. */
 async function instantUpstream() {
-  const server = createServer((request, response) => {
-    let text = "";
-    request.on("data", (/** @type {Buffer} */ piece) => (text += piece.toString()));
-    request.on("end", () => {
-      response.setHeader("content-type", "application/json");
-      if (request.method === "GET") {
-        response.end(JSON.stringify({ data: [{ id: "instant", owned_by: "vllm" }] }));
-        return;
-      }
-      const { stream, max_tokens: most } = JSON.parse(text);
-      const usage = { prompt_tokens: 1, completion_tokens: 4 };
-      const words = [0, 1, 2, 3]
-        .slice(0, most)
-        .map((at) => ` word${at}`)
-        .join("");
-      if (!stream) {
-        response.end(
-          JSON.stringify({
-            model: "instant",
-            choices: [{ ...choice(most), message: { role: "assistant", content: words } }],
-            usage,
-          }),
-        );
-        return;
-      }
-      const events = [
-        { model: "instant", choices: [{ ...choice(most), delta: { content: words } }] },
-        { model: "instant", choices: [], usage },
-      ];
-      response.setHeader("content-type", "text/event-stream");
-      response.end(`${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")}data: [DONE]\n\n`);
-    });
+  const child = fork(join(import.meta.dirname, "instant-upstream.mjs"), {
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
-  const address = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return { url: `http://127.0.0.1:${address.port}/v1`, close: () => server.close() };
+  const url = await /** @type {Promise<string>} */ (
+    new Promise((resolve) =>
+      child.stdout?.once("data", (/** @type {Buffer} */ line) => resolve(line.toString().trim())),
+    )
+  );
+  return { url, close: () => child.disconnect() };
 }
 
 /** @param {string} url @param {object} body */
@@ -111,21 +82,36 @@ const model = "instant";
 const direct = await inTurn(upstream.url, { model, max_tokens: 8 });
 const one = await inTurn(url, { model, max_tokens: 8, best_of: 1 });
 const sixteen = await inTurn(url, { model, max_tokens: 8, best_of: 16 });
-const streams = await Promise.all(
-  Array.from({ length: STREAMS }, (_, seed) =>
-    ask(url, { model, max_tokens: 8, best_of: 8, seed, stream: true }),
-  ),
+// As many streams all the time, each followed by the next; a burst of all at once is measured beside.
+/** @type {number[]} */
+const firsts = [];
+const burst = await Promise.all(
+  Array.from({ length: STREAMS }, async (_, at) => {
+    const streamed = (/** @type {number} */ seed) =>
+      ask(url, { model, max_tokens: 8, best_of: 8, seed, stream: true });
+    const { first } = await streamed(at);
+    for (let next = 1; next <= 8; next++) {
+      await sleep(Math.random() * 2000);
+      firsts.push((await streamed(at + next * STREAMS)).first);
+    }
+    return first;
+  }),
 );
-const role = quantile(
-  streams.map(({ first }) => first),
-  0.99,
-);
+const role = { p50: quantile(firsts, 0.5), p99: quantile(firsts, 0.99), burst: quantile(burst, 0.99) };
 const show = (/** @type {number} */ ms) => ms.toFixed(2).padStart(7);
 console.log(`upstream itself      p50 ${show(direct.p50)} ms  p99 ${show(direct.p99)} ms`);
 console.log(`served, best of 1    p50 ${show(one.p50)} ms  p99 ${show(one.p99)} ms`);
 console.log(`served, best of 16   p50 ${show(sixteen.p50)} ms  p99 ${show(sixteen.p99)} ms`);
-console.log(`first chunk of ${STREAMS} streams at once, best of 8, p99 ${show(role)} ms`);
-console.log(JSON.stringify({ direct, one, sixteen, role }));
+console.log(
+  `added                best of 1 p50 ${show(one.p50 - direct.p50)} ms (wanted: ≤ 2), p99 ${show(one.p99 - direct.p50)} ms (≤ 20); ` +
+    `best of 16 p50 ${show(sixteen.p50 - direct.p50)} ms (≤ 10)`,
+);
+console.log(
+  `first chunk, ${STREAMS} users of best-of-8 streams  p50 ${show(role.p50)} ms  p99 ${show(role.p99)} ms (wanted: ≤ 50); ` +
+    `all at once, p99 ${show(role.burst)} ms`,
+);
 await server.close();
 await policy.dispose();
 upstream.close();
+const local = values.local ? await measureLocal() : undefined;
+console.log(JSON.stringify({ direct, one, sixteen, role, local }));

@@ -24,7 +24,7 @@ const whetstone = fc.dictionary(
 );
 const fields = [
   ...Object.keys({ ...COMMON, ...NEUTRAL_IN_CHAT, ...STREAM }),
-  ...["messages", "prompt", "input", "max_output_tokens", "stop", "__proto__"],
+  ...["messages", "prompt", "input", "max_output_tokens", "logprobs", "top_logprobs", "__proto__"],
 ];
 const body = fc.record({
   more: fc.dictionary(fc.constantFrom(...fields), value, { maxKeys: 2 }),
@@ -54,10 +54,10 @@ it("no body makes the server fail, and each gets an answer or an error in OpenAI
       }
       expect(text).not.toMatch(/node_modules|\.ts:\d|\.js:\d/);
     }),
-    { numRuns: 600 },
+    { numRuns: 50_000 },
   );
-  expect(Math.min(answered, refused)).toBeGreaterThan(50);
-}, 60_000);
+  expect(Math.min(answered, refused)).toBeGreaterThan(5000);
+});
 
 it("sixty streams, a third of them cut at any moment, leave nothing behind, and the others are whole", async () => {
   const policy = await tinyGamePolicy(32);

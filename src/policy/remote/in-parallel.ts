@@ -1,4 +1,5 @@
 import { InterruptedError } from "../../core/errors.js";
+import { Inbox } from "../../core/inbox.js";
 import { isAsync, type Source } from "../../core/source.js";
 import { BudgetError } from "./budget.js";
 
@@ -24,10 +25,11 @@ export function atOnce(signal: AbortSignal): Signals {
   return { stop: signal, abort: signal };
 }
 
-/** What a wait ended with: a piece of work, an item that came, or the signal. */
+/** What happens: a piece of work ends, an item comes or its source fails, or the signal fires. */
 type Outcome<T, R> =
   | { readonly id: number; readonly result?: R | undefined; readonly error?: unknown }
   | { readonly arrived: IteratorResult<T, unknown> }
+  | { readonly failed: unknown }
   | { readonly stopped: true };
 
 /**
@@ -44,32 +46,35 @@ export async function* inParallel<T, R>(
 ): AsyncGenerator<R> {
   const abort = new AbortController();
   const stop = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
-  const source = pulled(items);
-  const running = new Map<number, Promise<Outcome<T, R>>>();
+  // One place for all that happens: to race what goes on for hours again and again would gather a trace of each race.
+  const happened = new Inbox<Outcome<T, R>>();
+  const next = happened[Symbol.asyncIterator]();
+  const source = pulled(items, happened);
+  const running = new Map<number, Promise<void>>();
   let started = 0;
   let exhausted: BudgetError | undefined;
   const start = (item: T): void => {
     const id = started++;
     const ended = work(item, { stop, abort: abort.signal }).then(
-      (result) => ({ id, result }),
-      (error: unknown) => ({ id, error }),
+      (result) => happened.push({ id, result }),
+      (error: unknown) => happened.push({ id, error }),
     );
     running.set(id, ended);
   };
-  const stopped = new Promise<Outcome<T, R>>((resolve) =>
-    stop.addEventListener("abort", () => resolve({ stopped: true }), { once: true }),
-  );
+  const stopped = (): void => happened.push({ stopped: true });
+  stop.addEventListener("abort", stopped);
   try {
     for (;;) {
       const more = !exhausted && !stop.aborted;
       while (more && running.size < width && source.now(start));
-      const coming = more && running.size < width ? source.later() : undefined;
-      if (running.size === 0 && coming === undefined) break;
-      const outcome = await Promise.race([...running.values(), ...(coming ? [coming, stopped] : [])]);
+      const coming = more && running.size < width && source.later();
+      if (running.size === 0 && !coming) break;
+      const outcome = (await next.next()).value!;
       if ("stopped" in outcome) continue;
+      if ("failed" in outcome) throw outcome.failed;
       if ("arrived" in outcome) {
-        source.taken();
-        if (outcome.arrived.done !== true) start(outcome.arrived.value);
+        const goesOn = !exhausted && !stop.aborted;
+        if (goesOn && outcome.arrived.done !== true) start(outcome.arrived.value);
         continue;
       }
       running.delete(outcome.id);
@@ -83,19 +88,25 @@ export async function* inParallel<T, R>(
     if (signal?.aborted) throw new InterruptedError("Drawing from the server was interrupted.");
     if (exhausted) throw exhausted;
   } finally {
+    stop.removeEventListener("abort", stopped);
     abort.abort();
     await Promise.all(running.values());
     source.close();
   }
 }
 
-/** A source, pulled at once or waited for. */
-function pulled<T>(items: Source<T>): {
+/** A source, pulled at once or waited for. @param happened where items that come in time arrive. */
+function pulled<T>(
+  items: Source<T>,
+  happened: Pick<
+    Inbox<{ readonly arrived: IteratorResult<T, unknown> } | { readonly failed: unknown }>,
+    "push"
+  >,
+): {
   /** Starts the next item that is there; false where none is, or they come in time. */
   now(start: (item: T) => void): boolean;
-  /** The next item that comes in time, the same one until it is taken; undefined after the last. */
-  later(): Promise<{ readonly arrived: IteratorResult<T, unknown> }> | undefined;
-  taken(): void;
+  /** Asks for the next item that comes in time, one after the other. @returns whether one is on its way. */
+  later(): boolean;
   close(): void;
 } {
   if (!isAsync(items)) {
@@ -106,27 +117,30 @@ function pulled<T>(items: Source<T>): {
         if (next.done !== true) start(next.value);
         return next.done !== true;
       },
-      later: () => undefined,
-      taken: () => undefined,
+      later: () => false,
       close: () => void iterator.return?.(),
     };
   }
   const iterator = items[Symbol.asyncIterator]();
-  let coming: Promise<{ readonly arrived: IteratorResult<T, unknown> }> | undefined;
-  let ended = false;
+  let [coming, ended] = [false, false];
   return {
     now: () => false,
     later: () => {
-      if (ended) return undefined;
-      coming ??= iterator.next().then((arrived) => {
-        ended = arrived.done === true;
-        return { arrived };
-      });
-      // It may come, or fail, when nobody waits any more.
-      coming.catch(() => undefined);
-      return coming;
+      if (ended || coming) return !ended;
+      coming = true;
+      iterator.next().then(
+        (arrived) => {
+          coming = false;
+          ended = arrived.done === true;
+          happened.push({ arrived });
+        },
+        (failed: unknown) => {
+          ended = true;
+          happened.push({ failed });
+        },
+      );
+      return true;
     },
-    taken: () => (coming = undefined),
     // Not waited for: an item may be under way that never comes.
     close: () => void iterator.return?.().catch(() => undefined),
   };
