@@ -51,10 +51,13 @@ afterAll(async () => {
   rmSync(pythonFolder, { recursive: true });
 });
 
+/** LiteLLM would ask the net for prices, for a minute where there is none. */
+const OFFLINE = { LITELLM_LOCAL_MODEL_COST_MAP: "True" };
+
 /** Runs a program to its end. @returns what it printed. */
 function output(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: pythonFolder, env: { ...process.env, ...env } });
+    const child = spawn(program, args, { cwd: pythonFolder, env: { ...process.env, ...OFFLINE, ...env } });
     let [out, errors] = ["", ""];
     child.stdout.on("data", (data: Buffer) => (out += data.toString()));
     child.stderr.on("data", (data: Buffer) => (errors += data.toString()));
@@ -145,7 +148,10 @@ describe.skipIf(!found)("each of 24 variants is answered as without a client, by
     writeFileSync(config, JSON.stringify({ model_list: [{ model_name: "game24", litellm_params: given }] }));
     const port = await freePort();
     const args = ["--config", config, "--port", `${port}`, "--host", "127.0.0.1", "--telemetry", "False"];
-    const proxy = spawn(join(dirname(found!.python), "litellm"), args, { stdio: "ignore" });
+    const proxy = spawn(join(dirname(found!.python), "litellm"), args, {
+      stdio: "ignore",
+      env: { ...process.env, ...OFFLINE },
+    });
     try {
       await alive(proxy, `http://127.0.0.1:${port}/health/liveliness`);
       const script = join(import.meta.dirname, "clients/clients.py");

@@ -44,15 +44,22 @@ def openai_raw(stream, fields, model=MODEL):
 
 
 def openai_helper(stream, fields):
-    from openai import OpenAI
+    from openai import LengthFinishReasonError, OpenAI
 
     if not stream:
         return openai_raw(stream, fields)
     known, extra = split(fields)
     client = OpenAI(base_url=base_url, api_key="none", max_retries=0)
+    text = ""
     with client.chat.completions.stream(model=MODEL, messages=MESSAGES, extra_body=extra, **known) as events:
-        text = "".join(event.delta for event in events if event.type == "content.delta")
-        final = events.get_final_completion()
+        try:
+            for event in events:
+                if event.type == "content.delta":
+                    text += event.delta
+            final = events.get_final_completion()
+        except LengthFinishReasonError as cut:
+            # What this helper makes of a text that reached its longest length.
+            final = cut.completion
     assert final.choices[0].message.content == text
     return {"text": text, "tokens": final.usage.completion_tokens if final.usage else None}
 
