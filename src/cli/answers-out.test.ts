@@ -27,6 +27,22 @@ const linesOf = (path: string): unknown[] =>
     .map((line) => JSON.parse(line) as unknown);
 
 describe("a file of answers", () => {
+  it("is written by one command at a time", async () => {
+    const path = join(dir, "shared.jsonl");
+    const first = await openAnswers(path, prompts, made);
+    await expect(openAnswers(path, prompts, made)).rejects.toThrow(
+      `${path} is in use by process ${process.pid}`,
+    );
+    first.add(answer("a"));
+    first.close();
+    const second = await openAnswers(path, prompts, made);
+    expect(second.has("a")).toBe(true);
+    second.close();
+    // A file that is refused for another reason is free again.
+    await expect(openAnswers(path, prompts, { ...made, n: 9 })).rejects.toThrow("n = 8");
+    (await openAnswers(path, prompts, made)).close();
+  });
+
   it("goes on where it stopped, a torn line cut, and ends in the order of the prompts", async () => {
     const path = join(dir, "resumed.jsonl");
     const first = await openAnswers(path, prompts, made);

@@ -4,7 +4,8 @@ import { z } from "zod";
 import { RunError, UsageError } from "../core/errors.js";
 import { errorCode, readError } from "../core/files.js";
 import type { Prompt } from "../policy/policy.js";
-import { openRecordLog } from "../run/record-log.js";
+import { acquireFileLock, type Lock } from "../run/lock.js";
+import { openRecordLog, type RecordLog } from "../run/record-log.js";
 import { answerSchema, type AnswerRecord } from "../sharpen/answer-record.js";
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
@@ -16,8 +17,10 @@ export const answerLineSchema = answerSchema.extend({
     .describe("What the answer was made with: model, N, temperature, seed and what else decides it."),
 });
 
+type AnswerLine = z.infer<typeof answerLineSchema>;
+
 /** What answers are made with; two lines of a file are made with the same. */
-export type Made = z.infer<typeof answerLineSchema>["made"];
+export type Made = AnswerLine["made"];
 
 /** A file of answers that goes on where it stopped. */
 export interface AnswersOut {
@@ -37,7 +40,7 @@ const BEGINNING = '{"id":';
  * Opens a file of answers, or makes one.
  * @param prompts what is asked now. @param source the file that they come from, if they do.
  * @throws UsageError where the file is that of the prompts; RunError where it holds something other than answers, or answers made
- *   otherwise or to other prompts; DataError for a line that is malformed.
+ *   otherwise or to other prompts, or another process writes it; DataError for a line that is malformed.
  */
 export async function openAnswers(
   path: string,
@@ -49,14 +52,21 @@ export async function openAnswers(
     throw new UsageError(`--out is the file of the prompts, ${path}; name another for the answers.`);
   if (!beginsLikeAnswers(path))
     throw new RunError(`${path} is there and holds something other than answers; choose another with --out.`);
-  const log = await openRecordLog(path, { schema: answerLineSchema, key: ({ id }) => id });
+  const lock = acquireFileLock(path);
+  let log: RecordLog<AnswerLine> | undefined;
   try {
+    log = await openRecordLog(path, { schema: answerLineSchema, key: ({ id }) => id });
     const asked = new Map(prompts.map(({ id, text }) => [id, text]));
     for (const line of await log.records()) check(path, line, made, asked);
+    return written(log, lock, prompts, made);
   } catch (error) {
-    log.close();
+    log?.close();
+    lock.release();
     throw error;
   }
+}
+
+function written(log: RecordLog<AnswerLine>, lock: Lock, prompts: readonly Prompt[], made: Made): AnswersOut {
   const order = new Map(prompts.map(({ id }, at) => [id, at]));
   const placeOf = ({ id }: { readonly id: string }): number => order.get(id) ?? Infinity;
   return {
@@ -66,16 +76,12 @@ export async function openAnswers(
       void (await log.sort((a, b) => (placeOf(a) === placeOf(b) ? 0 : placeOf(a) - placeOf(b)))),
     close: () => {
       log.close();
+      lock.release();
     },
   };
 }
 
-function check(
-  path: string,
-  line: z.infer<typeof answerLineSchema>,
-  made: Made,
-  asked: ReadonlyMap<string, string>,
-): void {
+function check(path: string, line: AnswerLine, made: Made, asked: ReadonlyMap<string, string>): void {
   const names = [...new Set([...Object.keys(line.made), ...Object.keys(made)])];
   const word = (value: Made[string] | undefined): string =>
     value === undefined || value === null ? "nothing" : JSON.stringify(value).replaceAll('"', "");

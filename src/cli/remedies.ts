@@ -9,6 +9,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "data-is-the-task": "leave out --data, and name your own file as the task",
   "data-missing": "name the file, or a folder of such files, with --data",
   "data-not-taken": "leave out --data",
+  "file-in-use": "wait for it to end or choose another with --out",
   "grader-not-taken": "leave out --grader, which is for your own files",
   "label-of-another-kind": "choose another with --grader",
   "model-too-big": "choose one of these with --quantize",

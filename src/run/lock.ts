@@ -17,9 +17,9 @@ import {
   writeSync,
 } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import { RunError } from "../core/errors.js";
+import { RunError, type ErrorFacts } from "../core/errors.js";
 import { errorCode, temporaryPath, writeError } from "../core/files.js";
 
 /** The name of the lock's folder. */
@@ -44,17 +44,36 @@ const RELEASED: Holder = { pid: 0, host: "" };
 
 const NO_HARD_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
+/** How the refusal of something in use ends: the reason, and the remedy. */
+type Refusal = Pick<ErrorFacts, "reason" | "remedy">;
+
 /**
  * Takes the lock of a folder at once; a lock whose process is dead (or whose pid now belongs to another process, where
  * /proc tells) is taken over.
  * @throws RunError naming the folder and the holder's pid if a live process, this one included, has the lock.
  */
 export function acquireLock(dir: string): Lock {
-  const folder = join(dir, LOCK_FOLDER);
+  const remedy = "wait for it to end or choose another folder";
+  return acquire(dir, join(dir, LOCK_FOLDER), { reason: "run-in-use", remedy });
+}
+
+/**
+ * The same of a single file, whose lock lies beside it in a hidden folder.
+ * @throws RunError naming the file and the holder's pid.
+ */
+export function acquireFileLock(path: string): Lock {
+  const folder = join(dirname(path), `.${basename(path)}${LOCK_FOLDER}`);
+  return acquire(path, folder, {
+    reason: "file-in-use",
+    remedy: "wait for it to end or choose another file",
+  });
+}
+
+function acquire(what: string, folder: string, refusal: Refusal): Lock {
   try {
     mkdirSync(folder, { recursive: true });
     for (;;) {
-      const generation = tryAcquire(dir, folder);
+      const generation = tryAcquire(what, folder, refusal);
       if (generation !== undefined) return heldLock(folder, generation);
     }
   } catch (cause) {
@@ -63,12 +82,12 @@ export function acquireLock(dir: string): Lock {
 }
 
 /** The generation that this process now holds; undefined if another process came in between. */
-function tryAcquire(dir: string, folder: string): number | undefined {
+function tryAcquire(what: string, folder: string, refusal: Refusal): number | undefined {
   const highest = Math.max(0, ...generations(folder));
   if (highest > 0) {
     const holder = readHolder(folder, highest);
     if (holder === undefined) return undefined;
-    refuseIfLive(dir, holder);
+    refuseIfLive(what, folder, holder, refusal);
   }
   const mine = highest + 1;
   if (!create(folder, mine, thisProcess())) return undefined;
@@ -96,20 +115,15 @@ function heldLock(folder: string, generation: number): Lock {
   return { release };
 }
 
-function refuseIfLive(dir: string, holder: Holder): void {
+function refuseIfLive(what: string, folder: string, holder: Holder, refusal: Refusal): void {
   if (holder.pid === 0) return;
   if (holder.host !== hostname()) {
     throw new RunError(
-      `${dir} is in use by process ${holder.pid} on ${holder.host}; wait for it, or if it is gone delete ${join(dir, LOCK_FOLDER)}.`,
+      `${what} is in use by process ${holder.pid} on ${holder.host}; wait for it, or if it is gone delete ${folder}.`,
     );
   }
-  if (isLive(holder)) {
-    throw new RunError(`${dir} is in use by process ${holder.pid}`, {
-      reason: "run-in-use",
-      where: dir,
-      remedy: "wait for it to end or choose another folder",
-    });
-  }
+  if (isLive(holder))
+    throw new RunError(`${what} is in use by process ${holder.pid}`, { ...refusal, where: what });
 }
 
 function isLive({ pid, started }: Holder): boolean {

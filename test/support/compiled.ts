@@ -20,6 +20,8 @@ const OPTIONS = {
   target: ts.ScriptTarget.ES2023,
   module: ts.ModuleKind.ESNext,
   verbatimModuleSyntax: true,
+  jsx: ts.JsxEmit.ReactJSX,
+  jsxImportSource: "preact",
 } as const;
 
 /**
@@ -33,12 +35,12 @@ export function compileSource(root = ROOT, target = PACKAGE): string {
   for (const shared of ["package.json", "models", "data"]) {
     if (!readdirSync(target).includes(shared)) link(join(root, shared), join(target, shared));
   }
-  for (const path of projectFiles(root, "src").filter((file) => /\.m?[jt]s$/.test(file) && !isTest(file))) {
-    const compiled = join(target, path.replace(/^src\//, "dist/").replace(/\.ts$/, ".js"));
+  for (const path of projectFiles(root, "src").filter((file) => /\.(?:m?[jt]s|tsx)$/.test(file) && !isTest(file))) {
+    const compiled = join(target, path.replace(/^src\//, "dist/").replace(/\.tsx?$/, ".js"));
     const { mtime } = statSync(join(root, path));
     if (existsSync(compiled) && statSync(compiled).mtimeMs === mtime.getTime()) continue;
     const source = readFileSync(join(root, path), "utf8");
-    const code = path.endsWith(".ts")
+    const code = /\.tsx?$/.test(path)
       ? ts.transpileModule(source, { compilerOptions: OPTIONS, fileName: path }).outputText
       : source;
     replace(compiled, code, mtime);

@@ -55,4 +55,6 @@ test("a batch shrinks as soon as half of it would do, and not for nothing", () =
     groups: [3, 9],
     rows: [[0], [0]],
   });
+  const last = busy(...Array.from({ length: 16 }, (_, g) => (g === 9 ? "x" : ".")));
+  expect(remainder({ groups: 16, rows: 1 }, last)?.layout).toEqual({ groups: 4, rows: 1 });
 });

@@ -45,10 +45,18 @@ export function chooseLayout(
     rows,
     widest,
     canDrop,
-  }: { readonly rows: number; readonly widest?: number | undefined; readonly canDrop: boolean },
+    single = false,
+  }: {
+    readonly rows: number;
+    readonly widest?: number | undefined;
+    readonly canDrop: boolean;
+    /** Whether no prompt ever has a second response, as of greedy ones: groups are of one row then, the last one too. */
+    readonly single?: boolean | undefined;
+  },
 ): CacheLayout | undefined {
   const { run, total, length, several } = requests.look(rows);
   if (total === 0) return undefined;
+  if (single) return exactLayout(Math.min(rows, total), 1, single);
   const rowsPerGroup = widest ?? widestGroup(length, canDrop);
   const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
   // A product of one row has a kernel of its own, which rounds otherwise: where a prompt has several responses, the last
@@ -63,9 +71,13 @@ export function widestGroup(length: number, canDrop: boolean): number {
   return length <= SHORT_PROMPT ? 2 : 8;
 }
 
-/** So many groups of so many rows at least, a multiple of `EXACT_ROWS` in all. */
-export function exactLayout(groups: number, perGroup: number): CacheLayout {
-  if (groups === 1) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };
+/**
+ * So many groups of so many rows at least, a multiple of `EXACT_ROWS` in all.
+ * @param single leaves groups of one row so: four rows of one group go through another kernel than four groups of one row, and a greedy
+ * response that is drawn alone would differ in its last bits.
+ */
+export function exactLayout(groups: number, perGroup: number, single = false): CacheLayout {
+  if (groups === 1 && !single) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };
   const missing = [1, 2, 4].find((factor) => (perGroup * factor) % EXACT_ROWS === 0)!;
   return { groups: roundUp(groups, missing), rows: perGroup };
 }
@@ -93,7 +105,7 @@ export function remainder(
   if (kept.length === 0) return undefined;
   const widest = Math.max(...places.map(({ length }) => length));
   // As in `chooseLayout`: rows that were several stay so.
-  const layout = exactLayout(kept.length, Math.max(widest, Math.min(rows, 2)));
+  const layout = exactLayout(kept.length, Math.max(widest, Math.min(rows, 2)), rows === 1);
   if (layout.groups * layout.rows * 2 > groups * rows) return undefined;
   return { layout, groups: kept, rows: kept.map((g) => places[g]!) };
 }

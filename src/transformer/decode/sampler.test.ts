@@ -255,6 +255,24 @@ test("log-probabilities are the same to the bit in every batch, with two threads
   await threaded.dispose();
 });
 
+test("a greedy response is the same to the bit alone, as a resumed run draws its last one", async () => {
+  const sizes = { hiddenSize: 64, intermediateSize: 96, heads: 4, kvHeads: 4, headDim: 16 };
+  const small = new Runtime(await randomModel({ ...sizes, vocabSize: 300, maxPositions: 128 }), {
+    threads: 1,
+  });
+  const requests = [2, 5, 30].map((length, p) => ({
+    ...{ tag: `${p}`, promptKey: p, index: 0 },
+    prompt: Array.from({ length }, (_, i) => 3 + ((i * 7) % 290)),
+  }));
+  const options = { temperature: 1, maxTokens: 12, seed: 3, greedy: true };
+  const together = await collect(small.draw(requests, options));
+  for (const request of requests)
+    expect(await collect(small.draw([request], options))).toEqual(
+      together.filter(({ tag }) => tag === request.tag),
+    );
+  await small.dispose();
+});
+
 describe("stopping", () => {
   /** Counts what the source was asked for, and whether it was told that no more is wanted. */
   function counted(requests: readonly DrawRequest<Tag>[]) {

@@ -48,8 +48,8 @@ async function* drawGiven<T>(
   const schedule = new Schedule(requests);
   let batch: Batch<T> | undefined;
   try {
-    const { rows = ROWS, rowsPerGroup: widest, abandon, signal } = options;
-    const layout = chooseLayout(schedule, { rows, widest, canDrop: abandon !== undefined });
+    const { rows = ROWS, rowsPerGroup: widest, abandon, greedy: single, signal } = options;
+    const layout = chooseLayout(schedule, { rows, widest, canDrop: abandon !== undefined, single });
     if (!layout) return;
     schedule.open(layout.groups);
     batch = new Batch<T>(sessions, config, layout, options);
