@@ -27,7 +27,17 @@ const SOURCE = ["src/**/*.ts", "src/**/*.tsx", "src/**/*.mjs"];
 const TESTS = ["**/*.test.ts", "**/*.test.tsx", "**/*.test-helper.ts", "test/**/*.ts"];
 
 export default defineConfig(
-  { ignores: ["dist/", "docs/api/", "runs/", "coverage/", "node_modules/", ".dependency-cruiser.cjs"] },
+  {
+    ignores: [
+      "dist/",
+      "docs/api/",
+      "docs/.vitepress/",
+      "runs/",
+      "coverage/",
+      "node_modules/",
+      ".dependency-cruiser.cjs",
+    ],
+  },
   eslint.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {

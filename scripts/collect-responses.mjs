@@ -1,7 +1,7 @@
 /**
- * `npm run collect:responses -- <folder> <out.jsonl>`: 300 responses of four models, to try the reader of answers on what models really
- * write: 30 of the embedded model, and 90 each of SmolLM2-135M-Instruct, Qwen2.5-Coder-0.5B-Instruct and Gemma 3 270M. Half of the 90 are
- * asked as the tasks ask, with an example; the other half get the bare question, as people ask. <folder> has gsm8k-test-256.jsonl,
+ * `npm run collect:responses -- <folder> <out.jsonl> [model…]`: 300 responses of four models, to try the reader of answers on what models
+ * really write: 45 of the embedded model, 135 of SmolLM2-135M-Instruct, and 60 each of Qwen2.5-Coder-0.5B-Instruct and Gemma 3 270M. Half
+ * are asked as the tasks ask, with an example; the other half get the bare question, as people ask. <folder> has gsm8k-test-256.jsonl,
  * math-test-256.jsonl, prontoqa-256.jsonl and mmlu-college_<subject>-test.jsonl in the fields of the public data sets. What lies in
  * src/task/testdata/responses.jsonl was drawn by it and then labelled by hand; the same models and rows give the same texts again.
  */
@@ -11,7 +11,19 @@ import { join } from "node:path";
 import { findTask, LocalPolicy, modelFolder } from "../dist/index.js";
 import { isMain } from "./lib/report.mjs";
 
-const SETTINGS = { temperature: 0.7, maxTokens: 256, seed: 14 };
+const SETTINGS = { temperature: 0.7, seed: 14 };
+
+/**
+ * How long the responses of a model may be, and which of its prompts are asked, by their numbers: of the small model bare questions are
+ * asked twice, of the larger two of three prompts once.
+ * @type {Readonly<Record<"game24" | "smollm2" | "qwen" | "gemma", { maxTokens: number, asked: (at: number, bare: boolean) => readonly number[] }>>}
+ */
+const MODELS = {
+  game24: { maxTokens: 18, asked: () => [0] },
+  smollm2: { maxTokens: 256, asked: (_, bare) => (bare ? [0, 1] : [0]) },
+  qwen: { maxTokens: 160, asked: (at) => (at % 4 === 0 ? [0] : []) },
+  gemma: { maxTokens: 160, asked: (at) => (at % 4 === 0 ? [0] : []) },
+};
 
 /** @typedef {{ grader: string, prompt: import("../dist/index.js").Prompt }} Asked */
 
@@ -82,21 +94,29 @@ function fetched(name) {
 /**
  * @param {string} folder
  * @param {string} out
+ * @param {readonly (keyof typeof MODELS)[]} models
  */
-async function collect(folder, out) {
+async function collect(folder, out, models) {
   writeFileSync(out, "");
-  for (const model of ["game24", "smollm2", "gemma", "qwen"]) {
+  for (const model of models) {
+    const { maxTokens, asked: indicesOf } = MODELS[model];
     const embedded = model === "game24";
-    const policy = await LocalPolicy.load(embedded ? modelFolder(model) : fetched(model), { threads: 2 });
-    const game24 = embedded ? (await findTask(model)).prompts("test").slice(0, 30) : [];
+    const policy = await LocalPolicy.load(embedded ? modelFolder(model) : fetched(model), { threads: 1 });
     const asked = embedded
-      ? game24.map((prompt) => ({ grader: model, prompt }))
+      ? (await findTask(model))
+          .prompts("test")
+          .slice(0, 45)
+          .map((prompt) => ({ grader: model, prompt }))
       : await questions(folder, policy.can.messages ? "both" : "text");
     const graders = new Map(asked.map(({ grader, prompt }) => [prompt.id, grader]));
-    const requests = asked.map(({ prompt }) => ({ prompt, index: 0 }));
-    const settings = { ...SETTINGS, ...(embedded && { maxTokens: 18 }) };
-    for await (const { promptId, text, finish } of policy.sample(requests, settings)) {
-      const row = { model, id: promptId, grader: graders.get(promptId), finish, text };
+    const requests = asked.flatMap(({ prompt }, at) =>
+      indicesOf(at, prompt.id.startsWith("bare/")).map((index) => ({ prompt, index })),
+    );
+    for await (const { promptId, index, text, finish } of policy.sample(requests, {
+      ...SETTINGS,
+      maxTokens,
+    })) {
+      const row = { model, id: promptId, index, grader: graders.get(promptId), finish, text };
       appendFileSync(out, `${JSON.stringify(row)}\n`);
     }
     await policy.dispose();
@@ -104,6 +124,7 @@ async function collect(folder, out) {
 }
 
 if (isMain(import.meta.url)) {
-  const [folder = "", out = "responses.jsonl"] = process.argv.slice(2);
-  await collect(folder, out);
+  const [folder = "", out = "responses.jsonl", ...models] = process.argv.slice(2);
+  const all = models.length > 0 ? models : Object.keys(MODELS);
+  await collect(folder, out, /** @type {(keyof typeof MODELS)[]} */ (all));
 }
