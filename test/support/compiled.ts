@@ -35,7 +35,9 @@ export function compileSource(root = ROOT, target = PACKAGE): string {
   for (const shared of ["package.json", "models", "data"]) {
     if (!readdirSync(target).includes(shared)) link(join(root, shared), join(target, shared));
   }
-  for (const path of projectFiles(root, "src").filter((file) => /\.(?:m?[jt]s|tsx)$/.test(file) && !isTest(file))) {
+  for (const path of projectFiles(root, "src").filter(
+    (file) => /\.(?:m?[jt]s|tsx)$/.test(file) && !isTest(file),
+  )) {
     const compiled = join(target, path.replace(/^src\//, "dist/").replace(/\.tsx?$/, ".js"));
     const { mtime } = statSync(join(root, path));
     if (existsSync(compiled) && statSync(compiled).mtimeMs === mtime.getTime()) continue;
