@@ -5,6 +5,7 @@ import { isModulePath, loadModule } from "../core/own-module.js";
 import { choiceAnswer, choiceLabel } from "./answers/choice.js";
 import { exactAnswer } from "./answers/exact.js";
 import { labelValue, numericValue } from "./answers/numeric.js";
+import { ownPart } from "./answers/own-part.js";
 import { patternExtractor } from "./answers/pattern.js";
 import { foldedLabel, shortLabel } from "./answers/short-label.js";
 
@@ -57,8 +58,8 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
     name: "label",
     description:
       "the word or two that the response gives as its answer are the label; case, dots and quotes aside",
-    version: 1,
-    extract: shortLabel,
+    version: 2,
+    extract: (text) => shortLabel(ownPart(text)),
     label: foldedLabel,
     expects: "a word or two",
     grades: true,
@@ -67,8 +68,8 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
     name: "numeric",
     description:
       "the value that the response gives as its answer equals the label's: 3/4, 0.75 and \\frac{3}{4} are one; units aside",
-    version: 2,
-    extract: (text) => numericValue(text)?.text,
+    version: 3,
+    extract: (text) => numericValue(ownPart(text))?.text,
     label: labelValue,
     agrees: agreesInValue,
     expects: "one value, such as 18, 3/4, 2.5 million, 25 cm^2 or [0, 1)",
@@ -77,8 +78,8 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
   choice: byText({
     name: "choice",
     description: "the letter (A to J) that the response chooses is the label's",
-    version: 2,
-    extract: choiceAnswer,
+    version: 3,
+    extract: (text) => choiceAnswer(ownPart(text)),
     label: choiceLabel,
     expects: "a letter from A to J",
     grades: true,
@@ -174,7 +175,7 @@ function byText({ label, ...grader }: TextGrader): Grader {
 
 /** Equal in value; and a percentage agrees with its figure alone, since who asks for a percentage gets 25 for 25 %. */
 function agreesInValue(label: Label, text: string): boolean {
-  const value = numericValue(text);
+  const value = numericValue(ownPart(text));
   if (value === undefined) return false;
   if (value.text === label.text) return true;
   return value.figure === undefined

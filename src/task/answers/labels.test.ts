@@ -93,6 +93,9 @@ describe("shortLabel", () => {
     ["Cafe\u0301", "caf\u00E9"],
     ["", undefined],
     ["...", undefined],
+    ["True. Alex is not shy.", "true"],
+    ["**No**, since every wumpus is small. It is red.", "no"],
+    ["True stories are long. The city is Paris.", "paris"],
   ])("of %j is %j", (text, label) => expect(shortLabel(text)).toBe(label));
 
   it("folds labels and tells short ones", () => {

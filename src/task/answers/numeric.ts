@@ -4,7 +4,7 @@
  * 1. where the response states its answer (`statements`), the last statement that begins with a value first: a box, a tag, a JSON field,
  *    `####`, "the answer is", "Answer:", in the commonest languages. What is said after it, numbers included, does not count;
  * 2. anywhere in the sentence after "the answer is", in digits or in English words;
- * 3. anywhere: the last number before closing remarks ("Let me know if …"), numbers of lists and of circumstance ("in 3 hours") left
+ * 3. anywhere: the last number before closing remarks ("Let me know if …"), numbers of lists, ordinals and numbers of circumstance ("in 3 hours") left
  *    out where there is another. A response that was cut off is so judged by how far it got.
  *
  * What the model thought aloud (`<think>`) is cut. Time is linear in the text.
@@ -96,7 +96,9 @@ function lastValue(text: string): Value | undefined {
   if (alone) return alone;
   const tail = tailWithNumber(body);
   const numbers = numbersIn(tail);
-  const counted = numbers.filter(({ start, end }) => !isListNumber(tail, start, end));
+  const counted = numbers.filter(
+    ({ start, end }) => !isListNumber(tail, start, end) && !isOrdinal(tail, end),
+  );
   const from = lastConclusion(tail);
   const concluded = from < 0 ? [] : counted.filter(({ start }) => start >= from);
   const last =
@@ -151,6 +153,11 @@ function isListNumber(text: string, start: number, end: number): boolean {
     /(?:^|\n)[\s*_-]{0,6}$/.test(text.slice(Math.max(0, start - 8), start)) &&
     /^[.)]\s+\S/.test(text.slice(end, end + 8))
   );
+}
+
+/** `100th`: a place in a row, and no quantity. */
+function isOrdinal(text: string, end: number): boolean {
+  return /^(?:st|nd|rd|th)\b/i.test(text.slice(end, end + 3));
 }
 
 const CONCLUSION =

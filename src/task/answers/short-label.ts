@@ -1,7 +1,7 @@
 /**
  * The answer of a response that is a word or two: `positive`, `Paris`, `not enough information`. Folded, so that case, accents' encodings, dots
- * at the ends, quotes and emphasis do not matter. Looked for where the response states its answer (`statements`); else it is the last
- * line, and of a last line in sentences what follows their last "is".
+ * at the ends, quotes and emphasis do not matter. Looked for where the response states its answer (`statements`); else it is the verdict that
+ * the response begins with ("True. Alex is not shy."); else the last line, and of a last line in sentences what follows their last "is".
  */
 import { plainCharacters } from "./characters.js";
 import { statements } from "./final-statement.js";
@@ -15,6 +15,9 @@ const LEAD = /^(?:the|an?|is|that|it|be|clearly|definitely|probably|most likely)
 const COPULA = /(?:^|\s)(?:is|are|was|were|be|as|:|=|ist|est|es|è|é)\s+(?=\S)/gu;
 const VERDICT = /^(?:yes|no|true|false|ja|nein|oui|non|sí|si|да|нет|是|否)(?=[\s,.;:!])/u;
 
+/** A verdict with a sign behind it, at the start. */
+const OPENING = /^[*_"'`]{0,4}(yes|no|true|false|ja|nein|oui|non|sí|si|да|нет|是|否)[*_"'`]{0,4}[,.;:!]/u;
+
 /** The folded answer; see the top of the file. Undefined if the text is blank or nothing but signs. */
 export function shortLabel(text: string): string | undefined {
   const plain = plainCharacters(withoutThinking(text));
@@ -24,6 +27,8 @@ export function shortLabel(text: string): string | undefined {
     const short = label === undefined ? undefined : shortest(label);
     if (short !== undefined) return short;
   }
+  const opening = OPENING.exec(plain.trimStart().slice(0, 40).toLowerCase())?.[1];
+  if (opening !== undefined) return opening;
   const line = plain.trim().split("\n").at(-1) ?? "";
   const whole = fold(line);
   return whole === undefined ? undefined : (afterCopula(whole) ?? shortest(whole) ?? whole);
