@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import type { ScoreRequest } from "../../src/policy/policy.js";
 import { dispatcherFor } from "../../src/policy/remote/transport.js";
-import { filesIn } from "../../src/policy/tinker/archive.js";
+import { adapterFiles } from "../../src/policy/tinker/adapter-files.js";
 import { BaseText } from "../../src/policy/tinker/base-text.js";
 import { TinkerConnection } from "../../src/policy/tinker/connection.js";
 import { measureReduction, type Reduction } from "../../src/policy/tinker/reduction.js";
@@ -81,11 +81,9 @@ async function tensorsOf(folder: string): Promise<Map<string, Float32Array>> {
 }
 
 async function exported(model: TinkerModel, folder: string): Promise<Map<string, Float32Array>> {
-  const name = model.session.name();
-  await model.saveForSampler(name);
   mkdirSync(folder, { recursive: true });
-  const files = filesIn(await model.archive(name), ["adapter_config.json", "adapter_model.safetensors"]);
-  for (const [file, data] of files) writeFileSync(join(folder, file), data);
+  const { files } = await adapterFiles(model);
+  for (const [name, content] of files) writeFileSync(join(folder, name), content);
   return tensorsOf(folder);
 }
 

@@ -32,7 +32,7 @@ const OPTIONS = {
  */
 export function compileSource(root = ROOT, target = PACKAGE): string {
   mkdirSync(target, { recursive: true });
-  for (const shared of ["package.json", "models", "data"]) {
+  for (const shared of ["package.json", "models", "data", "trainers"]) {
     if (!readdirSync(target).includes(shared)) link(join(root, shared), join(target, shared));
   }
   for (const path of projectFiles(root, "src").filter(

@@ -7,7 +7,7 @@ import { readJsonFile } from "../../core/json-file.js";
 import { ALL_LINEARS, adapterTargets } from "../../transformer/families/modules.js";
 import type { Policy, ScoreRequest } from "../policy.js";
 import type { Trainer, TrainerOptions, Trainers } from "../trainer.js";
-import { filesIn } from "./archive.js";
+import { adapterFiles } from "./adapter-files.js";
 import type { BaseText } from "./base-text.js";
 import { Refusal } from "./connection.js";
 import type { Reduction } from "./reduction.js";
@@ -15,8 +15,6 @@ import { sendWeights } from "./send-weights.js";
 import type { AdapterShape, TinkerModel, TinkerSession } from "./session.js";
 import { scoreOn, TinkerPolicy } from "./tinker-policy.js";
 
-const CONFIG = "adapter_config.json";
-const WEIGHTS = "adapter_model.safetensors";
 /** In an adapter's folder, beside PEFT's two files: where the trainer has it. */
 const PLACE = "trainer.json";
 const MOST_BYTES = 1 << 20;
@@ -122,27 +120,20 @@ async function loaded(
 
 /** Reads back what the server made of rank, α and targets. @throws UsageError where it is something else than was asked for. */
 async function checkShape(model: TinkerModel, { rank, alpha, targets }: AdapterShape): Promise<void> {
-  const name = model.session.name();
-  await model.saveForSampler(name);
-  const text = new TextDecoder().decode(filesIn(await model.archive(name), [CONFIG]).get(CONFIG));
-  const config = JSON.parse(text) as {
-    readonly r?: number;
-    readonly lora_alpha?: number;
-    readonly target_modules?: string | readonly string[];
-  };
+  const made = await adapterFiles(model);
   const url = model.session.connection.url;
   const refuse = (what: string, its: unknown, ours: unknown): UsageError =>
     new UsageError(
       `The trainer at ${url} makes adapters with ${what} ${JSON.stringify(its)}, not ${JSON.stringify(ours)}: ask for what it makes.`,
       { reason: "trainer-shape" },
     );
-  if (config.r !== rank) throw refuse("rank", config.r, rank);
-  if (config.lora_alpha !== alpha) throw refuse("α", config.lora_alpha, alpha);
-  const its = config.target_modules;
-  // "all-linear" and patterns say less than a list.
-  if (Array.isArray(its) && targets.some((target) => !(its as string[]).includes(target)))
-    throw refuse("targets", its, targets);
+  if (made.rank !== rank) throw refuse("rank", made.rank, rank);
+  if (made.alpha !== alpha) throw refuse("α", made.alpha, alpha);
+  if (!sameNames(made.targets, targets)) throw refuse("targets", made.targets, targets);
 }
+
+const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
+  [...a].sort().join() === [...b].sort().join();
 
 async function readPlace(file: string): Promise<TinkerAdapter> {
   if (!existsSync(file))
@@ -257,12 +248,9 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
 
   async exportAdapter(folder: string): Promise<void> {
     const place = await this.#place();
-    const name = this.on.session.name();
-    await this.model.saveForSampler(name);
-    const files = filesIn(await this.model.archive(name), [CONFIG, WEIGHTS]);
+    const { files } = await adapterFiles(this.model);
     mkdirSync(folder, { recursive: true });
-    await writeAtomically(join(folder, WEIGHTS), files.get(WEIGHTS)!);
-    await writeAtomically(join(folder, CONFIG), files.get(CONFIG)!);
+    for (const [name, content] of files) await writeAtomically(join(folder, name), content);
     await writeAtomically(join(folder, PLACE), `${JSON.stringify(place, null, 2)}\n`);
   }
 

@@ -1,4 +1,4 @@
-import { fetch, type Dispatcher } from "undici";
+import { request, type Dispatcher } from "undici";
 import { z } from "zod";
 import { ServerError } from "../../core/errors.js";
 import { sha256 } from "../../core/files.js";
@@ -35,21 +35,21 @@ class Dashboard {
   constructor(private readonly options: RayOptions) {}
 
   /** @throws ServerError where it cannot be reached. */
-  async ask(method: string, path: string, body?: object | Uint8Array): Promise<Reply> {
+  async ask(method: Dispatcher.HttpMethod, path: string, body?: object | Uint8Array): Promise<Reply> {
     const { url, key, dispatcher } = this.options;
     const binary = body instanceof Uint8Array;
     try {
-      const reply = await fetch(`${url}${path}`, {
+      // Not `fetch`, whose headers are a browser's: Ray refuses those.
+      const reply = await request(`${url}${path}`, {
         method,
         dispatcher,
-        redirect: "manual",
         headers: {
           ...(body && { "content-type": binary ? "application/octet-stream" : "application/json" }),
           ...(key && { authorization: `Bearer ${key.reveal()}` }),
         },
         ...(body && { body: binary ? body : JSON.stringify(body) }),
       });
-      return { status: reply.status, text: await reply.text() };
+      return { status: reply.statusCode, text: await reply.body.text() };
     } catch {
       throw new ServerError(`Ray's dashboard at ${url} cannot be reached.`, { where: url });
     }
