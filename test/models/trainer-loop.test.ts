@@ -1,0 +1,102 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LocalPolicy } from "../../src/policy/local-policy.js";
+import type { Response } from "../../src/policy/policy.js";
+import { loadAdapter } from "../../src/transformer/format/peft.js";
+import { commandLine, recordsOf, untilLines, type CommandLine } from "../support/cli.js";
+import { writeTinyModel } from "../support/tiny-model.js";
+import { PYTHON, startWorker, type Worker } from "../support/worker.js";
+
+interface Epoch {
+  readonly epoch: number;
+  readonly trainLoss?: number;
+  readonly validationLoss: number;
+}
+
+const METHODS = ["sft", "dpo", "xpo"] as const;
+
+describe.skipIf(PYTHON === undefined)("sharpening with a trainer elsewhere", () => {
+  let cli: CommandLine;
+  let worker: Worker;
+  beforeAll(async () => {
+    cli = commandLine();
+    await writeTinyModel(join(cli.folder, "tiny"), 2);
+    const lines = Array.from({ length: 14 }, (_, i) =>
+      JSON.stringify({
+        id: `p${i}`,
+        prompt: `${i} 2 3 4 = 24 :`,
+        split: ["test", "train", "validation"][i % 3],
+      }),
+    );
+    writeFileSync(join(cli.folder, "prompts.jsonl"), lines.join("\n"));
+    worker = await startWorker(join(cli.folder, "tiny"), ["--threads", "1"]);
+  });
+  afterAll(async () => {
+    await worker?.remove();
+    cli?.remove();
+  });
+
+  const sharpen = (run: string, more: readonly string[]): string[] => [
+    ...["sharpen", "--task", "prompts.jsonl", "--model", "tiny", "--n", "3", "--max-tokens", "6", "--raw"],
+    ...["--run", run, "--epochs", "2", "--rounds", "2", "--beta", "0.5", "--optimism", "0.01"],
+    ...["--curve-samples", "1", "--rank", "8", "--alpha", "32", "--threads", "1", ...more],
+  ];
+  const epochsOf = (run: string, method: string): Epoch[] =>
+    recordsOf<Epoch>(join(cli.folder, run, "adapters", method, "epochs.jsonl"));
+  const same = (run: string, other: string, methods: readonly string[], tolerance: number): void => {
+    for (const method of methods) {
+      const [a, b] = [epochsOf(run, method), epochsOf(other, method)];
+      expect(a.map(({ epoch }) => epoch)).toEqual(b.map(({ epoch }) => epoch));
+      a.forEach((epoch, i) => {
+        expect(Math.abs(epoch.validationLoss - b[i]!.validationLoss)).toBeLessThan(tolerance);
+        expect(Math.abs((epoch.trainLoss ?? 0) - (b[i]!.trainLoss ?? 0))).toBeLessThan(tolerance);
+      });
+    }
+  };
+  /** What an adapter drew on the trainer is what the local engine says with the adapter's files. */
+  const saysTheSame = async (run: string, method: string): Promise<void> => {
+    const folder = join(cli.folder, run, "adapters", method);
+    const policy = await LocalPolicy.load(join(cli.folder, "tiny"), { threads: 1 });
+    const adapted = await policy.withAdapter(await loadAdapter(folder));
+    const drawn = recordsOf<Response>(join(folder, "responses.jsonl")).slice(0, 12);
+    const prompts = recordsOf<{ readonly id: string; readonly prompt: string }>(
+      join(cli.folder, "prompts.jsonl"),
+    );
+    const scored = await adapted.logProb(
+      drawn.map(({ promptId, tokens }) => ({
+        prompt: { id: promptId, text: prompts.find(({ id }) => id === promptId)!.prompt },
+        tokens,
+      })),
+    );
+    drawn.forEach(({ logProbs }, i) =>
+      logProbs.forEach((value, t) => expect(Math.abs(value - scored[i]![t]!)).toBeLessThan(1e-3)),
+    );
+    await policy.dispose();
+  };
+
+  it("trains by each method on a worker, and ends the same when it was killed", async () => {
+    const at = ["--trainer", `tinker+${worker.url}`, "--methods", METHODS.join(",")];
+    const { status, stderr } = await cli.run(sharpen("whole", at));
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain("the same model");
+    for (const method of METHODS) {
+      expect(epochsOf("whole", method)).toHaveLength(3);
+      await saysTheSame("whole", method);
+    }
+    // Killed in each method's training, the last time with the worker, which comes back with its state.
+    for (const [i, method] of METHODS.entries()) {
+      const killed = cli.start(sharpen("killed", i === 0 ? at : [...at, "--resume"]));
+      await untilLines(join(cli.folder, "killed", "adapters", method, "epochs.jsonl"), 2, killed);
+      killed.child.kill("SIGKILL");
+      await killed.ended;
+    }
+    const { state } = worker;
+    await worker.kill();
+    worker = await startWorker(join(cli.folder, "tiny"), ["--threads", "1"], state);
+    const again = ["--trainer", `tinker+${worker.url}`, "--methods", METHODS.join(","), "--resume"];
+    const resumed = await cli.run(sharpen("killed", again));
+    expect(resumed.status, resumed.stderr).toBe(0);
+    same("killed", "whole", METHODS, 1e-4);
+  });
+});
