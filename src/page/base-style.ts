@@ -28,7 +28,7 @@ code{font-size:.9em}
 .masthead b{color:var(--text);font-weight:700;letter-spacing:-.01em;font-size:1rem}
 .masthead nav{margin-left:auto}
 .masthead ul{display:flex;flex-wrap:wrap;gap:2px 18px;list-style:none;margin:0;padding:0}
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{overflow-x:auto;max-width:100%;position:relative}
 label,legend{font-size:.875rem}
 .field{display:flex;flex-direction:column;gap:5px}
 .field label,legend{color:var(--muted)}

@@ -1,52 +1,112 @@
 /**
- * The page's only script: filters and sorts the prompts, and fills a prompt with all its responses when it is
- * opened. Text goes into the page as text nodes only. The content security policy allows it by its hash.
+ * The page's only script: lists, filters and sorts the prompts from the JSON block a page at a time, fills one with its responses when it is
+ * opened, and lets the keyboard point into charts. Text goes into the page as text nodes only. The security policy allows it by its hash.
  */
 export const PAGE_SCRIPT = `(() => {
 "use strict";
 const byId = (id) => document.getElementById(id);
-const list = byId("prompts");
-const form = byId("filters");
-if (!list || !form) return;
-let parsed;
-const data = () => (parsed ??= JSON.parse(byId("responses").textContent));
-const items = [...list.querySelectorAll("details.prompt")];
-const number = (item, key) => Number(item.dataset[key]);
-const minus = (x, digits) => x.toFixed(digits).replace("-", "\\u2212");
-
 const element = (tag, properties, ...children) => {
-  const node = Object.assign(document.createElement(tag), properties);
+  const { role, label, ...rest } = properties;
+  const node = Object.assign(document.createElement(tag), rest);
+  if (role) node.setAttribute("role", role);
+  if (label) node.setAttribute("aria-label", label);
   node.append(...children);
   return node;
 };
+const minus = (x, digits) => x.toFixed(digits).replace("-", "\\u2212");
 
-const mark = (correct) => correct < 0
-  ? element("span", { className: "none", textContent: "\\u2013" })
-  : element("span", { className: correct ? "right" : "wrong", textContent: correct ? "\\u2713 correct" : "\\u2717 incorrect" });
+// Charts: the arrow keys go from value to value, and what stands there is said.
+const said = element("p", { className: "sr", role: "status" });
+document.body.append(said);
+for (const chart of document.querySelectorAll("svg.chart")) {
+  const strips = [...chart.querySelectorAll(".at")];
+  if (strips.length === 0) continue;
+  chart.removeAttribute("aria-hidden");
+  chart.setAttribute("role", "img");
+  chart.setAttribute("aria-label", "Chart; the arrow keys tell its values");
+  chart.tabIndex = 0;
+  let at = strips.length - 1;
+  const point = (to) => {
+    strips[at].classList.remove("pointed");
+    at = Math.min(strips.length - 1, Math.max(0, to));
+    strips[at].classList.add("pointed");
+    said.textContent = [...strips[at].querySelectorAll("text")].map((text) => text.textContent).join(", ");
+  };
+  chart.addEventListener("focus", () => chart.matches(":focus-visible") && point(at));
+  chart.addEventListener("blur", () => strips[at].classList.remove("pointed"));
+  chart.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    point(at + step);
+  });
+}
+
+// A table that a link leads to is folded.
+const unfold = () => {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const details = target && target.closest("details");
+  if (details && !details.open) { details.open = true; target.scrollIntoView(); }
+};
+addEventListener("hashchange", unfold);
+unfold();
+
+const list = byId("prompts");
+if (!list) return;
+const PAGE = 25;
+const data = JSON.parse(byId("responses").textContent);
+const { policies, choosers, labelled } = data;
+const firstReward = policies.length;
+const rewards = choosers.slice(firstReward);
+const sum = (values) => values.reduce((a, b) => a + b, 0);
+
+// What is said of each prompt in one line.
+const facts = data.prompts.map((prompt, i) => {
+  const took = (chooser) => prompt.texts.find((text) => text[7] && text[7].includes(chooser));
+  const mark = (text) => (text ? text[6] : -1);
+  const key = (text) => (text[5] < 0 ? "text " + text[0] : "answer " + text[5]);
+  const chosen = rewards.map((_, r) => took(firstReward + r));
+  const drawn = prompt.texts.filter((text) => text[1].length > 0 && text[1][0] > 0);
+  return {
+    i,
+    greedy: mark(took(0)),
+    choices: chosen.map(mark),
+    total: sum(drawn.map((text) => text[1][0])),
+    right: sum(drawn.map((text) => (text[6] === 1 ? text[1][0] : 0))),
+    answers: new Set(drawn.map(key)).size,
+    chosenAnswers: new Set(chosen.filter(Boolean).map(key)).size,
+    best: Math.max(...drawn.map((text) => text[3] ?? -Infinity)),
+  };
+});
+
+const mark = (correct, name) => {
+  const words = correct < 0 ? "unknown" : correct ? "correct" : "incorrect";
+  return element("span", { className: "mark" },
+    element("span", { className: "name", textContent: name + " " }),
+    element("span", { className: correct < 0 ? "none" : correct ? "right" : "wrong", ariaHidden: "true",
+      textContent: correct < 0 ? "\\u2013" : correct ? "\\u2713" : "\\u2717" }),
+    element("span", { className: "sr", textContent: words }));
+};
 
 const columns = () => [
-  { name: "#", key: (r) => r[0], cell: (r) => String(r[0]) },
-  { name: "Response", text: "text", key: (r, p) => p.texts[r[1]], cell: (r, p) => p.texts[r[1]] },
-  { name: "Tokens", key: (r) => r[2], cell: (r) => String(r[2]) },
-  { name: "log \\u03c0, nats", key: (r) => r[3], cell: (r) => minus(r[3], 2), down: true },
-  { name: "per token", key: (r) => r[4], cell: (r) => minus(r[4], 3), down: true },
-  { name: "Self-certainty", key: (r) => r[5], cell: (r) => r[5] === null ? "\\u2013" : minus(r[5], 3), down: true, if: (p) => p.responses.some((r) => r[5] !== null) },
-  { name: "Answer", text: "answer", key: (r, p) => r[6] < 0 ? "" : p.answers[r[6]], cell: (r, p) => r[6] < 0 ? "\\u2013" : p.answers[r[6]], if: (p) => p.answers.length > 0 },
-  { name: "Correct", key: (r) => r[7], cell: (r) => mark(r[7]), down: true, if: () => data().labelled },
-  { name: "Chosen by", text: "by", key: (r) => r[8] ? r[8].length : 0, cell: (r) => r[8] ? r[8].map((i) => data().rewards[i]).join(", ") : "", down: true },
+  { name: "Response", text: "text", key: (t) => t[0], cell: (t) => t[0] },
+  ...policies.map((name, p) => ({ name: policies.length > 1 ? "Drawn by " + name : "Drawn", key: (t) => t[1][p] ?? 0, down: true,
+    cell: (t) => t[1][p] ? t[1][p] + "\\u00d7" : element("span", { className: "none", textContent: "\\u2013" }) })),
+  { name: "Tokens", key: (t) => t[2] ?? 0, cell: (t) => t[2] ?? "\\u2013" },
+  { name: "log \\u03c0, nats", key: (t) => t[3] ?? -Infinity, cell: (t) => t[3] === null ? "\\u2013" : minus(t[3], 2), down: true },
+  { name: "per token", key: (t) => t[3] === null ? -Infinity : t[3] / Math.max(1, t[2]), cell: (t) => t[3] === null ? "\\u2013" : minus(t[3] / Math.max(1, t[2]), 3), down: true },
+  { name: "Self-certainty", key: (t) => t[4] ?? -Infinity, cell: (t) => t[4] === null ? "\\u2013" : minus(t[4], 2), down: true, if: (p) => p.texts.some((t) => t[4] !== null) },
+  { name: "Answer", text: "answer", key: (t, p) => t[5] < 0 ? "" : p.answers[t[5]], cell: (t, p) => t[5] < 0 ? "\\u2013" : p.answers[t[5]] || element("span", { className: "none", textContent: "its own" }), if: (p) => p.answers.some(Boolean) },
+  { name: "Correct", key: (t) => t[6], cell: (t) => mark(t[6], ""), down: true, if: () => labelled },
+  { name: "Taken by", text: "by", key: (t) => t[7] ? t[7].length : 0, cell: (t) => t[7] ? t[7].map((i) => choosers[i]).join(", ") : "", down: true },
 ];
 
-const fill = (item) => {
-  const prompt = data().prompts[number(item, "i")];
-  const place = item.querySelector(".responses");
-  if (!prompt || item.dataset.filled) return;
-  item.dataset.filled = "1";
+const fill = (item, prompt) => {
   const shown = columns().filter((c) => !c.if || c.if(prompt));
   const body = element("tbody", {});
   const heads = shown.map((column) => {
     const button = element("button", { type: "button", textContent: column.name });
-    const head = element("th", { scope: "col" }, button);
-    head.className = column.text ?? "";
+    const head = element("th", { scope: "col", className: column.text ?? "" }, button);
     button.addEventListener("click", () => order(column, head.getAttribute("aria-sort")));
     return head;
   });
@@ -56,65 +116,80 @@ const fill = (item) => {
       ? head.setAttribute("aria-sort", descending ? "descending" : "ascending")
       : head.removeAttribute("aria-sort"));
     const sign = descending ? -1 : 1;
-    const rows = [...prompt.responses].sort((a, b) => {
+    const rows = [...prompt.texts].sort((a, b) => {
       const x = column.key(a, prompt), y = column.key(b, prompt);
-      return (x < y ? -sign : x > y ? sign : 0) || a[0] - b[0];
+      return x < y ? -sign : x > y ? sign : 0;
     });
     body.replaceChildren(...rows.map((row) => {
-      const line = element("tr", {}, ...shown.map((c) => element("td", { className: c.text ?? "" }, c.cell(row, prompt))));
-      if (row[8]) line.className = "picked";
+      const line = element("tr", {}, ...shown.map((c, i) => element(i ? "td" : "th", i ? { className: c.text ?? "" } : { className: "text", scope: "row" }, c.cell(row, prompt))));
+      if (row[7]) line.className = "picked";
       return line;
     }));
   };
-  order(shown[3], null);
-  const caption = element("caption", { textContent: "All " + prompt.responses.length + " responses; a heading sorts" });
+  order(shown[1], null);
+  const caption = element("caption", { textContent: "Equal responses once, with how often they were drawn; a heading sorts" });
   const table = element("table", { className: "all" }, caption, element("thead", {}, element("tr", {}, ...heads)), body);
-  const region = element("div", { className: "scroll tall", tabIndex: 0 }, table);
-  region.setAttribute("role", "region");
-  region.setAttribute("aria-label", "All responses to this prompt");
-  place.append(region);
+  item.append(element("div", { className: "inside" },
+    element("p", { className: "note" }, "Prompt ", element("code", { textContent: prompt.id })),
+    element("pre", { textContent: prompt.text, tabIndex: 0, role: "region", label: "Prompt " + prompt.id }),
+    element("div", { className: "scroll tall", tabIndex: 0, role: "region", label: "All responses to " + prompt.id }, table)));
+};
+
+const row = (fact) => {
+  const prompt = data.prompts[fact.i];
+  const summary = element("summary", {},
+    element("span", { className: "prompt-text", textContent: prompt.label ?? prompt.text }),
+    element("span", { className: "facts" },
+      ...(labelled ? [mark(fact.greedy, "greedy"), ...rewards.map((name, r) => mark(fact.choices[r], name)),
+        element("span", { className: "fact", textContent: fact.right + " of " + fact.total + " right" })] : []),
+      element("span", { className: "fact", textContent: fact.answers + (fact.answers === 1 ? " answer" : " answers") }),
+      ...(labelled ? [] : [element("span", { className: "fact", textContent: fact.chosenAnswers > 1 ? fact.chosenAnswers + " different choices" : "rewards agree" })])));
+  const item = element("details", { className: "prompt" }, summary);
+  item.addEventListener("toggle", () => item.open && item.childElementCount === 1 && fill(item, prompt), { once: true });
+  return item;
 };
 
 let haystacks;
-const search = () => (haystacks ??= items.map((item, i) => {
-  const prompt = data().prompts[i];
-  const text = item.querySelector("summary").textContent + "\\n" + item.querySelector("pre").textContent;
-  return [text, ...(prompt ? [...prompt.texts, ...prompt.answers] : [])].join("\\n").toLowerCase();
-}));
-
+const search = () => (haystacks ??= data.prompts.map((prompt) =>
+  [prompt.id, prompt.text, ...prompt.texts.map((text) => text[0]), ...prompt.answers].join("\\n").toLowerCase()));
 const checked = (id) => byId(id)?.checked ?? false;
-const filter = () => {
-  const words = byId("filter-text").value.trim().toLowerCase();
-  let shown = 0;
-  items.forEach((item, i) => {
-    const keep = (!words || search()[i].includes(words))
-      && (!checked("filter-disagree") || item.dataset.disagree === "1")
-      && (!checked("filter-none") || item.dataset.none === "1");
-    item.hidden = !keep;
-    if (keep) shown++;
-  });
-  byId("shown").textContent = shown === items.length
-    ? shown + (shown === 1 ? " prompt" : " prompts")
-    : shown + " of " + items.length + " prompts";
-};
-
 const orders = {
   order: () => 0,
-  answers: (a, b) => number(b, "answers") - number(a, "answers"),
-  likelihood: (a, b) => number(b, "best") - number(a, "best"),
-  most: (a, b) => number(b, "correct") - number(a, "correct"),
-  fewest: (a, b) => number(a, "correct") - number(b, "correct"),
+  answers: (a, b) => b.answers - a.answers,
+  likelihood: (a, b) => b.best - a.best,
+  most: (a, b) => b.right - a.right,
+  fewest: (a, b) => a.right - b.right,
 };
-const sort = () => {
+let page = 0;
+const update = () => {
+  const words = byId("filter-text").value.trim().toLowerCase();
   const compare = orders[byId("sort").value] ?? orders.order;
-  list.append(...[...items].sort((a, b) => compare(a, b) || number(a, "i") - number(b, "i")));
+  const kept = facts.filter((fact) => (!words || search()[fact.i].includes(words))
+    && (!checked("filter-gain") || (fact.greedy === 0 && fact.choices.includes(1)))
+    && (!checked("filter-loss") || (fact.greedy === 1 && fact.choices.includes(0)))
+    && (!checked("filter-disagree") || fact.chosenAnswers > 1)
+    && (!checked("filter-none") || fact.right === 0)).sort((a, b) => compare(a, b) || a.i - b.i);
+  const pages = Math.max(1, Math.ceil(kept.length / PAGE));
+  page = Math.min(Math.max(0, page), pages - 1);
+  list.replaceChildren(...kept.slice(page * PAGE, (page + 1) * PAGE).map(row));
+  byId("shown").textContent = kept.length === facts.length
+    ? kept.length + (kept.length === 1 ? " prompt" : " prompts")
+    : kept.length + " of " + facts.length + " prompts";
+  byId("pages").hidden = pages === 1;
+  byId("page").textContent = "Page " + (page + 1) + " of " + pages;
+  byId("previous").disabled = page === 0;
+  byId("next").disabled = page === pages - 1;
 };
-
-list.addEventListener("toggle", (event) => {
-  if (event.target.open && event.target.matches("details.prompt")) fill(event.target);
-}, true);
+const turn = (by) => { page += by; update(); };
+byId("previous").addEventListener("click", () => turn(-1));
+byId("next").addEventListener("click", () => turn(1));
+byId("pages").addEventListener("keydown", (event) => {
+  if (event.key === "ArrowLeft") turn(-1);
+  if (event.key === "ArrowRight") turn(1);
+});
+const form = byId("filters");
 form.addEventListener("submit", (event) => event.preventDefault());
-form.addEventListener("input", filter);
-byId("sort").addEventListener("change", sort);
+form.addEventListener("input", () => { page = 0; update(); });
 form.hidden = false;
+update();
 })();`;

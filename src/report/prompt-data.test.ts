@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { browserData, rewardNames, shortLabels, shownText, summarize } from "./prompt-data.js";
+import { fittingData, shortLabels } from "./prompt-data.js";
 import type { PromptRow, ResponseRow } from "./report-input.js";
-
-const ALL = { text: Infinity, unchosen: true, prompts: Infinity };
 
 function response(index: number, text: string, more: Partial<ResponseRow> = {}): ResponseRow {
   return { index, text, tokens: 4, logProb: -2.12345, lengthNormalized: -0.53086, chosenBy: [], ...more };
@@ -25,45 +23,65 @@ const ROW: PromptRow = {
   ],
 };
 
-describe("browserData", () => {
-  it("stores equal texts and answers once, and every score", () => {
-    const rewards = rewardNames([ROW], ["log-likelihood"]);
-    expect(rewards).toEqual(["log-likelihood", "majority"]);
-    expect(browserData([ROW], rewards, ALL)).toEqual({
-      rewards,
+describe("fittingData", () => {
+  it("stores equal texts once, with how often each policy drew them and who took them", () => {
+    const adapters = {
+      sft: [
+        { text: "b", times: 3, correct: false },
+        { text: "d", times: 1, correct: true, greedy: true },
+        { text: "e", times: 2 },
+        { text: "f", times: 3 },
+      ],
+    };
+    const greedy = { text: "b", logProb: -1, correct: false };
+    const data = fittingData([{ ...ROW, adapters, greedy }], ["log-likelihood"]);
+    expect(data).toEqual({
+      policies: ["base", "SFT"],
+      choosers: ["greedy", "SFT greedy", "log-likelihood", "majority"],
       labelled: true,
       prompts: [
         {
-          texts: ["a", "b", "c"],
+          ...{ id: "p", text: "q" },
           answers: ["1", "2"],
-          responses: [
-            [0, 0, 4, -2.123, -0.5309, null, 0, 1, [1]],
-            [1, 0, 4, -2.123, -0.5309, null, 0, 1, 0],
-            [2, 1, 4, -1, -0.5309, 3.1416, 1, 0, [0]],
-            [3, 2, 4, -2.123, -0.5309, null, -1, -1, 0],
+          texts: [
+            ["a", [2], 4, -2.12, null, 0, 1, [3]],
+            ["b", [1, 3], 4, -1, 3.14, 1, 0, [2, 0]],
+            ["c", [1], 4, -2.12, null, -1, -1, 0],
+            ["f", [0, 3], null, null, null, -1, -1, 0],
+            ["d", [0, 1], null, null, null, -1, 1, [1]],
           ],
         },
       ],
     });
   });
 
-  it("cuts what the limits say, and says so in the text", () => {
-    const data = browserData([ROW, ROW], ["majority"], { text: 5, unchosen: false, prompts: 1 });
-    expect(data.prompts.map((p) => p.responses.map((r) => r[0]))).toEqual([[0, 2]]);
-    expect(shownText("123456789", { ...ALL, text: 5 })).toBe("12345 … [4 more characters in the run folder]");
-    expect(shownText("12345", { ...ALL, text: 5 })).toBe("12345");
+  it("leaves out answers that say what their only text says", () => {
+    const long = { answer: "1+2=3;3*8=24;x" };
+    const responses = [response(0, "1 + 2 = 3 , 3 * 8 = 24", long), response(1, "no", { answer: "x" })];
+    const [prompt] = fittingData([{ id: "p", text: "q", responses }]).prompts;
+    expect(prompt!.answers).toEqual(["", "x"]);
+    const shared = [response(0, "1 + 2 = 3 , 3 * 8 = 24", long), response(1, "3 * 8 = 24", long)];
+    expect(fittingData([{ id: "p", text: "q", responses: shared }]).prompts[0]!.answers).toEqual([
+      long.answer,
+    ]);
   });
-});
 
-describe("summarize", () => {
-  it("counts correct responses, answers and choices", () => {
-    expect(summarize(ROW)).toEqual({
-      correct: 2,
-      labelled: true,
-      answers: 3,
-      chosenAnswers: 2,
-      bestLogProb: -1,
-    });
+  it("cuts long texts to its budget, then what nobody took, and says so", () => {
+    const rows = [0, 1].map((at) => ({
+      ...ROW,
+      id: `${at}`,
+      responses: ROW.responses.map((r) => ({ ...r, text: `${r.index} ${"word ".repeat(900)}` })),
+    }));
+    expect(fittingData(rows).cut).toBeUndefined();
+    const cut = fittingData(rows, [], 6000);
+    expect(JSON.stringify(cut).length).toBeLessThanOrEqual(6100);
+    expect(cut.cut).toBe(
+      "To keep this page small, texts are cut to 500 characters. The run folder holds everything.",
+    );
+    expect(cut.prompts[0]!.texts[0]![0]).toMatch(/ … \[4002 more characters in the run folder\]$/);
+    const less = fittingData(rows, [], 1500);
+    expect(less.cut).toContain("only responses that a self-reward chose are listed");
+    expect(less.prompts[0]!.texts).toHaveLength(2);
   });
 });
 

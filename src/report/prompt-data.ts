@@ -1,105 +1,214 @@
 import { visibleText } from "../core/visible-text.js";
+import { methodName } from "./format.js";
 import type { PromptRow, ResponseRow } from "./report-input.js";
 
 /**
- * A response in the page's JSON block: index, position of its text in `texts`, tokens, log π, log π per token,
- * self-certainty, position of its answer in `answers` (−1: none), correct (1, 0, −1: unknown), positions of the
- * rewards that chose it (0: none).
+ * A distinct text of a prompt in the page's JSON block: how often each policy drew it (without zeros at the end), its tokens, log π, self-certainty (null: not known),
+ * position of its answer in `answers` (−1: none), correct (1, 0, −1: unknown), positions of the choosers that took it (0: none).
  */
-export type CompactResponse = readonly [
-  index: number,
-  text: number,
-  tokens: number,
-  logProb: number,
-  perToken: number,
+export type CompactText = readonly [
+  text: string,
+  times: readonly number[],
+  tokens: number | null,
+  logProb: number | null,
   certainty: number | null,
   answer: number,
   correct: 1 | 0 | -1,
-  chosenBy: readonly number[] | 0,
+  by: readonly number[] | 0,
 ];
 
-/** A prompt's responses in the JSON block; equal texts and answers are stored once. */
+/** A prompt in the JSON block: equal texts and answers are stored once. */
 export interface CompactPrompt {
-  readonly texts: readonly string[];
+  readonly id: string;
+  readonly text: string;
+  /** In one line, without what all prompts have alike; absent where it is the text. */
+  readonly label?: string;
+  /** Empty where it says nothing that its only text does not. */
   readonly answers: readonly string[];
-  readonly responses: readonly CompactResponse[];
+  readonly texts: readonly CompactText[];
 }
 
 /** What the page's script reads. */
 export interface BrowserData {
-  readonly rewards: readonly string[];
+  /** The base and the adapters: whose draws are counted. */
+  readonly policies: readonly string[];
+  /** Who takes a text: greedy decoding of each policy first, then the self-rewards. */
+  readonly choosers: readonly string[];
   readonly labelled: boolean;
+  /** What was left out to keep the page small, in words; absent where nothing was. */
+  readonly cut?: string;
   readonly prompts: readonly CompactPrompt[];
 }
 
 /** How much of the responses the page holds; the run folder holds everything. */
-export interface Limits {
+interface Limits {
   /** Characters kept of a text; Infinity keeps all. */
   readonly text: number;
-  /** Whether responses that no reward chose are kept. */
-  readonly unchosen: boolean;
+  /** Whether texts that nobody took are kept. */
+  readonly untaken: boolean;
   /** Prompts kept, the first ones. */
   readonly prompts: number;
 }
 
-/** What is said of a prompt in one line. */
-export interface PromptSummary {
-  readonly correct: number;
-  readonly labelled: boolean;
-  /** Distinct answers, or distinct texts where no answer was found. */
-  readonly answers: number;
-  /** Distinct answers among those that the rewards chose. */
-  readonly chosenAnswers: number;
-  readonly bestLogProb: number;
+const EVERYTHING: Limits = { text: Infinity, untaken: true, prompts: Infinity };
+
+/** The prompts' part may take this much of a page of less than 8 MB. */
+const BUDGET_BYTES = 7_000_000;
+/** Texts that only adapters drew are listed from so many draws on, and so many of them. */
+const ADAPTERS_OWN = { times: 3, texts: 3 };
+
+/** Answers of so many characters stand in the page whatever their text. */
+const SHORT = 10;
+
+/** Tried in turn until the prompts' part fits. */
+const STEPS: readonly Limits[] = [
+  EVERYTHING,
+  ...[4000, 2000, 1000, 500, 250, 120].map((text) => ({ ...EVERYTHING, text })),
+  ...[1000, 250, 120].map((text) => ({ ...EVERYTHING, text, untaken: false })),
+  ...[2000, 1000, 500, 250].map((prompts) => ({ text: 120, untaken: false, prompts })),
+];
+
+/** The JSON block's value: everything, or as much as fits. @param order of the self-rewards. */
+export function fittingData(
+  prompts: readonly PromptRow[],
+  order: readonly string[] = [],
+  budget = BUDGET_BYTES,
+): BrowserData {
+  const rewards = rewardNames(prompts, order);
+  let data = browserData(prompts, rewards, EVERYTHING);
+  for (const limits of STEPS.slice(1)) {
+    if (Buffer.byteLength(JSON.stringify(data)) <= budget) break;
+    data = { ...browserData(prompts, rewards, limits), cut: cutInWords(prompts.length, limits) };
+  }
+  return data;
+}
+
+function cutInWords(total: number, { text, untaken, prompts }: Limits): string {
+  const parts = [
+    ...(text < Infinity ? [`texts are cut to ${text} characters`] : []),
+    ...(untaken ? [] : ["only responses that a self-reward chose are listed"]),
+    ...(prompts < total ? [`only the first ${prompts} of ${total} prompts are listed`] : []),
+  ];
+  return `To keep this page small, ${parts.join("; ")}. The run folder holds everything.`;
 }
 
 /** Names of the rewards that chose anything: those in `order` first, then others as they appear. */
-export function rewardNames(prompts: readonly PromptRow[], order: readonly string[] = []): string[] {
+function rewardNames(prompts: readonly PromptRow[], order: readonly string[]): string[] {
   const seen = new Set(prompts.flatMap((p) => p.responses.flatMap((r) => r.chosenBy)));
   return [...new Set([...order.filter((name) => seen.has(name)), ...seen])];
 }
 
-/** A text that may be shown: invisible characters made visible, cut to the limit with a note of what is left out. */
-export function shownText(text: string, limits: Limits): string {
-  if (text.length <= limits.text) return visibleText(text);
-  return `${visibleText(text.slice(0, limits.text))} … [${text.length - limits.text} more characters in the run folder]`;
-}
-
-/** The JSON block's value. */
-export function browserData(
-  prompts: readonly PromptRow[],
-  rewards: readonly string[],
-  limits: Limits,
-): BrowserData {
+function browserData(prompts: readonly PromptRow[], rewards: readonly string[], limits: Limits): BrowserData {
   const kept = prompts.slice(0, limits.prompts);
-  const labelled = kept.some((p) => p.responses.some((r) => r.correct !== undefined));
+  const adapters = [...new Set(kept.flatMap((p) => Object.keys(p.adapters ?? {})))];
+  const labels = shortLabels(kept);
   return {
-    rewards: rewards.map(visibleText),
-    labelled,
-    prompts: kept.map((p) => compact(p, rewards, limits)),
+    policies: ["base", ...adapters.map(methodName)],
+    choosers: ["greedy", ...adapters.map((name) => `${methodName(name)} greedy`), ...rewards].map(
+      visibleText,
+    ),
+    labelled: kept.some((p) => p.responses.some((r) => r.correct !== undefined)),
+    prompts: kept.map((p, i) => compact(p, labels[i]!, { rewards, adapters, limits })),
   };
 }
 
-function compact(prompt: PromptRow, rewards: readonly string[], limits: Limits): CompactPrompt {
-  const texts = new Map<string, number>();
+/** A text while it is being gathered. */
+interface Gathered {
+  readonly times: number[];
+  readonly by: Set<number>;
+  response?: ResponseRow;
+  correct?: boolean | undefined;
+}
+
+interface Around {
+  readonly rewards: readonly string[];
+  readonly adapters: readonly string[];
+  readonly limits: Limits;
+}
+
+function compact(prompt: PromptRow, label: string, { rewards, adapters, limits }: Around): CompactPrompt {
+  const texts = gather(prompt, rewards, adapters);
   const answers = new Map<string, number>();
-  const responses = prompt.responses
-    .filter((r) => limits.unchosen || r.chosenBy.length > 0)
-    .map((r): CompactResponse => {
-      const chosen = r.chosenBy.map((name) => rewards.indexOf(name)).filter((i) => i >= 0);
-      return [
-        r.index,
-        position(texts, shownText(r.text, limits)),
-        r.tokens,
-        round(r.logProb, 3),
-        round(r.lengthNormalized, 4),
-        r.selfCertainty === undefined ? null : round(r.selfCertainty, 4),
-        r.answer === undefined ? -1 : position(answers, shownText(r.answer, limits)),
-        r.correct === undefined ? -1 : r.correct ? 1 : 0,
-        chosen.length === 0 ? 0 : chosen,
-      ];
-    });
-  return { texts: [...texts.keys()], answers: [...answers.keys()], responses };
+  const shown = shownText(prompt.text, limits);
+  const kept = [...texts].filter(([, { by }]) => limits.untaken || by.size > 0);
+  const listed = kept.map(([text, { times, by, response, correct }]): CompactText => [
+    shownText(text, limits),
+    withoutZeros(times),
+    response?.tokens ?? null,
+    response ? round(response.logProb, 2) : null,
+    response?.selfCertainty === undefined ? null : round(response.selfCertainty, 2),
+    response?.answer === undefined ? -1 : position(answers, shownText(response.answer, limits)),
+    correct === undefined ? -1 : correct ? 1 : 0,
+    by.size === 0 ? 0 : [...by],
+  ]);
+  return {
+    id: shownText(prompt.id, limits),
+    text: shown,
+    ...(label !== shown && { label }),
+    answers: tellingAnswers([...answers.keys()], listed),
+    texts: listed,
+  };
+}
+
+/** The answers, empty where one says nothing that its text does not: it is that text's alone, and more than half as long. */
+function tellingAnswers(answers: readonly string[], texts: readonly CompactText[]): string[] {
+  return answers.map((answer, at) => {
+    const own = texts.filter((text) => text[5] === at);
+    return answer.length <= SHORT || own.length > 1 || 2 * answer.length <= own[0]![0].length ? answer : "";
+  });
+}
+
+/** Without the zeros at the end: most texts are drawn by few. */
+function withoutZeros(times: readonly number[]): readonly number[] {
+  const last = times.findLastIndex((count) => count > 0);
+  return times.slice(0, last + 1);
+}
+
+/** The distinct texts of a prompt: all that the base drew, and the adapters' greedy and most frequent ones. */
+function gather(
+  { greedy, responses, adapters: drawn = {} }: PromptRow,
+  rewards: readonly string[],
+  adapters: readonly string[],
+): Map<string, Gathered> {
+  const texts = new Map<string, Gathered>();
+  const of = (text: string): Gathered => {
+    const entry = texts.get(text) ?? { times: Array<number>(1 + adapters.length).fill(0), by: new Set() };
+    texts.set(text, entry);
+    return entry;
+  };
+  const firstReward = 1 + adapters.length;
+  for (const response of responses) {
+    const entry = of(response.text);
+    entry.times[0]!++;
+    entry.response ??= response;
+    entry.correct ??= response.correct;
+    for (const name of response.chosenBy) entry.by.add(firstReward + rewards.indexOf(name));
+  }
+  if (greedy) {
+    const entry = of(greedy.text);
+    entry.by.add(0);
+    entry.correct ??= greedy.correct;
+  }
+  for (const [at, name] of adapters.entries()) {
+    const own = (drawn[name] ?? []).toSorted((a, b) => b.times - a.times);
+    let more = 0;
+    for (const { text, times, correct, greedy: best } of own) {
+      const listed =
+        texts.has(text) || best === true || (times >= ADAPTERS_OWN.times && more++ < ADAPTERS_OWN.texts);
+      if (!listed) continue;
+      const entry = of(text);
+      entry.times[1 + at] = times;
+      entry.correct ??= correct;
+      if (best) entry.by.add(1 + at);
+    }
+  }
+  return texts;
+}
+
+/** A text that may be shown: invisible characters made visible, cut to the limit with a note of what is left out. */
+function shownText(text: string, limits: Pick<Limits, "text">): string {
+  if (text.length <= limits.text) return visibleText(text);
+  return `${visibleText(text.slice(0, limits.text))} … [${text.length - limits.text} more characters in the run folder]`;
 }
 
 function position(known: Map<string, number>, text: string): number {
@@ -110,19 +219,6 @@ function position(known: Map<string, number>, text: string): number {
 
 function round(value: number, decimals: number): number {
   return Math.round(value * 10 ** decimals) / 10 ** decimals;
-}
-
-/** The one-line figures of a prompt. */
-export function summarize(prompt: PromptRow): PromptSummary {
-  const key = (r: ResponseRow): string => (r.answer === undefined ? `text ${r.text}` : `answer ${r.answer}`);
-  const { responses } = prompt;
-  return {
-    correct: responses.filter((r) => r.correct === true).length,
-    labelled: responses.some((r) => r.correct !== undefined),
-    answers: new Set(responses.map(key)).size,
-    chosenAnswers: new Set(responses.filter((r) => r.chosenBy.length > 0).map(key)).size,
-    bestLogProb: responses.reduce((best, r) => Math.max(best, r.logProb), -Infinity),
-  };
 }
 
 /**

@@ -44,12 +44,23 @@ export interface ResponseRow {
   readonly chosenBy: readonly string[];
 }
 
+/** A text that an adapter drew for a prompt, and how often. */
+export interface AdapterText {
+  readonly text: string;
+  readonly times: number;
+  readonly correct?: boolean;
+  /** Whether it is the adapter's greedy response, which may never have been drawn otherwise. */
+  readonly greedy?: boolean;
+}
+
 /** A test prompt with everything that was drawn for it. */
 export interface PromptRow {
   readonly id: string;
   readonly text: string;
   readonly greedy?: { readonly text: string; readonly logProb: number; readonly correct?: boolean };
   readonly responses: readonly ResponseRow[];
+  /** What each adapter drew for it, by the adapter's name. */
+  readonly adapters?: Readonly<Record<string, readonly AdapterText[]>>;
 }
 
 /** Everything that a report shows: plain, serializable values. */

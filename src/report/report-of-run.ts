@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { byPrompt } from "../evaluate/answers.js";
 import type { Metrics } from "../evaluate/metrics.js";
 import { sequenceLogProb, type Response } from "../policy/policy.js";
 import { ownParts } from "../run/config.js";
@@ -8,7 +9,7 @@ import { drawnPrompts, type DrawnPrompt } from "../sharpen/evaluate-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
 import { flatRecord, readTraining, trainedMethods } from "../sharpen/training-record.js";
 import type { Task } from "../task/task.js";
-import type { PromptRow, ReportInput, ReportManifest, ResponseRow } from "./report-input.js";
+import type { AdapterText, PromptRow, ReportInput, ReportManifest, ResponseRow } from "./report-input.js";
 
 /**
  * What a report shows of a run folder: its metrics, its configuration, and every test prompt with its responses, scores
@@ -25,11 +26,39 @@ export async function reportOfRun(run: RunReader, task: Task, metrics: Metrics):
     choices.set(promptId, byIndex);
   }
   const drawn = await drawnPrompts(run);
+  const adapters = await adapterTexts(run, task, Object.keys(metrics.adapters));
   return {
     metrics,
     manifest: reportManifest(run),
-    prompts: drawn.map((prompt) => promptRow(prompt, task, choices.get(prompt.prompt.id))),
+    prompts: drawn.map((prompt) => ({
+      ...promptRow(prompt, task, choices.get(prompt.prompt.id)),
+      ...(adapters.size > 0 && { adapters: adapters.get(prompt.prompt.id) ?? {} }),
+    })),
   };
+}
+
+/** What each adapter drew for each prompt, equal texts once. */
+async function adapterTexts(
+  run: RunReader,
+  task: Task,
+  names: readonly string[],
+): Promise<Map<string, Record<string, AdapterText[]>>> {
+  const found = new Map<string, Record<string, AdapterText[]>>();
+  for (const name of names) {
+    const [drawn, greedy] = [byPrompt(await run.responses(name)), byPrompt(await run.greedy(name))];
+    for (const [id, responses] of drawn) {
+      const times = new Map<string, number>();
+      for (const { text } of responses) times.set(text, (times.get(text) ?? 0) + 1);
+      const best = greedy.get(id)?.[0]?.text;
+      if (best !== undefined && !times.has(best)) times.set(best, 0);
+      const texts = [...times].map(([text, count]) => ({
+        ...{ text, times: count, ...grade(task, { promptId: id, text }) },
+        ...(text === best && { greedy: true }),
+      }));
+      found.set(id, { ...found.get(id), [name]: texts });
+    }
+  }
+  return found;
 }
 
 function reportManifest(run: RunReader): ReportManifest {
@@ -113,7 +142,10 @@ function responseRow(response: Response, task: Task, chosenBy: readonly string[]
   };
 }
 
-function grade(task: Task, { promptId, text }: Response): { readonly correct?: boolean } {
+function grade(
+  task: Task,
+  { promptId, text }: Pick<Response, "promptId" | "text">,
+): { readonly correct?: boolean } {
   const correct = task.grade(promptId, text);
   return correct === undefined ? {} : { correct };
 }

@@ -1,3 +1,4 @@
+import { renderToString } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
 import { syntheticRun } from "./synthetic-run.test-helper.js";
@@ -100,7 +101,7 @@ describe("terminalTable", () => {
     expect(table.replace(/\s+/g, " ")).toContain(
       "the stopping rule asked for 21.3 responses per training prompt, and hit its cap of 50 on 3 of 8 prompts",
     );
-    const page = comparisonTable({ ...metrics, adapters })!.markup;
+    const page = renderToString(comparisonTable({ ...metrics, adapters })!);
     for (const text of ["Training prompts that hit the cap", "21.3", "δ of the stopping rule"])
       expect(page).toContain(text);
   });

@@ -1,7 +1,8 @@
+import type { VNode } from "preact";
 import { highest, sampleSizes } from "../evaluate/largest-n.js";
 import type { AdapterMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
-import { fixed, intervalInWords, inTable, methodName, NATS, PERCENT, type Unit } from "./format.js";
-import { html, type Html } from "./html.js";
+import { px, scaleOf } from "../page/chart/scale.js";
+import { intervalInWords, inTable, methodName, NATS, PERCENT, type Unit } from "./format.js";
 
 interface Kpi {
   readonly label: string;
@@ -11,24 +12,26 @@ interface Kpi {
 }
 
 /** The row of key figures: accuracies on one common scale, or log-likelihoods where there are no labels. */
-export function kpiRow(metrics: Metrics): Html {
+export function Cards({ metrics }: { readonly metrics: Metrics }): VNode {
   const kpis = metrics.labelled ? accuracyKpis(metrics) : likelihoodKpis(metrics);
   const scale = metrics.labelled ? ([0, 1] as const) : extent(kpis);
-  return html`<dl class="kpis">
-    ${kpis.map(
-      (kpi) =>
-        html`<div class="kpi${kpi.strong === true && " strong"}">
-          <dt>${kpi.label}</dt>
+  return (
+    <dl class="kpis">
+      {kpis.map(({ label, estimate, unit, strong }) => (
+        <div key={label} class={strong ? "kpi strong" : "kpi"}>
+          <dt>{label}</dt>
           <dd>
-            <span class="value"
-              >${inTable(kpi.estimate.value, kpi.unit)}<span class="unit">${kpi.unit.suffix}</span></span
-            >
-            ${intervalBar(kpi.estimate, scale)}
-            <span class="interval">95 %: ${intervalInWords(kpi.estimate, kpi.unit)}</span>
+            <span class="value">
+              {inTable(estimate.value, unit)}
+              <span class="unit">{unit.suffix}</span>
+            </span>
+            <IntervalBar estimate={estimate} scale={scale} />
+            <span class="interval">{intervalInWords(estimate, unit)}</span>
           </dd>
-        </div>`,
-    )}
-  </dl>`;
+        </div>
+      ))}
+    </dl>
+  );
 }
 
 function accuracyKpis(metrics: Metrics): Kpi[] {
@@ -40,8 +43,8 @@ function accuracyKpis(metrics: Metrics): Kpi[] {
   add("One sample", metrics.base.accuracy);
   const best = highest(metrics, (a) => a.accuracy);
   if (best) add(`Best of ${best.n}, ${best.reward}`, best.answer.accuracy);
-  add("Adaptive best-of-N", metrics.adaptive?.accuracy);
-  forAdapters(metrics, (name, a) => add(`${name} adapter, one sample`, a.accuracy, true));
+  add("Adaptive N", metrics.adaptive?.accuracy);
+  forAdapters(metrics, (name, a) => add(`${name}, one sample`, a.accuracy, true));
   const n = metrics.coverage && sampleSizes(metrics.coverage).at(-1);
   if (n !== undefined) add(`Ceiling: any of ${n}`, metrics.coverage?.[n]);
   return kpis;
@@ -60,7 +63,7 @@ function likelihoodKpis(metrics: Metrics): Kpi[] {
       unit: NATS,
     });
   forAdapters(metrics, (name, a) =>
-    kpis.push({ label: `${name} adapter, one sample`, estimate: a.logLikelihood, unit: NATS, strong: true }),
+    kpis.push({ label: `${name}, one sample`, estimate: a.logLikelihood, unit: NATS, strong: true }),
   );
   return kpis;
 }
@@ -75,22 +78,22 @@ function extent(kpis: readonly Kpi[]): readonly [number, number] {
   return high > low ? [low, high] : [low - 1, low + 1];
 }
 
-const WIDTH = 160;
+const WIDTH = 140;
 
 /** The interval on the row's common scale, with the value as a dot. */
-function intervalBar({ value, low, high }: Estimate, [from, to]: readonly [number, number]): Html {
-  const x = (v: number): string =>
-    fixed(5 + ((v - from) / (to - from)) * (WIDTH - 10), 1).replace("\u2212", "-");
-  return html`<svg
-    class="bar"
-    viewBox="0 0 ${WIDTH} 12"
-    width="${WIDTH}"
-    height="12"
-    aria-hidden="true"
-    focusable="false"
-  >
-    <line class="track" x1="5" x2="${WIDTH - 5}" y1="6" y2="6" />
-    <line class="range" x1="${x(low)}" x2="${x(high)}" y1="6" y2="6" />
-    <circle cx="${x(value)}" cy="6" r="4.5" />
-  </svg>`;
+function IntervalBar({
+  estimate: { value, low, high },
+  scale,
+}: {
+  readonly estimate: Estimate;
+  readonly scale: readonly [number, number];
+}): VNode {
+  const x = scaleOf(scale, [5, WIDTH - 5]);
+  return (
+    <svg class="bar" viewBox={`0 0 ${WIDTH} 12`} width={WIDTH} height="12" aria-hidden="true">
+      <line class="track" x1="5" x2={WIDTH - 5} y1="6" y2="6" />
+      <line class="range" x1={px(x(low))} x2={px(x(high))} y1="6" y2="6" />
+      <circle cx={px(x(value))} cy="6" r="4.5" />
+    </svg>
+  );
 }

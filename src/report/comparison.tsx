@@ -1,5 +1,7 @@
+import type { ComponentChildren, VNode } from "preact";
 import { sampleSizes } from "../evaluate/largest-n.js";
 import { overruled } from "../evaluate/findings-words.js";
+import { Table } from "../page/table.js";
 import { factOf, type AdapterMetrics, type Estimate, type Metrics } from "../evaluate/metrics.js";
 import type { FactRow } from "../sharpen/methods/method.js";
 import { methods, registered } from "../sharpen/methods/registry.js";
@@ -15,8 +17,7 @@ import {
   TOKENS,
   type Unit,
 } from "./format.js";
-import { html, type Html, type HtmlValue } from "./html.js";
-import { estimateCell, table } from "./table.js";
+import { estimateCell, NOTHING } from "./estimate-cell.js";
 
 interface Row {
   readonly head: string;
@@ -28,7 +29,7 @@ interface Row {
 }
 
 /** Base and adapters side by side; undefined where nothing was trained. Rows without any figure are left out. */
-export function comparisonTable(metrics: Metrics): Html | undefined {
+export function comparisonTable(metrics: Metrics): VNode | undefined {
   const adapters = Object.entries(metrics.adapters);
   if (adapters.length === 0) return undefined;
   const rows = comparisonRows(metrics)
@@ -36,16 +37,21 @@ export function comparisonTable(metrics: Metrics): Html | undefined {
     .map((row) => ({
       head: row.head,
       cells: [
-        row.gain === true ? html`<span class="none">reference</span>` : estimateCell(row.base, row.unit),
-        ...adapters.map(([, adapter]): HtmlValue => {
+        row.gain === true ? <span class="none">reference</span> : estimateCell(row.base, row.unit),
+        ...adapters.map(([, adapter]): ComponentChildren => {
           const estimate = row.of(adapter);
-          return html`${row.gain === true && estimate !== undefined && verdict(estimate, row.unit, metrics)}${estimateCell(estimate, row.unit)}`;
+          return (
+            <>
+              {row.gain === true && estimate !== undefined && verdict(estimate, row.unit, metrics)}
+              {estimateCell(estimate, row.unit)}
+            </>
+          );
         }),
       ],
     }));
   const effort = (head: string, of: (a: AdapterMetrics) => string): (typeof rows)[number] => ({
     head,
-    cells: [html`<span class="none">–</span>`, ...adapters.map(([, a]): HtmlValue => of(a))],
+    cells: [NOTHING, ...adapters.map(([, a]): ComponentChildren => of(a))],
   });
   /** A row where any adapter has the number. */
   const optional = (
@@ -61,7 +67,7 @@ export function comparisonTable(metrics: Metrics): Html | undefined {
           }),
         ]
       : [];
-  return table({
+  const data = {
     id: "comparison",
     caption: `The base and what was trained from it, on ${count(metrics.prompts)} held-out prompts; in brackets the 95\u00a0% interval, gains paired over prompts.`,
     columns: ["Measure", "Base", ...adapters.map(([method]) => methodName(method))],
@@ -83,7 +89,8 @@ export function comparisonTable(metrics: Metrics): Html | undefined {
         optional(label, (a) => factOf(a, fact), write === "count" ? count : precise),
       ),
     ],
-  });
+  };
+  return <Table {...data} />;
 }
 
 /** The titles of the methods whose iterates are rounds. */
@@ -103,12 +110,19 @@ function factRows(names: readonly string[]): FactRow[] {
 const precise = (value: number): string => String(Number(value.toPrecision(3)));
 
 /** A word on a difference, by the rule of all declared comparisons, with their interval where it overrules the one in the cell. */
-function verdict(gain: Estimate, unit: Unit, metrics: Metrics): Html {
+function verdict(gain: Estimate, unit: Unit, metrics: Metrics): VNode {
   const side = direction(gain, unit, metrics);
   const words = { up: "▲ gain", down: "▼ loss", unclear: "◦ unclear", few: "◦ too few prompts" }[side];
   const claim = overruled(gain, metrics);
   const all = claim && ` ${intervalInTable(claim.simultaneous, unit)} among all ${claim.among} comparisons`;
-  return html`<span class="verdict ${side}">${words}${all}</span> `;
+  return (
+    <>
+      <span class={`verdict ${side}`}>
+        {words}
+        {all}
+      </span>{" "}
+    </>
+  );
 }
 
 function comparisonRows(metrics: Metrics): Row[] {

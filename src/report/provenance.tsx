@@ -1,7 +1,7 @@
-import { html, type Html } from "./html.js";
+import type { VNode } from "preact";
+import { Table } from "../page/table.js";
 import { quantizationInWords } from "./quantization.js";
 import type { ReportManifest } from "./report-input.js";
-import { table } from "./table.js";
 
 const PROMPT_FORMS = {
   chat: "as conversations, in the model's chat template",
@@ -9,7 +9,7 @@ const PROMPT_FORMS = {
 } as const;
 
 /** The command that reproduces the run, and everything that fixes its result. */
-export function configuration(manifest: ReportManifest): Html {
+export function Configuration({ manifest }: { readonly manifest: ReportManifest }): VNode {
   const facts: readonly (readonly [string, string])[] = [
     ["Model", manifest.model],
     ["Model digest", manifest.modelDigest],
@@ -21,27 +21,30 @@ export function configuration(manifest: ReportManifest): Html {
     ["Begun", manifest.createdAt],
     ["whetstone", manifest.whetstoneVersion],
   ];
-  return html`<p>
-      This command, with this version, model and task, gives the same responses and the same figures.
-    </p>
-    <pre class="command" tabindex="0" aria-label="Command"><code>${manifest.command}</code></pre>
-    <dl class="facts-list">
-      ${facts.map(
-        ([name, value]) =>
-          html`<div>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-          </div>`,
-      )}
-    </dl>
-    <details class="figures">
-      <summary>All options</summary>
-      ${keyValues("options-table", "Options, the defaults included.", "Option", manifest.options)}
-    </details>
-    <details class="figures">
-      <summary>Versions</summary>
-      ${keyValues("versions-table", "What computed it.", "Component", manifest.versions)}
-    </details>`;
+  return (
+    <>
+      <p>This command, with this version, model and task, gives the same responses and the same figures.</p>
+      <pre class="command" tabIndex={0} aria-label="Command">
+        <code>{manifest.command}</code>
+      </pre>
+      <dl class="facts-list">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <details class="figures">
+        <summary>All options</summary>
+        {keyValues("options-table", "Options, the defaults included.", "Option", manifest.options)}
+      </details>
+      <details class="figures">
+        <summary>Versions</summary>
+        {keyValues("versions-table", "What computed it.", "Component", manifest.versions)}
+      </details>
+    </>
+  );
 }
 
 function keyValues(
@@ -49,12 +52,12 @@ function keyValues(
   caption: string,
   head: string,
   values: Readonly<Record<string, unknown>>,
-): Html {
+): VNode {
   const rows = Object.entries(values).map(([name, value]) => ({
     head: name,
-    cells: [html`<code>${typeof value === "string" ? value : (JSON.stringify(value) ?? "–")}</code>`],
+    cells: [<code key="value">{typeof value === "string" ? value : (JSON.stringify(value) ?? "–")}</code>],
   }));
-  return table({ id, caption, columns: [head, "Value"], rows });
+  return <Table {...{ id, caption, columns: [head, "Value"], rows }} />;
 }
 
 const SOURCES: readonly (readonly [string, string])[] = [
@@ -75,16 +78,25 @@ const SOURCES: readonly (readonly [string, string])[] = [
 ];
 
 /** The paper, and where in it each quantity of the page is defined. */
-export function citation(): Html {
-  return html`<p>
-      A. Huang, A. Block, D. J. Foster, D. Rohatgi, C. Zhang, M. Simchowitz, J. T. Ash, A. Krishnamurthy:
-      <cite>Self-Improvement in Language Models: The Sharpening Mechanism</cite>. ICLR 2025.
-      <a href="https://arxiv.org/abs/2412.01951" rel="noreferrer">arXiv 2412.01951</a>
-    </p>
-    ${table({
-      id: "sources",
-      caption: "Where each quantity of this page is defined.",
-      columns: ["Quantity", "Source"],
-      rows: SOURCES.map(([head, source]) => ({ head, cells: [source] })),
-    })}`;
+export function Citation(): VNode {
+  return (
+    <>
+      <p>
+        A. Huang, A. Block, D. J. Foster, D. Rohatgi, C. Zhang, M. Simchowitz, J. T. Ash, A. Krishnamurthy:{" "}
+        <cite>Self-Improvement in Language Models: The Sharpening Mechanism</cite>. ICLR 2025.{" "}
+        <a href="https://arxiv.org/abs/2412.01951" rel="noreferrer">
+          arXiv 2412.01951
+        </a>
+      </p>
+      <details class="figures">
+        <summary>Where each quantity of this page is defined</summary>
+        <Table
+          id="sources"
+          caption="Where each quantity of this page is defined."
+          columns={["Quantity", "Source"]}
+          rows={SOURCES.map(([head, source]) => ({ head, cells: [source] }))}
+        />
+      </details>
+    </>
+  );
 }

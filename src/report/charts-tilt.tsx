@@ -1,20 +1,14 @@
-import * as Plot from "@observablehq/plot";
+import type { VNode } from "preact";
 import type { Estimate, Metrics, TiltMetrics } from "../evaluate/metrics.js";
-import {
-  domainOf,
-  endLabels,
-  figure,
-  legend,
-  lineMarks,
-  svg,
-  twoWidths,
-  type ChartSeries,
-  type Mark,
-} from "./chart.js";
-import { count, fixed, inWords, list, methodName, NATS, PERCENT, SHARE, type Unit } from "./format.js";
-import { html, type Html } from "./html.js";
+import { LineChart, type LineSeries } from "../page/chart/line-chart.js";
+import { Legend } from "../page/chart/marks.js";
+import { domainAround } from "../page/chart/scale.js";
+import { Figure, twoWidths } from "../page/figure.js";
 import { seriesStyle } from "../page/palette.js";
-import { estimateCell, type DataTable } from "./table.js";
+import type { TableData } from "../page/table.js";
+import { valuesOf } from "./axis-of-n.js";
+import { estimateCell } from "./estimate-cell.js";
+import { count, fixed, inWords, list, methodName, NATS, PERCENT, SHARE, type Unit } from "./format.js";
 
 /** A point of the chart that has a name: the base, or an adapter. */
 interface NamedPoint {
@@ -41,7 +35,7 @@ const comparedIn = ({ labelled }: Metrics): Compared =>
         pick: ({ logLikelihood }) => logLikelihood,
       };
 
-function curvesOf({ tilt }: Metrics, { unit, pick }: Compared): ChartSeries[] {
+function curvesOf({ tilt }: Metrics, { unit, pick }: Compared): LineSeries[] {
   return Object.entries(tilt ?? {})
     .map(([name, curve], i) => ({
       name,
@@ -67,108 +61,47 @@ function namedPoints({ base, adapters }: Metrics, { unit, pick }: Compared): Nam
   ];
 }
 
-/** Pixels of a letter, and from one row of names to the next. */
-const LETTER = 8;
-const ROW = 15;
-
-/** The rows beside their points in which names stand, from 0: the first where a name does not run into the one before. */
-function rowsOf(points: readonly NamedPoint[], pixelsPerNat: number): number[] {
-  const ends: number[] = [];
-  return points.map(({ name, x }) => {
-    const start = x * pixelsPerNat;
-    const free = ends.findIndex((end) => end < start);
-    const row = free < 0 ? ends.length : free;
-    ends[row] = start + 12 + name.length * LETTER;
-    return row;
-  });
-}
-
-/** A row's distance from its points, downwards: rows lie below and above by turns. */
-const offsetOf = (row: number): number => (row % 2 === 0 ? 1 : -1) * (9 + ROW * Math.floor(row / 2));
-
-function pointMarks(named: readonly NamedPoint[], pixelsPerNat: number): Mark[] {
-  const points = named.toSorted((a, b) => a.x - b.x);
-  const rows = rowsOf(points, pixelsPerNat);
-  return [
-    ...points.map((point, i) =>
-      Plot.text([point], {
-        x: "x",
-        y: "value",
-        text: "name",
-        dx: 7,
-        dy: offsetOf(rows[i]!),
-        textAnchor: "start",
-        fill: "var(--text)",
-        stroke: "var(--page)",
-        strokeWidth: 4,
-      }),
-    ),
-    Plot.dot([...points], { x: "x", y: "value", fill: "var(--text)", r: 4.5 }),
-  ];
-}
-
 /** What π*_β of each reward would give against its distance from the base, with the adapters where they are. */
-export function tiltFigure(metrics: Metrics): Html | undefined {
+export function tiltFigure(metrics: Metrics): VNode | undefined {
   const compared = comparedIn(metrics);
   const series = curvesOf(metrics, compared);
   if (series.length === 0) return undefined;
   const points = namedPoints(metrics, compared);
-  const domain = domainOf(
-    series,
-    points.map(({ value }) => value),
-  );
+  const domain = domainAround([...valuesOf(series), ...points.map(({ value }) => value)]);
   const farthest = Math.max(
     ...series.flatMap((s) => s.points.map(({ x }) => x)),
     ...points.map(({ x }) => x),
   );
-  const draw = (width: number, narrow: boolean): Html => {
-    const height = narrow ? 300 : 400;
-    const [marginTop, marginBottom] = [26, 40];
-    const frame = { domain, pixels: height - marginTop - marginBottom };
-    const ends = series.map(({ name, style, points: own }) => ({
-      text: name,
-      y: own.at(-1)!.value,
-      colour: style.colour,
-    }));
-    const [marginLeft, marginRight] = [46, narrow ? 14 : 142];
-    const end = farthest * 1.02 || 1;
-    return svg({
-      width,
-      height,
-      marginTop,
-      marginBottom,
-      marginLeft,
-      marginRight,
-      x: {
-        domain: [0, end],
-        label: "KL from the base, nats",
-        labelAnchor: "center",
-        labelArrow: "none",
-      },
-      y: { domain, grid: true, label: compared.label, labelArrow: "none", ticks: 6 },
-      marks: [
-        ...series.flatMap(lineMarks),
-        ...pointMarks(points, (width - marginLeft - marginRight) / end),
-        ...(narrow ? [] : endLabels(ends, farthest, frame)),
-      ],
-    });
-  };
-  return figure(
-    {
-      id: "figure-tilt",
-      title: "What training on each reward could give",
-      message: tiltMessage(series, points, compared),
-      note:
+  const draw = (width: number, narrow: boolean): VNode => (
+    <LineChart
+      {...{ width, series, points, xName: "KL" }}
+      height={narrow ? 300 : 360}
+      labels={!narrow}
+      x={{ domain: [0, farthest * 1.02 || 1], label: "KL from the base, nats" }}
+      y={{ domain, label: compared.label }}
+      write={(value) => fixed(value, compared.unit.decimals)}
+      tips={false}
+    />
+  );
+  return (
+    <Figure
+      id="figure-tilt"
+      title="What training on each reward could give"
+      message={tiltMessage(series, points, compared)}
+      note={
         "Each line is one sample of π·exp(r/β), weighed from the responses drawn, from weak tilts at the left to nearly the best response at " +
         "its end; no policy that is as far from the base has a higher reward. An adapter below its reward’s line misses by training what " +
-        "the target has; what is above the line, this reward cannot give. The intervals are in the table.",
-    },
-    html`${twoWidths(draw)}${legend(series)}`,
+        "the target has; what is above the line, this reward cannot give. The intervals are in the table."
+      }
+    >
+      {twoWidths(draw)}
+      <Legend series={series} />
+    </Figure>
   );
 }
 
 function tiltMessage(
-  series: readonly ChartSeries[],
+  series: readonly LineSeries[],
   points: readonly NamedPoint[],
   { unit }: Compared,
 ): string {
@@ -179,7 +112,7 @@ function tiltMessage(
 }
 
 /** The curve of every reward, with what the chart leaves out: β, the reward, its covariance with correctness, effective draws. */
-export function tiltTable(metrics: Metrics): DataTable | undefined {
+export function tiltTable(metrics: Metrics): TableData | undefined {
   const curves = Object.entries(metrics.tilt ?? {}).filter(([, curve]) => curve.length > 0);
   if (curves.length === 0) return undefined;
   const covariance = "Covariance of correctness and reward";

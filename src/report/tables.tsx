@@ -1,3 +1,4 @@
+import type { ComponentChildren, VNode } from "preact";
 import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AnswerMetrics, EpochMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import { tiltTable } from "./charts-tilt.js";
@@ -17,12 +18,12 @@ import {
   TOKENS,
   type Unit,
 } from "./format.js";
-import { html, type Html, type HtmlValue } from "./html.js";
-import { estimateCell, table, type DataTable } from "./table.js";
+import { Table, type TableData } from "../page/table.js";
+import { estimateCell, NOTHING } from "./estimate-cell.js";
 
 /** Every figure of metrics.json as tables under disclosure widgets; what was not measured has no table. */
-export function allTables(metrics: Metrics): Html {
-  const tables: readonly (readonly [string, DataTable | undefined])[] = [
+export function AllTables({ metrics }: { readonly metrics: Metrics }): VNode {
+  const tables: readonly (readonly [string, TableData | undefined])[] = [
     [
       "Accuracy against N",
       byN(metrics, "figure-accuracy-table", "Accuracy, %", PERCENT, (a) => a.accuracy, true),
@@ -69,14 +70,19 @@ export function allTables(metrics: Metrics): Html {
     ),
     ["Time by stage", secondsTable(metrics)],
   ];
-  return html`${tables.map(
-    ([name, data]) =>
-      data !== undefined &&
-      html`<details class="figures">
-        <summary>${name}</summary>
-        ${table(data)}
-      </details>`,
-  )}`;
+  return (
+    <div class="folded">
+      {tables.map(
+        ([name, data]) =>
+          data !== undefined && (
+            <details class="figures" key={name}>
+              <summary>{name}</summary>
+              <Table {...data} />
+            </details>
+          ),
+      )}
+    </div>
+  );
 }
 
 function byN(
@@ -86,21 +92,21 @@ function byN(
   unit: Unit,
   pick: (answer: AnswerMetrics) => Estimate | undefined,
   coverage = false,
-): DataTable | undefined {
+): TableData | undefined {
   const rewards = Object.entries(metrics.bestOfN).filter(([, at]) => Object.values(at).some((a) => pick(a)));
   if (rewards.length === 0) return undefined;
   const sizes = [...new Set(rewards.flatMap(([, at]) => sampleSizes(at)))].sort((a, b) => a - b);
   const skyline = coverage ? metrics.coverage : undefined;
-  const cellsOf = (n: number): HtmlValue[] =>
+  const cellsOf = (n: number): ComponentChildren[] =>
     rewards.map(([, at]) => {
       const answer = at[n];
       return estimateCell(answer && pick(answer), unit);
     });
-  const single = (head: string, answer: AnswerMetrics): DataTable["rows"] => {
+  const single = (head: string, answer: AnswerMetrics): TableData["rows"] => {
     const estimate = pick(answer);
     if (estimate === undefined) return [];
-    const cells = rewards.map((): HtmlValue => estimateCell(estimate, unit));
-    return [{ head, cells: skyline ? [...cells, html`<span class="none">–</span>`] : cells }];
+    const cells = rewards.map((): ComponentChildren => estimateCell(estimate, unit));
+    return [{ head, cells: skyline ? [...cells, NOTHING] : cells }];
   };
   return {
     id,
@@ -117,7 +123,7 @@ function byN(
   };
 }
 
-function histogramTable(metrics: Metrics): DataTable {
+function histogramTable(metrics: Metrics): TableData {
   const { all, correct, incorrect } = metrics.histograms;
   const labelled = correct !== undefined && incorrect !== undefined;
   return {
@@ -134,7 +140,7 @@ function histogramTable(metrics: Metrics): DataTable {
   };
 }
 
-function orderingTable(metrics: Metrics): DataTable | undefined {
+function orderingTable(metrics: Metrics): TableData | undefined {
   const entries = Object.entries(metrics.auc ?? {});
   if (entries.length === 0) return undefined;
   return {
@@ -146,7 +152,7 @@ function orderingTable(metrics: Metrics): DataTable | undefined {
   };
 }
 
-function agreementTable(metrics: Metrics): DataTable | undefined {
+function agreementTable(metrics: Metrics): TableData | undefined {
   const entries = Object.entries(metrics.agreement ?? {});
   if (entries.length === 0) return undefined;
   return {
@@ -160,9 +166,9 @@ function agreementTable(metrics: Metrics): DataTable | undefined {
   };
 }
 
-function adaptiveTable({ adaptive }: Metrics): DataTable | undefined {
+function adaptiveTable({ adaptive }: Metrics): TableData | undefined {
   if (adaptive === undefined) return undefined;
-  const rows: [string, HtmlValue][] = [
+  const rows: [string, ComponentChildren][] = [
     ["Mean N", fixed(adaptive.meanN, 1)],
     ["Cap on N", count(adaptive.cap)],
     ["Prompts that hit the cap", count(adaptive.capped)],
@@ -178,13 +184,12 @@ function adaptiveTable({ adaptive }: Metrics): DataTable | undefined {
   };
 }
 
-function trainingTable(metrics: Metrics, method: string): DataTable | undefined {
+function trainingTable(metrics: Metrics, method: string): TableData | undefined {
   const adapter = metrics.adapters[method];
   if (adapter === undefined || adapter.epochs.length === 0) return undefined;
   const { epochs, keptEpoch } = adapter;
   const { iterate: unit, losses } = wordingOf(method);
-  const none = html`<span class="none">–</span>`;
-  const columns: readonly (readonly [string, (e: EpochMetrics) => HtmlValue | undefined])[] = [
+  const columns: readonly (readonly [string, (e: EpochMetrics) => ComponentChildren | undefined])[] = [
     ["Training loss", (e) => (e.trainLoss === undefined ? undefined : fixed(e.trainLoss, 4))],
     ["Validation loss", (e) => (e.objective ? undefined : fixed(e.validationLoss, 4))],
     ["J_β", (e) => e.objective && fixed(e.objective.value, 4)],
@@ -203,12 +208,12 @@ function trainingTable(metrics: Metrics, method: string): DataTable | undefined 
     columns: [unit === "round" ? "Round" : "Epoch", ...shown.map(([name]) => name)],
     rows: epochs.map((e) => ({
       head: `${e.epoch}${e.epoch === keptEpoch ? " (kept)" : ""}`,
-      cells: shown.map(([, of]) => of(e) ?? none),
+      cells: shown.map(([, of]) => of(e) ?? NOTHING),
     })),
   };
 }
 
-function secondsTable({ seconds }: Metrics): DataTable | undefined {
+function secondsTable({ seconds }: Metrics): TableData | undefined {
   const entries = Object.entries(seconds);
   if (entries.length === 0) return undefined;
   return {
