@@ -1,30 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { axisOfN, domainOf, lineMarks, spread, svg } from "./chart.js";
+import { axisOfN, domainOf, lineMarks, svg } from "./chart.js";
 import { binnedMedian } from "./charts-scores.js";
 import { seriesStyle } from "../page/palette.js";
-
-describe("spread", () => {
-  it("leaves room between labels, keeps their order and stays inside where they fit", () => {
-    fc.assert(
-      fc.property(fc.array(fc.double({ min: 0, max: 300, noNaN: true }), { maxLength: 8 }), (wanted) => {
-        const placed = spread(wanted, 14, 0, 300);
-        const order = wanted.map((_, i) => i).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0) || a - b);
-        order.forEach((at, k) => {
-          expect(placed[at]).toBeGreaterThanOrEqual(-1e-9);
-          expect(placed[at]).toBeLessThanOrEqual(300 + 1e-9);
-          if (k > 0)
-            expect((placed[at] ?? 0) - (placed[order[k - 1] ?? 0] ?? 0)).toBeGreaterThanOrEqual(14 - 1e-9);
-        });
-      }),
-    );
-  });
-
-  it("does not move labels that do not touch", () => {
-    expect(spread([10, 60, 200], 14, 0, 300)).toEqual([10, 60, 200]);
-    expect(spread([50, 52], 14, 0, 300)).toEqual([50, 64]);
-  });
-});
 
 describe("charts", () => {
   const series = {

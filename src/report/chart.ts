@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import { parsePage, type DomElement } from "./dom.js";
 import { visibleText } from "../core/visible-text.js";
-import { html, trusted, type Html, type HtmlValue } from "./html.js";
+import { html, trusted, type Html } from "./html.js";
 import type { SeriesStyle } from "../page/palette.js";
 
 /** A point of a line with its interval. */
@@ -19,15 +19,6 @@ export interface ChartSeries {
   readonly points: readonly ChartPoint[];
   /** Whether the interval is drawn as a band. */
   readonly band: boolean;
-}
-
-/** What is read aloud and printed beside a chart. */
-export interface FigureText {
-  readonly id: string;
-  readonly title: string;
-  /** One or two sentences that say what the chart shows, with its numbers. */
-  readonly message: string;
-  readonly note?: HtmlValue;
 }
 
 type PlotOptions = NonNullable<Parameters<typeof Plot.plot>[0]>;
@@ -99,61 +90,6 @@ export function referenceMarks(y: number, name: string, x: number, above = true)
   ];
 }
 
-/** A label at a line's right end. */
-export interface EndLabel {
-  readonly text: string;
-  readonly y: number;
-  readonly colour: string;
-}
-
-/**
- * Labels at the right end of lines, moved apart where they would touch.
- * @param frame the y domain and the pixels between its ends.
- */
-export function endLabels(
-  labels: readonly EndLabel[],
-  x: number,
-  frame: { readonly domain: readonly [number, number]; readonly pixels: number },
-): Mark[] {
-  const [low, high] = frame.domain;
-  const toPixel = (y: number): number => ((high - y) / (high - low)) * frame.pixels;
-  const wanted = labels.map((label) => toPixel(label.y));
-  const placed = spread(wanted, 14, 0, frame.pixels);
-  return labels.map((label, i) =>
-    Plot.text([label.text], {
-      x: () => x,
-      y: () => label.y,
-      dx: 10,
-      dy: (placed[i] as number) - (wanted[i] as number),
-      textAnchor: "start",
-      fill: label.colour,
-      fontWeight: 600,
-    }),
-  );
-}
-
-/**
- * Positions at least `gap` apart and within [low, high] where they fit, in the same order as those wanted, each as
- * near to its wish as a sweep down and a sweep up leave it.
- */
-export function spread(wanted: readonly number[], gap: number, low: number, high: number): number[] {
-  const order = wanted
-    .map((_, i) => i)
-    .sort((a, b) => (wanted[a] as number) - (wanted[b] as number) || a - b);
-  const placed = [...wanted];
-  let floor = low;
-  for (const i of order) {
-    placed[i] = Math.max(placed[i] as number, floor);
-    floor = placed[i] + gap;
-  }
-  let ceiling = high;
-  for (const i of order.reverse()) {
-    placed[i] = Math.min(placed[i] as number, ceiling);
-    ceiling = placed[i] - gap;
-  }
-  return placed;
-}
-
 /** The least domain that holds all values, with air; `include` are further values that must be in. */
 export function domainOf(
   series: readonly ChartSeries[],
@@ -221,25 +157,4 @@ function swatch(style: SeriesStyle): Html {
       .slice(0, 1)
       .concat(Plot.dot([17], { x: () => 17, y: () => 7, fill: style.colour, symbol: style.symbol, r: 3.6 })),
   });
-}
-
-/** A figure: title, chart with its message for those who cannot see it, the same message as caption. */
-export function figure(text: FigureText, chart: HtmlValue): Html {
-  return html`<figure id="${text.id}" aria-labelledby="${text.id}-title">
-    <figcaption>
-      <h3 id="${text.id}-title">${text.title}</h3>
-      <p>${text.message}</p>
-      ${text.note !== undefined && html`<p class="note">${text.note}</p>`}
-      <p class="note"><a href="#${text.id}-table">The figures as a table</a></p>
-    </figcaption>
-    <div class="plot" role="img" aria-label="${text.title.replace(/[^?]$/, "$&.")} ${text.message}">
-      ${chart}
-    </div>
-  </figure>`;
-}
-
-/** The same chart drawn for a wide and for a narrow page; the style sheet shows one of them. */
-export function twoWidths(draw: (width: number, narrow: boolean) => HtmlValue): Html {
-  return html`<div class="wide">${draw(680, false)}</div>
-    <div class="narrow">${draw(340, true)}</div>`;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parsePage } from "./dom.js";
 import { visibleText } from "../core/visible-text.js";
-import { escapeHtml, html, scriptJson, trusted } from "./html.js";
+import { escapeHtml, html, trusted } from "./html.js";
 
 describe("html", () => {
   it("escapes strings and keeps markup", () => {
@@ -29,18 +29,6 @@ describe("html", () => {
         const document = parsePage(`<p id="p" title="${escapeHtml(text)}">${escapeHtml(text)}</p>`);
         expect(document.querySelector("p")?.textContent).toBe(visibleText(text));
         expect(document.querySelector("p")?.getAttribute("title")).toBe(visibleText(text));
-      }),
-    );
-  });
-});
-
-describe("scriptJson", () => {
-  it("round-trips and holds nothing that could end a script element", () => {
-    fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
-        const { markup } = scriptJson({ value, bad: "</script><!--<script>&amp;\u2028" });
-        expect(markup).not.toMatch(/[<>&\u2028\u2029]/);
-        expect(JSON.stringify((JSON.parse(markup) as { value: unknown }).value)).toBe(JSON.stringify(value));
       }),
     );
   });

@@ -50,14 +50,3 @@ const ENTITIES: Readonly<Record<string, string>> = {
 export function escapeHtml(text: string): string {
   return visibleText(text).replace(/[&<>"'`]/g, (character) => ENTITIES[character] ?? "");
 }
-
-/**
- * A value as JSON that may stand inside a script element: no `<`, `>` or `&` occurs, so nothing in it can close the
- * element, open a comment or be read as an entity. `JSON.parse` gives the value back.
- */
-export function scriptJson(value: unknown): Html {
-  const json = JSON.stringify(value) ?? "null";
-  return trusted(
-    json.replace(/[<>&\u2028\u2029]/g, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0")),
-  );
-}

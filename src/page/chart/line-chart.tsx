@@ -2,7 +2,7 @@ import type { VNode } from "preact";
 import { fixed, roundTicks } from "../numbers.js";
 import type { SeriesStyle } from "../palette.js";
 import { Marker } from "./marks.js";
-import { apart, px, scaleOf, type Scale } from "./scale.js";
+import { apart, px, scaleOf, type Frame } from "./scale.js";
 import { Tips, type Tip } from "./tips.js";
 
 /** A point of a line with its interval. */
@@ -61,17 +61,6 @@ const MARGIN = { top: 26, bottom: 40, left: 46 };
 /** Pixels of a letter of a line's name, and from one name to the next. */
 const LETTER = 6.9;
 const GAP = 15;
-
-/** Where everything lies. */
-export interface Frame {
-  readonly x: Scale;
-  readonly y: Scale;
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-  readonly width: number;
-}
 
 function frameOf({ width, height, x, y, labels, series, references = [] }: LineChartParts): Frame {
   const names = [...series.filter(({ context }) => !context), ...references].map(({ name }) => name.length);

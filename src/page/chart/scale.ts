@@ -1,6 +1,17 @@
 /** From a quantity to pixels. */
 export type Scale = (value: number) => number;
 
+/** Where everything in a chart lies. */
+export interface Frame {
+  readonly x: Scale;
+  readonly y: Scale;
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+  readonly width: number;
+}
+
 /** A scale between two ranges; logarithmic where asked for, whose domain is above 0. */
 export function scaleOf(
   [low, high]: readonly [number, number],
@@ -25,12 +36,12 @@ export function apart(wanted: readonly number[], gap: number, low: number, high:
   let floor = low;
   for (const i of order) {
     placed[i] = Math.max(placed[i]!, floor);
-    floor = placed[i]! + gap;
+    floor = placed[i] + gap;
   }
   let ceiling = high;
   for (const i of order.reverse()) {
     placed[i] = Math.min(placed[i]!, ceiling);
-    ceiling = placed[i]! - gap;
+    ceiling = placed[i] - gap;
   }
   return placed;
 }

@@ -1,6 +1,5 @@
 import type { VNode } from "preact";
-import type { Frame } from "./line-chart.js";
-import { px } from "./scale.js";
+import { px, type Frame } from "./scale.js";
 
 /** What is told where one points at an x. */
 export interface Tip {
