@@ -40,12 +40,7 @@ export function comparisonTable(metrics: Metrics): VNode | undefined {
         row.gain === true ? <span class="none">reference</span> : estimateCell(row.base, row.unit),
         ...adapters.map(([, adapter]): ComponentChildren => {
           const estimate = row.of(adapter);
-          return (
-            <>
-              {row.gain === true && estimate !== undefined && verdict(estimate, row.unit, metrics)}
-              {estimateCell(estimate, row.unit)}
-            </>
-          );
+          return withVerdict(row, estimate, metrics);
         }),
       ],
     }));
@@ -92,6 +87,14 @@ export function comparisonTable(metrics: Metrics): VNode | undefined {
   };
   return <Table {...data} />;
 }
+
+/** A cell with a word before it where it is a difference. */
+const withVerdict = ({ gain, unit }: Row, estimate: Estimate | undefined, metrics: Metrics): VNode => (
+  <>
+    {gain === true && estimate !== undefined && verdict(estimate, unit, metrics)}
+    {estimateCell(estimate, unit)}
+  </>
+);
 
 /** The titles of the methods whose iterates are rounds. */
 const roundMethods = (): string =>

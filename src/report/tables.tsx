@@ -70,6 +70,14 @@ export function AllTables({ metrics }: { readonly metrics: Metrics }): VNode {
     ),
     ["Time by stage", secondsTable(metrics)],
   ];
+  return <Folded tables={tables} />;
+}
+
+function Folded({
+  tables,
+}: {
+  readonly tables: readonly (readonly [string, TableData | undefined])[];
+}): VNode {
   return (
     <div class="folded">
       {tables.map(
