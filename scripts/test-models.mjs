@@ -1,20 +1,17 @@
 /**
  * `npm run test:models`: the long tests, test/models. Those that compare with Python find its interpreter in the variable
- * WHETSTONE_PYTHON, those against llama-cpp-python (its server, and its library) in WHETSTONE_LLAMA_PYTHON, those against SkyRL's
- * server in WHETSTONE_SKYRL_PYTHON, those on a Ray cluster in WHETSTONE_RAY_PYTHON, and skip themselves where it is not set; everything after the script's name goes to vitest.
+ * WHETSTONE_PYTHON, those against llama-cpp-python (its server, and its library) in WHETSTONE_LLAMA_PYTHON, those on a Ray cluster in WHETSTONE_RAY_PYTHON, and skip themselves where it is not set; everything after the script's name goes to vitest.
  */
 import { spawnSync } from "node:child_process";
 import { llamaInterpreter } from "./llama-env.mjs";
 import { pythonInterpreter } from "./python-env.mjs";
 import { rayInterpreter } from "./ray-env.mjs";
-import { skyrlInterpreter } from "./skyrl-env.mjs";
 
 /** @type {NodeJS.ProcessEnv} */
 const env = { ...process.env };
 for (const [variable, interpreter, what] of /** @type {const} */ ([
   ["WHETSTONE_PYTHON", pythonInterpreter, "Python"],
   ["WHETSTONE_LLAMA_PYTHON", llamaInterpreter, "llama-cpp-python"],
-  ["WHETSTONE_SKYRL_PYTHON", skyrlInterpreter, "SkyRL's server"],
   ["WHETSTONE_RAY_PYTHON", rayInterpreter, "Ray"],
 ])) {
   if (env[variable]) continue;

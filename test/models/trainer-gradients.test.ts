@@ -22,7 +22,6 @@ import {
 import { loadAdapter } from "../../src/transformer/format/peft.js";
 import { openSafetensors } from "../../src/transformer/format/safetensors.js";
 import { Trainer } from "../../src/transformer/train/trainer.js";
-import { SKYRL_PYTHON, startSkyrl } from "../support/skyrl.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 import { PYTHON, startWorker } from "../support/worker.js";
 
@@ -111,12 +110,6 @@ const servers = [
     there: PYTHON !== undefined,
     reduction: "sum",
     start: (base: string) => startWorker(base, ["--threads", "1"]),
-  },
-  {
-    name: "SkyRL",
-    there: PYTHON !== undefined && SKYRL_PYTHON !== undefined,
-    reduction: "mean",
-    start: (base: string) => startSkyrl(base),
   },
 ] as const satisfies readonly { readonly reduction: Reduction; readonly [key: string]: unknown }[];
 
