@@ -25,7 +25,7 @@ const CUT_SHARE = 0.3;
 const GROWTH = 0.05;
 
 const main = join(values.dist, "cli/main.js");
-const server = spawn(process.execPath, [main, "serve", "--port", "0", "--slots", `${streams}`, "--json"], {
+const server = spawn(process.execPath, [main, "serve", "--port", "0", "--slots", `${streams}`], {
   stdio: ["ignore", "pipe", "ignore"],
 });
 const url = await /** @type {Promise<string>} */ (
@@ -33,7 +33,7 @@ const url = await /** @type {Promise<string>} */ (
     let text = "";
     server.stdout.on("data", (/** @type {Buffer} */ data) => {
       text += data.toString();
-      const found = /"url":"([^"]+)"/.exec(text);
+      const found = /answers at ([^\s,]+)/.exec(text);
       if (found?.[1]) resolve(found[1]);
     });
     server.once("exit", () => reject(new Error("the server ended")));

@@ -1,6 +1,5 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
@@ -113,9 +112,12 @@ const withoutChatFields = ({ stream, fields: { stop: _, logprobs: __, ...fields 
   fields,
 });
 
-async function check(name: string, program: string, script: string, url = server.url): Promise<void> {
+async function check(name: string, program: string, script: string): Promise<void> {
   const results = JSON.parse(
-    (await output(program, [script, `${url}/v1`, name, JSON.stringify(CASES)])).trim().split("\n").at(-1)!,
+    (await output(program, [script, `${server.url}/v1`, name, JSON.stringify(CASES)]))
+      .trim()
+      .split("\n")
+      .at(-1)!,
   ) as Came[];
   expect(results).toHaveLength(24);
   for (const [at, asked] of CASES.entries()) {
@@ -141,45 +143,7 @@ describe.skipIf(!found)("each of 24 variants is answered as without a client, by
   it.each(["openai-python", "openai-python .stream()", "LiteLLM", "langchain-openai", "llm"])("%s", (name) =>
     check(name, found!.python, join(import.meta.dirname, "clients/clients.py")),
   );
-
-  it("LiteLLM as a proxy in front", async () => {
-    const config = join(pythonFolder, "litellm.yaml");
-    const given = { model: "openai/game24", api_base: `${server.url}/v1`, api_key: "none" };
-    writeFileSync(config, JSON.stringify({ model_list: [{ model_name: "game24", litellm_params: given }] }));
-    const port = await freePort();
-    const args = ["--config", config, "--port", `${port}`, "--host", "127.0.0.1", "--telemetry", "False"];
-    const proxy = spawn(join(dirname(found!.python), "litellm"), args, {
-      stdio: "ignore",
-      env: { ...process.env, ...OFFLINE },
-    });
-    try {
-      await alive(proxy, `http://127.0.0.1:${port}/health/liveliness`);
-      const script = join(import.meta.dirname, "clients/clients.py");
-      await check("LiteLLM as a proxy", found!.python, script, `http://127.0.0.1:${port}`);
-    } finally {
-      const over = new Promise((resolve) => proxy.once("exit", resolve));
-      proxy.kill();
-      await over;
-    }
-  });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-async function alive(child: ChildProcess, url: string): Promise<void> {
-  for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error("the proxy has ended");
-    if ((await fetch(url).catch(() => undefined))?.ok) return;
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-}
 
 /** The snippets of the document in one language, with this server's address. */
 const snippets = (language: string): string[] =>

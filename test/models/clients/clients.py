@@ -123,7 +123,6 @@ CLIENTS = {
     "openai-python": openai_raw,
     "openai-python .stream()": openai_helper,
     "LiteLLM": litellm,
-    "LiteLLM as a proxy": openai_raw,
     "langchain-openai": langchain,
     "llm": llm,
 }
