@@ -15,34 +15,12 @@ import sys
 from pathlib import Path
 
 import torch
+from continuations import PROMPTS, continuation
 from gguf import GGUFReader
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM
 
 OUT = Path(__file__).resolve().parents[2] / "test" / "models" / "smollm2.golden.json"
-TOKENS = 24
-PROMPTS = [
-    "The capital of France is",
-    "Once upon a time, there was a little girl who",
-    "def fibonacci(n):\n",
-    "2 + 2 =",
-    "The three primary colours are",
-    "Water boils at",
-    "Q: What is the largest planet?\nA:",
-    "Dear Sir or Madam,\n\n",
-    "1, 2, 3, 4, 5, 6,",
-    "The opposite of hot is",
-    "In 1969, Neil Armstrong",
-    "import numpy as np\n\nx = np.",
-    "La capitale de l'Espagne est",
-    "To make an omelette, you need",
-    "<|im_start|>user\nWhat is 12 times 12?<|im_end|>\n<|im_start|>assistant\n",
-    "<|im_start|>user\nName a fruit.<|im_end|>\n<|im_start|>assistant\n",
-    "<|im_start|>user\nA farmer has 3 pens with 4 hens each. How many hens?<|im_end|>\n<|im_start|>assistant\n",
-    "SELECT name FROM users WHERE",
-    "The mitochondria is the",
-    "\"To be, or not to be\" is",
-]
 PIECES = [
     "the", "The", " quick", "hello", "world", "don't", "we'll", "I'M", "'s", "12", "3.14159", "1,000,000", "0x1F", "2024-11-24",
     " ", "  ", "    ", "\n", "\n\n", "\t", "\r\n", "\u00a0", "\u3000", "\u200b", ".", "...", "?!", "\u2014", "\u201cq\u201d", "()", "[]{}", "<>", "@#$%^&*",
@@ -82,21 +60,7 @@ def main():
     torch.set_num_threads(2)
     tokenizer = build_tokenizer(path)
     model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
-    continuations = []
-    for prompt in PROMPTS:
-        ids = tokenizer.encode(prompt).ids
-        with torch.no_grad():
-            greedy = model.generate(torch.tensor([ids]), max_new_tokens=TOKENS, do_sample=False)[0].tolist()
-            logits = model(torch.tensor([greedy])).logits[0].double().log_softmax(-1)
-        new = greedy[len(ids) :]
-        continuations.append(
-            {
-                "prompt": prompt,
-                "ids": ids,
-                "tokens": new,
-                "logProbs": [round(logits[len(ids) - 1 + i, token].item(), 6) for i, token in enumerate(new)],
-            }
-        )
+    continuations = [continuation(model, prompt, tokenizer.encode(prompt).ids) for prompt in PROMPTS]
     cases = []
     for text in texts():
         ids = tokenizer.encode(text).ids

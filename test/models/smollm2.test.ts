@@ -1,34 +1,17 @@
-import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
-import type { Response } from "../../src/policy/policy.js";
 import { loadTokenizer } from "../../src/transformer/text/tokenizer.js";
 import { commandLine, type CommandLine } from "../support/cli.js";
+import { expectContinuations, fetchedModel, goldenOf, type Continuation } from "../support/golden-model.js";
 
 /** What transformers computes from the same file: see scripts/golden/smollm2.py. */
 interface Golden {
-  readonly continuations: readonly {
-    readonly prompt: string;
-    readonly ids: readonly number[];
-    readonly tokens: readonly number[];
-    readonly logProbs: readonly number[];
-  }[];
+  readonly continuations: readonly Continuation[];
   readonly texts: readonly (readonly [text: string, ids: readonly number[], decoded: string])[];
 }
 
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, "smollm2.golden.json"), "utf8")) as Golden;
-const path = process.env["WHETSTONE_SMOLLM2"] ?? fetchModel();
-
-/** The file's path, or undefined with a notice where it cannot be had. */
-function fetchModel(): string | undefined {
-  const script = join(import.meta.dirname, "..", "..", "scripts", "fetch-model.mjs");
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, "smollm2"], { encoding: "utf8" });
-  if (status === 0) return stdout.trim().split("\n").at(-1);
-  console.warn(`Notice: the tests of SmolLM2 are skipped. ${stderr.trim()}`);
-  return undefined;
-}
+const golden = goldenOf<Golden>("smollm2");
+const path = process.env["WHETSTONE_SMOLLM2"] ?? fetchedModel("smollm2");
 const real = it.skipIf(path === undefined);
 
 let policy: LocalPolicy;
@@ -56,23 +39,8 @@ real("its tokenizer gives the ids of the model's own, and their text, for 500 te
 real(
   "greedy continuations of 20 prompts are transformers', token by token, with their log-probabilities",
   async () => {
-    const { continuations } = golden;
-    expect(continuations).toHaveLength(20);
-    const prompts = continuations.map(({ prompt }, i) => ({ id: String(i), text: prompt }));
-    const drawn = new Map<string, Response>();
-    for await (const response of policy.greedy(prompts, { maxTokens: 24 }))
-      drawn.set(response.promptId, response);
-    const scored = await policy.logProb(
-      continuations.map(({ tokens }, i) => ({ prompt: prompts[i]!, tokens })),
-    );
-    continuations.forEach(({ prompt, tokens, logProbs }, i) => {
-      const response = drawn.get(String(i))!;
-      expect(response.tokens, prompt).toEqual(tokens);
-      logProbs.forEach((expected, t) => {
-        expect(Math.abs(response.logProbs[t]! - expected)).toBeLessThan(1e-3);
-        expect(Math.abs(scored[i]![t]! - expected)).toBeLessThan(1e-3);
-      });
-    });
+    expect(golden.continuations).toHaveLength(20);
+    await expectContinuations(policy, golden.continuations);
   },
 );
 
