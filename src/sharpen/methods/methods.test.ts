@@ -226,6 +226,8 @@ describe("rewards", () => {
       10,
     );
     expect(notes).toHaveLength(1);
+    const [printed, corrected] = [factOf(xpo!, "optimism")!, /would be ([\d.e+-]+)\. N/.exec(notes[0]!)![1]];
+    expect(Number(corrected) / (printed * (2 * range!) ** 2)).toBeCloseTo(1, 2);
     expect(notes[0]).toMatch(
       /^XPO with β = .* and α = .*, by the formulas of Thm 4\.3 from γ_margin = .*R_max = /,
     );

@@ -15,6 +15,8 @@ export interface XpoParameters {
   readonly beta: number;
   /** XPO's α. */
   readonly optimism: number;
+  /** α with the range squared that the paper's formula has lost (docs/errata.md); absent where α was given. */
+  readonly correctedOptimism?: number;
   /** By name, for people; empty where both were given. */
   readonly quantities: Readonly<Record<string, number>>;
 }
@@ -63,6 +65,7 @@ export function xpoParameters(facts: XpoFacts): XpoParameters | undefined {
   const { rounds, parameters, logResponses } = facts;
   const quantities: Record<string, number> = {};
   let { beta, optimism } = facts;
+  let corrected: number | undefined;
   if (beta === undefined) {
     const margin = observedMargin(facts.responses);
     if (margin === undefined) return undefined;
@@ -77,6 +80,7 @@ export function xpoParameters(facts: XpoFacts): XpoParameters | undefined {
     const sec = parameters * Math.log(rounds + 1);
     // Where no two rewards differ there is nothing to be optimistic about.
     optimism = range > 0 ? paperAlpha({ beta, range: 2 * range, logClassSize, rounds, rho: RHO, sec }) : 0;
+    corrected = optimism * (2 * range) ** 2;
     Object.assign(quantities, {
       R_max: range,
       V_max: range,
@@ -86,5 +90,5 @@ export function xpoParameters(facts: XpoFacts): XpoParameters | undefined {
       ρ: RHO,
     });
   }
-  return { beta, optimism, quantities };
+  return { beta, optimism, ...(corrected !== undefined && { correctedOptimism: corrected }), quantities };
 }

@@ -158,8 +158,13 @@ async function parametersOf(
     );
   }
   const shown = Object.entries(found.quantities).map(([name, value]) => `${name} = ${value.toPrecision(3)}`);
+  const { correctedOptimism } = found;
+  const erratum =
+    correctedOptimism === undefined
+      ? ""
+      : ` α is the paper's as printed; corrected (docs/errata.md) it would be ${correctedOptimism.toPrecision(3)}. Neither is a guarantee for a neural network: compare several.`;
   note?.(
-    `XPO with β = ${found.beta.toPrecision(3)} and α = ${found.optimism.toPrecision(3)}, by the formulas of Thm 4.3 from ${shown.join(", ")}.`,
+    `XPO with β = ${found.beta.toPrecision(3)} and α = ${found.optimism.toPrecision(3)}, by the formulas of Thm 4.3 from ${shown.join(", ")}.${erratum}`,
   );
   return { ...found, drawn: true };
 }
