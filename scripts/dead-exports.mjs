@@ -58,10 +58,16 @@ const TEST_ONLY = [
   { file: "src/transformer/model.ts", name: "digestOf", reason: "a digest must change with one weight" },
   { file: "src/task/hub-data.ts", name: "hubCache", reason: "the environment variables are tested alone" },
   { file: "src/task/game24/traces.ts", name: "traces", reason: "the brute-force reference of the task" },
+  { file: "src/reward/subset-choice.ts", name: "fewSubsets", reason: "its bound is tested at its edges" },
   {
-    file: "src/evaluate/collapse.ts",
-    name: "collapseSigns",
-    reason: "each sign is tested by itself",
+    file: "src/report/prompt-data.ts",
+    name: "shortLabels",
+    reason: "labels of prompts alike are tested alone",
+  },
+  {
+    file: "src/sharpen/compare-base.ts",
+    name: "compareBase",
+    reason: "the distance is compared with its closed form",
   },
   {
     file: "src/sharpen/power/chains.ts",

@@ -14,6 +14,7 @@ import { isMain, report } from "./lib/report.mjs";
  */
 const EXEMPT = {
   "src/sharpen/methods/": "a method gives the command line its options and its examples",
+  "src/policy/worker/launch.ts": "the arguments of the worker, another program",
   "src/theory/errata-text.ts": "a document that names the command that prints it",
   "src/report/page-style.ts": "a style sheet, whose variables look like flags",
   "src/report/suite/style.ts": "a style sheet",

@@ -40,7 +40,8 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     const name = namedCommand(args);
     // Loaded when it is asked for: `--version` and `--help` wait for no command's libraries.
     const tellsOfAll = name === "complete" || (name === "schema" && args.includes(CONFIG_FILE));
-    const wanted = tellsOfAll ? COMMAND_NAMES : COMMAND_NAMES.filter((each) => each === name);
+    // The command of completion shortens what the others say of themselves: it is added for its own sake alone.
+    const wanted = COMMAND_NAMES.filter((each) => each === name || (tellsOfAll && each !== "complete"));
     const loaded = new Map<CommandName, AddCommand>();
     for (const each of wanted) loaded.set(each, await loadCommand(each, args));
     const world = name && (await import("./context.js"));

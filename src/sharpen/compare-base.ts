@@ -7,7 +7,7 @@ const COMPARED = 32;
 /** Fewer tokens tell nothing. */
 const FEWEST_TOKENS = 8;
 /** The largest mean |Δ log π| a token, in nats, of the same model computed in another way: bfloat16, other kernels. */
-export const SAME_MODEL = 0.1;
+const SAME_MODEL = 0.1;
 
 /** How far two policies are apart on responses that one of them drew. */
 export interface Distance {
