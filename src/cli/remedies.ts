@@ -14,6 +14,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "label-of-another-kind": "choose another with --grader",
   "model-too-big": "choose one of these with --quantize",
   "no-margin": "give one with --beta",
+  "no-trainer": "see that it runs where --trainer says, then repeat the command with --resume",
   "no-server": "give --base-url, such as http://localhost:8000/v1, or set OPENAI_BASE_URL",
   "no-serve-key": "give it one with --api-key-file or WHETSTONE_API_KEY, or leave out --host",
   "prompt-too-long": "shorten it or lower --max-tokens",
@@ -33,6 +34,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "suite-folder-taken": "choose another with --out",
   "suite-unfinished": "continue the suite with --resume",
   "tokens-used-up": "raise --max-tokens-total to go on",
+  "trainer-differs": "name the model that drew with --base, or allow more with --trainer-tolerance",
+  "trainer-shape": "ask for what it makes with --rank, --alpha and --target-modules",
 };
 
 /** The sentence of an error for the command line: the library's, with a remedy that names flags where there is one. */

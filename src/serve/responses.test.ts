@@ -95,6 +95,8 @@ describe("beside the answers", () => {
       "/v1/chat/completions",
       "/v1/completions",
       "/v1/responses",
+      "/api/race",
+      "/",
       "/v1/models",
       "/health",
       "/ready",

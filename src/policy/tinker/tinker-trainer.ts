@@ -124,8 +124,8 @@ async function checkShape(model: TinkerModel, { rank, alpha, targets }: AdapterS
   const url = model.session.connection.url;
   const refuse = (what: string, its: unknown, ours: unknown): UsageError =>
     new UsageError(
-      `The trainer at ${url} makes adapters with ${what} ${JSON.stringify(its)}, not ${JSON.stringify(ours)}: ask for what it makes.`,
-      { reason: "trainer-shape" },
+      `The trainer at ${url} makes adapters with ${what} ${JSON.stringify(its)}, not ${JSON.stringify(ours)}`,
+      { reason: "trainer-shape", remedy: "ask for what it makes" },
     );
   if (made.rank !== rank) throw refuse("rank", made.rank, rank);
   if (made.alpha !== alpha) throw refuse("α", made.alpha, alpha);

@@ -50,13 +50,13 @@ export function chooseLayout(
     readonly rows: number;
     readonly widest?: number | undefined;
     readonly canDrop: boolean;
-    /** Whether no prompt ever has a second response, as of greedy ones: groups are of one row then, the last one too. */
+    /** Whether a prompt has one response alone, as greedy ones are asked for: groups are of one row then, the last one too. */
     readonly single?: boolean | undefined;
   },
 ): CacheLayout | undefined {
   const { run, total, length, several } = requests.look(rows);
   if (total === 0) return undefined;
-  if (single) return exactLayout(Math.min(rows, total), 1, single);
+  if (single && !several) return exactLayout(Math.min(rows, total), 1, single);
   const rowsPerGroup = widest ?? widestGroup(length, canDrop);
   const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
   // A product of one row has a kernel of its own, which rounds otherwise: where a prompt has several responses, the last
