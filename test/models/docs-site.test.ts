@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deadLinks } from "../../scripts/docs-site.mjs";
 import { FaultServer } from "../../src/policy/remote/fault-server.test-helper.js";
 import { compileSource } from "../support/compiled.js";
-import { fixture, ROOT } from "../support/fixture.js";
+import { ROOT } from "../support/fixture.js";
 
 it("is built, a page a command, and every link leads somewhere", () => {
   const script = join(ROOT, "scripts", "docs-site.mjs");
@@ -32,16 +32,18 @@ it("is built, a page a command, and every link leads somewhere", () => {
 });
 
 it("a link that leads nowhere would be found", () => {
-  const root = fixture({
-    "index.html":
-      '<a href="/more.html#here">x</a> <a href="./gone.html">y</a> <a href="#there">z</a> <a href="https://x.y/">o</a>',
-    "more.html": '<h2 id="here">h</h2><a href="/">home</a><img src="no.png">',
-  });
+  const root = mkdtempSync(join(tmpdir(), "whetstone-site-"));
+  writeFileSync(
+    join(root, "index.html"),
+    '<a href="/more.html#here">x</a> <a href="./gone.html">y</a> <a href="#there">z</a> <a href="https://x.y/">o</a>',
+  );
+  writeFileSync(join(root, "more.html"), '<h2 id="here">h</h2><a href="/">home</a><img src="no.png">');
   expect(deadLinks(root).sort()).toEqual([
     "index.html links to #there, and there is no such heading.",
     "index.html links to ./gone.html, which is not there.",
     "more.html links to no.png, which is not there.",
   ]);
+  rmSync(root, { recursive: true });
 });
 
 /** The recipes of a page: each heading with its blocks, in order. */

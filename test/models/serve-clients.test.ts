@@ -56,7 +56,12 @@ const OFFLINE = { LITELLM_LOCAL_MODEL_COST_MAP: "True" };
 /** Runs a program to its end. @returns what it printed. */
 function output(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: pythonFolder, env: { ...process.env, ...OFFLINE, ...env } });
+    const child = spawn(program, args, {
+      cwd: pythonFolder,
+      env: { ...process.env, ...OFFLINE, ...env },
+      // llm waits for the end of its stdin.
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let [out, errors] = ["", ""];
     child.stdout.on("data", (data: Buffer) => (out += data.toString()));
     child.stderr.on("data", (data: Buffer) => (errors += data.toString()));
