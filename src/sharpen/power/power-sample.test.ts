@@ -38,11 +38,7 @@ async function distance(alpha: number, rule?: AcceptanceRule, count = run.chains
 }
 
 describe("the law of power sampling", () => {
-  // For α = 2 in test/models/power-law.test.ts.
-  it("is within total variation 0.02 of π^α on responses of every length", async () => {
-    expect(await distance(ALPHA)).toBeLessThan(0.02);
-  });
-
+  // That it is within total variation 0.02 of π^α is tried in test/models/power-law.test.ts.
   it("is far from it when the acceptance ratio forgets the lengths", async () => {
     expect(await distance(ALPHA, withoutLengths, 1000)).toBeGreaterThan(0.1);
   });

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
-import { LocalPolicy } from "../policy/local-policy.js";
-import { modelFolder } from "../policy/model-folder.js";
-import { rewardNamed } from "../reward/registry.js";
-import { methodNamed } from "../sharpen/methods/registry.js";
-import { presetFor, presetOf } from "../sharpen/presets.js";
-import { newFolder, runJob, tinyJob } from "../sharpen/tiny-job.test-helper.js";
-import { game24 } from "../task/game24/game24.js";
-import { terminalTable } from "./terminal-table.js";
+import { LocalPolicy } from "../../src/policy/local-policy.js";
+import { modelFolder } from "../../src/policy/model-folder.js";
+import { rewardNamed } from "../../src/reward/registry.js";
+import { methodNamed } from "../../src/sharpen/methods/registry.js";
+import { presetFor, presetOf } from "../../src/sharpen/presets.js";
+import { newFolder, runJob, tinyJob } from "../../src/sharpen/tiny-job.test-helper.js";
+import { game24 } from "../../src/task/game24/game24.js";
+import { terminalTable } from "../../src/report/terminal-table.js";
 
 // Figures as they are printed: their last bits differ between processors. Where this fails, every run that anyone has made would
 // come out otherwise with the same seed: that needs a reason, and a line in CHANGELOG.md.
