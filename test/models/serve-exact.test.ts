@@ -128,3 +128,29 @@ it(`on ${PROMPTS} prompts the choice is the same with early stopping and without
     alone.push(await ask(app, { ...body, whetstone }, at % 2 === 0));
   expect(choices(alone)).toEqual(choices(busy.slice(0, 100)));
 });
+
+it("stops early where candidates wait for a row: the choice is the same, and fewer tokens are drawn", async () => {
+  const narrow = await LocalPolicy.load(modelFolder("game24"), { rows: 8, threads: 1 });
+  try {
+    const { app } = serveApp({
+      model: { id: "game24", policy: narrow, takes: "text" },
+      defaults: { bestOf: 4, reward: rewardNamed("length-normalized") },
+      surroundings: { now: () => 0, freshSeed: () => 1, freshId: () => "1" },
+    });
+    const { prompts } = await findTask("game24");
+    for (const reward of ["log-likelihood", "length-normalized"]) {
+      const drawn = { early: 0, whole: 0 };
+      for (const [seed, { text: prompt }] of prompts("test").slice(0, 20).entries()) {
+        const body = { prompt, seed, max_tokens: 40, best_of: 24 };
+        const early = await ask(app, { ...body, whetstone: { reward } }, seed % 2 === 0);
+        const whole = await ask(app, { ...body, whetstone: { reward, early_stop: false } }, false);
+        expect([early.text, early.chosen]).toEqual([whole.text, whole.chosen]);
+        drawn.early += early.drawn;
+        drawn.whole += whole.drawn;
+      }
+      expect(drawn.early).toBeLessThan(drawn.whole);
+    }
+  } finally {
+    await narrow.dispose();
+  }
+});
