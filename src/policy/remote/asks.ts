@@ -12,8 +12,11 @@ export function identityOf(model: string, { name: api }: Dialect): { name: strin
 }
 
 /** What is asked for a greedy response. */
-export function greedyAsk(prompt: Asked, maxTokens: number): Ask {
-  return { prompt, maxTokens, temperature: 0, seed: 0 };
+export function greedyAsk(
+  prompt: Asked,
+  { maxTokens, stop }: Pick<SamplingOptions, "maxTokens" | "stop">,
+): Ask {
+  return { prompt, maxTokens, temperature: 0, seed: 0, ...(stop && { stop }) };
 }
 
 /** What is asked for one sample, with the seed that is its own. */

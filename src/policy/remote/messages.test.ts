@@ -24,6 +24,15 @@ it("a chat route gets the whole conversation, and a prompt's text as the user's 
   expect(server.asked.at(-1)!.messages).toEqual([{ role: "user", content: "Snow?" }]);
 });
 
+it("the texts that end a response are asked for of a greedy one, too", async () => {
+  const server = await serve();
+  const { policy } = await connect([server], { api: "chat" });
+  server.asked.length = 0;
+  const own = { greedy: true, stop: [" sky"] };
+  await collect(policy.sample([{ prompt, index: 0, options: own }], options));
+  expect(server.asked.map(({ temperature, stop }) => [temperature, stop])).toEqual([[0, [" sky"]]]);
+});
+
 it("a route of completions gets a conversation as the chat template's text, where that is known", async () => {
   const server = await serve();
   const render = (turns: typeof messages): Promise<string> =>

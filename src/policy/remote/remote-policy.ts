@@ -122,13 +122,13 @@ export class RemotePolicy implements Policy {
   ): Promise<Response | undefined> {
     const { prompt, index, prefix = [] } = request;
     const own = optionsOf(request, options);
-    const { maxTokens, temperature, abandon, greedy, watcher } = own;
+    const { temperature, abandon, greedy, watcher } = own;
     checkLimits(own);
     if (narrows(own)) requireAbility(this, "temperatures", "Drawing from the likeliest tokens alone");
     if (prefix.length > 0) requireAbility(this, "continues", "A given beginning");
     if (greedy) {
       requireAbility(this, "greedy", "The greedy response");
-      return this.#drawGreedily(prompt, index, maxTokens, signals, watcher);
+      return this.#drawGreedily(prompt, index, own, signals, watcher);
     }
     if (temperature !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
     const promptId = prompt.id;
@@ -150,12 +150,12 @@ export class RemotePolicy implements Policy {
   async #drawGreedily(
     prompt: Prompt,
     index: number,
-    maxTokens: number,
+    limits: Pick<SamplingOptions, "maxTokens" | "stop">,
     signals: Signals,
     watcher?: RequestWatcher,
   ): Promise<Response> {
     const asked = await this.#asked(prompt);
-    const reply = (await this.#reply(nameOf(prompt), greedyAsk(asked, maxTokens), signals, { watcher }))!;
+    const reply = (await this.#reply(nameOf(prompt), greedyAsk(asked, limits), signals, { watcher }))!;
     const response = this.#asResponse(prompt.id, index, await this.#withEnd(asked, reply, signals));
     if (this.facts.greedyRaw) return response;
     const scored = await this.#score({ prompt, tokens: response.tokens }, atOnce(signals.abort));
@@ -168,7 +168,7 @@ export class RemotePolicy implements Policy {
     this.#check();
     requireAbility(this, "greedy", "The greedy response");
     const draw = (prompt: Prompt, inner: Signals): Promise<Response> =>
-      this.#drawGreedily(prompt, -1, maxTokens, inner);
+      this.#drawGreedily(prompt, -1, { maxTokens }, inner);
     yield* inParallel(prompts, this.#servers.pool.width, draw, signal);
   }
 

@@ -28,6 +28,7 @@ export interface ServerTraits {
 
 /** The body of a request to draw. */
 export interface AskedBody {
+  readonly stop?: readonly string[];
   readonly model: string;
   readonly prompt?: string | readonly number[];
   readonly messages?: readonly { readonly content: string }[];

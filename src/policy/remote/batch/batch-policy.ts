@@ -126,7 +126,7 @@ export class BatchPolicy implements Policy {
       const own = { promptId: prompt.id, index };
       wanted.push({
         ...own,
-        ask: greedy ? greedyAsk(asked, settings.maxTokens) : sampleAsk(asked, own, settings),
+        ask: greedy ? greedyAsk(asked, settings) : sampleAsk(asked, own, settings),
       });
     }
     yield* this.#take(wanted, options.signal);
@@ -136,7 +136,7 @@ export class BatchPolicy implements Policy {
     const wanted = Array.from(prompts, (prompt) => ({
       promptId: prompt.id,
       index: -1,
-      ask: greedyAsk(this.#asked(prompt), maxTokens),
+      ask: greedyAsk(this.#asked(prompt), { maxTokens }),
     }));
     // Held back until they are seen to be whole: what is 0 throughout was told after the temperature.
     const taken: Response[] = [];
