@@ -1,5 +1,6 @@
 /** Ray with its dashboard, for the tests of jobs on a cluster, never at run time: in an environment of its own in the user's cache folder. */
 import { packageInterpreter } from "./lib/package-env.mjs";
+import { isMain } from "./lib/report.mjs";
 
 /**
  * Its interpreter; `ray` lies beside it.
@@ -15,4 +16,13 @@ export function rayInterpreter() {
     packages: ["ray[default]==2.60.0"],
     modules: ["ray", "aiohttp"],
   });
+}
+
+if (isMain(import.meta.url)) {
+  try {
+    console.log(await rayInterpreter());
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }
