@@ -100,7 +100,7 @@ describe("a model with a chat template", () => {
     expect(ended.otherwise.stderr).toMatch(/was made with the prompts' form = "chat", but now it is "raw"/);
     expect([ended.evaluate.stderr, ended.evaluate.status]).toEqual([expect.anything(), 0]);
     expect(ended.report.status).toBe(0);
-    expect(file("chat", "report.html")).toContain("as conversations, in the model&#39;s chat template");
+    expect(file("chat", "report.html")).toContain("as conversations, in the model's chat template");
   });
 
   it("gets a conversation without the assistant's turn at its end, and people are told", () => {
