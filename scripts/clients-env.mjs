@@ -60,7 +60,16 @@ export async function nodeClients() {
 export async function pythonClients() {
   const folder = join(cacheFolder(), "clients-py");
   const python = join(folder, "bin", "python");
-  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS];
+  const pip = [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--no-compile",
+    "--disable-pip-version-check",
+    "-r",
+    REQUIREMENTS,
+  ];
   await filled(folder, readFileSync(REQUIREMENTS, "utf8"), [
     ["python3", ["-m", "venv", folder]],
     [python, pip],

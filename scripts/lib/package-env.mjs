@@ -66,5 +66,13 @@ function fill(folder, python, { what, python: find, needs, packages }) {
     throw new Error(`${what} cannot be installed: ${said}`);
   };
   run(found, ["-m", "venv", "--clear", folder]);
-  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]);
+  run(python, [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--no-compile",
+    "--disable-pip-version-check",
+    ...packages,
+  ]);
 }
