@@ -3,15 +3,12 @@ import type { AmortizedResult, SuiteResult } from "../../reproduce/result.js";
 import { PAPER_TABLE } from "../../reproduce/paper-settings.js";
 import { list, plural } from "../format.js";
 import { html, trusted, type Html, type HtmlValue } from "../html.js";
-import { PAGE_STYLE } from "../page-style.js";
 import { table } from "../table.js";
 import { amortizedFigures, methodOf, tableOne } from "./amortized-figures.js";
 import { figureId, figureName, framed, type PaperFigure } from "./figure-frame.js";
 import { inferenceFigures } from "./inference-figures.js";
 import { SUITE_STYLE } from "./style.js";
 import { summary, verdictList } from "./verdict-list.js";
-
-const STYLE = PAGE_STYLE + SUITE_STYLE;
 
 /**
  * One self-contained HTML page of a suite: the paper's figures under the paper's numbers (`#figure-1a`, …, `#table-1`), a list of
@@ -32,7 +29,7 @@ export function suitePage(input: SuiteResult): string {
         <meta name="referrer" content="no-referrer" />
         <title>${title}: the paper's experiments, by whetstone</title>
         <link rel="icon" href="data:," />
-        ${trusted(`<style>${STYLE}</style>`)}
+        ${trusted(`<style>${SUITE_STYLE}</style>`)}
       </head>
       <body>
         <a class="skip" href="#main">Skip to the result</a>
@@ -70,7 +67,7 @@ export function suitePage(input: SuiteResult): string {
 
 /** Nothing may be loaded or run but this page's own style. */
 function securityPolicy(): string {
-  const hash = createHash("sha256").update(STYLE).digest("base64");
+  const hash = createHash("sha256").update(SUITE_STYLE).digest("base64");
   return `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'`;
 }
 

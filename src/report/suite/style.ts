@@ -1,3 +1,4 @@
+import { BASE_STYLE } from "../../page/base-style.js";
 import { mixedColour, type Mode } from "../../page/palette.js";
 
 /** Steps of a heat map on either side of none. */
@@ -12,8 +13,59 @@ function heatClasses(mode: Mode): string {
   }).join("");
 }
 
-/** What the suites' pages have beside the style of every report. */
-export const SUITE_STYLE = `
+/** The style sheet of a suite's page: one column of prose, figures with their caption beside them, tables that are heat maps. */
+export const SUITE_STYLE = `${BASE_STYLE}
+.hero{padding:56px 0 8px}
+.kicker{font-size:.875rem;color:var(--muted);margin-bottom:14px}
+.lead{font-size:1.1875rem;line-height:1.55;margin:22px 0 0;max-width:62ch}
+section{padding:68px 0 0;scroll-margin-top:0}
+.claims{display:grid;grid-template-columns:minmax(150px,250px) minmax(0,1fr);gap:0 28px;margin:12px 0 0}
+.claims dt,.claims dd{margin:0;padding:11px 0;border-top:1px solid var(--hairline)}
+.claims dt{font-weight:600}
+.claims dd{max-width:74ch}
+figure{margin:44px 0 0;display:grid;grid-template-columns:minmax(0,680px) minmax(0,1fr);gap:12px 44px;align-items:start}
+figure:first-of-type{margin-top:26px}
+figcaption{grid-column:2;grid-row:1}.plot{grid-column:1;grid-row:1;min-width:0}
+figcaption p{font-size:.9375rem;line-height:1.55;margin-bottom:.7em}
+figcaption p.note{font-size:.8438rem}
+.chart{display:block;width:100%;height:auto;font-family:var(--sans);font-size:12px;overflow:visible;font-variant-numeric:tabular-nums}
+.chart text{white-space:pre;paint-order:stroke}
+.chart [aria-label$="axis tick label"],.chart [aria-label$="axis label"]{fill:var(--muted)}
+.chart [aria-label$="-grid"]{stroke:var(--hairline);stroke-opacity:1}
+.chart [aria-label$="axis tick"]{stroke:var(--hairline)}
+.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:22px 20px}
+.panel-title{font-size:.875rem;font-weight:600;margin:0 0 2px;line-height:1.4}
+.panel .chart{max-width:360px}
+.legend{display:none;flex-wrap:wrap;gap:6px 20px;list-style:none;margin:12px 0 0;padding:0;font-size:.875rem}
+.legend li{display:flex;align-items:center;gap:8px}
+.legend .chart{width:34px;height:14px;flex:none}
+table{border-collapse:collapse;font-size:.875rem;line-height:1.45}
+caption{text-align:left;color:var(--muted);padding:0 0 10px;max-width:74ch;font-size:.875rem}
+th,td{padding:7px 22px 7px 0;text-align:right;vertical-align:baseline;border-bottom:1px solid var(--hairline);white-space:nowrap}
+th:first-child{text-align:left}
+th{font-weight:600}
+tbody th{font-weight:500}
+thead th{color:var(--muted);font-weight:600;border-bottom-color:var(--control)}
+.ci,.none{color:var(--muted)}
+.ci{font-size:.8125rem;margin-left:.2em}
+details.figures{border-bottom:1px solid var(--hairline)}
+details.figures:first-of-type{border-top:1px solid var(--hairline)}
+summary{cursor:pointer}
+details.figures>summary{padding:11px 0;font-weight:500}
+details.figures>summary::marker{color:var(--muted)}
+details.figures[open]>summary{font-weight:650}
+details.figures>.scroll{padding:4px 0 22px}
+pre{font-size:.875rem;line-height:1.5;background:var(--panel);padding:12px 16px;border-radius:6px;margin:0 0 18px;white-space:pre-wrap;overflow-wrap:anywhere;max-height:340px;overflow-y:auto}
+.command{font-size:.9375rem;padding:16px 20px}
+@media (max-width:980px){figure{display:block}figcaption{max-width:68ch;margin-bottom:18px}}
+@media (max-width:640px){
+.hero{padding-top:26px}section{padding-top:52px}
+.claims{grid-template-columns:1fr}.claims dt{padding-bottom:0}.claims dd{border-top:0;padding-top:2px}
+.legend{display:flex}
+.lead{font-size:1.0625rem}
+th,td{padding-right:16px}
+}
+@media print{section{break-inside:auto}figure{break-inside:avoid}}
 ${heatClasses("light")}
 @media (prefers-color-scheme:dark){${heatClasses("dark")}}
 table.heat td{padding:9px 14px;text-align:center;border:2px solid var(--page);min-width:7.5em}
