@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isMain } from "./lib/report.mjs";
+import { isMain, printOrSayWhy } from "./lib/report.mjs";
 import { acquire, cacheFolder } from "./python-env.mjs";
 
 const REQUIREMENTS = join(import.meta.dirname, "client-requirements.txt");
@@ -77,11 +77,7 @@ export async function pythonClients() {
   return python;
 }
 
-if (isMain(import.meta.url)) {
-  try {
-    console.log(JSON.stringify({ node: await nodeClients(), python: await pythonClients() }));
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
-}
+if (isMain(import.meta.url))
+  await printOrSayWhy(async () =>
+    JSON.stringify({ node: await nodeClients(), python: await pythonClients() }),
+  );

@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isMain } from "./lib/report.mjs";
+import { isMain, printOrSayWhy } from "./lib/report.mjs";
 import { readCpuinfo, vectorArguments } from "./llama-flags.mjs";
 import { acquire, cacheFolder } from "./python-env.mjs";
 
@@ -109,11 +109,4 @@ function errorLine(/** @type {string} */ log) {
   return (told.at(-1) ?? lines.findLast((line) => line !== "") ?? "it said nothing").replace(/[.:]+$/, "");
 }
 
-if (isMain(import.meta.url)) {
-  try {
-    console.log(await llamaInterpreter());
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
-}
+if (isMain(import.meta.url)) await printOrSayWhy(() => llamaInterpreter());

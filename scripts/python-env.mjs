@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isMain } from "./lib/report.mjs";
+import { isMain, printOrSayWhy } from "./lib/report.mjs";
 
 const REQUIREMENTS = join(import.meta.dirname, "python-requirements.txt");
 const MODULES = ["gguf", "numpy", "peft", "safetensors", "torch", "transformers"];
@@ -114,11 +114,4 @@ function isAlive(path) {
   }
 }
 
-if (isMain(import.meta.url)) {
-  try {
-    console.log(await pythonInterpreter());
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
-}
+if (isMain(import.meta.url)) await printOrSayWhy(() => pythonInterpreter());

@@ -1,6 +1,6 @@
 /** Ray with its dashboard, for the tests of jobs on a cluster, never at run time: in an environment of its own in the user's cache folder. */
 import { packageInterpreter } from "./lib/package-env.mjs";
-import { isMain } from "./lib/report.mjs";
+import { isMain, printOrSayWhy } from "./lib/report.mjs";
 
 /**
  * Its interpreter; `ray` lies beside it.
@@ -18,11 +18,4 @@ export function rayInterpreter() {
   });
 }
 
-if (isMain(import.meta.url)) {
-  try {
-    console.log(await rayInterpreter());
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
-}
+if (isMain(import.meta.url)) await printOrSayWhy(rayInterpreter);

@@ -16,3 +16,16 @@ export function report(violations, success) {
   if (violations.length > 0) process.exitCode = 1;
   else console.log(success);
 }
+
+/**
+ * Prints what a script was asked for, on the last line of stdout; or the reason why it cannot be had, and sets the exit code.
+ * @param {() => Promise<string>} ask
+ */
+export async function printOrSayWhy(ask) {
+  try {
+    console.log(await ask());
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}
