@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { withOptions } from "./command-line.js";
 import { defineCommand, type Parsed } from "./command.js";
-import { CONFIG_FILE } from "./config-file.js";
+import { CONFIG_FILE } from "./defaults.js";
 import { keepingContext } from "./context.test-helper.js";
 
 const folder = mkdtempSync(join(tmpdir(), "whetstone-config-"));
@@ -41,6 +41,9 @@ async function parse(
       "amortize",
       "noAmortize",
       "baseUrl",
+      "trainer",
+      "trainerPython",
+      "tasks",
     ],
     examples: [["sample", "draws"]],
     run: (_words, given) => {
@@ -105,6 +108,9 @@ it.each([
     /says where prompts and keys go.*--config whetstone\.config\.json/,
   ],
   [{ sample: { reward: "majority,./mine.js" } }, /runs a program of its own/],
+  [{ sample: { tasks: "game24,./mine.js" } }, /runs a program of its own/],
+  [{ all: { trainer: "tinker+http://x" } }, /says where prompts and keys go/],
+  [{ all: { "trainer-python": "./mine" } }, /runs a program of its own/],
 ])("refuses %j", async (config, sentence) => {
   await expect(parse(config, [])).rejects.toThrow(sentence);
 });

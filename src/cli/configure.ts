@@ -9,11 +9,11 @@ import { methodOptions } from "./method-options.js";
 import { OPTIONS } from "./options.js";
 
 /** Options that no file says: it would name itself, or agree in a person's place. */
-const UNSAID = ["config", "yes", "help"];
+const UNSAID = ["config", "yes"];
 /** What a file that only lies in the working folder may not say, because it sends keys and prompts away or opens a port. */
-const ASKED_FOR = ["base-url", "ca", "api-key-file", "host", "allow-origin", "allow-host"];
-/** Options whose value may be a program of one's own. */
-const PROGRAMS = ["reward", "amortize", "grader", "methods", "task"];
+const ASKED_FOR = ["base-url", "ca", "api-key-file", "host", "allow-origin", "allow-host", "trainer"];
+/** Options whose value is a program; that of any other may be a module of one's own. */
+const PROGRAMS = ["trainer-python"];
 /** Commands without options. */
 const WITHOUT = ["schema", "complete"];
 /** Options that the command's own words say, too: they go first. */
@@ -39,7 +39,9 @@ export function canBeSaid(option: Pick<Option, "long" | "short">): boolean {
 
 const everyName: readonly string[] = [
   ...Object.values({ ...OPTIONS, ...methodOptions(Object.values(methods)) }),
-].flatMap(({ flags }) => [...flags.matchAll(/--([\w-]+)/g)].map((match) => match[1]!));
+]
+  .flatMap(({ flags }) => [...flags.matchAll(/--([\w-]+)/g)].map((match) => match[1]!))
+  .filter((name) => !UNSAID.includes(name));
 
 /** Options that a configuration has given to a command. */
 interface Said {
@@ -93,8 +95,8 @@ const takesValue = ({ required, optional }: Option): boolean => required || opti
 function optionOf(command: Command, key: string, own: boolean, where: string): Option | undefined {
   const taken = command.options.filter(canBeSaid);
   const option = taken.find((each) => namesOf(each).includes(key));
-  if (option !== undefined || (!own && everyName.includes(key) && !UNSAID.includes(key))) return option;
-  const known = own ? taken.flatMap(namesOf) : everyName.filter((name) => !UNSAID.includes(name));
+  if (option !== undefined || (!own && everyName.includes(key))) return option;
+  const known = own ? taken.flatMap(namesOf) : everyName;
   const { message } = unknownName("option", key, [...new Set(known)].sort());
   throw new UsageError(`${where}: ${message}`, { where: key });
 }
@@ -107,7 +109,7 @@ function checkAskedFor(
 ): void {
   if (named) return;
   const names = namesOf(option);
-  const runs = names.some((name) => PROGRAMS.includes(name)) && texts.some(isProgram);
+  const runs = names.some((name) => PROGRAMS.includes(name)) || texts.some(isProgram);
   if (!runs && !names.some((name) => ASKED_FOR.includes(name))) return;
   throw new UsageError(
     `${where} ${runs ? "runs a program of its own" : "says where prompts and keys go"}, which a file does only where you name it: add --config ${path}.`,

@@ -78,8 +78,11 @@ export async function openTrainer(
     return {
       ...connected,
       close: async () => {
-        await connected.close();
-        await worker.end();
+        try {
+          await connected.close();
+        } finally {
+          await worker.end();
+        }
       },
     };
   } catch (error) {
@@ -162,8 +165,11 @@ export function trainedElsewhere(
     before: async (pools) => {
       // A served policy scores on the trainer already; a local one on this machine.
       const base = policy.served ? undefined : await trainer.basePolicy(policy.name);
-      context.note(await checkSameModel(base ?? policy, pools, trainerTolerance));
-      await base?.dispose();
+      try {
+        context.note(await checkSameModel(base ?? policy, pools, trainerTolerance));
+      } finally {
+        await base?.dispose();
+      }
     },
   };
 }
