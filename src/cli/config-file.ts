@@ -4,9 +4,8 @@ import { duplicateKey } from "../core/duplicate-key.js";
 import { isTooDeep } from "../core/json-depth.js";
 import { reasonOf } from "../core/json-file.js";
 import { unknownName } from "../core/names.js";
+import { CONFIG_FILE } from "./defaults.js";
 
-/** The file that is found in the working folder by itself. */
-export const CONFIG_FILE = "whetstone.config.json";
 /** The section of options for whatever command takes them. */
 export const ALL = "all";
 /** An editor's help, which says nothing to us. */

@@ -26,3 +26,5 @@ export const DEFAULT_BEST_OF = 8;
 export const DEFAULT_SERVE_REWARD = "length-normalized";
 /** Megabytes that `serve` keeps of prompts. */
 export const DEFAULT_PREFIX_MEGABYTES = 512;
+/** The file that is found in the working folder by itself. */
+export const CONFIG_FILE = "whetstone.config.json";

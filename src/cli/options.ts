@@ -1,4 +1,4 @@
-import { DEFAULT_REWARDS } from "./defaults.js";
+import { CONFIG_FILE, DEFAULT_REWARDS } from "./defaults.js";
 import { rewards } from "../reward/registry.js";
 import { presets } from "../sharpen/presets.js";
 import { POWER_DEFAULTS, POWER_METHODS } from "../sharpen/power/draw-power.js";
@@ -9,7 +9,6 @@ import { DIALECTS } from "../policy/remote/dialects/index.js";
 import { taskEntries } from "../task/registry.js";
 import { rows } from "../theory/rows/index.js";
 import { ANSWER_OPTIONS, type RenamedInAnswer } from "./answer-options.js";
-import { CONFIG_FILE } from "./config-file.js";
 import { grader } from "./grader.js";
 import { flag, option, type OptionSpec } from "./option-spec.js";
 import { OPEN_OPTION } from "./open-page.js";

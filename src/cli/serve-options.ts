@@ -1,15 +1,9 @@
-import { UsageError } from "../core/errors.js";
 import { rewards } from "../reward/registry.js";
 import { flag } from "./option-spec.js";
 import { DEFAULT_BEST_OF, DEFAULT_PORT, DEFAULT_PREFIX_MEGABYTES, DEFAULT_SERVE_REWARD } from "./defaults.js";
-import { onePart, text, wholeNumber, type Parse } from "./values.js";
+import { severalWords, onePart, text, wholeNumber } from "./values.js";
 
-/** Words separated by commas. */
-const words: Parse<readonly string[]> = (value, flag) => {
-  const given = value.split(",").flatMap((word) => word.trim() || []);
-  if (given.length > 0) return given;
-  throw new UsageError(`${flag} needs at least one value; it is empty.`);
-};
+const words = severalWords();
 
 const rewardNames = Object.keys(rewards);
 

@@ -4,7 +4,7 @@ import { moduleOf } from "../core/own-module.js";
 import { LocalPolicy } from "../policy/local-policy.js";
 import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
-import type { RunTask } from "../run/config.js";
+import type { RunModel, RunTask } from "../run/config.js";
 import { findPart } from "../run/parts.js";
 import type { RunReader } from "../run/read-run.js";
 import { findGrader } from "../task/graders.js";
@@ -13,7 +13,6 @@ import { isTaskModule, taskEntry, findTask, taskPath, type TaskOptions } from ".
 import type { Task } from "../task/task.js";
 import type { PromptForm } from "../task/prompt-form.js";
 import { loadChatTemplate } from "../transformer/text/chat-template.js";
-import type { Quantization } from "../transformer/decoder/quantize.js";
 import type { Context } from "./context.js";
 import { connectRemote, remoteModel, takes, type RemoteModel, type RemoteValues } from "./remote.js";
 
@@ -59,12 +58,7 @@ export async function openTask(
 }
 
 /** How a model on this machine is held. */
-export interface Holding {
-  /** Absent: in float32. */
-  readonly quantize?: Quantization;
-  /** The longest sequence, prompt and response, in tokens; absent: as `RuntimeOptions` says. */
-  readonly maxLength?: number;
-}
+export type Holding = Pick<RunModel, "quantize" | "maxLength">;
 
 /** The same of options, or of anything else that has these fields. */
 export const holdingOf = ({

@@ -1,17 +1,9 @@
 import { UsageError } from "../core/errors.js";
 import { PAPER_METHOD } from "../reproduce/paper-settings.js";
 import { methods } from "../sharpen/methods/registry.js";
-import { someOf, text, wholeNumber, type Parse } from "./values.js";
+import { severalWords, someOf, text, wholeNumber, type Parse } from "./values.js";
 
-/** Words separated by commas or given by repeating the option; each once, in the order given. */
-const words: Parse<readonly string[]> = (value, flag, previous) => {
-  const given = value
-    .split(",")
-    .map((word) => word.trim())
-    .filter((word) => word !== "");
-  if (given.length === 0) throw new UsageError(`${flag} needs at least one value; it is empty.`);
-  return [...new Set([...((previous as readonly string[] | undefined) ?? []), ...given])];
-};
+const words = severalWords();
 
 /** Whole numbers of at least 1, as `words`. */
 const counts: Parse<readonly number[]> = (value, flag, previous) => {

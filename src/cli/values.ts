@@ -84,19 +84,22 @@ export function onePart(words: readonly string[], what: string): Parse<string> {
   return (value, flag) => someParts(words, what)(value, flag, undefined)[0]!;
 }
 
-/** Some of a few words, separated by commas or given by repeating the option; each counts once, in the order given. */
-export function someOf(words: readonly string[], what: string): Parse<readonly string[]> {
+/** Words separated by commas or given by repeating the option; each counts once, in the order given. @param what one of them is. */
+export function severalWords(what = "value"): Parse<readonly string[]> {
   return taking(SEVERAL, (value, flag, previous) => {
-    const given = value
-      .split(",")
-      .map((word) => word.trim())
-      .filter((word) => word !== "");
+    const given = value.split(",").flatMap((word) => word.trim() || []);
     if (given.length === 0) throw new UsageError(`${flag} needs at least one ${what}; it is empty.`);
-    const unknown = given.find((word) => !words.includes(word));
-    if (unknown !== undefined) {
-      throw unknownName(what, unknown, words);
-    }
     return [...new Set([...((previous as readonly string[] | undefined) ?? []), ...given])];
+  });
+}
+
+/** Some of a few words, as `severalWords`. */
+export function someOf(words: readonly string[], what: string): Parse<readonly string[]> {
+  const several = severalWords(what);
+  return taking(SEVERAL, (value, flag, previous) => {
+    const unknown = several(value, flag, undefined).find((word) => !words.includes(word));
+    if (unknown !== undefined) throw unknownName(what, unknown, words);
+    return several(value, flag, previous);
   });
 }
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { expect, it } from "vitest";
-import { CONFIG_FILE } from "../config-file.js";
+import { CONFIG_FILE } from "../defaults.js";
 import { COMMANDS } from "../commands/table.js";
 import { PUBLISHED } from "./published.js";
 import { jsonSchema, schemaNames, schemaTitle } from "./registry.js";

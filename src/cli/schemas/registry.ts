@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { unknownName } from "../../core/names.js";
-import { CONFIG_FILE } from "../config-file.js";
+import { CONFIG_FILE } from "../defaults.js";
 import { configSchema } from "../config-schema.js";
 import { PUBLISHED } from "./published.js";
 
