@@ -56,13 +56,13 @@ export function chooseLayout(
 ): CacheLayout | undefined {
   const { run, total, length, several } = requests.look(rows);
   if (total === 0) return undefined;
-  if (single && !several) return exactLayout(Math.min(rows, total), 1, single);
   const rowsPerGroup = widest ?? widestGroup(length, canDrop);
   const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
+  const count = Math.min(rows, total);
   // A product of one row has a kernel of its own, which rounds otherwise: where a prompt has several responses, the last
   // one that a resumed run has to draw must not meet it.
-  const perGroup = several ? Math.max(even, 2) : even;
-  return exactLayout(Math.ceil(Math.min(rows, total) / perGroup), perGroup);
+  const perGroup = single && !several ? 1 : several || count === 1 ? Math.max(even, 2) : even;
+  return exactLayout(Math.ceil(count / perGroup), perGroup);
 }
 
 /** The most rows that should share a prompt of so many tokens. */
@@ -72,12 +72,11 @@ export function widestGroup(length: number, canDrop: boolean): number {
 }
 
 /**
- * So many groups of so many rows at least, a multiple of `EXACT_ROWS` in all.
- * @param single leaves groups of one row so: four rows of one group go through another kernel than four groups of one row, and a greedy
- * response that is drawn alone would differ in its last bits.
+ * At least that many groups of that many rows, a multiple of `EXACT_ROWS` in all. Groups of one row stay so: four rows of one group go through
+ * another kernel than four groups of one row, and a greedy response that is drawn alone would differ in its last bits.
  */
-export function exactLayout(groups: number, perGroup: number, single = false): CacheLayout {
-  if (groups === 1 && !single) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };
+export function exactLayout(groups: number, perGroup: number): CacheLayout {
+  if (groups === 1 && perGroup > 1) return { groups, rows: roundUp(perGroup, EXACT_ROWS) };
   const missing = [1, 2, 4].find((factor) => (perGroup * factor) % EXACT_ROWS === 0)!;
   return { groups: roundUp(groups, missing), rows: perGroup };
 }
@@ -105,7 +104,7 @@ export function remainder(
   if (kept.length === 0) return undefined;
   const widest = Math.max(...places.map(({ length }) => length));
   // As in `chooseLayout`: rows that were several stay so.
-  const layout = exactLayout(kept.length, Math.max(widest, Math.min(rows, 2)), rows === 1);
+  const layout = exactLayout(kept.length, Math.max(widest, Math.min(rows, 2)));
   if (layout.groups * layout.rows * 2 > groups * rows) return undefined;
   return { layout, groups: kept, rows: kept.map((g) => places[g]!) };
 }

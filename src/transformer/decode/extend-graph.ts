@@ -54,6 +54,7 @@ const hidden = (dims: readonly number[]): Float32Array =>
  * @param ids the tokens. @param from how many stand before them.
  * @param capacity places of the prefix's buffers, of which the first `from` are filled: [1, kvHeads, capacity, d] each.
  * @param hides whether the graph's windows hide anything.
+ * @param prefix the buffers; absent where nothing stands before: then there is one place, which nobody sees.
  */
 export function extendFeeds(
   { layers, kvHeads, headDim, sliding }: ModelConfig,
@@ -63,12 +64,12 @@ export function extendFeeds(
     capacity,
     hides,
   }: {
-    readonly ids: readonly number[];
+    readonly ids: ArrayLike<number>;
     readonly from: number;
     readonly capacity: number;
     readonly hides: boolean;
   },
-  prefix: (name: string) => BufferFeed["buffer"],
+  prefix?: (name: string) => BufferFeed["buffer"],
 ): Record<string, Tensor | BufferFeed> {
   const t = ids.length;
   const window = hides ? sliding!.window : from + t;
@@ -97,11 +98,13 @@ export function extendFeeds(
     }),
   };
   // No axis may be empty: a place that nobody sees.
+  const dims = [1, kvHeads, capacity, headDim];
+  const nothing = prefix ? undefined : floats(dims, new Float32Array(capacity * kvHeads * headDim));
   const suffix = floats([1, t, kvHeads, 1, headDim], new Float32Array(t * kvHeads * headDim));
   for (let layer = 0; layer < layers; layer++) {
     for (const kind of ["key", "value"]) {
       const name = `${kind}.${layer}`;
-      feeds[`prefix.${name}`] = { buffer: prefix(name), dims: [1, kvHeads, capacity, headDim] };
+      feeds[`prefix.${name}`] = nothing ?? { buffer: prefix!(name), dims };
       feeds[`suffix.${name}`] = suffix;
     }
   }

@@ -3,6 +3,7 @@ import type { BufferFeed, Session, Store, Tensor } from "../../graph/index.js";
 import { HIDDEN, windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 import type { FileRows } from "../format/gguf/rows.js";
+import { extendFeeds } from "./extend-graph.js";
 import { leastLog, type Narrowed } from "./narrowed.js";
 
 /** What runs a graph. */
@@ -79,43 +80,10 @@ function alone(rows: number, hides: boolean): Feeds {
 /** A step over a whole sequence: each token sees those before it, and there are no caches. */
 function sequence(whole: Whole, ids: Int32Array): Feeds {
   const { config, hides } = whole;
-  const t = ids.length;
-  const seen = new Float32Array(t * t).fill(HIDDEN);
-  const near = new Float32Array(hides ? t * t : 0).fill(HIDDEN);
-  const window = config.sliding?.window ?? t;
-  for (let i = 0; i < t; i++) {
-    seen.fill(0, i * t, i * t + i);
-    if (hides) near.fill(0, i * t + Math.max(0, i - window + 1), i * t + i);
-  }
   return {
-    ...hiddenCaches(config, t),
-    embedded: embed(whole, ids, [1, t]),
-    positions: integers([1, t], counted(t)),
-    seenRows: integers([t], counted(t)),
-    seenMask: floats([t, 1, 1, t], seen),
-    ...(hides && {
-      nearSeenMask: floats([t, 1, 1, t], near),
-      nearPrefixMask: hidden([1, t, 1, 1, 1]),
-      nearSuffixMask: hidden([1, t, 1, 1, 1]),
-    }),
+    ...extendFeeds(config, { ids, from: 0, capacity: 1, hides }),
+    embedded: embed(whole, ids, [1, ids.length]),
   };
-}
-
-/** Caches of one place, which nobody sees. */
-function hiddenCaches({ layers, kvHeads, headDim }: ModelConfig, t: number): Feeds {
-  const feeds: Record<string, Tensor> = {
-    prefixMask: hidden([1, 1, 1]),
-    suffixMask: hidden([1, t, 1, 1, 1]),
-  };
-  const prefixes = floats([1, kvHeads, 1, headDim], new Float32Array(kvHeads * headDim));
-  const suffixes = floats([1, t, kvHeads, 1, headDim], new Float32Array(t * kvHeads * headDim));
-  for (let layer = 0; layer < layers; layer++) {
-    for (const kind of ["key", "value"]) {
-      feeds[`prefix.${kind}.${layer}`] = prefixes;
-      feeds[`suffix.${kind}.${layer}`] = suffixes;
-    }
-  }
-  return feeds;
 }
 
 /** What is asked of the picked rows: a token each, drawn or given. */
