@@ -111,3 +111,18 @@ export class Gathering {
 export function tokensOf(candidates: readonly Candidate[]): number {
   return candidates.reduce((sum, { response }) => sum + response.logProbs.length, 0);
 }
+
+/** Tokens of all that came of a request: of each prompt once, of all that were drawn, and of the choices. */
+export function totals(answered: readonly Answered[]): {
+  readonly prompt: number;
+  readonly drawn: number;
+  readonly chosen: number;
+} {
+  const sum = (count: (one: Answered) => number): number =>
+    answered.reduce((all, one) => all + count(one), 0);
+  return {
+    prompt: sum(({ promptTokens }) => promptTokens),
+    drawn: sum(({ drawn }) => drawn),
+    chosen: sum(({ best }) => tokensOf(best)),
+  };
+}

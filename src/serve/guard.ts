@@ -35,8 +35,10 @@ export function guard({ keys = [], hosts = [], origins = [] }: GuardSettings): M
         type: "permission_error",
         code: "host_not_allowed",
       });
-    const origin = req.header("origin");
-    if (origin !== undefined && !isOwn(origin, req.header("host"))) {
+    const named = req.header("origin");
+    // The server's own page is no stranger's.
+    const origin = named !== undefined && isOwn(named, req.header("host")) ? undefined : named;
+    if (origin !== undefined) {
       if (!origins.includes(origin))
         throw new ApiError(403, "Pages of that origin may not ask this server.", {
           type: "permission_error",
@@ -61,9 +63,7 @@ export function guard({ keys = [], hosts = [], origins = [] }: GuardSettings): M
         headers: { "www-authenticate": "Bearer" },
       });
     await next();
-    for (const [name, value] of Object.entries(
-      origin === undefined || isOwn(origin, req.header("host")) ? {} : allowed(origin),
-    ))
+    for (const [name, value] of Object.entries(origin === undefined ? {} : allowed(origin)))
       header(name, value);
     return undefined;
   };

@@ -1,4 +1,4 @@
-import { tokensOf, type Answered } from "./answered.js";
+import { tokensOf, totals, type Answered } from "./answered.js";
 import type { ApiError } from "./api-error.js";
 import type { Question } from "./question.js";
 
@@ -45,10 +45,9 @@ export interface Usage {
 
 /** Tokens of each prompt, once, and of the candidates: of all that were drawn, or of the choices alone. */
 export function usageOf(answered: readonly Answered[]): Usage {
-  const sum = (count: (one: Answered) => number): number =>
-    answered.reduce((all, one) => all + count(one), 0);
-  const prompt = sum(({ promptTokens }) => promptTokens);
-  const completion = sum(({ question, best, drawn }) => (question.counts === "all" ? drawn : tokensOf(best)));
+  const { prompt, drawn, chosen } = totals(answered);
+  // All prompts of a request have its fields.
+  const completion = answered[0]!.question.counts === "all" ? drawn : chosen;
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 

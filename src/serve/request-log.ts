@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import type { Answered } from "./answered.js";
-import { tokensOf } from "./answered.js";
+import { totals } from "./answered.js";
 import { toApiError } from "./api-error.js";
 import type { Question } from "./question.js";
 
@@ -78,12 +78,13 @@ export function requestLog({
     const id = given !== undefined && OWN_ID.test(given) ? given : freshId();
     const notes = new Notes(texts);
     let open = true;
-    const end = begin?.({ method: req.method, path: req.path, headers: req.raw.headers });
+    // The parts of the page: dozens, and of no account.
+    const part = req.path.startsWith("/app/");
+    const end = part ? undefined : begin?.({ method: req.method, path: req.path, headers: req.raw.headers });
     const tell = (status: number, error: unknown): void => {
       if (!open) return;
       open = false;
-      // The parts of the page: dozens, and of no account.
-      if (status < 400 && req.path.startsWith("/app/")) return;
+      if (part && status < 400) return;
       const line = {
         ...{ time: new Date(began).toISOString(), id, method: req.method, route: routeOf(context) },
         ...{ status, ms: Math.round(now() - began) },
@@ -126,15 +127,9 @@ class Notes {
   }
 
   answered(answered: readonly Answered[]): void {
-    const sum = (count: (one: Answered) => number): number =>
-      answered.reduce((all, one) => all + count(one), 0);
     this.facts = {
       ...this.facts,
-      tokens: {
-        prompt: sum(({ promptTokens }) => promptTokens),
-        drawn: sum(({ drawn }) => drawn),
-        chosen: sum(({ best }) => tokensOf(best)),
-      },
+      tokens: totals(answered),
       ...(this.texts && { answer: oneOrAll(answered.map(({ best }) => best[0]!.response.text)) }),
     };
   }
