@@ -1,4 +1,4 @@
-import type { Policy, Prompt, Response, SampleRequest } from "../policy/policy.js";
+import type { Policy, Prompt, Response, SampleRequest, SamplingOptions } from "../policy/policy.js";
 import { responseKey } from "../run/records.js";
 import type { RecordLog } from "../run/record-log.js";
 import { checkN } from "./best-of-n.js";
@@ -26,7 +26,8 @@ export interface DrawSettings {
 export type DrawIntoSettings = Pick<
   DrawSettings,
   "temperature" | "maxTokens" | "seed" | "signal" | "onProgress"
->;
+> &
+  Pick<SamplingOptions, "topP">;
 
 /**
  * Appends records to a log as they come. Every draw that a run keeps goes through here, so that what is killed at any moment
@@ -53,11 +54,15 @@ export async function drawInto(
   log: RecordLog<Response>,
   policy: Policy,
   requests: readonly SampleRequest[],
-  { temperature, maxTokens, seed, signal, onProgress }: DrawIntoSettings,
+  { temperature, topP, maxTokens, seed, signal, onProgress }: DrawIntoSettings,
   stage: string,
 ): Promise<void> {
   const missing = requests.filter(({ prompt, index }) => !log.has(responseKey(prompt.id, index)));
-  const options = { temperature, maxTokens, seed, ...(signal && { signal }) };
+  const options = {
+    ...{ temperature, maxTokens, seed },
+    ...(topP !== undefined && { topP }),
+    ...(signal && { signal }),
+  };
   const counts = { stage, missing: missing.length, wanted: requests.length };
   await appendTo(log, policy.sample(missing, options), counts, onProgress);
 }
@@ -126,12 +131,15 @@ export function sharedDraws(
   };
 }
 
-async function inOrder(log: RecordLog<Response>, prompts: readonly Prompt[]): Promise<Response[][]> {
-  const places = new Map(prompts.map((prompt, i) => [prompt.id, i]));
-  const sorted = await log.sort(
-    (a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index,
-  );
-  const responses: Response[][] = prompts.map(() => []);
-  for (const response of sorted) responses[places.get(response.promptId)!]!.push(response);
-  return responses;
+/** Compares responses by their prompts' places, then by index. */
+export function byPlace(prompts: readonly Prompt[]): (a: Response, b: Response) => number {
+  const places = new Map(prompts.map(({ id }, i) => [id, i]));
+  return (a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index;
+}
+
+/** Puts a log in canonical order. @returns the responses of each prompt, by index, in the prompts' order. */
+export async function inOrder(log: RecordLog<Response>, prompts: readonly Prompt[]): Promise<Response[][]> {
+  const responses = new Map<string, Response[]>(prompts.map(({ id }) => [id, []]));
+  for (const response of await log.sort(byPlace(prompts))) responses.get(response.promptId)!.push(response);
+  return [...responses.values()];
 }

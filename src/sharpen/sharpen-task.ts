@@ -13,7 +13,7 @@ import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { adaptiveMu, chooseAdaptively } from "./adaptive-best-of-n.js";
 import { amortize } from "./amortize.js";
-import { drawBaselines } from "./baselines.js";
+import { checkBaselines, drawBaselines } from "./baselines.js";
 import { checkN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import type { Method, MethodSettings } from "./methods/method.js";
@@ -269,7 +269,7 @@ function checkOptions({
   checkN(n);
   measuredNs(n, ns);
   if (adaptiveDelta !== undefined) adaptiveMu(adaptiveDelta);
-  if (baselineSamples !== undefined) checkN(baselineSamples);
+  if (baselineSamples !== undefined) checkBaselines(policy, baselineSamples);
   if (!settings) return;
   trainersFor({ policy, amortize: settings });
   checkRewards([settings.reward], policy);

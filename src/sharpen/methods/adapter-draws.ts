@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { drawnBy, type Prompt, type Response } from "../../policy/policy.js";
 import type { Trainer } from "../../policy/trainer.js";
 import { responseKey, responseRecords } from "../../run/records.js";
-import { drawInto } from "../draw.js";
+import { drawInto, inOrder } from "../draw.js";
 import { scoreUnder } from "../score-under.js";
 import type { MethodContext } from "./method.js";
 
@@ -35,10 +35,7 @@ export async function adapterResponses(
       await adapted.dispose();
     }
   }
-  const places = new Map(prompts.map(({ id }, i) => [id, i]));
-  const own = await log.sort(
-    (a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index,
-  );
+  const own = (await inOrder(log, prompts)).flat();
   const ofBase = await scoreUnder(policy, drawnBy(method.name, own), { prompts, signal });
   const pools = new Map<string, Response[]>(prompts.map(({ id }) => [id, []]));
   for (const response of ofBase) pools.get(response.promptId)!.push(response);

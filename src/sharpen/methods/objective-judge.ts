@@ -5,7 +5,7 @@ import type { JudgedObjective } from "../../evaluate/metrics.js";
 import { repetition } from "../../evaluate/repetition.js";
 import { drawnBy, sequenceLogProb, type Policy, type Prompt, type Response } from "../../policy/policy.js";
 import type { Trainer } from "../../policy/trainer.js";
-import { firstOf } from "../draw.js";
+import { byPlace, firstOf } from "../draw.js";
 import { scoreUnder } from "../score-under.js";
 import { baseResponses, isRelative, poolOf, rewarded, VALIDATION_RESPONSES } from "./base-responses.js";
 import type { MethodContext } from "./method.js";
@@ -109,8 +109,7 @@ async function drawFrom(
   const own: Response[] = [];
   const options = { temperature: 1, maxTokens, seed, ...(signal && { signal }) };
   for await (const response of policy.sample(firstOf(prompts, JUDGED_RESPONSES), options)) own.push(response);
-  const places = new Map(prompts.map(({ id }, i) => [id, i]));
-  return own.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index);
+  return own.sort(byPlace(prompts));
 }
 
 async function look(
