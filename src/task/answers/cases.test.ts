@@ -12,13 +12,14 @@ function rows<T>(name: string): T[] {
 
 /** What people reported of graders, in other tools and in this one before it read values. */
 describe("reported cases", () => {
-  it.each(rows<{ grader: GraderName; label: string; response: string; right: boolean }>("reported-answers"))(
-    "$grader of $response is judged $right for $label",
-    ({ grader, label, response, right }) => {
-      const { label: meaning, agrees } = graderNamed(grader);
-      expect(agrees(meaning(label)!, response)).toBe(right);
-    },
-  );
+  it.each(
+    ["reported-answers", "answers"].flatMap((name) =>
+      rows<{ grader: GraderName; label: string; response: string; right: boolean }>(name),
+    ),
+  )("$grader of $response is judged $right for $label", ({ grader, label, response, right }) => {
+    const { label: meaning, agrees } = graderNamed(grader);
+    expect(agrees(meaning(label)!, response)).toBe(right);
+  });
 
   it.each(rows<{ label: string | number; equals: string[] }>("reported-labels"))(
     "the label $label is $equals",

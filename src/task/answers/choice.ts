@@ -3,7 +3,8 @@
  * 1. where the response states its answer (`statements`: a box, a tag, a JSON field, "the answer is B", "Answer: (B) …", "答案：B"), the last
  *    statement with a letter first, and after "choice is" or "option is";
  * 2. a last line that is the letter alone; a first line such as `B`, `B.`, `(B) …` or `B: …`, unless other lines list other letters
- *    in the same way; the last "I choose B", "B is correct" or the like; the last `(B)`; the last "option B" or "choice B".
+ *    in the same way; the last "I choose B", "B is correct" or the like; the last "so B." or "the best is B."; the last `(B)`; the last
+ *    "option B" or "choice B".
  * Lower-case letters count where they are alone or in parentheses.
  *
  * Ties: of several statements the last counts, since models correct themselves; of several letters in one the first, since "A because
@@ -26,6 +27,7 @@ interface Patterns {
   readonly alone: RegExp;
   readonly listed: RegExp;
   readonly chosen: RegExp;
+  readonly concluded: RegExp;
   readonly inParentheses: RegExp;
   readonly named: RegExp;
   readonly boxed: RegExp;
@@ -45,6 +47,10 @@ function patternsTo(last: string): Patterns {
     chosen: new RegExp(
       String.raw`(?:\b(?:I(?:'d| would| will|'ll)?\s(?:say|choose|pick|select|guess|go\swith|think|believe)(?:\s(?:it(?:'s|\sis)|that))?|(?:go|going)\swith|choose|pick|select|(?:I|i)t(?:'s|\sis|\smust\sbe|\sshould\sbe)|best\sone\sis|correct\sone\sis)|选择?|選擇?|故选)\s{0,4}[:(*"']{0,4}(?:(?:option|choice|the|letter)\s)?\(?([${upper}])(?![\w'])|(?<![\w(])\(?([${upper}])\)?\s(?:is|must\sbe|seems|looks|would\sbe)\s(?:the\s|most\slikely\s(?:the\s)?)?(?:correct|right|best|true)(?!\w)`,
       "g",
+    ),
+    concluded: new RegExp(
+      String.raw`(?:\b(?:so|thus|hence|therefore|leaves|leaving|only)|\b(?:best|correct|right|most likely)(?:\s\w{1,12}){0,2}\sis),?\s{1,4}(?:it(?:'s|\sis|\smust\sbe)\s|only\s|just\s)?\(?([${upper}])\)?(?=\s{0,4}(?:[.,;:!]|$))`,
+      "gim",
     ),
     inParentheses: new RegExp(String.raw`\(([${any}])\)`, "g"),
     named: new RegExp(String.raw`\b(?:[Oo]ption|[Cc]hoice)\s{1,8}[("']?([${upper}])(?![\w'])`, "g"),
@@ -72,6 +78,7 @@ export function choiceAnswer(text: string, last: keyof typeof PATTERNS = "J"): s
     patterns.alone.exec(lines.at(-1) ?? "")?.[1] ??
     firstLine(lines, patterns) ??
     lastGroup(plain, patterns.chosen) ??
+    lastGroup(plain, patterns.concluded) ??
     lastGroup(plain, patterns.inParentheses) ??
     lastGroup(plain, patterns.named);
   return found?.toUpperCase();

@@ -1,7 +1,7 @@
 /**
  * The answer of a response that is a word or two: `positive`, `Paris`, `not enough information`. Folded, so that case, accents' encodings, dots
  * at the ends, quotes and emphasis do not matter. Looked for where the response states its answer (`statements`); else it is the verdict that
- * the response begins with ("True. Alex is not shy."); else the last line, and of a last line in sentences what follows their last "is".
+ * the response begins with ("True. Alex is not shy."); else the last line: what follows its field ("Sentiment: positive"), or the last "is" of its sentences.
  */
 import { plainCharacters } from "./characters.js";
 import { statements } from "./final-statement.js";
@@ -11,10 +11,15 @@ import { firstSentence } from "./value-in-text.js";
 const LONGEST_WORDS = 4;
 const DRESS =
   /^[\s"'`*_~.,;:!?()[\]{}<>#\u201C\u201D\u00AB\u00BB\u300C\u300D\u3002\u2026-]+|[\s"'`*_~.,;:!?()[\]{}<>#\u201C\u201D\u00AB\u00BB\u300C\u300D\u3002\u2026-]+$/gu;
-const LEAD = /^(?:the|an?|is|that|it|be|clearly|definitely|probably|most likely)\s+/u;
+const LEAD =
+  /^(?:(?:i'd|i would|i'll|i) (?:say|call it|choose|pick|guess|think)(?: that| it's| it is)?|it's|the|an?|is|that|it|be|clearly|definitely|probably|most likely)\s+/u;
+/** `Sentiment: positive`: a field of a word or two before what it holds. */
+const FIELD = /(?:^|[.!?]\s)[\p{L} ]{2,24}:\s+(?=\S)/gu;
 const COPULA = /(?:^|\s)(?:is|are|was|were|be|as|:|=|ist|est|es|è|é)\s+(?=\S)/gu;
 const VERDICT = /^(?:yes|no|true|false|ja|nein|oui|non|sí|si|да|нет|是|否)(?=[\s,.;:!])/u;
 
+/** `U.S.A.` */
+const INITIALS = /(?<!\p{L})(?:\p{L}\.){2,}/gu;
 /** A verdict with a sign behind it, at the start. */
 const OPENING = /^[*_"'`]{0,4}(yes|no|true|false|ja|nein|oui|non|sí|si|да|нет|是|否)[*_"'`]{0,4}[,.;:!]/u;
 
@@ -31,7 +36,9 @@ export function shortLabel(text: string): string | undefined {
   if (opening !== undefined) return opening;
   const line = plain.trim().split("\n").at(-1) ?? "";
   const whole = fold(line);
-  return whole === undefined ? undefined : (afterCopula(whole) ?? shortest(whole) ?? whole);
+  return whole === undefined
+    ? undefined
+    : (afterField(whole) ?? afterCopula(whole) ?? shortest(whole) ?? whole);
 }
 
 /** A label as it stands, folded. @returns undefined for a label without a letter or digit. */
@@ -46,7 +53,11 @@ export function isShortLabel(text: string): boolean {
 }
 
 function fold(text: string): string | undefined {
-  const folded = text.toLowerCase().replace(DRESS, "").replace(/\s+/g, " ");
+  const folded = text
+    .toLowerCase()
+    .replace(INITIALS, (initials) => initials.replaceAll(".", ""))
+    .replace(DRESS, "")
+    .replace(/\s+/g, " ");
   return folded === "" ? undefined : folded;
 }
 
@@ -56,6 +67,12 @@ function shortest(folded: string): string | undefined {
   if (verdict !== undefined) return verdict;
   const first = fold(folded.split(/[,;(]|\s(?:because|since|as|for|due to)\s/u)[0]!.replace(LEAD, ""));
   return first !== undefined && wordsOf(first) <= LONGEST_WORDS - 1 ? first : undefined;
+}
+
+function afterField(folded: string): string | undefined {
+  let from = -1;
+  for (const { index, 0: words } of folded.matchAll(FIELD)) from = index + words.length;
+  return from < 0 ? undefined : shortest(folded.slice(from));
 }
 
 function afterCopula(folded: string): string | undefined {
