@@ -41,6 +41,8 @@ describe("readPromptRows", () => {
     ["a.json.gz", gzipSync(JSON.stringify(ROWS))],
     ["a.csv", "\uFEFFprompt\r\nä\r\nb\r\n"],
     ["a.csv.gz", gzipSync("prompt\nä\nb\n")],
+    ["a.txt", "ä\r\n\nb\n"],
+    ["a.txt.gz", gzipSync("\uFEFFä\nb")],
     ["a.tsv", "prompt\tother\nä\t\nb\t\n"],
     ["c.jsonl", Buffer.from(`\uFEFF${LINES}`, "utf16le")],
     ["d.jsonl", Buffer.from(LINES, "utf16le")],

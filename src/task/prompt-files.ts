@@ -5,9 +5,10 @@ import { readParquetRows } from "./parquet.js";
 import { PROMPT_FIELDS } from "./prompt-row.js";
 import { utf8Chunks } from "./text-bytes.js";
 
-const KINDS = /\.(jsonl|ndjson|json|csv|tsv|parquet)(\.gz)?$/i;
+const KINDS = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)(\.gz)?$/i;
 /** What a file of prompts may be, for `--help` and errors. */
-export const PROMPT_FILE_KINDS = ".jsonl, .json, .csv, .tsv or .parquet, and .gz behind the first four";
+export const PROMPT_FILE_KINDS =
+  ".jsonl, .json, .csv, .tsv, .txt or .parquet, and .gz behind all but the last";
 const MOST_JSON_BYTES = 512 * 2 ** 20;
 
 /** Whether a name is that of a file of prompts, by its ending. */
@@ -17,7 +18,7 @@ export function isPromptFile(name: string): boolean {
 
 /**
  * The rows of a file of prompts, in its order: JSON lines, a JSON array (or an object that holds one), a table with a header, or Parquet;
- * text files packed by gzip too, and in UTF-8 or UTF-16.
+ * a text with a prompt on each line; all but Parquet packed by gzip too, and in UTF-8 or UTF-16.
  * @throws DataError naming the file and the row.
  */
 export function readPromptRows(path: string): AsyncGenerator<RawRow> {
@@ -27,10 +28,20 @@ export function readPromptRows(path: string): AsyncGenerator<RawRow> {
     case "csv":
     case "tsv":
       return readCsvRows(path);
+    case "txt":
+      return readLines(path);
     case "parquet":
       return readParquetRows(path, PROMPT_FIELDS);
     default:
       return readJsonLines(path, utf8Chunks(path));
+  }
+}
+
+/** A prompt on each line; blank lines are none. */
+async function* readLines(path: string): AsyncGenerator<RawRow> {
+  const lines = (await wholeText(path)).replace(/^\ufeff/, "").split(/\r?\n/);
+  for (const [at, prompt] of lines.entries()) {
+    if (prompt.trim() !== "") yield { number: at + 1, where: `Line ${at + 1} of ${path}`, value: { prompt } };
   }
 }
 
@@ -58,7 +69,7 @@ async function wholeText(path: string): Promise<string> {
     length += chunk.length;
     if (length > MOST_JSON_BYTES) {
       throw new DataError(
-        `${path} is one JSON text of more than 512 MB; write one object a line, as .jsonl.`,
+        `${path} is one text of more than 512 MB; write one JSON object a line, as .jsonl.`,
       );
     }
     parts.push(chunk);

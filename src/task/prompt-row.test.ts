@@ -54,10 +54,28 @@ describe("promptRow", () => {
     ],
     ["an instruction", { instruction: "i", input: "", output: "o" }, { prompt: "i", reference: "o" }],
     ["an instruction with input", { instruction: "i", input: "n" }, { prompt: "i\n\nn" }],
+    [
+      "an answer's key beside its letter",
+      { question: "q", choices: { text: ["x", "y"], label: ["1", "2"] }, answerKey: "2" },
+      { prompt: "q\n\nA) x\nB) y", answer: "B" },
+    ],
+    [
+      "a problem with its solution",
+      { problem: "p", solution: "so \\boxed{4}" },
+      { prompt: "p", reference: "so \\boxed{4}" },
+    ],
+    ["a query", { query: "q", gold: "4" }, { prompt: "q", aside: ["gold"] }],
+    ["an input with its output", { input: "q", output: "4" }, { prompt: "q", reference: "4" }],
+    ["a table headed in capitals", { Question: "q", Answer: "4" }, { prompt: "q", answer: "4" }],
+    [
+      "a request of a batch file",
+      { custom_id: "r", body: { model: "m", messages: [{ role: "developer", content: "s" }, user] } },
+      { messages: [{ role: "system", content: "s" }, user] },
+    ],
     ["a prompt with its completion", { prompt: "q", completion: "c" }, { prompt: "q", reference: "c" }],
   ])("reads %s", (_, value, row) => {
     const { took, ...fields } = read(value);
-    expect(fields).toEqual(row);
+    expect(fields).toEqual({ aside: [], ...row });
     // What is not named by its own field is told.
     const plain = "prompt" in (value as object) || "messages" in (value as object);
     expect(took.length > 0).toBe(!plain || row.reference !== undefined || row.messages?.[0] === user);

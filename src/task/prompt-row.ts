@@ -22,10 +22,22 @@ export interface PromptRow {
   readonly split?: Split;
   /** What was taken for what, where it is not `prompt`, `messages` and `answer`: clauses for a note. */
   readonly took: readonly string[];
+  /** Fields that hold a label in other people's files and are not read here: a label is what its owner calls `answer`. */
+  readonly aside: readonly string[];
 }
 
 /** Fields that hold what is asked, the first that is there counts. */
-const SOURCES = ["prompt", "messages", "question", "instruction", "conversations"] as const;
+const SOURCES = [
+  "prompt",
+  "messages",
+  "question",
+  "instruction",
+  "conversations",
+  "problem",
+  "query",
+  "body",
+  "input",
+] as const;
 /** Fields that are read, in every shape. */
 export const PROMPT_FIELDS = [
   ...SOURCES,
@@ -37,12 +49,16 @@ export const PROMPT_FIELDS = [
     "context",
     "choices",
     "options",
-    "input",
     "output",
+    "solution",
+    "answerKey",
     "response",
     "completion",
   ],
 ] as const;
+
+const KNOWN: ReadonlySet<string> = new Set(PROMPT_FIELDS);
+const LABELS_OF_OTHERS = ["label", "target", "gold", "expected", "ground_truth", "reference"] as const;
 
 const scalar = z.union(
   [z.string(), z.number(), z.boolean(), z.instanceof(LosslessNumber)],
@@ -58,10 +74,10 @@ const common = z.object({
 });
 const texts = z.looseObject(
   Object.fromEntries(
-    ["question", "instruction", "context", "input", "output", "response", "completion"].map((name) => [
-      name,
-      z.string().exactOptional(),
-    ]),
+    [
+      ...["question", "instruction", "problem", "query", "context", "input"],
+      ...["output", "response", "completion", "solution"],
+    ].map((name) => [name, z.string().exactOptional()]),
   ),
 );
 
@@ -77,7 +93,7 @@ export function promptRow(raw: RawRow): PromptRow {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new DataError(`${where} is not a JSON object with a "prompt" or "messages".`);
   }
-  const fields = Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null));
+  const fields = knownNames(Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null)));
   const plain = { ...raw, value: fields };
   const { id, split, raw: asItIs, answer } = checkRow(plain, common, 'a "prompt" or "messages"');
   checkRow(plain, texts, 'a "prompt" or "messages"');
@@ -88,7 +104,17 @@ export function promptRow(raw: RawRow): PromptRow {
     ...(id !== undefined && { id: asText(id) }),
     ...(split !== undefined && { split }),
     ...(asItIs !== undefined && { raw: asItIs }),
+    aside: LABELS_OF_OTHERS.filter((name) => fields[name] !== undefined),
   };
+}
+
+/** `Question` is `question` where the row has no such field: tables are often headed so. */
+function knownNames(fields: Fields): Fields {
+  const names = Object.keys(fields).map((name) => {
+    const plain = name.toLowerCase().trim();
+    return fields[plain] === undefined && KNOWN.has(plain) ? plain : name;
+  });
+  return Object.fromEntries(names.map((name, at) => [name, Object.values(fields)[at]]));
 }
 
 /** A number that a float would round has its digits as they are written. */
@@ -113,11 +139,32 @@ function askedBy(fields: Fields, where: string): Asked {
       return fromQuestion(fields, where);
     case "instruction":
       return fromInstruction(fields);
+    case "problem":
+    case "query":
+    case "input":
+      return withReference(fields, {
+        prompt: fields[source] as string,
+        took: [`"${source}" as the prompt`],
+      });
+    case "body":
+      return fromBatchRequest(fields, where);
     case undefined:
-      throw new DataError(
-        `${where} has neither "prompt" nor "messages", nor "question", "instruction" or "conversations"; it has ${foundFields(fields)}.`,
-      );
+      throw nothingAsked(fields, where);
   }
+}
+
+function nothingAsked(fields: Fields, where: string): DataError {
+  return new DataError(
+    `${where} has neither "prompt" nor "messages", nor "question", "instruction" or "conversations"; it has ${foundFields(fields)}.`,
+  );
+}
+
+/** A request of a batch file: `{"custom_id": …, "body": {"messages": […]}}`; what else its body asks for is left aside. */
+function fromBatchRequest(fields: Fields, where: string): Asked {
+  const { messages } = (fields["body"] ?? {}) as { messages?: unknown };
+  if (!Array.isArray(messages)) throw nothingAsked(fields, where);
+  const read = readTurns(messages, "body.messages", where);
+  return { ...read, took: ['"body.messages" of requests of a batch file as messages', ...read.took] };
 }
 
 function fromPrompt({ prompt, ...fields }: Fields, where: string): Asked {
@@ -131,9 +178,14 @@ function fromPrompt({ prompt, ...fields }: Fields, where: string): Asked {
 
 /** A question, with the text that it is about and its choices. */
 function fromQuestion(fields: Fields, where: string): Asked {
-  const { question, context, answer } = fields as { question: string; context?: string; answer?: unknown };
+  const { question, context, answer, answerKey } = fields as {
+    readonly question: string;
+    readonly context?: string;
+    readonly answer?: unknown;
+    readonly answerKey?: unknown;
+  };
   const choices = readChoices(fields["choices"] ?? fields["options"], where);
-  const letter = choices && letterOf(answer, choices);
+  const letter = choices && (letterOf(answer, choices) ?? letterOfKey(answerKey, fields["choices"], choices));
   const parts = [context, question, choices?.map((text, at) => `${letterAt(at)}) ${text}`).join("\n")];
   const took = [
     `"question"${context === undefined ? "" : ', after "context",'}${choices ? " with its choices" : ""} as the prompt`,
@@ -154,7 +206,9 @@ function fromInstruction(fields: Fields): Asked {
 }
 
 function withReference(fields: Fields, asked: Asked): Asked {
-  const name = ["output", "response", "completion"].find((one) => typeof fields[one] === "string");
+  const name = ["output", "response", "completion", "solution"].find(
+    (one) => typeof fields[one] === "string",
+  );
   if (name === undefined || asked.reference !== undefined) return asked;
   return {
     ...asked,
@@ -176,6 +230,14 @@ function readChoices(value: unknown, where: string): readonly string[] | undefin
 function letterOf(answer: unknown, choices: readonly string[]): string | undefined {
   const at = typeof answer === "number" ? answer : choices.indexOf(String(answer));
   return Number.isInteger(at) && at >= 0 && at < choices.length ? letterAt(at) : undefined;
+}
+
+/** The letter of a choice by its key, where keys and texts stand side by side (`{"label": ["1", "2"], "text": […]}`). */
+function letterOfKey(key: unknown, choices: unknown, texts: readonly string[]): string | undefined {
+  const keys = (choices as { label?: unknown } | undefined)?.label;
+  const names = Array.isArray(keys) ? keys.map(String) : texts.map((_, at) => letterAt(at));
+  const at = key === undefined ? -1 : names.indexOf(String(key));
+  return at < 0 ? undefined : letterAt(at);
 }
 
 function letterAt(at: number): string {

@@ -45,6 +45,11 @@ export function notesOf({
         : `${name}: its reference answers are longer than a word or two, and nothing is graded by them.`,
     );
   }
+  const aside = [...new Set(rows.flatMap((row) => row.aside))];
+  if (labels.length === 0 && aside.length > 0) {
+    const names = aside.map((field) => `"${field}"`).join(", ");
+    notes.push(`${name}: a label stands in "answer"; ${names} ${aside.length > 1 ? "are" : "is"} not read.`);
+  }
   if (chosen)
     notes.push(
       `${name}: answers are ${labels.length > 0 ? "graded" : "compared"} by the grader "${grader.name}", since ${chosen.why}.`,

@@ -28,6 +28,7 @@ const ROLES: Readonly<Record<string, string>> = {
   bing: "assistant",
   assistant: "assistant",
   system: "system",
+  developer: "system",
 };
 
 /** A conversation that a model can go on with. */
@@ -67,7 +68,8 @@ export function readTurns(value: unknown, field: string, where: string): Turns {
 }
 
 function toMessage(one: z.infer<typeof turn>, place: string, where: string): Message {
-  const role = one.role ?? (one.from === undefined ? undefined : (ROLES[one.from.toLowerCase()] ?? one.from));
+  const named = one.role ?? one.from;
+  const role = named === undefined ? undefined : (ROLES[named.toLowerCase()] ?? named);
   if (role === undefined) throw new DataError(`${where} has a wrong "${place}.role": must be there.`);
   const content = one.content ?? one.value;
   if (content === undefined || content === null) {
