@@ -236,7 +236,7 @@ function letterOf(answer: unknown, choices: readonly string[]): string | undefin
 function letterOfKey(key: unknown, choices: unknown, texts: readonly string[]): string | undefined {
   const keys = (choices as { label?: unknown } | undefined)?.label;
   const names = Array.isArray(keys) ? keys.map(String) : texts.map((_, at) => letterAt(at));
-  const at = key === undefined ? -1 : names.indexOf(String(key));
+  const at = typeof key === "string" || typeof key === "number" ? names.indexOf(String(key)) : -1;
   return at < 0 ? undefined : letterAt(at);
 }
 
