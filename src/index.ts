@@ -143,6 +143,7 @@ export * from "./public/run.js";
 // Errors.
 export {
   DataError,
+  DeviceError,
   GraphError,
   InterruptedError,
   ModelError,

@@ -5,6 +5,7 @@ it("the library promises these names, and no others", () => {
   expect(Object.keys(library).sort()).toEqual([
     "ApiKey",
     "DataError",
+    "DeviceError",
     "GraphError",
     "Inbox",
     "InterruptedError",

@@ -2,8 +2,9 @@ import { UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
 import { checkDrawing } from "../policy/capabilities.js";
 import type { Policy } from "../policy/policy.js";
-import type { PowerSampler, RunConfig, Source } from "../run/config.js";
+import type { PowerSampler, RunConfig, RunModel, Source } from "../run/config.js";
 import { partOf } from "../run/parts.js";
+import { readRun } from "../run/read-run.js";
 import { startRun, type Run } from "../run/run.js";
 import { presetFor, type Preset } from "../sharpen/presets.js";
 import { withoutLong } from "../sharpen/fitting-prompts.js";
@@ -26,6 +27,7 @@ import {
   openPolicy,
   openTask,
   promptsOf,
+  settled,
   type ModelSource,
   type OpenedTask,
 } from "./sources.js";
@@ -53,14 +55,21 @@ export interface Drawing {
   readonly settings: Settings;
 }
 
-/** @param named the task as an argument. @throws UsageError if `--task` names another. */
-export async function resolveDrawing(named: string | undefined, values: DrawingValues): Promise<Drawing> {
+/**
+ * @param named the task as an argument.
+ * @throws UsageError if `--task` names another; RunError where a run that is to be resumed is none.
+ */
+export async function resolveDrawing(
+  named: string | undefined,
+  values: DrawingValues,
+  context: Context,
+): Promise<Drawing> {
   if (named !== undefined && values.task !== undefined && named !== values.task) {
     throw new UsageError(`Two tasks are given, ${named} and ${values.task}; name one.`);
   }
   const taskName = named ?? values.task ?? DEFAULT_TASK;
-  const source = await policySource(values.model ?? DEFAULT_MODEL, values);
-  const preset = presetFor(source.name, taskName);
+  const unsettled = await policySource(values.model ?? DEFAULT_MODEL, values);
+  const preset = presetFor(unsettled.name, taskName);
   const orders = values.orders ?? preset?.orders;
   const { data, rows } = values;
   const given = values.grader === undefined ? undefined : await findGrader(values.grader);
@@ -73,8 +82,12 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
       ...(rows !== undefined && { rows }),
       ...(values.raw && { raw: true }),
     },
-    await promptsOf(source),
+    await promptsOf(unsettled),
   );
+  // A run goes on where it was begun, whatever a trial would say now.
+  const begun = (): RunModel | undefined =>
+    values.resume ? readRun(runFolder(values.run, opened.task.name, true)).manifest.model : undefined;
+  const source = unsettled.auto ? await settled(unsettled, context, begun()) : unsettled;
   const splits = (["test", "train", "validation"] as const).map((split) => opened.task.prompts(split));
   await needModel(values.model, splits.flat());
   // Of a user's file, the grader that was chosen for it too: the run is to keep it.
@@ -86,7 +99,7 @@ export async function resolveDrawing(named: string | undefined, values: DrawingV
     grader: values.grader ?? chosen ?? null,
     orders: orders ?? null,
     ...(rows !== undefined && { rows }),
-    ...holdingOf(values),
+    ...holdingOf(source),
     prompts: prompts ?? null,
     n,
     temperature,

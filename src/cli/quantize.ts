@@ -1,4 +1,5 @@
 import { UsageError } from "../core/errors.js";
+import { DEVICE_NAMES, type DeviceName } from "../graph/device.js";
 import type { QuantizationError } from "../evaluate/quantization.js";
 import { QUANTIZED_TRAINING } from "../policy/local-policy.js";
 import { quantizationInWords } from "../report/quantization.js";
@@ -7,6 +8,9 @@ import { readQuantization } from "../sharpen/measure-quantization.js";
 import { QUANTIZATIONS, type Quantization } from "../transformer/decoder/quantize.js";
 import type { Context } from "./context.js";
 import { oneOf, wholeNumber } from "./values.js";
+
+/** A device, or whichever a trial finds the faster. */
+export type DeviceChoice = DeviceName | "auto";
 
 /** How the base is held. */
 export const HOLDING_OPTIONS = {
@@ -23,6 +27,13 @@ export const HOLDING_OPTIONS = {
       "the longest sequence in tokens, prompt and response together; beyond its original length a LongRoPE model uses its long factors",
     parse: wholeNumber(2, 2 ** 20),
     otherwise: "the model's limit, at most 8192; with LongRoPE its original length",
+  },
+  device: {
+    flags: "--device <name>",
+    description:
+      "what computes the model: cpu, webgpu (a GPU through Metal, Direct3D 12 or Vulkan), or auto, which takes the GPU where a trial finds it faster",
+    parse: oneOf<DeviceChoice>(["auto", ...DEVICE_NAMES]),
+    otherwise: "cpu",
   },
 } as const;
 

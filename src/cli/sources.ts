@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { RunError, UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
+import { tryDevices } from "../policy/device-trial.js";
 import { LocalPolicy } from "../policy/local-policy.js";
 import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
@@ -14,6 +15,7 @@ import type { Task } from "../task/task.js";
 import type { PromptForm } from "../task/prompt-form.js";
 import { loadChatTemplate } from "../transformer/text/chat-template.js";
 import type { Context } from "./context.js";
+import type { DeviceChoice } from "./quantize.js";
 import { connectRemote, remoteModel, takes, type RemoteModel, type RemoteValues } from "./remote.js";
 
 /** A task, and where its prompts were found, an absolute path; absent for what comes with the package. */
@@ -58,17 +60,19 @@ export async function openTask(
 }
 
 /** How a model on this machine is held. */
-export type Holding = Pick<RunModel, "quantize" | "maxLength">;
+export type Holding = Pick<RunModel, "quantize" | "maxLength" | "device">;
 
-/** The same of options, or of anything else that has these fields. */
+/** The same of options, or of anything else that has these fields. The CPU is what is meant where no device is named. */
 export const holdingOf = ({
   quantize,
   maxLength,
+  device,
 }: {
-  readonly [name in keyof Holding]?: Holding[name] | undefined;
-}): Holding => ({
+  readonly [name in keyof Omit<Holding, "device">]?: Holding[name] | undefined;
+} & { readonly device?: DeviceChoice | undefined }): Holding => ({
   ...(quantize !== undefined && { quantize }),
   ...(maxLength !== undefined && { maxLength }),
+  ...(device !== undefined && device !== "cpu" && device !== "auto" && { device }),
 });
 
 /** A model to load: where it lies, its name, and whether it came with the package. */
@@ -79,6 +83,8 @@ export interface ModelSource extends Holding {
   /** Absolute, or the servers' URLs; absent for an embedded model. */
   readonly path?: string;
   readonly remote?: RemoteModel;
+  /** Whether a trial is to find what computes it: `settled` has it made. */
+  readonly auto?: true;
 }
 
 /** A model on this machine. */
@@ -101,14 +107,34 @@ export async function policySource(
 ): Promise<ModelSource> {
   const remote = await remoteModel(name, values);
   const held = holdingOf(values);
-  if (remote === undefined) return { ...modelSource(name), ...held };
+  const auto = values.device === "auto";
+  if (remote === undefined) return { ...modelSource(name), ...held, ...(auto && { auto }) };
   const path = remote.baseUrls.join(",");
-  const [asked] = Object.keys(held) as (keyof Holding)[];
+  const [asked] = [...Object.keys(held), ...(auto ? ["device"] : [])] as (keyof Holding)[];
   if (asked === undefined) return { name, remote, ...(path !== "" && { path }) };
-  const flags = { quantize: "--quantize", maxLength: "--max-length" } satisfies Record<keyof Holding, string>;
+  const flags = {
+    ...{ quantize: "--quantize", maxLength: "--max-length", device: "--device" },
+  } satisfies Record<keyof Holding, string>;
   throw new UsageError(
-    `${flags[asked]} is for a model on this machine: how ${name} is held is its server's business.`,
+    `${flags[asked]} is for a model on this machine: how ${name} is held and computed is its server's business.`,
   );
+}
+
+/**
+ * The source with its device found, where that was left to a trial.
+ * @param recorded what computed the run that is to go on, which goes on so; absent: there is none.
+ */
+export async function settled(
+  { auto, ...source }: ModelSource,
+  context: Context,
+  recorded?: Pick<RunModel, "device">,
+): Promise<ModelSource> {
+  if (!auto) return source;
+  if (recorded) return { ...source, ...holdingOf({ ...source, device: recorded.device }) };
+  const { folder, name: _, path: __, remote: ___, ...held } = source;
+  const { device, sentence } = await tryDevices(folder!, held, () => context.now());
+  context.note(sentence);
+  return { ...source, ...holdingOf({ ...source, device }) };
 }
 
 /** Loads a model; that its copy in the cache is made anew is said on stderr. @throws as `LocalPolicy.load`. */

@@ -14,7 +14,7 @@ export interface ErrorFacts {
  * of the library, and no flag of the command line, which prints remedies of its own.
  */
 export class WhetstoneError extends Error {
-  /** A stable code, for programs: `usage`, `data`, `model`, `run`, `graph`, `server`, `own-code`, `interrupted`. */
+  /** A stable code, for programs: `usage`, `data`, `model`, `run`, `graph`, `device`, `server`, `own-code`, `interrupted`. */
   readonly code: string;
   /** The message without its remedy. */
   readonly problem: string;
@@ -69,6 +69,14 @@ export class GraphError extends WhetstoneError {
   constructor(problem: string, facts?: ErrorFacts) {
     super("graph", problem, facts);
     this.name = "GraphError";
+  }
+}
+
+/** A GPU that is not there, was lost, has too little memory, or computes wrong numbers. */
+export class DeviceError extends WhetstoneError {
+  constructor(problem: string, facts?: ErrorFacts) {
+    super("device", problem, facts);
+    this.name = "DeviceError";
   }
 }
 

@@ -1,16 +1,18 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { GraphError } from "../core/errors.js";
+import { deviceFault, deviceNamed, type Device, type DeviceName } from "./device.js";
 import { EXTERNAL_LIMIT, encode, type MemoryInitializer } from "./encode.js";
 import type { DataType, Graph, InitializerData } from "./graph.js";
+import { lower } from "./lower.js";
 import { ResidentBuffer, type Requests } from "./resident-buffer.js";
 import { Session } from "./session.js";
 
 export interface EngineOptions {
   /** Threads of one operator. Default: the machine's cores. */
   readonly threads?: number;
-  /** ONNX Runtime's execution providers, in order of preference. Default `["cpu"]`. */
-  readonly providers?: readonly string[];
+  /** What computes. Default `cpu`. */
+  readonly device?: DeviceName;
 }
 
 export interface SessionOptions {
@@ -44,18 +46,19 @@ export class Engine implements Requests {
   private closed = false;
   private readonly exited: Promise<void>;
   readonly threads: number;
-  private readonly providers: readonly string[];
+  readonly device: Device;
 
-  constructor({ threads, providers = ["cpu"] }: EngineOptions = {}) {
+  /** @throws UsageError for a device that there is not. */
+  constructor({ threads, device = "cpu" }: EngineOptions = {}) {
     this.threads = threads ?? availableParallelism();
-    this.providers = providers;
+    this.device = deviceNamed(device);
     this.worker = new Worker(new URL("./session-worker.mjs", import.meta.url));
     this.worker.on("message", ({ id, value, error }: { id: number; value: unknown; error?: string }) => {
       const waiting = this.pending.get(id);
       this.pending.delete(id);
       if (this.pending.size === 0) this.worker.unref();
       if (error === undefined) waiting?.resolve(value);
-      else waiting?.reject(new GraphError(`ONNX Runtime: ${error}`));
+      else waiting?.reject(deviceFault(this.device, error) ?? new GraphError(`ONNX Runtime: ${error}`));
     });
     this.worker.on("error", (error) =>
       this.end(new GraphError(`The compute thread stopped: ${error.message}`, { cause: error })),
@@ -104,8 +107,9 @@ export class Engine implements Requests {
     graph: Graph,
     { constants = "packed", packUpTo = EXTERNAL_LIMIT }: SessionOptions = {},
   ): Promise<Session> {
-    const limit = constants === "packed" ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
-    const { model, external, fed, folder } = encode(graph, limit);
+    const limit =
+      constants === "packed" || !this.device.sharesConstants ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
+    const { model, external, fed, folder } = encode(lower(graph, this.device), limit);
     const release = async (some: readonly MemoryInitializer[]): Promise<void> => {
       for (const { data } of some) await this.letGo(data);
     };
@@ -128,7 +132,7 @@ export class Engine implements Requests {
         fed: await holdAll(fed),
         folder,
         threads: this.threads,
-        providers: this.providers,
+        providers: [this.device.provider],
       });
       await release(external);
       return new Session(this, session, graph, () => release(fed));

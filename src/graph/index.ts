@@ -66,6 +66,7 @@ export {
   type AdamWState,
   type Schedule,
 } from "./optimizer.js";
+export { DEVICES, DEVICE_NAMES, type Device, type DeviceName } from "./device.js";
 export { Engine, type EngineOptions } from "./engine.js";
 export { ResidentBuffer } from "./resident-buffer.js";
 export { Session, type BufferFeed, type Store, type Tensor } from "./session.js";

@@ -12,6 +12,7 @@ import type { PrefixCounts } from "../transformer/decode/prefix-store.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { capabilities, type Capabilities } from "./capabilities.js";
 import { Conversations } from "./conversations.js";
+import { checkNumbers } from "./device-trial.js";
 import { checkPrefix, failOf } from "./policy.js";
 import { asked, limitsOf, piecesOf, settingsOf, toResponse, type Limits } from "./local-draws.js";
 import { checkLimits } from "./sampling-limits.js";
@@ -75,10 +76,18 @@ export class LocalPolicy implements Policy {
 
   /**
    * Loads a model folder of Hugging Face layout, or a .gguf file.
-   * @throws ModelError when it is missing or malformed; UsageError when sequences are asked for that are too long for it.
+   * @throws ModelError when it is missing or malformed; UsageError when sequences are asked for that are too long for it; DeviceError
+   * for a device that is not there, or computes other numbers than the CPU.
    */
   static async load(folder: string, options: LocalPolicyOptions & LoadOptions = {}): Promise<LocalPolicy> {
-    return LocalPolicy.of(await loadModel(folder, options), options);
+    const policy = LocalPolicy.of(await loadModel(folder, options), options);
+    try {
+      if (policy.runtime.engine.device.name !== "cpu") await checkNumbers(policy.runtime, options);
+    } catch (error) {
+      await policy.dispose();
+      throw error;
+    }
+    return policy;
   }
 
   /** The policy of a model that is in memory. @throws UsageError when sequences are asked for that are too long for it. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ModuleFile } from "../core/own-module.js";
+import type { DeviceName } from "../graph/device.js";
 import type { Quantization } from "../transformer/decoder/quantize.js";
 
 /** A plain value that JSON holds. */
@@ -26,6 +27,8 @@ export interface RunModel extends Source {
   readonly quantize?: Quantization;
   /** The longest sequence, prompt and response, in tokens, if one was asked for. */
   readonly maxLength?: number;
+  /** What computes it, as devices round otherwise; absent: the CPU, or whatever its servers have. */
+  readonly device?: DeviceName;
   /** What its servers were found to do; absent for a model on this machine. */
   readonly server?: { readonly [name: string]: Json };
 }
@@ -110,6 +113,7 @@ const source = { name: z.string().min(1), digest: z.string(), path: z.string().e
 
 // Names alone: the room that quantizes is not loaded to read a manifest.
 const quantizations = { int8: true, int4: true, keep: true } satisfies Record<Quantization, true>;
+const devices = { cpu: true, webgpu: true } satisfies Record<DeviceName, true>;
 /** How a run's model may be held. */
 export const quantization = z.enum(Object.keys(quantizations) as Quantization[]);
 
@@ -119,6 +123,7 @@ export const configFields = {
     ...source,
     quantize: quantization.exactOptional(),
     maxLength: count.exactOptional(),
+    device: z.enum(Object.keys(devices) as DeviceName[]).exactOptional(),
     server: z.record(z.string(), json).exactOptional(),
   }),
   task: z.object({

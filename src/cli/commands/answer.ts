@@ -17,7 +17,7 @@ import { HOLDING, POWER, REMOTE, type Values } from "../options.js";
 import type { Context } from "../context.js";
 import { powerNote, powerSettings } from "../power.js";
 import { usageResult } from "../remote.js";
-import { holdingOf, openPolicy, policySource, type ModelSource } from "../sources.js";
+import { holdingOf, openPolicy, policySource, settled, type ModelSource } from "../sources.js";
 import { count } from "../../report/format.js";
 import { COMMANDS } from "./table.js";
 
@@ -67,12 +67,14 @@ export const answerCommand = defineCommand({
 
 async function answerCommandOf(
   words: readonly (string | undefined)[],
-  values: Values<(typeof NAMES)[number] | "json">,
+  { device, ...options }: Values<(typeof NAMES)[number] | "json">,
   context: Context,
 ): Promise<void> {
+  const named = await policySource(options.model ?? DEFAULT_MODEL, { ...options, ...(device && { device }) });
+  const source = await settled(named, context);
+  const values = { ...options, ...holdingOf(source) };
   const power = powerSettings(values);
   const { n = power ? 1 : DEFAULT_N, temperature = 1, seed = 0, all = false, maxTokens } = values;
-  const source = await policySource(values.model ?? DEFAULT_MODEL, values);
   const reward = await findReward(values.reward ?? "log-likelihood");
   const recorded = values.out !== undefined || values.json === true;
   const given = words.filter((word) => word !== undefined);

@@ -40,7 +40,7 @@ export const sampleCommand = defineCommand({
   ],
   run: async ([named], values, context) => {
     const power = powerSettings(values);
-    const plain = await resolveDrawing(named, values);
+    const plain = await resolveDrawing(named, values, context);
     const drawing = power ? { ...plain, sampler: samplerOf(power) } : plain;
     const settings = power ? { ...drawing.settings, ...recordedPower(power) } : drawing.settings;
     const { task: whole } = drawing.opened;

@@ -16,7 +16,7 @@ import {
 import { openPage } from "../open-page.js";
 import { HOLDING, REMOTE } from "../options.js";
 import { serveKeys } from "../serve-keys.js";
-import { openPolicy, policySource, promptsOf } from "../sources.js";
+import { openPolicy, policySource, promptsOf, settled } from "../sources.js";
 import { COMMANDS } from "./table.js";
 
 /** `whetstone serve`: best-of-N behind OpenAI's API. */
@@ -51,7 +51,8 @@ export const serveCommand = defineCommand({
     const keys = serveKeys(values.apiKeyFile, process.env);
     const megabytes = values.memory ?? DEFAULT_PREFIX_MEGABYTES;
     const { slots, allowOrigin: origins = [], allowHost: hosts = [] } = values;
-    const source = await policySource(values.model ?? DEFAULT_MODEL, { stream: true, ...values });
+    const named = await policySource(values.model ?? DEFAULT_MODEL, { stream: true, ...values });
+    const source = await settled(named, context);
     const takes = (await promptsOf(source)) ?? "text";
     const reward = await findReward(values.reward ?? DEFAULT_SERVE_REWARD);
     const policy = await openPolicy(source, values.threads, context, megabytes * 1e6);

@@ -79,7 +79,7 @@ export const sharpenCommand = defineCommand({
 type SharpenValues = Values<(typeof NAMES)[number]>;
 
 async function sharpen(named: string | undefined, values: SharpenValues, context: Context): Promise<void> {
-  const drawing = await resolveDrawing(named, values);
+  const drawing = await resolveDrawing(named, values, context);
   const { task } = drawing.opened;
   const plan = await planOf(drawing, values);
   const { learn, training, settings, asked } = plan;

@@ -1,0 +1,83 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { DeviceError, UsageError } from "../core/errors.js";
+import { DEVICES, deviceFault, deviceNamed, type DeviceName } from "./device.js";
+import { lower } from "./lower.js";
+import * as cases from "./operators/cases.test-helper.js";
+import { Draw, expectClose } from "./operators/check.test-helper.js";
+import { Graph, evaluateInDoubles, gradients, logSoftmax, matMul, mul, reduceSum, rmsNorm } from "./index.js";
+
+const { VALUE_CASES: _, ...withGradients } = cases;
+const builders = Object.values(withGradients).flatMap((table) => Object.entries(table));
+
+describe("what a device lacks is said otherwise", () => {
+  test.each(builders)("%s has the same values, and nothing that is lacking", (_name, build) => {
+    fc.assert(
+      fc.property(fc.gen(), (generate) => {
+        const draw = new Draw(generate);
+        const built = build(draw);
+        ("graph" in built ? [built] : built).forEach((value, i) => draw.graph.output(`value${i}`, value));
+        const lowered = lower(draw.graph, DEVICES.webgpu);
+        const feeds = Object.fromEntries(
+          Object.entries(draw.feeds).map(([name, { type, dims, data }]) => [
+            name,
+            { type, dims, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) },
+          ]),
+        );
+        const wanted = evaluateInDoubles(draw.graph, feeds);
+        for (const [name, value] of Object.entries(evaluateInDoubles(lowered, feeds)))
+          expectClose(name, value, wanted[name]!, 1e-9);
+        expect(lowered.nodes.filter(({ op }) => ["FusedMatMul", "LogSoftmax"].includes(op))).toEqual([]);
+      }),
+      { numRuns: 5, seed: 2412 },
+    );
+  });
+
+  test("a norm's gradients are those of the norm", () => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", ["n", 3]);
+    const scale = graph.input("scale", "float32", [3]);
+    const y = logSoftmax(matMul(rmsNorm(x, scale, 1e-3), x, { transB: true, alpha: 0.5 }));
+    gradients(reduceSum(mul(y, y)), [x, scale]).forEach((value, i) => graph.output(`gradient${i}`, value));
+    const lowered = lower(graph, DEVICES.webgpu);
+    const feeds = {
+      x: { type: "float32" as const, dims: [2, 3], data: Float64Array.of(0.5, -1, 2, 0.25, 3, -0.75) },
+      scale: { type: "float32" as const, dims: [3], data: Float64Array.of(1, 0.5, -2) },
+    };
+    const wanted = evaluateInDoubles(graph, feeds);
+    for (const [name, value] of Object.entries(evaluateInDoubles(lowered, feeds)))
+      expectClose(name, value, wanted[name]!, 1e-9);
+    expect(Object.keys(wanted)).toHaveLength(2);
+  });
+
+  test("the CPU's graphs stay the very same", () => {
+    const graph = new Graph();
+    graph.output("y", logSoftmax(graph.input("x", "float32", ["n", 3])));
+    expect(lower(graph, DEVICES.cpu)).toBe(graph);
+    expect(lower(graph, DEVICES.webgpu)).not.toBe(graph);
+  });
+});
+
+describe("errors of a GPU in people's words", () => {
+  test.each([
+    ["webgpu_context.cc:136 Failed to get a WebGPU adapter: No supported adapters", "no-adapter"],
+    ["Device is lost", "device-lost"],
+    ["WebGPU device lost (2): A valid external Instance reference no longer exists.", "device-lost"],
+    ["Failed to create a buffer: Out of memory", "device-memory"],
+  ])("%s", (message, reason) => {
+    const error = deviceFault(DEVICES.webgpu, message);
+    expect(error).toBeInstanceOf(DeviceError);
+    expect(error!.reason).toBe(reason);
+    expect(error!.message).toMatch(/GPU.*; .*\.$/);
+    expect(deviceFault(DEVICES.cpu, message)).toBeUndefined();
+  });
+
+  test("what is none of these is told as it is", () => {
+    expect(deviceFault(DEVICES.webgpu, "Gather: index 3 is out of bounds")).toBeUndefined();
+  });
+
+  test("an unknown device is refused by its name", () => {
+    expect(() => deviceNamed("abacus" as DeviceName)).toThrow(UsageError);
+    expect(() => deviceNamed("toString" as DeviceName)).toThrow(/"toString".*cpu and webgpu/);
+  });
+});

@@ -1,0 +1,76 @@
+import { DeviceError, UsageError } from "../core/errors.js";
+import type { DataType } from "./graph.js";
+
+/** What computes: the processor, or a GPU through WebGPU (Metal, Direct3D 12 or Vulkan below it). */
+export type DeviceName = "cpu" | "webgpu";
+
+/** A device, as far as it differs from others. Another kind is another entry of `DEVICES`. */
+export interface Device {
+  readonly name: DeviceName;
+  /** What it is called in a sentence. */
+  readonly words: string;
+  /** ONNX Runtime's execution provider. */
+  readonly provider: string;
+  /** Whether sessions can use one copy of a large constant by reference. Otherwise each session has its own, on the device. */
+  readonly sharesConstants: boolean;
+  /** ONNX operators of which it has no whole kernel: graphs are said in others for it (`lower`). */
+  readonly lacks: readonly string[];
+  /**
+   * Types that it does not compute with: ONNX Runtime computes with them on the CPU. Integers of 64 bits are shapes and positions, a few
+   * numbers each.
+   */
+  readonly leaves: readonly DataType[];
+}
+
+/** The devices, by name. */
+export const DEVICES: Readonly<Record<DeviceName, Device>> = {
+  cpu: { name: "cpu", words: "the CPU", provider: "cpu", sharesConstants: true, lacks: [], leaves: [] },
+  webgpu: {
+    name: "webgpu",
+    words: "the GPU",
+    provider: "webgpu",
+    sharesConstants: false,
+    lacks: ["FusedMatMul", "LogSoftmax", "SimplifiedLayerNormalization"],
+    leaves: ["int64"],
+  },
+};
+
+/** The names of all devices. */
+export const DEVICE_NAMES = Object.keys(DEVICES) as readonly DeviceName[];
+
+/** @throws UsageError for a name that is none. */
+export function deviceNamed(name: DeviceName): Device {
+  if (Object.hasOwn(DEVICES, name)) return DEVICES[name];
+  throw new UsageError(`There is no device "${name}": there are ${DEVICE_NAMES.join(" and ")}.`);
+}
+
+/** What ONNX Runtime says, by what it means. */
+const FAULTS = [
+  {
+    said: /adapter|Vulkan|no supported backend/i,
+    reason: "no-adapter",
+    problem: "No GPU that WebGPU can use was found (no adapter)",
+    remedy: "install the graphics driver, or compute on the CPU",
+  },
+  {
+    said: /device.{0,20}lost|lost.{0,20}device/i,
+    reason: "device-lost",
+    problem: "The GPU was lost while it computed",
+    remedy: "continue from the last record, or compute on the CPU",
+  },
+  {
+    said: /out of memory|OOM|allocat\w+ .*fail|fail\w* to (?:allocate|create .*buffer)|exceeds? the max/i,
+    reason: "device-memory",
+    problem: "The GPU has too little memory for this",
+    remedy: "take fewer rows or a shorter sequence, or compute on the CPU",
+  },
+] as const;
+
+/** The error of what ONNX Runtime said of a GPU, where it is one that people can do something about. */
+export function deviceFault({ name }: Device, message: string): DeviceError | undefined {
+  if (name === "cpu") return undefined;
+  const fault = FAULTS.find(({ said }) => said.test(message));
+  if (fault === undefined) return undefined;
+  const { reason, problem, remedy } = fault;
+  return new DeviceError(problem, { reason, where: name, remedy, cause: new Error(message) });
+}

@@ -1,0 +1,76 @@
+import type { Device } from "./device.js";
+import { neededNodes } from "./encode.js";
+import { Graph, type Attribute, type GraphNode, type Value } from "./graph.js";
+import { add, div, exp, log, mul, sqrt, sub } from "./operators/elementwise.js";
+import { matMul } from "./operators/linear.js";
+import { reduceMax, reduceMean, reduceSum } from "./operators/reduce.js";
+import { transpose } from "./operators/shape.js";
+
+/** A node said in other operators, from its inputs in the new graph: its outputs, undefined where the node's own does. */
+type Lowering = (node: GraphNode, inputs: readonly Value[]) => readonly (Value | undefined)[];
+
+const LAST = { keepDims: true } as const;
+
+/** How operators that devices lack are said in those that they have. */
+const LOWERINGS: Readonly<Record<string, Lowering>> = {
+  FusedMatMul: (node, [a, b]) => {
+    const turned = (x: Value, name: string): Value => (number(node, name) === 1 ? swapped(x) : x);
+    const alpha = number(node, "alpha") ?? 1;
+    const left = turned(a!, "transA");
+    return [matMul(alpha === 1 ? left : mul(left, alpha), turned(b!, "transB"))];
+  },
+  LogSoftmax: (_, [x]) => {
+    const shifted = sub(x!, reduceMax(x!, [-1], LAST));
+    return [sub(shifted, log(reduceSum(exp(shifted), [-1], LAST)))];
+  },
+  // The norm itself is as it should be; 1 / sqrt(mean(x²) + ε), which gradients take, is left unwritten (seen with ONNX Runtime 1.30).
+  SimplifiedLayerNormalization: (node, [x]) => {
+    const mean = reduceMean(mul(x!, x!), [-1], LAST);
+    return [undefined, div(1, sqrt(add(mean, number(node, "epsilon") ?? 0)))];
+  },
+};
+
+function number({ attributes }: GraphNode, name: string): number | undefined {
+  const attribute: Attribute | undefined = attributes[name];
+  return attribute?.kind === "int" || attribute?.kind === "float" ? attribute.value : undefined;
+}
+
+function swapped(x: Value): Value {
+  const axes = x.shape.map((_, axis) => axis);
+  return transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+}
+
+/**
+ * The graph in operators that a device has: the same inputs, constants and outputs, by the same names. The graph itself where the
+ * device lacks none of its operators.
+ */
+export function lower(graph: Graph, { lacks }: Device): Graph {
+  const nodes = neededNodes(graph);
+  const read = new Set(nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name)));
+  // What nobody reads of a node need not be said otherwise: a norm's second output is for gradients alone.
+  const isLacking = ({ op, outputs }: GraphNode): boolean =>
+    lacks.includes(op) && (outputs.length === 1 || outputs.slice(1).some(({ name }) => read.has(name)));
+  if (!nodes.some(isLacking)) return graph;
+  const lowered = new Graph();
+  const values = new Map<string, Value>();
+  for (const { name, type, shape } of graph.inputs) values.set(name, lowered.input(name, type, shape));
+  for (const { value, data, fixed } of graph.initializers)
+    values.set(
+      value.name,
+      lowered.initializer(value.name, value.type, value.shape as readonly number[], data, { fixed }),
+    );
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  for (const node of nodes) {
+    const inputs = node.inputs.map(({ name }) => values.get(name)!);
+    const [first] = node.outputs;
+    if (outputs.has(first!.name)) {
+      lowered.output(first!.name, inputs[0]!);
+      continue;
+    }
+    const others = isLacking(node) ? LOWERINGS[node.op]?.(node, inputs) : undefined;
+    const whole = others !== undefined && others.every((value) => value !== undefined);
+    const own = whole ? [] : lowered.node(node.op, inputs, node.outputs, node.attributes, node.domain);
+    node.outputs.forEach(({ name }, i) => values.set(name, others?.[i] ?? own[i]!));
+  }
+  return lowered;
+}
