@@ -84,11 +84,18 @@ function bareQuestion({ question, problem, query, choices }) {
   return problem ?? question ?? "";
 }
 
-/** @param {string} name */
-function fetched(name) {
-  const script = join(import.meta.dirname, "fetch-model.mjs");
-  const { stdout } = spawnSync(process.execPath, [script, name], { encoding: "utf8" });
-  return stdout.trim().split("\n").at(-1) ?? "";
+/**
+ * The folder of a model that is not in the package.
+ * @param {string} name
+ * @param {string} script what fetches it, and prints the folder last
+ * @throws {Error} with what it said, where it cannot be had
+ */
+export function fetched(name, script = join(import.meta.dirname, "fetch-model.mjs")) {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [script, name], { encoding: "utf8" });
+  const folder = stdout?.trim().split("\n").at(-1);
+  if (status === 0 && folder) return folder;
+  const said = stderr?.trim().split("\n").at(-1) || error?.message || "it said nothing";
+  throw new Error(`${name} cannot be fetched: ${said}`);
 }
 
 /**

@@ -167,9 +167,9 @@ export function openPolicy(
 }
 
 /**
- * The model of a run that is there already.
+ * The model of a run that is there already, on this machine.
  * @param moved where it lies now, if not where the run found it.
- * @throws RunError if what is found is another model.
+ * @throws RunError if what is found is another model, or the run was drawn from servers.
  */
 export async function policyOfRun(
   run: RunReader,
@@ -179,15 +179,49 @@ export async function policyOfRun(
   const { model } = run.manifest;
   if (moved === undefined && model.server !== undefined) {
     throw new RunError(
-      `${run.dir} was drawn from servers, and this needs the weights of ${model.name}: what it chose is handed over by \`whetstone sharpen\`.`,
+      `${run.dir} was drawn from servers, and this needs the weights of ${model.name}: train it elsewhere with --trainer, or ` +
+        "take what `whetstone sharpen` hands over.",
     );
   }
-  const source = modelSource(moved ?? model.path ?? model.name);
+  const source = sourceOfRun(run, moved);
   const policy = await loadPolicy({ ...source, ...holdingOf(model) }, threads);
-  if (policy.digest === model.digest) return policy;
+  return sameModel(run, policy, source.folder);
+}
+
+/** Where the model of a run lies on this machine. @param moved if not where the run found it. */
+export function sourceOfRun({ manifest: { model } }: RunReader, moved: string | undefined): LocalSource {
+  return modelSource(moved ?? model.path ?? model.name);
+}
+
+/**
+ * The servers of a run that was drawn from them, connected to.
+ * @param moved their URLs now, if not those of the run.
+ * @throws as `connectRemote`; RunError where they are asked in another way.
+ */
+export async function serversOfRun(
+  run: RunReader,
+  moved: string | undefined,
+  context: Context,
+): Promise<Policy> {
+  const { name, path, server } = run.manifest.model;
+  const api = server?.["api"];
+  const baseUrl = moved ?? path;
+  const remote = await remoteModel(name, {
+    ...(baseUrl !== undefined && { baseUrl }),
+    ...(typeof api === "string" && { api }),
+  });
+  return sameModel(run, await connectRemote(remote!, context), baseUrl ?? name);
+}
+
+async function sameModel<P extends Policy>(
+  { dir, manifest }: RunReader,
+  policy: P,
+  where: string,
+): Promise<P> {
+  if (policy.digest === manifest.model.digest) return policy;
   await policy.dispose();
   throw new RunError(
-    `${source.folder} is not the model that ${run.dir} was made with: its weights differ; name the right one with --model.`,
+    `${where} is not the model that ${dir} was made with: its weights differ; name the right one with --model.`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
+import type { Policy } from "../policy/policy.js";
 import type { SelfReward } from "../reward/self-reward.js";
 import type { Method } from "../sharpen/methods/method.js";
 import { presetFor } from "../sharpen/presets.js";
@@ -7,6 +8,7 @@ import { withoutLong } from "../sharpen/fitting-prompts.js";
 import { FEWEST_TO_SPLIT, splitPrompts } from "../sharpen/prompts.js";
 import { samplerInWords } from "../run/config.js";
 import type { RunReader } from "../run/read-run.js";
+import type { Run } from "../run/run.js";
 import { sharpenTask } from "../sharpen/sharpen-task.js";
 import { readTraining } from "../sharpen/training-record.js";
 import type { Task } from "../task/task.js";
@@ -14,11 +16,13 @@ import { shellLine } from "./command-line.js";
 import type { Context } from "./context.js";
 import { DEFAULT_REWARDS } from "./defaults.js";
 import { namedRun, rewardOfRun, withExistingRun } from "./existing-run.js";
-import { TRAINING, type Values } from "./options.js";
+import { TRAINER, TRAINING, type Values } from "./options.js";
 import { refuseTraining } from "./quantize.js";
 import { interruptible, report, tellMetrics } from "./outcome.js";
 import { trainingOptions, trainingSettings, writtenOut, type TrainingSettings } from "./settings.js";
-import { policyOfRun, taskOfRun } from "./sources.js";
+import { recordUsage, usageLine } from "./remote.js";
+import { policyOfRun, serversOfRun, sourceOfRun, taskOfRun } from "./sources.js";
+import { openTrainer, trainedElsewhere, withTrainer } from "./trainer.js";
 
 /** Options of training on a run, those of the method left out. */
 export const TRAIN = [
@@ -29,6 +33,8 @@ export const TRAIN = [
   "movedTask",
   "resume",
   "threads",
+  ...TRAINER,
+  "baseUrl",
 ] as const;
 
 /** What the commands of all methods have in common, in the words of `--help`. */
@@ -82,63 +88,109 @@ function commandFor(method: Method, dir: string, reward: SelfReward, training: T
   return writtenOut(words, { ...trainingOptions(training), seed: training.fit.seed });
 }
 
+type TrainValues = Values<(typeof TRAIN)[number]>;
+
+/** What one method is to train, and by what. */
+interface Plan {
+  readonly reader: RunReader;
+  readonly task: Task;
+  readonly reward: SelfReward;
+  readonly compared: readonly SelfReward[];
+  readonly training: TrainingSettings;
+}
+
+async function planOf(method: Method, dir: string | undefined, values: TrainValues): Promise<Plan> {
+  const reader = namedRun(dir);
+  refuseUntrainable(reader);
+  const { drawing, seeds, amortize, model } = reader.manifest;
+  const task = await learnableTask(reader, values.task);
+  const recorded = readTraining(reader, method.name);
+  const word = values.reward ?? recorded?.reward ?? amortize?.reward.name ?? "log-likelihood";
+  const training = trainingSettings(method, values, {
+    n: drawing.n,
+    seed: values.seed ?? recorded?.fit.seed ?? seeds.run,
+    preset: presetFor(model.name, task.name),
+    recorded,
+  });
+  const reward = await rewardOfRun(reader, word);
+  return { reader, task, reward, compared: await comparedRewards(reader), training };
+}
+
 /** Trains an adapter by one method on a run that was sampled, measures it, and reports. */
 export async function trainOnRun(
   method: Method,
   dir: string | undefined,
-  values: Values<(typeof TRAIN)[number]>,
+  values: TrainValues,
   context: Context,
 ): Promise<void> {
-  const reader = namedRun(dir);
-  refuseUntrainable(reader);
-  const { drawing, seeds, amortize } = reader.manifest;
-  const whole = await learnableTask(reader, values.task);
-  const recorded = readTraining(reader, method.name);
-  const reward = await rewardOfRun(
-    reader,
-    values.reward ?? recorded?.reward ?? amortize?.reward.name ?? "log-likelihood",
-  );
-  const compared = await comparedRewards(reader);
-  const training = trainingSettings(method, values, {
-    n: drawing.n,
-    seed: values.seed ?? recorded?.fit.seed ?? seeds.run,
-    preset: presetFor(reader.manifest.model.name, whole.name),
-    recorded,
-  });
-  const { signal } = context;
+  const plan = await planOf(method, dir, values);
   await interruptible(
     context,
     () => shellLine(context.args),
     async () => {
-      const policy = await policyOfRun(reader, values.model, values.threads);
+      const policy = await drawerOf(plan.reader, values, context);
       try {
-        const { skipLong } = reader.manifest.task;
-        const task = skipLong ? await withoutLong(policy, whole, drawing.maxTokens) : whole;
-        await withExistingRun(reader, async (run) => {
-          const { metrics, adapterDirs } = await sharpenTask({
-            policy,
-            task,
-            run,
-            ...drawing,
-            seed: seeds.run,
-            rewards: compared,
-            amortize: {
-              methods: [training],
-              curveSamples: training.curveSamples,
-              reward,
-              command: commandFor(method, run.dir, reward, training),
-            },
-            note: (text) => context.note(text),
-            signal,
-            onProgress: context.progress.update,
-            now: () => context.now(),
-          });
-          const paths = { runDir: run.dir, report: await report(run, task, metrics) };
-          tellMetrics(context, metrics, paths, adapterDirs);
+        await withExistingRun(plan.reader, async (run) => {
+          try {
+            await train(run, policy, plan, values, context);
+          } finally {
+            if (policy.served && policy.served.usage.requests > 0) await recordUsage(run, policy.served);
+          }
         });
       } finally {
+        if (policy.served) context.note(usageLine(policy.name, policy.served));
         await policy.dispose();
       }
     },
   );
+}
+
+/** What draws for the run: its model on this machine, or its servers where it is trained elsewhere. */
+function drawerOf(reader: RunReader, values: TrainValues, context: Context): Promise<Policy> {
+  const served = reader.manifest.model.server !== undefined && values.model === undefined;
+  if (values.baseUrl !== undefined && !served)
+    throw new UsageError("--base-url is for a run that was drawn from servers; leave it out.");
+  return served && values.trainer !== undefined
+    ? serversOfRun(reader, values.baseUrl, context)
+    : policyOfRun(reader, values.model, values.threads);
+}
+
+async function train(
+  run: Run,
+  drawer: Policy,
+  { reader, task: whole, reward, compared, training }: Plan,
+  values: TrainValues,
+  context: Context,
+): Promise<void> {
+  const { drawing, seeds, task: recorded } = reader.manifest;
+  const { threads, model } = values;
+  const local = drawer.served ? undefined : sourceOfRun(reader, model).folder;
+  const trainer = await openTrainer(values, { run, local, threads }, context);
+  try {
+    const policy = await withTrainer(drawer, trainer);
+    const task = recorded.skipLong ? await withoutLong(policy, whole, drawing.maxTokens) : whole;
+    const { metrics, adapterDirs } = await sharpenTask({
+      policy,
+      task,
+      run,
+      ...drawing,
+      seed: seeds.run,
+      rewards: compared,
+      amortize: {
+        methods: [training],
+        curveSamples: training.curveSamples,
+        reward,
+        command: commandFor(training.method, run.dir, reward, training),
+        ...(trainer && trainedElsewhere(trainer, policy, values, context)),
+      },
+      note: (text) => context.note(text),
+      signal: context.signal,
+      onProgress: context.progress.update,
+      now: () => context.now(),
+    });
+    const paths = { runDir: run.dir, report: await report(run, task, metrics) };
+    tellMetrics(context, metrics, paths, adapterDirs);
+  } finally {
+    await trainer?.close();
+  }
 }

@@ -3,7 +3,7 @@ import { UsageError } from "../core/errors.js";
 import { cacheFolder } from "../core/cache-folder.js";
 import { modelFolder } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
-import { ApiKey } from "../policy/remote/api-key.js";
+import { keyFromEnvironment } from "../policy/remote/api-key.js";
 import { scoredBy } from "../policy/scored-by.js";
 import type { ConnectedTrainer, TrainerPlace } from "../policy/tinker/connect-trainer.js";
 import type { Executor } from "../policy/worker/executor.js";
@@ -21,12 +21,6 @@ const IDLE_MINUTES = 10;
 
 /** What a command was told of its trainer. */
 export type TrainerValues = Values<(typeof TRAINER)[number]>;
-
-/** A key that the environment has. */
-function keyOf(names: readonly string[]): ApiKey | undefined {
-  const value = names.map((name) => process.env[name]?.trim()).find((each) => each);
-  return value ? new ApiKey(value) : undefined;
-}
 
 /** What a trainer is opened for. */
 interface TrainerFor {
@@ -67,7 +61,7 @@ export async function openTrainer(
     });
   const server = /^tinker\+(https?:\/\/.+)$/.exec(trainer)?.[1];
   if (server !== undefined) {
-    const connected = await connect({ url: server, key: keyOf(KEYS) });
+    const connected = await connect({ url: server, key: keyFromEnvironment(process.env, KEYS) });
     context.note(connected.summary);
     return connected;
   }
@@ -137,7 +131,7 @@ async function executorOf(trainer: string): Promise<Executor> {
       import("../policy/remote/transport.js"),
     ]);
     const url = `${scheme === "ray+https" ? "https" : "http"}://${rest!.replace(/\/+$/, "")}`;
-    return rayExecutor({ url, key: keyOf(RAY_KEYS), dispatcher: dispatcherFor() });
+    return rayExecutor({ url, key: keyFromEnvironment(process.env, RAY_KEYS), dispatcher: dispatcherFor() });
   }
   throw new UsageError(
     `There is no trainer "${trainer}"; use worker, tinker+http://host:port, ray://host:8265, or slurm://user@host.`,

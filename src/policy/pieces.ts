@@ -4,18 +4,43 @@
  * @param soFar the text after each token, as it is decoded then: its last characters may be only begun (U+FFFD), or be taken back.
  */
 export function piecesIn(text: string, soFar: readonly string[]): string[] {
+  return cutAt(
+    text,
+    soFar.map((upTo) => wholeCharacters(text, sharedLength(text, upTo))),
+  );
+}
+
+/**
+ * The same where tokens have texts of their own, in time that grows with the text's length alone.
+ * @param tokens the text of each.
+ */
+export function piecesFrom(text: string, tokens: readonly string[]): string[] {
+  const shared = sharedLength(text, tokens.join(""));
+  let length = 0;
+  return cutAt(
+    text,
+    tokens.map((token) => wholeCharacters(text, Math.min(shared, (length += token.length)))),
+  );
+}
+
+function cutAt(text: string, ends: readonly number[]): string[] {
   let from = 0;
-  return soFar.map((upTo, at) => {
-    const end = at === soFar.length - 1 ? text.length : Math.max(from, sharedLength(text, upTo));
+  return ends.map((upTo, at) => {
+    const end = at === ends.length - 1 ? text.length : Math.max(from, upTo);
     const piece = text.slice(from, end);
     from = end;
     return piece;
   });
 }
 
-/** How many characters two texts begin with alike; no half of one outside the basic plane. */
+/** How many characters two texts begin with alike. */
 function sharedLength(a: string, b: string): number {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length++;
-  return /[\uD800-\uDBFF]$/.test(a.slice(0, length)) ? length - 1 : length;
+  return length;
+}
+
+/** A length at which no half of a character outside the basic plane is left. */
+function wholeCharacters(text: string, length: number): number {
+  return length > 0 && /[\uD800-\uDBFF]/.test(text[length - 1]!) ? length - 1 : length;
 }

@@ -12,8 +12,9 @@ import type { Task } from "../task/task.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import { fitAdapter, type Iterate } from "./fit-adapter.js";
 import { hasEnded, keptEpoch } from "./kept-epoch.js";
+import { BASE_DRAWS } from "./methods/base-responses.js";
 import type { Method, MethodPlan, MethodSettings } from "./methods/method.js";
-import { objectiveJudge } from "./methods/objective-judge.js";
+import { judgedPrompts, objectiveJudge } from "./methods/objective-judge.js";
 import type { PromptSplit } from "./prompts.js";
 import { baseLogProbs, baseLogProbsFile, keepScores, scoreUnder } from "./score-under.js";
 
@@ -95,7 +96,7 @@ export async function amortize(
 
 /** The plan with its iterates judged by J_β too, where that is what one is kept by and the method does not judge so itself. */
 async function judgedPlan(options: AmortizeOptions, plan: MethodPlan): Promise<MethodPlan> {
-  const { settings, split } = options;
+  const { settings } = options;
   if (settings.fit.keep !== "objective" || options.method.judgesObjective === true) return plan;
   const { beta = 0, validationCalls = 0 } = plan.facts;
   const judge = await objectiveJudge(options, {
@@ -103,7 +104,8 @@ async function judgedPlan(options: AmortizeOptions, plan: MethodPlan): Promise<M
     comparedN: settings.trainN,
     against: "base",
   });
-  const calls = judge.calls * (plan.iterates + 1) + split.validation.length * judge.compared;
+  const compared = comparedCalls(options, judge.compared, validationCalls);
+  const calls = judge.calls * (plan.iterates + 1) + compared;
   return {
     ...plan,
     facts: { ...plan.facts, validationCalls: validationCalls + calls },
@@ -118,6 +120,21 @@ async function judgedPlan(options: AmortizeOptions, plan: MethodPlan): Promise<M
         }),
       ),
   };
+}
+
+/**
+ * The base's responses that only judging draws. A method that learns from the base's own draws has them in the same file: what its plan
+ * counts of the judged prompts is not counted again.
+ */
+function comparedCalls(
+  { method, split, settings }: AmortizeOptions,
+  compared: number,
+  validationCalls: number,
+): number {
+  const prompts = judgedPrompts({ split }).length;
+  if (!method.draws.some(({ name }) => name === BASE_DRAWS.name)) return prompts * compared;
+  if (split.validation.length > 0) return Math.max(0, prompts * compared - validationCalls);
+  return prompts * Math.max(0, compared - settings.trainN);
 }
 
 async function trainAdapter(

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dispatcherFor } from "../../src/policy/remote/transport.js";
 import { testExecutorContract } from "../../src/policy/worker/executor-contract.test-helper.js";
 import { localExecutor } from "../../src/policy/worker/local-executor.js";
@@ -57,6 +58,7 @@ echo $! >"${state}/numbers/$number"
 echo "$number;cluster"`,
     squeue: `for word in "$@"; do case "$word" in --jobs=*) number=\${word#--jobs=};; esac; done
 file="${state}/numbers/$number"
+if [ -e "${state}/said" ]; then cat "${state}/said"; exit "$(cat "${state}/said.code")"; fi
 [ -e "$file.cancelled" ] || [ -e "$file.code" ] || echo RUNNING`,
     sacct: `for word in "$@"; do case "$word" in --jobs=*) number=\${word#--jobs=};; esac; done
 file="${state}/numbers/$number"
@@ -88,6 +90,53 @@ testExecutorContract({
       },
     });
   },
+});
+
+describe("Slurm's words", () => {
+  const folder = mkdtempSync(join(tmpdir(), "whetstone-slurm-"));
+  const home = join(folder, "home");
+  const before = process.env["PATH"] ?? "";
+  const executor = slurmExecutor({ target: "user@login", folder: "jobs" });
+  const job = { id: "job", command: ["sleep", "60"], files: new Map<string, string>(), gpus: 0 };
+  const says = (text: string, code = 0): void => {
+    writeFileSync(join(home, "said"), text);
+    writeFileSync(join(home, "said.code"), `${code}`);
+  };
+  beforeAll(async () => {
+    slurmStandIns(join(folder, "bin"), home);
+    process.env["PATH"] = `${join(folder, "bin")}${delimiter}${before}`;
+    await executor.submit(job);
+  });
+  afterAll(async () => {
+    await executor.cancel(job.id);
+    process.env["PATH"] = before;
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each([
+    ["SUSPENDED", "running"],
+    ["STOPPED", "running"],
+    ["STAGE_OUT", "running"],
+    ["COMPLETING", "running"],
+    ["A_STATE_OF_TOMORROW", "running"],
+    ["REQUEUE_HOLD", "queued"],
+    ["CONFIGURING", "queued"],
+    ["OUT_OF_MEMORY", "failed"],
+    ["TIMEOUT", "failed"],
+    ["CANCELLED", "cancelled"],
+  ])("%s is a job that is %s", async (word, state) => {
+    says(`${word}\n`);
+    expect((await executor.status(job.id)).state).toBe(state);
+  });
+
+  it("asks sacct about a job that squeue has forgotten, and takes no word for a cluster that does not answer", async () => {
+    says("slurm_load_jobs error: Invalid job id specified", 1);
+    writeFileSync(join(home, "numbers", "1.code"), "0");
+    expect((await executor.status(job.id)).state).toBe("ended");
+    says("slurm_load_jobs error: Unable to contact slurm controller", 1);
+    await expect(executor.status(job.id)).rejects.toThrow("Unable to contact slurm controller");
+    rmSync(join(home, "numbers", "1.code"));
+  });
 });
 
 if (RAY_PYTHON !== undefined) {

@@ -99,4 +99,18 @@ describe.skipIf(PYTHON === undefined)("sharpening with a trainer elsewhere", () 
     expect(resumed.status, resumed.stderr).toBe(0);
     same("killed", "whole", METHODS, 1e-4);
   });
+
+  it("trains on a run that was only drawn, as sharpening does", async () => {
+    const drawing = ["--task", "prompts.jsonl", "--model", "tiny", "--n", "3", "--max-tokens", "6", "--raw"];
+    const drawn = await cli.run(["sample", ...drawing, "--run", "drawn", "--threads", "1"]);
+    expect(drawn.status, drawn.stderr).toBe(0);
+    const { status, stderr } = await cli.run([
+      ...["train", "sft", "drawn", "--trainer", `tinker+${worker.url}`, "--epochs", "2"],
+      ...["--curve-samples", "1", "--rank", "8", "--alpha", "32", "--threads", "1"],
+    ]);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain("the same model");
+    same("drawn", "whole", ["sft"], 1e-6);
+    await saysTheSame("drawn", "sft");
+  });
 });

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { freePort } from "./free-port.js";
 
 /** The interpreter that has Ray, where `npm run test:models` could make one. */
 export const RAY_PYTHON = process.env["WHETSTONE_RAY_PYTHON"];
@@ -67,12 +67,4 @@ export async function startRay(): Promise<RayHead> {
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
   return { url, stop };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,6 +22,9 @@ from wire import Datum
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj")
 MLP = ("gate_proj", "up_proj", "down_proj", "gate_up_proj")
+T = TypeVar("T")
+#: A response: why it ended, its tokens, and their log π at temperature 1 in nats.
+Drawn = tuple[str, list[int], list[float]]
 #: Positions whose logits are in memory at once.
 POSITIONS = 1024
 
@@ -126,11 +130,12 @@ class Engine:
         if batch:
             yield batch
 
-    def _gather(self, own: dict[int, list[float]], count: int) -> list[list[float]]:
+    def _gather(self, own: dict[int, T], count: int) -> list[T]:
+        """What every process has computed of its share, in order."""
         if self.world > 1:
-            parts: list[dict[int, list[float]]] = [{}] * self.world
+            parts: list[dict[int, T]] = [{}] * self.world
             dist.all_gather_object(parts, own)
-            own = {i: row for part in parts for i, row in part.items()}
+            own = {i: one for part in parts for i, one in part.items()}
         return [own[i] for i in range(count)]
 
     def _chosen(self, hidden: Tensor, targets: Tensor) -> Tensor:
@@ -191,17 +196,18 @@ class Engine:
         adapter = self.adapters[name]
         if not adapter.gathered:
             raise Refused("there is no gradient to step along")
+        grads = []
         for _, parameter in adapter.parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             if self.world > 1:
                 dist.all_reduce(parameter.grad)
-        norm = math.sqrt(sum(float(p.grad.double().square().sum()) for _, p in adapter.parameters if p.grad is not None))
+            grads.append(parameter.grad)
+        norm = math.sqrt(sum(float(grad.double().square().sum()) for grad in grads))
         if math.isfinite(norm):
             if clip > 0 and (scale := clip / (norm + 1e-6)) < 1:
-                for _, parameter in adapter.parameters:
-                    if parameter.grad is not None:
-                        parameter.grad.mul_(scale)
+                for grad in grads:
+                    grad.mul_(scale)
             for group in adapter.optimizer.param_groups:
                 group.update(lr=rate, betas=betas, eps=eps, weight_decay=decay)
             adapter.optimizer.step()
@@ -265,26 +271,19 @@ class Engine:
         config.save_pretrained(str(folder))
 
     @torch.no_grad()
-    def sample(self, name: str | None, wanted: Sequence[Wanted], told: Callable[[], bool] = lambda: False) -> list[tuple[str, list[int], list[float]]]:
-        """
-        Draws responses, each from its own seed: (why it ended, tokens, their log π at temperature 1). Temperature 0 is the likeliest token.
-        `told` says between tokens whether to give up.
-        """
+    def sample(self, name: str | None, wanted: Sequence[Wanted]) -> list[Drawn]:
+        """Draws responses, each from its own seed. Temperature 0 is the likeliest token."""
         self.use(name)
         self.model.eval()
-        ended: dict[int, tuple[str, list[int], list[float]]] = {}
+        ended: dict[int, Drawn] = {}
         order = sorted(range(len(wanted)), key=lambda i: (len(wanted[i].prompt), i))[self.rank :: self.world]
         for at in range(0, len(order), self.rows):
             batch = order[at : at + self.rows]
-            for i, drawn in zip(batch, self._draw([wanted[i] for i in batch], told)):
+            for i, drawn in zip(batch, self._draw([wanted[i] for i in batch])):
                 ended[i] = drawn
-        if self.world > 1:
-            parts: list[dict[int, tuple[str, list[int], list[float]]]] = [{}] * self.world
-            dist.all_gather_object(parts, ended)
-            ended = {i: drawn for part in parts for i, drawn in part.items()}
-        return [ended[i] for i in range(len(wanted))]
+        return self._gather(ended, len(wanted))
 
-    def _draw(self, rows: Sequence[Wanted], told: Callable[[], bool]) -> list[tuple[str, list[int], list[float]]]:
+    def _draw(self, rows: Sequence[Wanted]) -> list[Drawn]:
         longest = max(len(row.prompt) for row in rows)
         # Prompts end together: a row's next token is in the last column.
         ids = torch.tensor([[0] * (longest - len(row.prompt)) + row.prompt for row in rows], device=self.device)
@@ -297,7 +296,7 @@ class Engine:
         reasons = ["length"] * len(rows)
         open_rows = {r for r, row in enumerate(rows) if row.max_tokens > 0}
         cache = None
-        while open_rows and not told():
+        while open_rows:
             out = self.model(input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True, logits_to_keep=1)
             cache = out.past_key_values
             log_probs = out.logits[:, -1].float().log_softmax(-1)

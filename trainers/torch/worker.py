@@ -34,7 +34,8 @@ from wire import PROTOBUF, Datum, read_forward_backward, write_forward_backward,
 #: How long a question for a result is held open, in seconds: shorter than proxies' patience.
 HELD = 20.0
 MOST_BYTES = 1 << 30
-MOST_RESULTS = 20_000
+#: Results that are kept for a client that asks for one again: each at most some megabytes, the latest.
+MOST_RESULTS = 512
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 Task = tuple[Literal["create", "passes", "step", "save", "load", "export", "unload", "sample", "end"], dict[str, Any]]
 
@@ -44,6 +45,7 @@ class Future:
     """What a request will have come to."""
 
     done: threading.Event
+    key: tuple[str, str, int] | None = None
     kind: str = "application/json"
     content: bytes = b""
     error: str | None = None
@@ -66,14 +68,20 @@ class Tasks:
             if seq_id is not None and key in self.known:
                 return self.known[key]
             request_id = secrets.token_hex(8)
-            self.futures[request_id] = Future(threading.Event())
+            self.futures[request_id] = Future(threading.Event(), None if seq_id is None else key)
             if seq_id is not None:
                 self.known[key] = request_id
-            # Results are asked for within minutes; a client that is gone leaves its own behind.
-            while len(self.futures) > MOST_RESULTS:
-                del self.futures[next(iter(self.futures))]
+            self._drop_old()
             self.inbox.put((task, self.futures[request_id]))
         return request_id
+
+    def _drop_old(self) -> None:
+        """Drops the oldest results beyond what is kept; what is not done yet somebody waits for."""
+        over = len(self.futures) - MOST_RESULTS
+        for request_id in [each for each, future in self.futures.items() if future.done.is_set()][: max(0, over)]:
+            key = self.futures.pop(request_id).key
+            if key is not None:
+                del self.known[key]
 
     def weights(self, path: str) -> Path:
         """The file of `tinker://<model>/weights/<name>`."""
@@ -162,8 +170,6 @@ class Tasks:
         if name == "unload":
             engine.remove(values["model"])
             return [_json({"type": "unload_model", "model_id": values["model"]})]
-        for model in engine.adapters if first else []:
-            engine.save(model, self.state / model / "weights" / "ended.safetensors")
         return [_json({"type": "end"})]
 
     def draw(self, asked: list[dict[str, Any]]) -> list[tuple[str, bytes]]:
@@ -375,7 +381,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def serve(tasks: Tasks, options: argparse.Namespace, key: str | None) -> None:
-    """Answers until the client is gone for `--idle` minutes, or the parent is; then saves the state and ends."""
+    """Answers until the client is gone for `--idle` minutes, then ends; what the client had saved stays in the state."""
     host, _, port = options.listen.rpartition(":")
     server = Server((host, int(port)), tasks, key)
     # Who listens everywhere is reached by the machine's own address.
@@ -391,7 +397,7 @@ def serve(tasks: Tasks, options: argparse.Namespace, key: str | None) -> None:
     def watch() -> None:
         while time.monotonic() - server.heard < options.idle * 60:
             time.sleep(min(1.0, options.idle * 6))
-        print(f"nobody asked for {options.idle:g} minutes: the state is saved, and the worker ends", flush=True)
+        print(f"nobody asked for {options.idle:g} minutes: the worker ends; what was saved stays in {tasks.state}", flush=True)
         tasks.inbox.put((("end", {}), Future(threading.Event())))
 
     threading.Thread(target=watch, daemon=True).start()

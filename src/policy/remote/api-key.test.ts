@@ -58,6 +58,12 @@ describe("the key", () => {
     expect([...open.authorizations]).toEqual([undefined]);
   });
 
+  it("that cannot stand in a header is blamed on the variable that holds it", () => {
+    const environment = { FIRST: " ", SECOND: "a b" };
+    expect(() => keyFromEnvironment(environment, ["FIRST", "SECOND"])).toThrow(/^The key in SECOND holds/);
+    expect(() => keyFromEnvironment({ OPENAI_API_KEY: "a b" })).toThrow(/^The key in OPENAI_API_KEY holds/);
+  });
+
   it("may not hide in a URL, which is otherwise taken as people have it", () => {
     expect(baseUrls("http://a:1, http://a:1/v1/chat/completions,http://a:1/v1/models")).toEqual([
       "http://a:1/v1",

@@ -13,11 +13,14 @@ export class ApiKey {
   readonly #text: string;
   readonly #forms: readonly string[];
 
-  /** @throws UsageError for a key that cannot stand in a header; the message does not hold it. */
-  constructor(text: string) {
+  /**
+   * @param from where it stands, for the message.
+   * @throws UsageError for a key that cannot stand in a header; the message does not hold it.
+   */
+  constructor(text: string, from: string = KEY_VARIABLES.join(" or ")) {
     if (!/^[\x21-\x7e]+$/.test(text)) {
       throw new UsageError(
-        `The key in ${KEY_VARIABLES.join(" or ")} holds spaces or other characters that no key has; set it anew.`,
+        `The key in ${from} holds spaces or other characters that no key has; set it anew.`,
       );
     }
     this.#text = text;
@@ -59,11 +62,14 @@ function base64Forms(text: string): string[] {
   });
 }
 
-/** The key that the environment gives; undefined if none does: local servers often need none. */
-export function keyFromEnvironment(environment: NodeJS.ProcessEnv): ApiKey | undefined {
-  for (const name of KEY_VARIABLES) {
+/** The key that the environment gives, in the first of these variables that is set; undefined if none is: local servers often need none. */
+export function keyFromEnvironment(
+  environment: NodeJS.ProcessEnv,
+  variables: readonly string[] = KEY_VARIABLES,
+): ApiKey | undefined {
+  for (const name of variables) {
     const value = environment[name]?.trim();
-    if (value) return new ApiKey(value);
+    if (value) return new ApiKey(value, name);
   }
   return undefined;
 }

@@ -71,8 +71,14 @@ export async function* inParallel<T, R>(
       if (running.size === 0 && !coming) break;
       const outcome = (await next.next()).value!;
       if ("stopped" in outcome) continue;
-      if ("failed" in outcome) throw outcome.failed;
+      if ("failed" in outcome) {
+        source.took(true);
+        // Nothing more is wanted of it: what ended the drawing is what there is to tell.
+        if (exhausted || stop.aborted) continue;
+        throw outcome.failed;
+      }
       if ("arrived" in outcome) {
+        source.took(outcome.arrived.done === true);
         const goesOn = !exhausted && !stop.aborted;
         if (goesOn && outcome.arrived.done !== true) start(outcome.arrived.value);
         continue;
@@ -105,8 +111,10 @@ function pulled<T>(
 ): {
   /** Starts the next item that is there; false where none is, or they come in time. */
   now(start: (item: T) => void): boolean;
-  /** Asks for the next item that comes in time, one after the other. @returns whether one is on its way. */
+  /** Asks for the next item that comes in time, one after the other. @returns whether one is on its way, or has arrived and lies there. */
   later(): boolean;
+  /** What has arrived was taken. @param last whether nothing comes any more. */
+  took(last: boolean): void;
   close(): void;
 } {
   if (!isAsync(items)) {
@@ -118,6 +126,7 @@ function pulled<T>(
         return next.done !== true;
       },
       later: () => false,
+      took: () => undefined,
       close: () => void iterator.return?.(),
     };
   }
@@ -129,17 +138,14 @@ function pulled<T>(
       if (ended || coming) return !ended;
       coming = true;
       iterator.next().then(
-        (arrived) => {
-          coming = false;
-          ended = arrived.done === true;
-          happened.push({ arrived });
-        },
-        (failed: unknown) => {
-          ended = true;
-          happened.push({ failed });
-        },
+        (arrived) => happened.push({ arrived }),
+        (failed: unknown) => happened.push({ failed }),
       );
       return true;
+    },
+    took: (last) => {
+      coming = false;
+      ended = last;
     },
     // Not waited for: an item may be under way that never comes.
     close: () => void iterator.return?.().catch(() => undefined),

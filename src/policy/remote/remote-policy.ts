@@ -23,7 +23,7 @@ import type { Ask, Asked } from "./dialects/dialect.js";
 import { atOnce, inParallel, withOwn, type Signals } from "./in-parallel.js";
 import type { ServerFacts } from "./probe.js";
 import { readReply, type Reply } from "./reply.js";
-import { piecesIn } from "../pieces.js";
+import { piecesFrom } from "../pieces.js";
 import { droppedAt, type SeenRule } from "./seen-rule.js";
 import { checkLimits, narrows } from "../sampling-limits.js";
 import { Scorer } from "./scorer.js";
@@ -232,13 +232,7 @@ export class RemotePolicy implements Policy {
 
   pieces(response: Response): readonly string[] | undefined {
     const told = this.#pieces.get(response);
-    return (
-      told &&
-      piecesIn(
-        response.text,
-        told.map((_, at) => told.slice(0, at + 1).join("")),
-      )
-    );
+    return told && piecesFrom(response.text, told);
   }
 
   /** A whole response, or undefined if it was dropped. */

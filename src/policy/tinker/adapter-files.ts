@@ -16,7 +16,7 @@ export interface AdapterFiles {
 }
 
 /**
- * Brings an adapter as it is now. A configuration that names no target modules (SkyRL's) gets those of the weights: PEFT would take its
+ * Brings an adapter as it is now. A configuration that names no target modules gets those of the weights: PEFT would take its
  * default for them, and load a part of the adapter without a word.
  * @throws ServerError where the archive is malformed.
  */

@@ -45,10 +45,10 @@ export class BaseText {
     );
   }
 
-  /** Prompts and responses as a trainer takes them, with the inputs of its loss for each response. */
+  /** Prompts and responses as a trainer takes them, with the weights of each response's tokens; absent: 1 for each. */
   async sequences(
     examples: readonly ScoreRequest[],
-    inputs: (example: ScoreRequest, at: number) => WireSequence["inputs"],
+    weights?: readonly (readonly number[])[],
   ): Promise<WireSequence[]> {
     const made: WireSequence[] = [];
     for (const [at, example] of examples.entries()) {
@@ -61,7 +61,7 @@ export class BaseText {
           { reason: "prompt-too-long", where: example.prompt.id, remedy: "shorten it or lower `maxTokens`" },
         );
       }
-      made.push({ prompt, response: example.tokens, inputs: inputs(example, at) });
+      made.push({ prompt, response: example.tokens, weights: weights?.[at] ?? example.tokens.map(() => 1) });
     }
     return made;
   }

@@ -4,8 +4,8 @@ import { dispatcherFor } from "../remote/transport.js";
 import type { Policy } from "../policy.js";
 import type { Trainers } from "../trainer.js";
 import { BaseText } from "./base-text.js";
+import { checkSummed } from "./check-summed.js";
 import { TinkerConnection } from "./connection.js";
-import { measureReduction } from "./reduction.js";
 import { TinkerSession } from "./session.js";
 import { tinkerBasePolicy, tinkerTrainers, type TinkerAdapter } from "./tinker-trainer.js";
 
@@ -37,9 +37,9 @@ export interface ConnectedTrainer {
 }
 
 /**
- * Connects to a server that speaks Tinker's protocol (SkyRL, TuFT, OpenRL, Tinker itself, whetstone's own worker), and finds out
- * whether it sums its losses.
- * @throws ServerError where it cannot be reached, or trains another model; UsageError for what is no URL; ModelError for the base.
+ * Connects to a server that speaks Tinker's protocol (TuFT, OpenRL, Tinker itself, whetstone's own worker), and finds out whether it
+ * sums its losses as the protocol says.
+ * @throws ServerError where it cannot be reached, trains another model, or does not sum; UsageError for what is no URL; ModelError for the base.
  */
 export async function connectTrainer(place: TrainerPlace): Promise<ConnectedTrainer> {
   const { url, key, ca, signal } = place;
@@ -48,25 +48,25 @@ export async function connectTrainer(place: TrainerPlace): Promise<ConnectedTrai
   const base = await BaseText.open(place.base);
   const dispatcher = dispatcherFor(ca);
   const connection = new TinkerConnection({ url: url.replace(/\/+$/, ""), key, dispatcher, signal });
+  let session: TinkerSession | undefined;
+  const close = async (): Promise<void> => {
+    session?.close();
+    await dispatcher.close();
+  };
   try {
-    const session = await TinkerSession.open(connection, place.model ?? place.base);
-    const reduction = await measureReduction(session, base);
-    const on = { session, base, reduction };
+    session = await TinkerSession.open(connection, place.model ?? place.base);
+    await checkSummed(session, base);
+    const on = { session, base };
     const kind = session.told.own ? "whetstone's worker" : "a server that speaks Tinker's protocol";
-    const mean =
-      reduction === "mean" ? "; it averages losses, which is undone, and does not clip gradients" : "";
     return {
       trainers: tinkerTrainers(on),
       basePolicy: (name) => tinkerBasePolicy(on, name),
-      summary: `Trainer: ${kind} at ${connection.url}, ${session.base}${mean}.`,
+      summary: `Trainer: ${kind} at ${connection.url}, ${session.base}.`,
       endTokens: base.config.eosTokenIds,
-      close: async () => {
-        session.close();
-        await dispatcher.close();
-      },
+      close,
     };
   } catch (error) {
-    await dispatcher.close();
+    await close();
     throw error;
   }
 }

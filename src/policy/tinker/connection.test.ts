@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { ServerError } from "../../core/errors.js";
+import { InterruptedError, ServerError } from "../../core/errors.js";
 import { ApiKey } from "../remote/api-key.js";
 import { dispatcherFor } from "../remote/transport.js";
 import { Refusal, TinkerConnection } from "./connection.js";
@@ -52,6 +52,38 @@ describe("a trainer's connection", () => {
     });
     expect(await connect(url).post("create_session", {})).toEqual({ session_id: "s" });
     expect(asked).toHaveLength(3);
+  });
+
+  it.each(["get_server_capabilities", "training_runs/m/checkpoints/a/archive"])(
+    "asks again where a reply of %s breaks off in its middle",
+    async (route) => {
+      const whole = Buffer.from(JSON.stringify({ said: "x".repeat(2000) }));
+      const { url, asked } = await serving((request, reply, times) => {
+        reply.writeHead(200, { "content-length": whole.length, "content-type": "application/json" });
+        if (times > 1) reply.end(whole);
+        else reply.write(whole.subarray(0, 1000), () => setImmediate(() => request.socket.destroy()));
+      });
+      const connection = connect(url);
+      const read = route.startsWith("get") ? connection.get(route) : connection.download(route);
+      expect(Buffer.from(JSON.stringify(await read)).length).toBeGreaterThan(1999);
+      expect(asked).toHaveLength(2);
+    },
+  );
+
+  it("says so where every reply breaks off", async () => {
+    const { url } = await serving((request, reply) => {
+      reply.writeHead(200, { "content-length": 100 });
+      reply.write("{", () => setImmediate(() => request.socket.destroy()));
+    });
+    const refused = connect(url).result("r1");
+    await expect(refused).rejects.toThrow(ServerError);
+    await expect(refused).rejects.toThrow("a reply that broke off");
+  });
+
+  it("gives up one request alone, at once", async () => {
+    const { url } = await serving(() => undefined);
+    const given = connect(url).post("asample", {}, AbortSignal.timeout(20));
+    await expect(given).rejects.toThrow(InterruptedError);
   });
 
   it("does not send again what was refused, and its error holds no key", async () => {

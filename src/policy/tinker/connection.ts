@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { fetch, type Dispatcher, type Response } from "undici";
+import { fetch, type Dispatcher, type Headers } from "undici";
 import { InterruptedError, ServerError } from "../../core/errors.js";
 import type { ApiKey } from "../remote/api-key.js";
 import { ServerFault } from "../remote/fault.js";
@@ -24,8 +24,23 @@ const LONGEST_WAIT_MS = 30_000;
 const LONGEST_MS = 600_000;
 const SHOWN_CHARACTERS = 400;
 
+/** A reply that has come whole. */
+interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bytes: Uint8Array;
+}
+
 /** A body that is sent. */
 type Body = { readonly [field: string]: unknown } | Uint8Array;
+
+interface Request {
+  readonly method: string;
+  /** On another host than the server's, the key is left out. */
+  readonly url: string;
+  readonly body?: Body;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** A request that the server has understood and refused. */
 export class Refusal extends ServerError {
@@ -55,19 +70,22 @@ export class TinkerConnection {
     return this.#options.url;
   }
 
-  /** @returns what the server says in JSON. @throws ServerError; Refusal; InterruptedError. */
-  async post(route: string, body: Body): Promise<Readonly<Record<string, unknown>>> {
-    return jsonOf(await this.#send("POST", `/api/v1/${route}`, body), this.url);
+  /**
+   * @param signal gives up this request alone.
+   * @returns what the server says in JSON. @throws ServerError; Refusal; InterruptedError.
+   */
+  async post(route: string, body: Body, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
+    return jsonOf(await this.#send({ method: "POST", url: this.#at(route), body, signal }), this.url);
   }
 
   async get(route: string): Promise<Readonly<Record<string, unknown>>> {
-    return jsonOf(await this.#send("GET", `/api/v1/${route}`), this.url);
+    return jsonOf(await this.#send({ method: "GET", url: this.#at(route) }), this.url);
   }
 
   /** Deletes what is there; nothing happens where it is not. */
   async delete(route: string): Promise<void> {
     try {
-      await this.#send("DELETE", `/api/v1/${route}`);
+      await this.#send({ method: "DELETE", url: this.#at(route) });
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
     }
@@ -75,24 +93,25 @@ export class TinkerConnection {
 
   /** Bytes of a route, which may lead on to another place: the key does not go there. */
   async download(route: string): Promise<Uint8Array> {
-    const reply = await this.#send("GET", `/api/v1/${route}`);
+    const reply = await this.#send({ method: "GET", url: this.#at(route) });
     const next = reply.headers.get("location");
-    if (next === null) return new Uint8Array(await reply.arrayBuffer());
-    const target = new URL(next, this.url);
-    const own = target.host === new URL(this.url).host;
-    return new Uint8Array(await (await this.#sendTo("GET", target.href, undefined, own)).arrayBuffer());
+    if (next === null) return reply.bytes;
+    return (await this.#send({ method: "GET", url: new URL(next, this.url).href })).bytes;
   }
 
   /** What a request has come to: asked for until it is there. @throws Refusal where it failed. */
-  async result(requestId: string): Promise<{ readonly json: unknown } | { readonly bytes: Uint8Array }> {
+  async result(
+    requestId: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly json: unknown } | { readonly bytes: Uint8Array }> {
+    const url = this.#at("retrieve_future");
     for (;;) {
-      const reply = await this.#send("POST", "/api/v1/retrieve_future", { request_id: requestId });
+      const reply = await this.#send({ method: "POST", url, body: { request_id: requestId }, signal });
       if (reply.status === 408) continue;
-      if ((reply.headers.get("content-type") ?? "").startsWith(PROTOBUF))
-        return { bytes: new Uint8Array(await reply.arrayBuffer()) };
-      const json = await jsonOf(reply, this.url);
+      if ((reply.headers.get("content-type") ?? "").startsWith(PROTOBUF)) return { bytes: reply.bytes };
+      const json = jsonOf(reply, this.url);
       if (json["type"] === "try_again") {
-        await this.#wait(this.#firstWait);
+        await this.#wait(this.#firstWait, this.#signal(signal));
         continue;
       }
       if (typeof json["error"] === "string") throw new Refusal(400, this.#shown(json["error"]), this.url);
@@ -104,17 +123,23 @@ export class TinkerConnection {
     return this.#options.firstWaitMs ?? 250;
   }
 
-  #send(method: string, path: string, body?: Body): Promise<Response> {
-    return this.#sendTo(method, `${this.url}${path}`, body, true);
+  #at(route: string): string {
+    return `${this.url}/api/v1/${route}`;
   }
 
-  async #sendTo(method: string, url: string, body: Body | undefined, withKey: boolean): Promise<Response> {
+  #signal(own: AbortSignal | undefined): AbortSignal | undefined {
+    const { signal } = this.#options;
+    return signal && own ? AbortSignal.any([signal, own]) : (signal ?? own);
+  }
+
+  async #send(request: Request): Promise<Reply> {
+    const signal = this.#signal(request.signal);
     for (let tries = 1; ; tries++) {
       let fault: ServerFault;
       try {
-        return await this.#once(method, url, body, withKey);
+        return await this.#once(request, signal);
       } catch (error) {
-        if (this.#options.signal?.aborted) throw new InterruptedError("Training was interrupted.");
+        if (signal?.aborted) throw interrupted();
         if (!(error instanceof ServerFault)) throw error;
         fault = error;
       }
@@ -123,49 +148,46 @@ export class TinkerConnection {
           where: this.url,
           reason: "no-trainer",
         });
-      await this.#wait(fault.retryAfterMs ?? Math.min(this.#firstWait * 2 ** (tries - 1), LONGEST_WAIT_MS));
+      const wait = Math.min(this.#firstWait * 2 ** (tries - 1), LONGEST_WAIT_MS);
+      await this.#wait(fault.retryAfterMs ?? wait, signal);
     }
   }
 
-  async #wait(ms: number): Promise<void> {
-    const { signal } = this.#options;
+  async #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
     try {
       await sleep(ms, undefined, signal ? { signal } : {});
     } catch {
-      throw new InterruptedError("Training was interrupted.");
+      throw interrupted();
     }
   }
 
-  async #once(method: string, url: string, body: Body | undefined, withKey: boolean): Promise<Response> {
-    const { key, dispatcher, signal } = this.#options;
+  /** One try, to the last byte of the reply. @throws ServerFault for what may be tried again; Refusal. */
+  async #once({ method, url, body }: Request, signal: AbortSignal | undefined): Promise<Reply> {
+    const { key, dispatcher } = this.#options;
+    const own = new URL(url).host === new URL(this.url).host;
     const binary = body instanceof Uint8Array;
     const silence = AbortSignal.timeout(LONGEST_MS);
-    let reply: Response;
     try {
-      reply = await fetch(url, {
+      const reply = await fetch(url, {
         method,
         headers: {
           accept: `${PROTOBUF}, application/json`,
           ...(body && { "content-type": binary ? PROTOBUF : "application/json" }),
-          ...(key && withKey && { "x-api-key": key.reveal() }),
+          ...(key && own && { "x-api-key": key.reveal() }),
         },
         ...(body && { body: binary ? body : JSON.stringify(body) }),
         redirect: "manual",
         dispatcher,
         signal: signal ? AbortSignal.any([signal, silence]) : silence,
       });
-      const { status } = reply;
+      const { status, headers } = reply;
+      const bytes = new Uint8Array(await reply.arrayBuffer());
       // A held question whose answer is not there yet is no fault.
-      if (reply.ok || status === 302 || status === 307) return reply;
-      if (status === 408 && url.endsWith("/retrieve_future")) {
-        await reply.arrayBuffer();
-        return reply;
-      }
-      const said = this.#shown(detailIn(await reply.text()));
+      const held = status === 408 && url.endsWith("/retrieve_future");
+      if (reply.ok || status === 302 || status === 307 || held) return { status, headers, bytes };
+      const said = this.#shown(detailIn(new TextDecoder().decode(bytes)));
       if (status === 408 || status === 425 || status === 429 || status >= 500)
-        throw new ServerFault("server error", `${status} ${said}`, {
-          retryAfterMs: retryAfterMs(reply.headers),
-        });
+        throw new ServerFault("server error", `${status} ${said}`, { retryAfterMs: retryAfterMs(headers) });
       throw new Refusal(status, said, this.url);
     } catch (error) {
       if (error instanceof ServerFault || error instanceof Refusal) throw error;
@@ -191,17 +213,17 @@ function detailIn(text: string): string {
   }
 }
 
-async function jsonOf(reply: Response, url: string): Promise<Readonly<Record<string, unknown>>> {
+const interrupted = (): InterruptedError => new InterruptedError("Training was interrupted.");
+
+function jsonOf({ bytes }: Reply, url: string): Readonly<Record<string, unknown>> {
   try {
-    const body = await reply.json();
+    const body: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (typeof body === "object" && body !== null) return body as Record<string, unknown>;
   } catch {
     // As for a reply that is JSON but no object.
   }
   throw new ServerError(
     `The trainer at ${url} sent a reply that is not JSON: is it one that speaks Tinker's protocol?`,
-    {
-      where: url,
-    },
+    { where: url },
   );
 }

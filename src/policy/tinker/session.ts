@@ -25,8 +25,6 @@ export interface AdapterShape {
 
 /** What a server tells of itself. */
 export interface ServerTold {
-  /** Models that it trains. */
-  readonly models: readonly string[];
   /** Whether it is whetstone's own worker, which takes α and targets as they are asked for. */
   readonly own: boolean;
 }
@@ -35,9 +33,34 @@ const capabilities = z.looseObject({
   supported_models: z.array(z.looseObject({ model_name: z.string().nullish() })),
   whetstone: z.looseObject({}).nullish(),
 });
+const opened = z.looseObject({ session_id: z.string() });
 const created = z.looseObject({ model_id: z.string(), request_id: z.string() });
 const asked = z.looseObject({ request_id: z.string() });
 const path = z.looseObject({ path: z.string() });
+const stepped = z.looseObject({ metrics: z.record(z.string(), z.unknown()).nullish() });
+
+/** A reply with what the protocol has it tell. @throws ServerError for one without. */
+function told<T>(schema: z.ZodType<T>, reply: unknown, { url }: TinkerConnection): T {
+  const parsed = schema.safeParse(reply);
+  if (parsed.success) return parsed.data;
+  const { path: place, message } = parsed.error.issues[0]!;
+  const missing = place.length === 0 ? message : `${place.join(".")}: ${message}`;
+  throw new ServerError(
+    `The trainer at ${url} sent a reply that Tinker's protocol does not know (${missing}).`,
+    { where: url },
+  );
+}
+
+/** A step of AdamW. */
+export interface AdamStep {
+  readonly rate: number;
+  /** Decoupled. Default 0. */
+  readonly weightDecay?: number;
+  /** Joint gradient norm at most this. Default Infinity: no clip. */
+  readonly clipNorm?: number;
+  /** What the root of the second moment is added to. Default 1e-8. */
+  readonly epsilon?: number;
+}
 
 /** A session on a server: kept alive by heartbeats until it is closed. */
 export class TinkerSession {
@@ -79,10 +102,8 @@ export class TinkerSession {
       );
     }
     const body = { tags: [], user_metadata: null, sdk_version: "0.25.0", type: "create_session" };
-    const { session_id: id } = z
-      .looseObject({ session_id: z.string() })
-      .parse(await connection.post("create_session", body));
-    return new TinkerSession(connection, id, chosen, { models, own: parsed.data.whetstone != null });
+    const { session_id: id } = told(opened, await connection.post("create_session", body), connection);
+    return new TinkerSession(connection, id, chosen, { own: parsed.data.whetstone != null });
   }
 
   close(): void {
@@ -112,7 +133,7 @@ export class TinkerSession {
       lora_config: lora,
       type: "create_model",
     };
-    const reply = created.parse(await this.connection.post("create_model", body));
+    const reply = told(created, await this.connection.post("create_model", body), this.connection);
     await this.connection.result(reply.request_id);
     return new TinkerModel(this, reply.model_id);
   }
@@ -130,14 +151,15 @@ export class TinkerModel {
   /** A pass over sequences, in as many requests as their tokens need. @returns log π of the responses' tokens. */
   async pass(
     sequences: readonly WireSequence[],
-    { loss, forwardOnly }: Pick<WirePass, "loss" | "forwardOnly">,
+    { forwardOnly }: Pick<WirePass, "forwardOnly">,
   ): Promise<number[][]> {
     const { connection } = this.session;
     const rows: number[][] = [];
     for (const part of inParts(sequences)) {
       const sequence = ++this.#sequence;
-      const body = writePass({ modelId: this.id, sequence, loss, forwardOnly, sequences: part });
-      const { request_id: request } = asked.parse(await connection.post("forward_backward", body));
+      const body = writePass({ modelId: this.id, sequence, forwardOnly, sequences: part });
+      const sent = await connection.post("forward_backward", body);
+      const { request_id: request } = told(asked, sent, connection);
       const reply = await connection.result(request);
       const scored = "bytes" in reply ? readPass(reply.bytes) : [];
       if (scored.length !== part.length || scored.some((row, i) => row.length < lengthOf(part[i]!) - 1)) {
@@ -152,16 +174,39 @@ export class TinkerModel {
     return rows;
   }
 
-  /** @returns the step's metrics, such as the gradient's norm before clipping. @throws Refusal where the server refuses it. */
-  async step(adam: Readonly<Record<string, number>>): Promise<Readonly<Record<string, number>>> {
-    const reply = await this.#ask("optim_step", { adam_params: adam });
-    const parsed = z.looseObject({ metrics: z.record(z.string(), z.number()).nullish() }).safeParse(reply);
-    return parsed.data?.metrics ?? {};
+  /**
+   * A step along what the passes gathered.
+   * @returns the gradient's norm before clipping: undefined where the server tells none, NaN where it refused a gradient that is not
+   * finite. @throws Refusal where the server refuses the step.
+   */
+  async step({
+    rate,
+    weightDecay = 0,
+    clipNorm = Infinity,
+    epsilon = 1e-8,
+  }: AdamStep): Promise<number | undefined> {
+    const adam = {
+      ...{ learning_rate: rate, beta1: 0.9, beta2: 0.999, eps: epsilon, weight_decay: weightDecay },
+      // 0: no clip.
+      grad_clip_norm: Number.isFinite(clipNorm) ? clipNorm : 0,
+    };
+    try {
+      const { metrics } = told(
+        stepped,
+        await this.#ask("optim_step", { adam_params: adam }),
+        this.session.connection,
+      );
+      const norm = Object.entries(metrics ?? {}).find(([name]) => /grad(ient)?_norm$/.test(name))?.[1];
+      return typeof norm === "number" ? norm : undefined;
+    } catch (error) {
+      if (error instanceof Refusal && /not finite/.test(error.said)) return NaN;
+      throw error;
+    }
   }
 
   /** @returns `tinker://…`, from which another model goes on. */
   async save(name: string): Promise<string> {
-    return path.parse(await this.#ask("save_weights", { path: name })).path;
+    return told(path, await this.#ask("save_weights", { path: name }), this.session.connection).path;
   }
 
   /** Only before anything else is asked of the model. */
@@ -171,7 +216,8 @@ export class TinkerModel {
 
   /** @returns the path that samples are asked of, and under which `archive` is. */
   async saveForSampler(name: string): Promise<string> {
-    return path.parse(await this.#ask("save_weights_for_sampler", { path: name })).path;
+    const reply = await this.#ask("save_weights_for_sampler", { path: name });
+    return told(path, reply, this.session.connection).path;
   }
 
   /** PEFT's two files of what `saveForSampler` saved, as a gzipped tar archive. */
@@ -191,7 +237,7 @@ export class TinkerModel {
   async #ask(route: string, fields: Readonly<Record<string, unknown>>): Promise<unknown> {
     const { connection } = this.session;
     const body = { model_id: this.id, seq_id: ++this.#sequence, type: route, ...fields };
-    const { request_id: request } = asked.parse(await connection.post(route, body));
+    const { request_id: request } = told(asked, await connection.post(route, body), connection);
     const reply = await connection.result(request);
     return "json" in reply ? reply.json : {};
   }
@@ -207,11 +253,12 @@ export interface SampleAsk {
   readonly stop: readonly number[];
 }
 
-/** Draws one sample from what `saveForSampler` saved. */
+/** Draws one sample from what `saveForSampler` saved. @param signal gives up this sample alone. */
 export async function drawSample(
   { connection }: TinkerSession,
   modelPath: string,
   { prompt, seed, temperature, maxTokens, topP, stop }: SampleAsk,
+  signal?: AbortSignal,
 ): Promise<WireSample> {
   const body = {
     num_samples: 1,
@@ -220,8 +267,8 @@ export async function drawSample(
     model_path: modelPath,
     type: "sample",
   };
-  const { request_id: request } = asked.parse(await connection.post("asample", body));
-  const reply = await connection.result(request);
+  const { request_id: request } = told(asked, await connection.post("asample", body, signal), connection);
+  const reply = await connection.result(request, signal);
   const [sample] = "bytes" in reply ? readSample(reply.bytes) : [];
   if (sample === undefined || sample.tokens.length !== sample.logProbs.length)
     throw new ServerError(`The trainer at ${connection.url} gave no sample with log-probabilities.`);

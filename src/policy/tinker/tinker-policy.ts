@@ -12,8 +12,9 @@ import type {
   SamplingOptions,
   ScoreRequest,
 } from "../policy.js";
-import { inParallel, withOwn } from "../remote/in-parallel.js";
+import { inParallel, withOwn, type Signals } from "../remote/in-parallel.js";
 import { sampleSeed } from "../remote/sample-seed.js";
+import { droppedAt } from "../remote/seen-rule.js";
 import { checkLimits, cutAtStop } from "../sampling-limits.js";
 import type { BaseText } from "./base-text.js";
 import { drawSample, type SampleAsk, type TinkerModel } from "./session.js";
@@ -50,33 +51,52 @@ export class TinkerPolicy implements Policy {
   async *sample(requests: Source<SampleRequest>, options: SamplingOptions): AsyncGenerator<Response> {
     this.#check();
     checkLimits(options);
-    const { temperature, topP = 1, minP = 0, stop = [] } = options;
-    if (temperature !== 1 || topP < 1)
-      requireAbility(this, "temperatures", `Drawing at temperature ${temperature}`);
-    if (minP > 0) throw new UsageError("A trainer draws without minP; leave it out.");
-    yield* inParallel(
-      requests,
-      WIDTH,
-      async (request, signals) => {
-        const { prompt, index, prefix = [], options: own } = request;
-        const { maxTokens, temperature: heat, seed, greedy } = optionsOf(request, options);
-        const { stop: ended } = withOwn(signals, own?.signal);
-        if (ended.aborted) return undefined;
-        let response: Response | undefined;
-        try {
-          if (prefix.length > 0) requireAbility(this, "continues", "A given beginning");
-          const sampled = { seed: sampleSeed(seed, prompt.id, index), temperature: greedy ? 0 : heat };
-          response = await this.#draw(prompt, index, { ...sampled, maxTokens, topP }, stop);
-        } catch (error) {
-          if (ended.aborted) return undefined;
+    this.#checkTemperature(options);
+    const draw = async (request: SampleRequest, signals: Signals): Promise<Response | undefined> => {
+      const { signal: own, watcher } = request.options ?? {};
+      let response: Response | undefined;
+      try {
+        if (!own?.aborted) response = await this.#drawOne(request, options, withOwn(signals, own).abort);
+      } catch (error) {
+        if (signals.stop.aborted) throw error;
+        if (!own?.aborted) {
           failOf(request, error);
           return undefined;
         }
-        own?.watcher?.ended?.(response);
-        return response;
-      },
-      options.signal,
+      }
+      watcher?.ended?.(response);
+      return response;
+    };
+    yield* inParallel(requests, WIDTH, draw, options.signal);
+  }
+
+  /** A response, or undefined where its own rule drops it: the server draws it whole, so that it is asked about afterwards. */
+  async #drawOne(
+    request: SampleRequest,
+    options: SamplingOptions,
+    signal: AbortSignal,
+  ): Promise<Response | undefined> {
+    const { prompt, index, prefix = [] } = request;
+    const own = optionsOf(request, options);
+    const { temperature, maxTokens, seed, topP = 1, stop = [], abandon, greedy = false } = own;
+    checkLimits(own);
+    if (prefix.length > 0) requireAbility(this, "continues", "A given beginning");
+    if (!greedy) this.#checkTemperature(own);
+    const ask = greedy
+      ? { seed: 0, temperature: 0, maxTokens, topP: 1 }
+      : { seed: sampleSeed(seed, prompt.id, index), temperature, maxTokens, topP };
+    const response = await this.#draw(prompt, index, ask, stop, signal);
+    const dropped = droppedAt(
+      ({ length, logProb }) => abandon?.({ promptId: prompt.id, index, length, logProb }) ?? false,
     );
+    return dropped(response.logProbs, response.text) ? undefined : response;
+  }
+
+  /** @throws UsageError for what the log-probabilities at temperature 1 are not known of, or what no trainer draws with. */
+  #checkTemperature(limits: Pick<SamplingOptions, "temperature" | "topP" | "minP">): void {
+    if (limits.temperature !== 1 || (limits.topP ?? 1) < 1)
+      requireAbility(this, "temperatures", `Drawing at temperature ${limits.temperature}`);
+    if ((limits.minP ?? 0) > 0) throw new UsageError("A trainer draws without minP; leave it out.");
   }
 
   async *greedy(prompts: Iterable<Prompt>, { maxTokens, signal }: GreedyOptions): AsyncGenerator<Response> {
@@ -113,10 +133,12 @@ export class TinkerPolicy implements Policy {
     index: number,
     ask: Omit<SampleAsk, "prompt" | "stop">,
     stop: readonly string[],
+    signal?: AbortSignal,
   ): Promise<Response> {
     const tokens = await this.promptTokens(prompt);
     const ends = this.base.config.eosTokenIds;
-    const sample = await drawSample(this.model.session, this.path, { ...ask, prompt: tokens, stop: ends });
+    const whole = { ...ask, prompt: tokens, stop: ends };
+    const sample = await drawSample(this.model.session, this.path, whole, signal);
     return { promptId: prompt.id, index, ...this.#read(sample, stop) };
   }
 
@@ -147,9 +169,5 @@ export async function scoreOn(
   base: BaseText,
   examples: readonly ScoreRequest[],
 ): Promise<number[][]> {
-  const ones = ({ tokens }: ScoreRequest): { readonly weights: readonly number[] } => ({
-    weights: tokens.map(() => 1),
-  });
-  const sequences = await base.sequences(examples, ones);
-  return model.pass(sequences, { loss: "cross_entropy", forwardOnly: true });
+  return model.pass(await base.sequences(examples), { forwardOnly: true });
 }

@@ -10,8 +10,6 @@ import type { Trainer, TrainerOptions, Trainers } from "../trainer.js";
 import { adapterFiles } from "./adapter-files.js";
 import type { BaseText } from "./base-text.js";
 import { Refusal } from "./connection.js";
-import type { Reduction } from "./reduction.js";
-import { sendWeights } from "./send-weights.js";
 import type { AdapterShape, TinkerModel, TinkerSession } from "./session.js";
 import { scoreOn, TinkerPolicy } from "./tinker-policy.js";
 
@@ -34,11 +32,10 @@ const placeSchema = z.object({
 /** An adapter of a trainer as a value: where it is kept. */
 export type TinkerAdapter = z.infer<typeof placeSchema>;
 
-/** A server with a base that trains adapters of it. */
+/** A server with a base that trains adapters of it, and sums its losses. */
 export interface TinkerBase {
   readonly session: TinkerSession;
   readonly base: BaseText;
-  readonly reduction: Reduction;
 }
 
 /** Trains adapters on a server that speaks Tinker's protocol. The losses are ours: it gets weights of tokens. */
@@ -151,15 +148,9 @@ interface Gathered {
   finite: boolean;
   /** Whether anything is at the server. */
   sent: boolean;
-  readonly kept: { readonly sequences: ScoreRequest[]; readonly weights: (readonly number[])[] };
 }
 
-const nothing = (): Gathered => ({
-  parts: 0,
-  finite: true,
-  sent: false,
-  kept: { sequences: [], weights: [] },
-});
+const nothing = (): Gathered => ({ parts: 0, finite: true, sent: false });
 
 class TinkerTrainer implements Trainer<TinkerAdapter> {
   #steps = 0;
@@ -187,30 +178,24 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
     weights: readonly (readonly number[])[],
   ): Promise<number> {
     const gathered = this.#gathered;
-    const { base, reduction } = this.on;
     gathered.parts++;
-    const lossOf = (rows: readonly (readonly number[])[]): number =>
-      -rows.reduce(
-        (sum, row, i) => row.reduce((all, value, t) => all + (weights[i]![t]! || 0) * value, sum),
-        0,
-      );
-    const finite = weights.every((row) => row.every(Number.isFinite));
-    let loss = NaN;
-    if (finite && reduction === "sum") {
-      gathered.sent = true;
-      loss = lossOf(await sendWeights(this.model, base, reduction, sequences, weights));
-    } else if (finite) {
-      // How a mean divides is known only with the whole batch: it is sent with the step.
-      loss = lossOf(await this.logProbs(sequences));
-      gathered.kept.sequences.push(...sequences);
-      gathered.kept.weights.push(...weights);
+    // The server is spared what would spoil all that it has gathered.
+    if (!weights.every((row) => row.every(Number.isFinite))) {
+      gathered.finite = false;
+      return NaN;
     }
+    gathered.sent = true;
+    const made = await this.on.base.sequences(sequences, weights);
+    const rows = await this.model.pass(made, { forwardOnly: false });
+    const lossOf = (row: readonly number[], i: number): number =>
+      row.reduce((sum, value, t) => sum - (weights[i]![t]! || 0) * value, 0);
+    const loss = rows.map(lossOf).reduce((a, b) => a + b, 0);
     gathered.finite &&= Number.isFinite(loss);
     return loss;
   }
 
   async optimStep(rate: number): Promise<{ readonly gradientNorm: number }> {
-    const { parts, finite, sent, kept } = this.#gathered;
+    const { parts, finite, sent } = this.#gathered;
     if (parts === 0) throw new UsageError("There is no gradient to step along.");
     this.#gathered = nothing();
     if (!finite) {
@@ -218,19 +203,9 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
       if (sent) await this.#continueFrom(await this.#place(), true);
       throw diverged();
     }
-    const { base, reduction } = this.on;
-    if (reduction === "mean") await sendWeights(this.model, base, reduction, kept.sequences, kept.weights);
-    const { clipNorm, weightDecay } = this.options;
-    const adam = { learning_rate: rate, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: weightDecay };
     this.#saved = undefined;
-    let metrics: Readonly<Record<string, number>>;
-    try {
-      metrics = await this.model.step({ ...adam, grad_clip_norm: Number.isFinite(clipNorm) ? clipNorm : 0 });
-    } catch (error) {
-      if (error instanceof Refusal && /not finite/.test(error.said)) throw diverged();
-      throw error;
-    }
-    const norm = Object.entries(metrics).find(([name]) => /grad(ient)?_norm$/.test(name))?.[1];
+    const { clipNorm, weightDecay } = this.options;
+    const norm = await this.model.step({ rate, clipNorm, weightDecay });
     if (norm !== undefined && !Number.isFinite(norm)) throw diverged();
     this.#steps++;
     return { gradientNorm: norm ?? NaN };

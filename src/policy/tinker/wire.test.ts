@@ -1,6 +1,6 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { describe, expect, it } from "vitest";
-import { ServerFault } from "../remote/fault.js";
+import { ServerError } from "../../core/errors.js";
 import { readPass, readSample, writePass } from "./wire.js";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -11,9 +11,8 @@ describe("a pass over sequences", () => {
     const written = writePass({
       modelId: "m",
       sequence: 3,
-      loss: "cross_entropy",
       forwardOnly: true,
-      sequences: [{ prompt: [7, 8], response: [9], inputs: { weights: [0.5] } }],
+      sequences: [{ prompt: [7, 8], response: [9], weights: [0.5] }],
     });
     const tokens = "07000000 08000000";
     const targets = "0800000000000000 0900000000000000";
@@ -39,7 +38,6 @@ describe("a pass over sequences", () => {
     const written = writePass({
       modelId: "m",
       sequence: 1,
-      loss: "importance_sampling",
       forwardOnly: false,
       sequences: [],
     });
@@ -74,7 +72,10 @@ describe("what comes back", () => {
     ]);
   });
 
-  it.each(["0a", "0a05 01", "1236 0a08", "12ff"])("malformed (%s) is a fault and no result", (text) => {
-    expect(() => readPass(bytes(text)).concat(readSample(bytes(text)).map(() => []))).toThrow(ServerFault);
-  });
+  it.each(["0a", "0a05 01", "1236 0a08", "12ff"])(
+    "malformed (%s) is an error in a sentence, and no result",
+    (text) => {
+      expect(() => readPass(bytes(text)).concat(readSample(bytes(text)).map(() => []))).toThrow(ServerError);
+    },
+  );
 });

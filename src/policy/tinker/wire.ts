@@ -1,5 +1,5 @@
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { ServerFault } from "../remote/fault.js";
+import { ServerError } from "../../core/errors.js";
 
 /** The media type of Tinker's messages in protobuf. */
 export const PROTOBUF = "application/x-protobuf";
@@ -8,20 +8,19 @@ export const PROTOBUF = "application/x-protobuf";
 const FLOAT32 = 1;
 const INT64 = 2;
 
-/** A sequence with what the loss takes of each of its response's tokens, by the name of the loss's input. */
+/** A sequence with what each of its response's tokens weighs in the loss. */
 export interface WireSequence {
   readonly prompt: readonly number[];
   readonly response: readonly number[];
-  /** Each as long as the response; zero on the prompt. */
-  readonly inputs: Readonly<Record<string, ArrayLike<number>>>;
+  /** As long as the response; zero on the prompt. */
+  readonly weights: ArrayLike<number>;
 }
 
-/** A pass over sequences: their log-probabilities, and a gradient unless it is forward only. */
+/** A pass over sequences: their log-probabilities, and the gradient of −Σ weight · log π unless it is forward only. */
 export interface WirePass {
   readonly modelId: string;
   /** Counts a model's requests from 1: one that comes twice is done once. */
   readonly sequence: number;
-  readonly loss: "cross_entropy" | "importance_sampling";
   readonly forwardOnly: boolean;
   readonly sequences: readonly WireSequence[];
 }
@@ -58,7 +57,7 @@ function entry(name: string, value: Uint8Array): Uint8Array {
 }
 
 /** The model reads all tokens but the last, and is to say after each the next one. */
-function datum({ prompt, response, inputs }: WireSequence): Uint8Array {
+function datum({ prompt, response, weights }: WireSequence): Uint8Array {
   const all = [...prompt, ...response];
   const before = prompt.length - 1;
   return message((writer) => {
@@ -70,21 +69,19 @@ function datum({ prompt, response, inputs }: WireSequence): Uint8Array {
       message((inner) => field(inner, 1, text)),
     );
     field(writer, 2, entry("target_tokens", tensor(BigInt64Array.from(all.slice(1), BigInt))));
-    for (const [name, values] of Object.entries(inputs)) {
-      const whole = new Float32Array(all.length - 1);
-      for (let t = 0; t < response.length; t++) whole[before + t] = values[t]!;
-      field(writer, 2, entry(name, tensor(whole)));
-    }
+    const whole = new Float32Array(all.length - 1);
+    for (let t = 0; t < response.length; t++) whole[before + t] = weights[t]!;
+    field(writer, 2, entry("weights", tensor(whole)));
   });
 }
 
 /** Writes a ForwardBackwardRequest of tinker_public.proto. */
-export function writePass({ modelId, sequence, loss, forwardOnly, sequences }: WirePass): Uint8Array {
+export function writePass({ modelId, sequence, forwardOnly, sequences }: WirePass): Uint8Array {
   return message((writer) => {
     writer.tag(1, WireType.LengthDelimited).string(modelId);
     writer.tag(2, WireType.Varint).int32(sequence);
     for (const each of sequences) field(writer, 3, datum(each));
-    writer.tag(4, WireType.LengthDelimited).string(loss);
+    writer.tag(4, WireType.LengthDelimited).string("cross_entropy");
     if (forwardOnly) writer.tag(6, WireType.Varint).bool(true);
   });
 }
@@ -117,17 +114,19 @@ function numbers<T>(bytes: Uint8Array, size: number, read: (view: DataView, at: 
 const floats = (bytes: Uint8Array): number[] => numbers(bytes, 4, (view, at) => view.getFloat32(at, true));
 const ints = (bytes: Uint8Array): number[] => numbers(bytes, 4, (view, at) => view.getInt32(at, true));
 
-/** @throws ServerFault for bytes that are no such message. */
+/** @throws ServerError for bytes that are no such message. */
 function reading<T>(what: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ServerFault("not JSON", `a malformed ${what} (${reason})`);
+    throw new ServerError(
+      `The trainer sent a malformed ${what} (${reason}): is it one that speaks Tinker's protocol?`,
+    );
   }
 }
 
-/** Reads a ForwardBackwardOutput: the log-probabilities of each sequence's targets, prompt included. */
+/** Reads a ForwardBackwardOutput: the log-probabilities of each sequence's targets, prompt included. @throws ServerError */
 export function readPass(bytes: Uint8Array): number[][] {
   return reading("result of a pass", () => {
     const rows: number[][] = [];
@@ -161,7 +160,7 @@ export interface WireSample {
   readonly logProbs: readonly number[];
 }
 
-/** Reads the sequences of a SampleResponse. */
+/** Reads the sequences of a SampleResponse. @throws ServerError */
 export function readSample(bytes: Uint8Array): WireSample[] {
   return reading("sample", () => {
     const samples: WireSample[] = [];

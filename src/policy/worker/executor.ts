@@ -1,3 +1,6 @@
+/** How much longer each wait for a job is than the one before. */
+const LONGER = 1.5;
+
 /** A program to run somewhere else. */
 export interface Job {
   /** Letters, digits and hyphens: fixes what the job is, so that one that is submitted twice runs once. */
@@ -24,6 +27,8 @@ export interface JobStatus {
 export interface Executor {
   /** For people, such as `ray at http://head:8265`. */
   readonly name: string;
+  /** Milliseconds between two looks at a job, at first and at most: a look is a login on some clusters. */
+  readonly look: { readonly first: number; readonly most: number };
   /** Starts a job; one that is there already is left as it is. @throws ServerError where it cannot be started. */
   submit(job: Job): Promise<void>;
   status(id: string): Promise<JobStatus>;
@@ -41,4 +46,9 @@ export function filesOf({ files, token }: Job): ReadonlyMap<string, string | Uin
 /** A word as a POSIX shell reads it back. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Waits between looks at a job, in milliseconds: ever longer, up to the most. */
+export function* waits({ first, most }: Executor["look"]): Generator<number, never> {
+  for (let wait = first; ; wait = Math.min(most, wait * LONGER)) yield wait;
 }

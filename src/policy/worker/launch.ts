@@ -8,13 +8,11 @@ import { cacheFolder } from "../../core/cache-folder.js";
 import { InterruptedError, ServerError } from "../../core/errors.js";
 import { sha256, writeAtomically } from "../../core/files.js";
 import { ApiKey } from "../remote/api-key.js";
-import type { Executor, Job } from "./executor.js";
+import { waits, type Executor, type Job } from "./executor.js";
 
 // The same depth from src/policy/worker and from dist/policy/worker.
 const SOURCES = fileURLToPath(new URL("../../../trainers/torch/", import.meta.url));
 const FILES = ["worker.py", "engine.py", "wire.py"];
-/** Between two looks at a job that starts. */
-const LOOK_MS = 500;
 const LAST_LINES = 5;
 
 /** A worker to be started, or found again. */
@@ -97,17 +95,18 @@ function jobOf(options: WorkerOptions, id: string, token: string): Job {
   return { id, command: [...interpreter, "worker.py", ...args], files, token, gpus };
 }
 
-/** Waits for the line in which the worker says where it listens. */
+/** Waits for the line in which the worker says where it listens. @throws InterruptedError at once when the signal fires. */
 async function addressOf(
   executor: Executor,
   id: string,
   key: ApiKey,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  for (;;) {
-    if (signal?.aborted) throw new InterruptedError("Training was interrupted before its worker was there.");
+  for (const wait of waits(executor.look)) {
+    if (signal?.aborted) throw interrupted();
     const { state, message } = await executor.status(id);
-    const printed = await executor.logs(id, 0);
+    // What waits has printed nothing.
+    const printed = state === "queued" ? "" : await executor.logs(id, 0);
     if (state !== "running" && state !== "queued") {
       const lines = printed.trim().split("\n").slice(-LAST_LINES).join(" / ");
       const said = key.redact(lines === "" ? (message ?? "it printed nothing") : lines);
@@ -117,9 +116,13 @@ async function addressOf(
     }
     const url = /^whetstone's worker: .* (http:\/\/\S+)$/m.exec(printed)?.[1];
     if (url !== undefined) return url;
-    await sleep(LOOK_MS);
+    await sleep(wait, undefined, signal ? { signal } : {}).catch(() => undefined);
   }
+  throw interrupted();
 }
+
+const interrupted = (): InterruptedError =>
+  new InterruptedError("Training was interrupted before its worker was there.");
 
 /** The key of a job: made once, kept where this user alone reads it, so that a restarted whetstone has it too. */
 function tokenOf(stem: string): string {

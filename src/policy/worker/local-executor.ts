@@ -31,6 +31,7 @@ export function localExecutor(folder: string): Executor {
   };
   return {
     name: "this machine",
+    look: { first: 100, most: 500 },
     submit: async (job) => {
       if (status(job.id).state !== "unknown") return;
       mkdirSync(place(job.id), { recursive: true, mode: 0o700 });

@@ -81,6 +81,7 @@ export function rayExecutor(options: RayOptions): Executor {
   const ray = new Dashboard(options);
   return {
     name: `Ray at ${options.url}`,
+    look: { first: 500, most: 5000 },
     submit: async (job) => {
       const archive = zipOf(filesOf(job));
       const name = `_ray_pkg_${sha256(archive).slice(0, 16)}.zip`;

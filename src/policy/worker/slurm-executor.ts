@@ -2,16 +2,19 @@ import { spawn } from "node:child_process";
 import { ServerError } from "../../core/errors.js";
 import { filesOf, shellWord, type Executor, type Job, type JobStatus } from "./executor.js";
 
-/** Slurm's states, by what they mean here; what is not among them is a job that runs or waits. */
+/** Slurm's states that are over, and those in which nothing runs yet; a job of any other is taken to run. */
 const STATES: Readonly<Record<string, JobStatus["state"]>> = {
-  PENDING: "queued",
-  CONFIGURING: "queued",
-  REQUEUED: "queued",
-  RUNNING: "running",
-  COMPLETING: "running",
-  COMPLETED: "ended",
-  CANCELLED: "cancelled",
+  ...those("ended", "COMPLETED"),
+  ...those("cancelled", "CANCELLED", "REVOKED"),
+  ...those("failed", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "PREEMPTED"),
+  ...those("failed", "LAUNCH_FAILED", "RECONFIG_FAIL"),
+  ...those("queued", "PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"),
+  ...those("queued", "RESV_DEL_HOLD", "POWER_UP_NODE"),
 };
+
+function those(state: JobStatus["state"], ...words: readonly string[]): Record<string, JobStatus["state"]> {
+  return Object.fromEntries(words.map((word) => [word, state]));
+}
 
 /** Where Slurm's jobs are submitted. */
 export interface SlurmOptions {
@@ -41,6 +44,7 @@ export function slurmExecutor({ target, folder }: SlurmOptions): Executor {
   const number = (id: string): string => `number=$(cat ${there(id)}/number 2>/dev/null)`;
   return {
     name: `Slurm at ${target}`,
+    look: { first: 2000, most: 30_000 },
     submit: async (job) => {
       const files = [...filesOf(job)].map(([name, content]) => fileScript(name, content)).join("\n");
       await run(`set -e
@@ -57,14 +61,17 @@ mv number.partial number
     },
     status: async (id) => {
       const out = await run(`${number(id)} || exit 0
-state=$(squeue --noheader --jobs="$number" --format=%T 2>/dev/null)
+state=$(squeue --noheader --jobs="$number" --format=%T 2>&1) || case "$state" in
+*[Ii]nvalid*job*id*) state= ;;
+*) echo "$state" >&2; exit 1 ;;
+esac
 [ -n "$state" ] || state=$(sacct --noheader --allocations --jobs="$number" --format=State 2>/dev/null)
 echo "known $state"
 `);
       const [known, word = ""] = out.trim().split(/\s+/);
       if (known !== "known") return { state: "unknown" };
       // What neither of both tells any more has ended; how, nobody knows.
-      const state = word === "" ? "ended" : (STATES[word.replace(/\+$/, "")] ?? "failed");
+      const state = word === "" ? "ended" : (STATES[word.replace(/\+$/, "")] ?? "running");
       return state === "failed" ? { state, message: word } : { state };
     },
     logs: async (id, from) => (await run(`cat ${there(id)}/log 2>/dev/null || true\n`)).slice(from),

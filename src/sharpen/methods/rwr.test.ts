@@ -129,6 +129,13 @@ describe("on a transformer", () => {
       amortize: { reward: rewardNamed("log-likelihood"), methods, curveSamples: 0, command: "whetstone" },
     });
     const { metrics } = await runJob(newFolder(), job);
+    const compared = tinyJob(policy, await tinyTask(false), {
+      amortize: { reward: rewardNamed("borda"), methods, curveSamples: 0, command: "whetstone" },
+    });
+    const relative = (await runJob(newFolder(), compared)).metrics.adapters;
+    // What a reward compares with is drawn from the base: for sft besides its own, for rwr the very responses that it is judged by.
+    expect(relative["sft"]!.validationCalls).toBe(2 * 8 + 2 * 8 + 4 * 2 * 8);
+    expect(relative["rwr"]!.validationCalls).toBe(2 * 16 + 4 * 2 * 8);
     for (const [name, beta, judgedDraws] of [
       ["sft", 0, 2 * 8],
       ["rwr", 0.5, 2 * 16],
