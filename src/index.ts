@@ -59,6 +59,8 @@ export { borda, type BordaOptions } from "./reward/borda.js";
 export { pessimism, type PessimismOptions } from "./reward/pessimism.js";
 export { bestOfMajority, type BestOfMajorityOptions } from "./reward/best-of-majority.js";
 export { filteredMajority, type FilteredMajorityOptions } from "./reward/filtered-majority.js";
+export { entropy } from "./reward/entropy.js";
+export { semanticClusters, type SemanticClustersOptions } from "./reward/semantic-clusters.js";
 
 // Sharpening at inference time, and amortized.
 export { answer, answerAllEvents, answerEvents, answerRoom, type AnswerOptions } from "./sharpen/answer.js";

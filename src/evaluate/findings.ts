@@ -1,5 +1,6 @@
 import type { MethodWords } from "./collapse.js";
 import { FEWEST_PROMPTS } from "./declared.js";
+import { endsFinding } from "./ends.js";
 import { adapterFindings } from "./findings-adapter.js";
 import { guessFinding } from "./findings-guess.js";
 import { tiltFindings } from "./findings-tilt.js";
@@ -13,7 +14,7 @@ import {
   withInterval,
   type Direction,
 } from "./findings-words.js";
-import type { BestOfNMetrics, Estimate, Metrics } from "./metrics.js";
+import type { AdaptiveMetrics, BestOfNMetrics, Estimate, Metrics } from "./metrics.js";
 
 /** What the findings are read from. */
 export type FindingsInputs = Omit<
@@ -268,13 +269,19 @@ function agreementFinding(metrics: FindingsInputs): string[] {
   ];
 }
 
-function adaptiveFinding({ adaptive, prompts }: FindingsInputs): string[] {
-  if (!adaptive) return [];
-  const drawn = `Adaptive best-of-N drew ${decimal(adaptive.meanN)} responses per prompt`;
-  if (adaptive.capped === 0) return [`${drawn}; its rule fired on every prompt.`];
+function adaptiveFindings({ adaptive, adaptiveVotes, prompts }: FindingsInputs): string[] {
+  const told = (name: string, rule: AdaptiveMetrics, lost: string): string => {
+    const drawn = `${name} drew ${decimal(rule.meanN)} responses per prompt`;
+    if (rule.capped === 0) return `${drawn}; its rule fired on every prompt.`;
+    return `${drawn}, and hit its cap of ${rule.cap} on ${rule.capped} of ${prompts} prompts before its rule fired${lost}.`;
+  };
   return [
-    `${drawn}, and hit its cap of ${adaptive.cap} on ${adaptive.capped} of ${prompts} prompts before its rule fired: ` +
-      "there the paper's guarantee does not hold.",
+    ...(adaptive
+      ? [told("Adaptive best-of-N", adaptive, ": there the paper's guarantee does not hold")]
+      : []),
+    ...(adaptiveVotes
+      ? [told("Majority by the lead of its vote", adaptiveVotes, ": there the vote stayed open")]
+      : []),
   ];
 }
 
@@ -301,7 +308,8 @@ export function findings(
     ...coverageFinding(metrics),
     ...logLikelihoodFindings(metrics),
     ...(metrics.labelled ? [] : agreementFinding(metrics)),
-    ...adaptiveFinding(metrics),
+    ...adaptiveFindings(metrics),
+    ...endsFinding(metrics),
     ...Object.entries(metrics.adapters).flatMap(([method, adapter]) =>
       adapterFindings(wordsOf(method), adapter, metrics),
     ),

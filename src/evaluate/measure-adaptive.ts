@@ -1,9 +1,9 @@
 import type { Response } from "../policy/policy.js";
 import { answerMetrics, factsOf, oneEach, prepareBase, sampledOnce } from "./answers.js";
 import type { BaseInputs } from "./answers.js";
-import type { Metrics } from "./metrics.js";
+import type { AdaptiveMetrics } from "./metrics.js";
 
-/** What adaptive best-of-N did. */
+/** What the rule did. */
 export interface AdaptiveInputs extends BaseInputs {
   /** The response chosen for each prompt, in any order. */
   readonly chosen: readonly Response[];
@@ -15,10 +15,10 @@ export interface AdaptiveInputs extends BaseInputs {
 }
 
 /**
- * Measures adaptive best-of-N (paper App. D, eq. 10) against the base's greedy responses.
+ * Measures a rule that draws as many responses as it needs (paper App. D, eq. 10, or by the lead of a vote) against the base's greedy responses.
  * @throws UsageError without prompts; DataError where a prompt has no greedy or no chosen response.
  */
-export function measureAdaptive(inputs: AdaptiveInputs): NonNullable<Metrics["adaptive"]> {
+export function measureAdaptive(inputs: AdaptiveInputs): AdaptiveMetrics {
   const { ground, greedy } = prepareBase(inputs);
   const chosen = oneEach(
     inputs.pools.map((pool) => pool.prompt),

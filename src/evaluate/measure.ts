@@ -1,4 +1,5 @@
 import { UsageError } from "../core/errors.js";
+import type { Response } from "../policy/policy.js";
 import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
 import { agreement } from "./agreement.js";
 import { answerMetrics, answersOf, factsOf, prepareBase, sampledOnce } from "./answers.js";
@@ -6,6 +7,7 @@ import type { Answers, Base, BaseInputs, Facts, Ground } from "./answers.js";
 import { rankingAuc } from "./auc.js";
 import { estimateDifference, estimateLift, estimateMean } from "./bootstrap.js";
 import { coverageAt } from "./coverage.js";
+import { endsOf } from "./ends.js";
 import { binEdges, histogram } from "./histogram.js";
 import type { BestOfNMetrics, Estimate, Metrics, TiltMetrics } from "./metrics.js";
 import { rankWeights } from "./subsets.js";
@@ -34,7 +36,15 @@ export interface MeasureInputs extends BaseInputs {
 /** What the base's responses alone tell; the rest of `Metrics` is added by whoever ran what it describes. */
 export type MeasuredMetrics = Omit<
   Metrics,
-  "model" | "temperature" | "sampler" | "adaptive" | "baselines" | "adapters" | "findings" | "seconds"
+  | "model"
+  | "temperature"
+  | "sampler"
+  | "adaptive"
+  | "adaptiveVotes"
+  | "baselines"
+  | "adapters"
+  | "findings"
+  | "seconds"
 >;
 
 /**
@@ -213,6 +223,9 @@ function aucOf(
   };
 }
 
+const textsOf = (chosen: ReadonlyMap<string, readonly Response[]>): ReadonlyMap<string, readonly string[]> =>
+  new Map([...chosen].map(([reward, responses]) => [reward, responses.map(({ text }) => text)]));
+
 /** Coverage and its relative lift over greedy by N, where there are labels. */
 function coverageOf(
   draws: readonly Draw[],
@@ -271,7 +284,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
   const best: Record<string, Record<string, BestOfNMetrics>> = {};
   const areas = new Map<string, readonly number[]>();
   const tilt: Record<string, TiltMetrics[]> = {};
-  const chosen = new Map<string, string[]>();
+  const chosen = new Map<string, Response[]>();
   for (const reward of rewards) {
     const scores: (readonly number[])[][] = [];
     for (const draw of draws) {
@@ -283,7 +296,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
     const flat = scores.flat();
     chosen.set(
       reward.name,
-      pools.map((pool, p) => pool.responses[choose(flat[p]!)]!.text),
+      pools.map((pool, p) => pool.responses[choose(flat[p]!)]!),
     );
     // The scores of a random choice are one draw of it, and rank nothing.
     if (reward.randomized) continue;
@@ -309,8 +322,11 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
     bestOfN: best,
     ...coverageOf(draws, base, ns),
     histograms: histograms(draws.flatMap(({ facts }) => facts)),
-    ...(rewards.length > 1 && { agreement: agreement(chosen, (p, text) => pools[p]!.extract(text)) }),
+    ...(rewards.length > 1 && {
+      agreement: agreement(textsOf(chosen), (p, text) => pools[p]!.extract(text)),
+    }),
     ...aucOf(areas, draws, ground),
     ...(Object.keys(tilt).length > 0 && { tilt }),
+    ...endsOf(pools, inputs.greedy, chosen),
   };
 }

@@ -147,6 +147,22 @@ export interface TiltMetrics {
   readonly effectiveResponses: number;
 }
 
+/** How responses end, as shares of them. What is counted here is wrong where there are labels, unless it ends with an answer. */
+export interface Ends {
+  /** Cut off at the longest length, whatever they say. */
+  readonly cut: number;
+  /** Ended by themselves, and no answer can be read off them. */
+  readonly abstained: number;
+}
+
+/** What a rule that draws as many responses as it needs did. */
+export interface AdaptiveMetrics extends AnswerMetrics {
+  readonly meanN: number;
+  /** Prompts on which the cap was hit before the rule fired. */
+  readonly capped: number;
+  readonly cap: number;
+}
+
 /** metrics.json of a run: what `--json` prints and what the report shows. */
 export interface Metrics {
   readonly task: string;
@@ -193,11 +209,17 @@ export interface Metrics {
   /** By reward, the largest β first: what the exact optimum of RLHF-Sharpening would give; of independent draws at temperature 1 alone. */
   readonly tilt?: Readonly<Record<string, readonly TiltMetrics[]>>;
   /** Adaptive best-of-N (paper eq. 10), where it was asked for. */
-  readonly adaptive?: AnswerMetrics & {
-    readonly meanN: number;
-    /** Prompts on which the cap was hit before the rule fired. */
-    readonly capped: number;
-    readonly cap: number;
+  readonly adaptive?: AdaptiveMetrics;
+  /** Majority over as many responses as its lead asks for, at the same δ. */
+  readonly adaptiveVotes?: AdaptiveMetrics;
+  /**
+   * How the responses end of whom: those drawn, the greedy ones, and by reward what is chosen among all that were drawn. Absent where
+   * each ends by itself with an answer.
+   */
+  readonly ends?: {
+    readonly drawn: Ends;
+    readonly greedy: Ends;
+    readonly chosen: Readonly<Record<string, Ends>>;
   };
   /** One sample of the base drawn in other ways, by what they are: `temperature 0.5`; where it was asked for. */
   readonly baselines?: Readonly<Record<string, AnswerMetrics>>;

@@ -60,6 +60,7 @@ export class LocalPolicy implements Policy {
     this.can = capabilities({
       continues: true,
       certainties: true,
+      entropies: runtime.model.held === undefined,
       scores: true,
       encodes: true,
       trains: quantization === undefined,
@@ -172,6 +173,12 @@ export class LocalPolicy implements Policy {
   async score(examples: readonly ScoreRequest[]): Promise<ScoredTokens[]> {
     this.check();
     return this.runtime.score(await this.pairsOf(examples), this.adapter);
+  }
+
+  async entropies(examples: readonly ScoreRequest[]): Promise<Float64Array[]> {
+    this.check();
+    const rows = await this.runtime.entropies(await this.pairsOf(examples), this.adapter);
+    return rows.map((row) => Float64Array.from(row));
   }
 
   /** The token ids that prompts and responses' ids make for scoring and training. */

@@ -206,6 +206,11 @@ export interface Policy {
    */
   score?(examples: readonly ScoreRequest[]): Promise<readonly TokenScores[]>;
   /**
+   * The entropy H(p_t) = −Σ_v p_t(v)·log p_t(v) of the distribution that each token of given responses was drawn from, at temperature 1,
+   * in nats; where the policy tells `entropies`.
+   */
+  entropies?(examples: readonly ScoreRequest[]): Promise<Float64Array[]>;
+  /**
    * The likeliest first tokens of a response, as text with log π at temperature 1 in nats, the likeliest first: for a policy
    * that cannot score text of one's own.
    */
@@ -251,6 +256,11 @@ export function canEncode(policy: Policy): policy is EncodingPolicy {
 /** Whether `firstTokens` is there to be called. */
 export function tellsFirstTokens(policy: Policy): policy is Policy & Required<Pick<Policy, "firstTokens">> {
   return policy.can.firstTokens;
+}
+
+/** Whether `entropies` is there to be called. */
+export function tellsEntropies(policy: Policy): policy is Policy & Required<Pick<Policy, "entropies">> {
+  return policy.can.entropies;
 }
 
 /** What a policy says of each token of a response, at temperature 1, in nats. */

@@ -78,6 +78,11 @@ function certainty(logProbs: Float64Array): number {
   return -Math.log(logProbs.length) - mean;
 }
 
+/** −Σ p·log p in nats; a token of probability zero adds nothing. */
+function entropy(logProbs: Float64Array): number {
+  return logProbs.reduce((sum, value) => (value === -Infinity ? sum : sum - Math.exp(value) * value), 0);
+}
+
 function argmax(values: Float64Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
@@ -219,6 +224,7 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
     can: capabilities({
       continues: true,
       certainties: true,
+      entropies: true,
       scores: true,
       greedy: true,
       temperatures: true,
@@ -228,6 +234,15 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
     logProb: async (examples) => {
       check();
       return Promise.resolve(examples.map(({ prompt, tokens }) => scoreTokens(options, prompt.id, tokens)));
+    },
+    entropies: async (examples) => {
+      check();
+      return Promise.resolve(
+        examples.map(({ prompt, tokens }) => {
+          scoreTokens(options, prompt.id, tokens);
+          return Float64Array.from(tokens, (_, t) => entropy(options.next(prompt.id, tokens.slice(0, t))!));
+        }),
+      );
     },
     dispose: async () => {
       disposed = true;

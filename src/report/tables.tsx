@@ -1,6 +1,13 @@
 import type { ComponentChildren, VNode } from "preact";
 import { sampleSizes } from "../evaluate/largest-n.js";
-import type { AnswerMetrics, EpochMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import type {
+  AdaptiveMetrics,
+  AnswerMetrics,
+  Ends,
+  EpochMetrics,
+  Estimate,
+  Metrics,
+} from "../evaluate/metrics.js";
 import { tiltTable } from "./charts-tilt.js";
 import { wordingOf } from "./charts-training.js";
 import {
@@ -65,6 +72,7 @@ export function AllTables({ metrics }: { readonly metrics: Metrics }): VNode {
     ["Agreement between rewards", agreementTable(metrics)],
     ["What training on each reward could give", tiltTable(metrics)],
     ["Adaptive best-of-N", adaptiveTable(metrics)],
+    ["How responses end", endsTable(metrics)],
     ...Object.keys(metrics.adapters).map(
       (m) => [`${methodName(m)}: training`, trainingTable(metrics, m)] as const,
     ),
@@ -174,21 +182,51 @@ function agreementTable(metrics: Metrics): TableData | undefined {
   };
 }
 
-function adaptiveTable({ adaptive }: Metrics): TableData | undefined {
+function adaptiveTable({ adaptive, adaptiveVotes }: Metrics): TableData | undefined {
   if (adaptive === undefined) return undefined;
-  const rows: [string, ComponentChildren][] = [
-    ["Mean N", fixed(adaptive.meanN, 1)],
-    ["Cap on N", count(adaptive.cap)],
-    ["Prompts that hit the cap", count(adaptive.capped)],
-    ["Mean log π(y | x), nats", estimateCell(adaptive.logLikelihood, NATS)],
-  ];
-  if (adaptive.accuracy) rows.unshift(["Accuracy, %", estimateCell(adaptive.accuracy, PERCENT)]);
+  const rules = [adaptive, ...(adaptiveVotes ? [adaptiveVotes] : [])];
+  const row = (
+    head: string,
+    cell: (rule: AdaptiveMetrics) => ComponentChildren,
+  ): TableData["rows"][number] => ({
+    head,
+    cells: rules.map(cell),
+  });
   return {
     id: "adaptive-table",
     caption:
-      "Adaptive best-of-N (paper, eq. 10): stops once the best response so far is likely enough; in brackets the 95\u00a0% interval.",
-    columns: ["Measure", "Value"],
-    rows: rows.map(([head, cell]) => ({ head, cells: [cell] })),
+      "Adaptive best-of-N (paper, eq. 10) stops once the best response so far is likely enough, a vote once its leader is hardly overtaken " +
+      "any more; in brackets the 95\u00a0% interval.",
+    columns: ["Measure", "By log-likelihood", ...(adaptiveVotes ? ["By vote"] : [])],
+    rows: [
+      ...(adaptive.accuracy
+        ? [row("Accuracy, %", ({ accuracy }) => (accuracy ? estimateCell(accuracy, PERCENT) : ""))]
+        : []),
+      row("Mean N", ({ meanN }) => fixed(meanN, 1)),
+      row("Cap on N", ({ cap }) => count(cap)),
+      row("Prompts that hit the cap", ({ capped }) => count(capped)),
+      row("Mean log π(y | x), nats", ({ logLikelihood }) => estimateCell(logLikelihood, NATS)),
+    ],
+  };
+}
+
+/** How responses end: cut off, or without an answer. */
+function endsTable({ ends }: Metrics): TableData | undefined {
+  if (ends === undefined) return undefined;
+  const row = (head: string, { cut, abstained }: Ends): TableData["rows"][number] => ({
+    head,
+    cells: [inTable(cut, PERCENT), inTable(abstained, PERCENT)],
+  });
+  return {
+    id: "ends-table",
+    caption:
+      "Responses that were cut off at the longest length, and those that ended by themselves without an answer, in % of them.",
+    columns: ["Responses", "Cut off", "No answer"],
+    rows: [
+      row("all that were drawn", ends.drawn),
+      row("greedy", ends.greedy),
+      ...Object.entries(ends.chosen).map(([reward, own]) => row(`chosen by ${reward}`, own)),
+    ],
   };
 }
 

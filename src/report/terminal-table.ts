@@ -1,3 +1,4 @@
+import { endsFinding } from "../evaluate/ends.js";
 import { collapses } from "../evaluate/collapse.js";
 import { baseKept } from "../evaluate/findings-adapter.js";
 import { tiltFindings } from "../evaluate/findings-tilt.js";
@@ -52,8 +53,9 @@ export function terminalTable(metrics: Metrics): string {
   );
 }
 
-/** Adapters that are the base, what their methods remark, and every collapse by its name; nothing where there is none. */
-function warningsBlock({ adapters, base }: Metrics): string[] {
+/** Responses that do not end with an answer, adapters that are the base, what their methods remark, and every collapse by its name; nothing where there is none. */
+function warningsBlock(metrics: Metrics): string[] {
+  const { adapters, base } = metrics;
   const found = Object.entries(adapters).flatMap(([name, adapter]) => {
     const method = { ...wordsOf(name), name: plain(name) };
     return [
@@ -62,12 +64,13 @@ function warningsBlock({ adapters, base }: Metrics): string[] {
       ...collapses(method, adapter, base),
     ];
   });
-  return found.flatMap((text) => ["", ...wrapped(`! ${text}`, WIDTH)]);
+  const ends = endsFinding(metrics).map(visibleText);
+  return [...ends, ...found].flatMap((text) => ["", ...wrapped(`! ${text}`, WIDTH)]);
 }
 
 /** Greedy, base and adapters, one a line. */
 function answersBlock(metrics: Metrics): string[] {
-  const { greedy, base, baselines = {}, adapters, adaptive, labelled } = metrics;
+  const { greedy, base, baselines = {}, adapters, adaptive, adaptiveVotes, labelled } = metrics;
   const calls = Object.values(adapters).some((adapter) => adapter.modelCalls !== undefined);
   const head = [
     "",
@@ -93,16 +96,12 @@ function answersBlock(metrics: Metrics): string[] {
     ...Object.entries(baselines).map(([name, a]) =>
       row(`one sample, ${plain(name)}`, a.accuracy, undefined, a.logLikelihood),
     ),
-    ...(adaptive
-      ? [
-          row(
-            `adaptive, mean N = ${adaptive.meanN.toFixed(1)}`,
-            adaptive.accuracy,
-            undefined,
-            adaptive.logLikelihood,
-          ),
-        ]
-      : []),
+    ...[["adaptive", adaptive] as const, ["adaptive votes", adaptiveVotes] as const].flatMap(
+      ([name, rule]) =>
+        rule
+          ? [row(`${name}, mean N = ${rule.meanN.toFixed(1)}`, rule.accuracy, undefined, rule.logLikelihood)]
+          : [],
+    ),
     ...Object.entries(adapters).flatMap(([method, a]) => [
       row(
         `${plain(methodName(method))} adapter, one sample`,

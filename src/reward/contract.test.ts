@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Response } from "../policy/policy.js";
 import { chosenByEnumeration, contractViolations } from "./contract.js";
+import { sequentialPolicy } from "../policy/sequential.js";
 import { judge } from "./judge.js";
 import { rewards } from "./registry.js";
 import type { Pool, SelfReward } from "./self-reward.js";
@@ -18,8 +19,20 @@ const response = fc.record({
   finish: fc.constantFrom("stop" as const, "length" as const),
 });
 
+/** Tokens 0 to 3, whose distribution sharpens as a response goes on: for rewards that ask the model for entropies. */
+const policy = sequentialPolicy({
+  name: "sharpening",
+  fingerprint: "sharpening",
+  next: (_, prefix) => {
+    const weights = [1 + prefix.length, 1, 1, 1];
+    const total = weights.reduce((a, b) => a + b, 0);
+    return Float64Array.from(weights, (weight) => Math.log(weight / total));
+  },
+});
+
 const pools: fc.Arbitrary<Pool> = fc.array(response, { minLength: 1, maxLength: 6 }).map((drawn) => ({
   prompt: { id: "p", text: "? {response} $&" },
+  policy,
   extract: (text) => /^= (\w)/.exec(text)?.[1],
   responses: drawn.map(({ text, logProbs, finish }, index): Response => ({
     promptId: "p",

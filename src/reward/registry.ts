@@ -4,6 +4,7 @@ import { OWN_MODULE, unknownName } from "../core/names.js";
 import { isModulePath, loadModule, moduleOf, withModule } from "../core/own-module.js";
 import { bestOfMajority } from "./best-of-majority.js";
 import { borda } from "./borda.js";
+import { entropy } from "./entropy.js";
 import { filteredMajority } from "./filtered-majority.js";
 import { judge } from "./judge.js";
 import { lengthNormalized } from "./length-normalized.js";
@@ -11,6 +12,7 @@ import { logLikelihood } from "./log-likelihood.js";
 import { majority } from "./majority.js";
 import { pessimism } from "./pessimism.js";
 import { selfCertainty } from "./self-certainty.js";
+import { semanticClusters } from "./semantic-clusters.js";
 import { withScore, type Pool, type SelfReward } from "./self-reward.js";
 import { weightedMajority } from "./weighted-majority.js";
 
@@ -25,6 +27,8 @@ const all: readonly SelfReward[] = [
   pessimism(),
   bestOfMajority(),
   filteredMajority(),
+  entropy,
+  semanticClusters(),
 ];
 
 /** Every self-reward by its name, in the order of tables. A new one is a file in this folder and an item in this list. */
@@ -58,7 +62,7 @@ const method = z.custom<unknown>((value) => typeof value === "function", "must b
 const shape = z.object({
   name: z.string().regex(/^[A-Za-z][\w.-]{0,63}$/, "must be letters, digits, dots and dashes"),
   description: z.string(),
-  needs: z.array(z.enum(["certainties", "policy"])),
+  needs: z.array(z.enum(["certainties", "policy", "entropies"])),
   score: method,
   chosenProbabilities: method.optional(),
   measurable: method.optional(),

@@ -41,8 +41,11 @@ export interface SelfReward {
   readonly name: string;
   /** One sentence for `--help` and the report. */
   readonly description: string;
-  /** The response fields or helpers it cannot do without; checked before a run, not in the middle of it. */
-  readonly needs: readonly ("certainties" | "policy")[];
+  /**
+   * The response fields or helpers it cannot do without; checked before a run, not in the middle of it. `policy`: it asks the model;
+   * `entropies` beside it: what it asks for are those, and not that the model reads text of the reward's own.
+   */
+  readonly needs: readonly ("certainties" | "policy" | "entropies")[];
   /** A score a response, in the order given; higher is better; never NaN. */
   score(pool: Pool): Promise<readonly number[]>;
   /**

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { epoch as epochSchema } from "../evaluate/epoch-schema.js";
 import { measureAdapter, measureEpoch } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, EpochMetrics } from "../evaluate/metrics.js";
 import { drawnBy, sequenceLogProb, type Policy, type Response } from "../policy/policy.js";
@@ -38,30 +39,8 @@ export interface AmortizeOptions extends DrawSettings {
   readonly note?: ((text: string) => void) | undefined;
 }
 
-const estimate = z.object({ value: z.number(), low: z.number(), high: z.number() });
 const epochRecords: RecordKind<EpochMetrics> = {
-  schema: z.object({
-    epoch: z.int().min(0),
-    trainLoss: z.number().exactOptional(),
-    validationLoss: z.number(),
-    objective: z
-      .object({
-        value: z.number(),
-        reward: z.number(),
-        kl: z.number(),
-        error: z.number().exactOptional(),
-        collapsed: z.boolean().exactOptional(),
-      })
-      .exactOptional(),
-    accuracy: estimate.exactOptional(),
-    logLikelihood: estimate.exactOptional(),
-    entropy: estimate.exactOptional(),
-    kl: estimate.exactOptional(),
-    length: estimate.exactOptional(),
-    repetition: estimate.exactOptional(),
-    coverage: estimate.exactOptional(),
-    samples: z.int().exactOptional(),
-  }),
+  schema: z.object(epochSchema.shape),
   key: ({ epoch }) => `${epoch}`,
 };
 

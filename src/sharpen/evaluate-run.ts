@@ -107,6 +107,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
     temperature: drawing.temperature,
     ...(sampler !== undefined && { sampler }),
     ...(before?.adaptive && { adaptive: before.adaptive }),
+    ...(before?.adaptiveVotes && { adaptiveVotes: before.adaptiveVotes }),
     ...(before?.baselines && { baselines: before.baselines }),
     adapters: before?.adapters ?? {},
     findings: [],

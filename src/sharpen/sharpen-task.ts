@@ -2,7 +2,6 @@ import { UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
 import { findings } from "../evaluate/findings.js";
 import { measure, measuredNs } from "../evaluate/measure.js";
-import { measureAdaptive } from "../evaluate/measure-adaptive.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
 import type { Policy, Response } from "../policy/policy.js";
 import { requireAbility } from "../policy/capabilities.js";
@@ -11,7 +10,7 @@ import type { Trainers } from "../policy/trainer.js";
 import type { Pool, SelfReward } from "../reward/self-reward.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
-import { adaptiveMu, chooseAdaptively } from "./adaptive-best-of-n.js";
+import { adaptiveMu } from "./adaptive-best-of-n.js";
 import { amortize } from "./amortize.js";
 import { checkBaselines, drawBaselines } from "./baselines.js";
 import { checkN } from "./best-of-n.js";
@@ -20,6 +19,7 @@ import type { Method, MethodSettings } from "./methods/method.js";
 import { checkMethod, checkStarts, inOrder, wordsOf } from "./methods/registry.js";
 import { checkLengths } from "./fitting-prompts.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
+import { measureRules, rulesOf } from "./measure-rules.js";
 import { recordPrompts, settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
 import { stageClock, type StageClock } from "./stage-clock.js";
@@ -111,7 +111,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   const adaptive =
     options.adaptiveDelta === undefined
       ? undefined
-      : await clock("adaptive", async () => measureRule(options, options.adaptiveDelta!, pools, greedy));
+      : await clock("adaptive", async () => measureRules(options, options.adaptiveDelta!, pools, greedy));
   const { baselineSamples } = options;
   const baselines =
     baselineSamples === undefined
@@ -134,7 +134,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
     ...measured,
     model: policy.name,
     temperature: options.temperature,
-    ...((adaptive ?? before?.adaptive) && { adaptive: (adaptive ?? before?.adaptive)! }),
+    ...(adaptive ?? rulesOf(before)),
     ...(baselines && { baselines }),
     adapters: Object.fromEntries(inOrder(Object.keys(adapters)).map((name) => [name, adapters[name]!])),
     findings: [],
@@ -285,6 +285,10 @@ export function checkRewards(rewards: readonly SelfReward[], policy: Policy): vo
   for (const reward of rewards) {
     const who = `The reward ${reward.name}`;
     if (reward.needs.includes("certainties")) requireAbility(policy, "certainties", who);
+    if (reward.needs.includes("entropies")) {
+      requireAbility(policy, "entropies", who);
+      continue;
+    }
     if (!reward.needs.includes("policy") || policy.can.firstTokens) continue;
     requireAbility(policy, "scores", who);
     requireAbility(policy, "encodes", who);
@@ -322,24 +326,4 @@ function trainingRecord(
     ...(module && { module }),
     command,
   };
-}
-
-/** Adaptive best-of-N over what is drawn already: its draws are the first of the pool's. */
-function measureRule(
-  { task, seed, n }: SharpenOptions,
-  delta: number,
-  pools: readonly Pool[],
-  greedy: readonly Response[],
-): NonNullable<Metrics["adaptive"]> {
-  const best = pools.map(({ responses }) => chooseAdaptively(responses, adaptiveMu(delta)));
-  return measureAdaptive({
-    task,
-    pools,
-    greedy,
-    seed,
-    chosen: best.map(({ chosen }) => chosen),
-    drawn: best.map(({ drawn }) => drawn),
-    capped: best.filter(({ capped }) => capped).length,
-    cap: n,
-  });
 }

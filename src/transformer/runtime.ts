@@ -1,6 +1,12 @@
 import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
 import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./decoder/adapter-feeds.js";
-import { decodeGraph, prefixGraph, scoreGraph, type PolicyGraphOptions } from "./decode/decode-graph.js";
+import {
+  decodeGraph,
+  entropyGraph,
+  prefixGraph,
+  scoreGraph,
+  type PolicyGraphOptions,
+} from "./decode/decode-graph.js";
 import { extendGraph } from "./decode/extend-graph.js";
 import { PrefixStore, type PrefixCounts } from "./decode/prefix-store.js";
 import { KeyValueCache } from "./decode/key-value-cache.js";
@@ -179,26 +185,20 @@ export class Runtime {
     const session: Runs = held
       ? (await this.whole(held, adapter)).score
       : await this.session("score", adapter, () => scoreGraph(config, weights, this.graphOptions(adapter)));
-    const results: ScoredTokens[] = pairs.map(() => ({
-      logProbs: new Float32Array(),
-      certainties: new Float32Array(),
-    }));
-    const groups = sharedInputs(pairs);
-    const inputs = groups.map((group) => pairs[group[0]!]!);
-    for (const batch of lengthBatches(inputs, MAX_TOKENS_PER_PASS)) {
-      const members = batch.map((at) => groups[at]!);
-      const { feeds, counts } = packGroups(members.map((group) => group.map((i) => pairs[i]!)));
-      const output = await session.run({ ...feeds, ...adapter?.feeds });
-      const logProbs = output["logProbs"]!.data as Float32Array;
-      const certainties = output["certainties"]!.data as Float32Array;
-      let at = 0;
-      members.flat().forEach((i, k) => {
-        const end = at + counts[k]!;
-        results[i] = { logProbs: logProbs.slice(at, end), certainties: certainties.slice(at, end) };
-        at = end;
-      });
-    }
-    return results;
+    const [logProbs, certainties] = await passOver(session, pairs, ["logProbs", "certainties"], adapter);
+    return pairs.map((_, i) => ({ logProbs: logProbs![i]!, certainties: certainties![i]! }));
+  }
+
+  /**
+   * The entropy of the distribution that each token of given responses was drawn from, at temperature 1, in nats, in the order given. Not
+   * of a model whose weights are held as they came, whose one graph has no such output.
+   */
+  async entropies(pairs: readonly TokenPair[], adapter?: AdapterFeeds): Promise<Float32Array[]> {
+    const { config, weights } = this.model;
+    const session = await this.session("entropies", adapter, () =>
+      entropyGraph(config, weights, this.graphOptions(adapter)),
+    );
+    return (await passOver(session, pairs, ["entropies"], adapter))[0]!;
   }
 
   /** Ends the engine and frees every session and buffer. */
@@ -207,6 +207,31 @@ export class Runtime {
     this.embeddings = undefined;
     await this.engine.dispose();
   }
+}
+
+/** Runs a pass over given responses in batches of similar length: each output's values of each pair, none for an empty response. */
+async function passOver(
+  session: Runs,
+  pairs: readonly TokenPair[],
+  outputs: readonly string[],
+  adapter: AdapterFeeds | undefined,
+): Promise<Float32Array[][]> {
+  const results = outputs.map(() => pairs.map(() => new Float32Array()));
+  const groups = sharedInputs(pairs);
+  const inputs = groups.map((group) => pairs[group[0]!]!);
+  for (const batch of lengthBatches(inputs, MAX_TOKENS_PER_PASS)) {
+    const members = batch.map((at) => groups[at]!);
+    const { feeds, counts } = packGroups(members.map((group) => group.map((i) => pairs[i]!)));
+    const output = await session.run({ ...feeds, ...adapter?.feeds });
+    outputs.forEach((name, o) => {
+      const values = output[name]!.data as Float32Array;
+      let at = 0;
+      members.flat().forEach((i, k) => {
+        results[o]![i] = values.slice(at, (at += counts[k]!));
+      });
+    });
+  }
+  return results;
 }
 
 /** What the kind of a graph is called besides, whose rows have limits on the tokens that may be drawn. */

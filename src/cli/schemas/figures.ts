@@ -1,11 +1,11 @@
 import { z } from "zod";
+import { epoch, estimate } from "../../evaluate/epoch-schema.js";
 import type {
   AdapterMetrics,
+  AdaptiveMetrics,
   AnswerMetrics,
   BestOfNMetrics,
-  EpochMetrics,
-  JudgedObjective,
-  Estimate,
+  Ends,
   Metrics,
   TiltMetrics,
 } from "../../evaluate/metrics.js";
@@ -19,9 +19,6 @@ const text = z.string();
 const number = z.number();
 const whole = z.int().min(0);
 
-const estimate = z
-  .strictObject({ value: number, low: number, high: number } satisfies Shape<Estimate>)
-  .meta({ id: "estimate", description: "A figure with its 95 % interval over prompts." });
 const byN = z.record(text, estimate);
 
 const answerFields = {
@@ -61,35 +58,6 @@ const choiceOfN = z
 const histogram = z
   .strictObject({ edges: z.array(number), counts: z.array(whole) })
   .meta({ id: "histogram", description: "Counts in equal bins; edges in nats, one more than counts." });
-
-/** An iterate of training. */
-export const epoch = z
-  .strictObject({
-    epoch: whole.describe("0 is the untouched base."),
-    trainLoss: number.exactOptional(),
-    validationLoss: number,
-    objective: z
-      .strictObject({
-        value: number,
-        reward: number,
-        kl: number,
-        error: number
-          .describe("Standard error of the gain over iterate 0; paired by prompt.")
-          .exactOptional(),
-        collapsed: z.boolean().describe("Its responses show signs of collapse.").exactOptional(),
-      } satisfies Shape<JudgedObjective>)
-      .describe("J_β = E[r] − β·KL, on the validation prompts.")
-      .exactOptional(),
-    accuracy: estimate.exactOptional(),
-    logLikelihood: estimate.exactOptional(),
-    entropy: estimate.exactOptional(),
-    kl: estimate.exactOptional(),
-    length: estimate.exactOptional(),
-    repetition: estimate.exactOptional(),
-    coverage: estimate.exactOptional(),
-    samples: whole.exactOptional(),
-  } satisfies Shape<EpochMetrics>)
-  .meta({ id: "epoch", description: "An epoch or a round of training, on held-out prompts." });
 
 const measuredFields = {
   ...answerFields,
@@ -140,6 +108,18 @@ const tilt = z
     description: "What base·exp(reward/β) would give, by importance weights on the responses drawn.",
   });
 
+const adaptive = z.strictObject({
+  ...answerFields,
+  meanN: number,
+  capped: whole.describe("Prompts on which the cap was hit before the rule fired."),
+  cap: whole,
+} satisfies Shape<AdaptiveMetrics>);
+
+const ends = z.strictObject({
+  cut: number.describe("Share that was cut off at the longest length."),
+  abstained: number.describe("Share that ended by itself without an answer."),
+} satisfies Shape<Ends>);
+
 /** The fields of metrics.json. */
 export const metricsFields = {
   task: text,
@@ -173,7 +153,14 @@ export const metricsFields = {
     .record(text, answers)
     .describe("One sample of the base drawn in other ways, such as `temperature 0.5`.")
     .exactOptional(),
-  adaptive: z.strictObject({ ...answerFields, meanN: number, capped: whole, cap: whole }).exactOptional(),
+  adaptive: adaptive.describe("Adaptive best-of-N (paper eq. 10).").exactOptional(),
+  adaptiveVotes: adaptive.describe("Majority over as many responses as its lead asks for.").exactOptional(),
+  ends: z
+    .strictObject({ drawn: ends, greedy: ends, chosen: z.record(text, ends) } satisfies Shape<
+      NonNullable<Metrics["ends"]>
+    >)
+    .describe("How responses end, of whom; absent where each ends by itself with an answer.")
+    .exactOptional(),
   adapters: z.record(text, adapter).describe("By the names of their methods."),
   findings: z.array(text).describe("What to take from it, in sentences."),
   seconds: z.record(text, number).describe("Wall-clock seconds by stage."),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { epoch } from "../../evaluate/epoch-schema.js";
 import type {
   AmortizedCell,
   AmortizedMetrics,
@@ -9,7 +10,7 @@ import type {
   TrainedWith,
   Verdict,
 } from "../../reproduce/result.js";
-import { answers, epoch, measuredAdapter, metrics } from "./figures.js";
+import { answers, measuredAdapter, metrics } from "./figures.js";
 import { usage } from "./runs.js";
 
 type Shape<T> = Record<keyof T, z.ZodType>;

@@ -20,8 +20,8 @@ export interface ObjectiveJudge {
   readonly calls: number;
   /** The base's responses to each judged prompt that a reward compares with; 0 where it compares with none. */
   readonly compared: number;
-  /** J_β of the adapter as it is; the first that it is asked for is the base's, unless a training goes on. */
-  judge(trainer: Trainer, epoch?: number): Promise<JudgedObjective>;
+  /** J_β of the adapter as it is. @param epoch 0 for the iterate that training begins at. */
+  judge(trainer: Trainer, epoch: number): Promise<JudgedObjective>;
 }
 
 /** What one policy's draws say, by judged prompt: rewards and KL where a response of it is rated, and the shape of its responses. */

@@ -1,4 +1,15 @@
-import { Graph, cast, expand, reshape, sub, type Value } from "../../graph/index.js";
+import {
+  Graph,
+  cast,
+  exp,
+  expand,
+  mul,
+  neg,
+  reduceSum,
+  reshape,
+  sub,
+  type Value,
+} from "../../graph/index.js";
 import { cachedAttention, causalAttention, causalMasks, windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 import { headName } from "../families/modules.js";
@@ -121,6 +132,19 @@ export function scoreGraph(
   });
   graph.output("logProbs", pass.logProbs);
   graph.output("certainties", sub(pass.spread, Math.log(config.vocabSize)));
+  return graph;
+}
+
+/** The entropies of given responses' tokens: inputs as `sequencePass`; output `entropies` (−Σ p·log p, nats) [k]. */
+export function entropyGraph(
+  config: ModelConfig,
+  weights: Weights,
+  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
+): Graph {
+  const graph = new Graph();
+  const { parameter } = adaptedParameters(graph, config, weights, replaced);
+  const { all } = sequencePass(graph, config, { parameter, loraModules, replaced, quantized, maxLength });
+  graph.output("entropies", neg(reduceSum(mul(exp(all), all), [-1])));
   return graph;
 }
 

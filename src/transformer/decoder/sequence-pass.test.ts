@@ -44,6 +44,18 @@ describe.each(["tiny-gqa", "tiny-tied"] as const)("%s against Python's transform
     }
   });
 
+  test("a pass of its own gives the entropies of what its tokens were drawn from", async () => {
+    const pairs = rows.map(({ tokens }) => ({ prompt: tokens.slice(0, 1), response: tokens.slice(1) }));
+    const found = await runtime.entropies([...pairs, { prompt: rows[0]!.tokens, response: [] }]);
+    for (const [i, { logits }] of rows.entries()) {
+      const expected = logits
+        .slice(0, -1)
+        .map((row) => logSoftmax(row).reduce((sum, value) => sum - Math.exp(value) * value, 0));
+      expect(largestDifference(found[i]!, expected)).toBeLessThan(1e-4);
+    }
+    expect(found.at(-1)).toHaveLength(0);
+  });
+
   test("greedy decoding gives its tokens and their log-probabilities", async () => {
     const requests = rows.map(({ tokens }, tag) => ({ tag, prompt: tokens, promptKey: 0, index: -1 }));
     const options = { temperature: 1, maxTokens: 8, seed: 0, greedy: true, rows: 3 };

@@ -113,6 +113,8 @@ export interface SequencePass {
   readonly logProbs: Value;
   /** −mean over the vocabulary of log p at each picked token, [k]: KL(uniform ‖ p) + log V. */
   readonly spread: Value;
+  /** log p of every token of the vocabulary at each picked token, [k, V]. */
+  readonly all: Value;
   readonly loraInputs: readonly LoraInputs[];
 }
 
@@ -159,6 +161,7 @@ export function sequencePass(graph: Graph, config: ModelConfig, options: Sequenc
       ? chosen
       : withClosedGradient(chosen, picked, parameter(table), all, targets),
     spread: neg(reduceMean(all, [-1])),
+    all,
     loraInputs: lora?.inputs ?? [],
   };
 }
