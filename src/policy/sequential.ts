@@ -237,12 +237,7 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
     },
     entropies: async (examples) => {
       check();
-      return Promise.resolve(
-        examples.map(({ prompt, tokens }) => {
-          scoreTokens(options, prompt.id, tokens);
-          return Float64Array.from(tokens, (_, t) => entropy(options.next(prompt.id, tokens.slice(0, t))!));
-        }),
-      );
+      return Promise.resolve(examples.map(({ prompt, tokens }) => entropiesOf(options, prompt.id, tokens)));
     },
     dispose: async () => {
       disposed = true;
@@ -265,6 +260,13 @@ function scoreTokens(policy: Conditionals, promptId: string, tokens: readonly nu
     }
     return value;
   });
+}
+
+/** H(p_h) of what each token of a response was drawn from. @throws as `scoreTokens`. */
+function entropiesOf(policy: Conditionals, promptId: string, tokens: readonly number[]): Float64Array {
+  return scoreTokens(policy, promptId, tokens).map((_, position) =>
+    entropy(policy.next(promptId, tokens.slice(0, position))!),
+  );
 }
 
 /** A whole response with its log-probability in nats. */
