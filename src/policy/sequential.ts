@@ -208,16 +208,6 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
     }
     if (isAsync(requests)) check(sampling.signal);
   }
-  async function* greedy(
-    prompts: Iterable<Prompt>,
-    { maxTokens, signal }: GreedyOptions,
-  ): AsyncIterable<Response> {
-    for (const prompt of prompts) {
-      check(signal);
-      await Promise.resolve();
-      yield drawResponse(options, { prompt, index: -1, maxTokens, pick: argmax }) as Response;
-    }
-  }
   return {
     name: options.name,
     digest: createHash("sha256").update(options.fingerprint).digest("hex"),
@@ -230,7 +220,7 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
       temperatures: true,
     }),
     sample,
-    greedy,
+    greedy: (prompts, asked) => greedily(options, prompts, asked, check),
     logProb: async (examples) => {
       check();
       return Promise.resolve(examples.map(({ prompt, tokens }) => scoreTokens(options, prompt.id, tokens)));
@@ -260,6 +250,19 @@ function scoreTokens(policy: Conditionals, promptId: string, tokens: readonly nu
     }
     return value;
   });
+}
+
+async function* greedily(
+  policy: SequentialOptions,
+  prompts: Iterable<Prompt>,
+  { maxTokens, signal }: GreedyOptions,
+  check: (signal?: AbortSignal) => void,
+): AsyncIterable<Response> {
+  for (const prompt of prompts) {
+    check(signal);
+    await Promise.resolve();
+    yield drawResponse(policy, { prompt, index: -1, maxTokens, pick: argmax }) as Response;
+  }
 }
 
 /** H(p_h) of what each token of a response was drawn from. @throws as `scoreTokens`. */
