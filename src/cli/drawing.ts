@@ -17,7 +17,7 @@ import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
 import { estimateInWords, estimateOf, measureDrawing, type PlannedWork } from "./estimate.js";
 import { needModel } from "./need-model.js";
 import type { DRAWING, Values } from "./options.js";
-import { whileOpen } from "./existing-run.js";
+import { holdingOfRun, whileOpen } from "./existing-run.js";
 import { recordUsage, usageLine } from "./remote.js";
 import { runFolder } from "./run-folder.js";
 import { writtenOut, type Settings } from "./settings.js";
@@ -150,7 +150,8 @@ export async function withRun(
   const { source, opened } = drawing;
   const resume = values.resume === true;
   const dir = runFolder(values.run, opened.task.name, resume);
-  const policy = await openPolicy(source, values.threads, context);
+  const held = resume && source.folder !== undefined ? holdingOfRun(dir) : undefined;
+  const policy = await openPolicy(held ? { quantize: held, ...source } : source, values, context);
   try {
     checkDrawing(policy, drawing.temperature);
     const note = (text: string): void => context.note(text);
@@ -159,7 +160,8 @@ export async function withRun(
       : opened.task;
     const fitting = { ...request, drawing: { ...drawing, opened: { ...opened, task } } };
     if (!(await goesOn(policy, fitting, context))) return;
-    const command = commandOf(name, request);
+    const settings = { ...request.settings, ...keptBy(policy) };
+    const command = commandOf(name, { ...request, settings });
     const createdAt = new Date().toISOString();
     const run = await startRun(dir, configOf(request, policy), { resume, command, createdAt });
     await whileOpen(run, async () => {
@@ -205,6 +207,11 @@ async function goesOn(
   return (await context.confirm("Go on?")) ?? true;
 }
 
+/** That a model is kept as it is stored, whoever has chosen so. */
+function keptBy({ can }: Policy): { readonly quantize?: "keep" } {
+  return can.quantization === "keep" ? { quantize: "keep" } : {};
+}
+
 function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {
   const module = moduleOf(drawing.opened.task);
   const { source, opened, taskOptions, n, temperature, maxTokens, prompts, sampler, seed } = drawing;
@@ -212,6 +219,7 @@ function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {
     model: {
       ...withPath(policy.name, policy.digest, source.path),
       ...holdingOf(source),
+      ...keptBy(policy),
       ...(policy.served && { server: policy.served.settings }),
     },
     task: {

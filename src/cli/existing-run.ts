@@ -4,6 +4,7 @@ import type { SelfReward } from "../reward/self-reward.js";
 import { findPart } from "../run/parts.js";
 import { readRun, type RunReader } from "../run/read-run.js";
 import { openRun, type Run } from "../run/run.js";
+import type { Quantization } from "../transformer/decoder/quantize.js";
 
 /** The argument `<run>`. @throws UsageError if it is empty; RunError if it is no run folder. */
 export function namedRun(dir: string | undefined): RunReader {
@@ -28,6 +29,15 @@ export async function whileOpen<T>(run: Run, work: () => Promise<T>): Promise<T>
   }
   await run.close();
   return result;
+}
+
+/** How a run's model is held; undefined where there is no such run yet, or it cannot be read, which is told where it is opened. */
+export function holdingOfRun(dir: string): Quantization | "float32" | undefined {
+  try {
+    return readRun(dir).manifest.model.quantize ?? "float32";
+  } catch {
+    return undefined;
+  }
 }
 
 /** The self-reward of a word, or of a run's own by its name: from the module that the run was made with. */

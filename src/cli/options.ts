@@ -309,6 +309,7 @@ export const DRAWING = [
   "maxTokens",
   "seed",
   "threads",
+  "memory",
 ] as const satisfies readonly OptionName[];
 /** How responses are drawn from π^α. */
 export const POWER = [

@@ -7,7 +7,8 @@ import type { RunReader } from "../run/read-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
 import { QUANTIZATIONS, type Quantization } from "../transformer/decoder/quantize.js";
 import type { Context } from "./context.js";
-import { oneOf, wholeNumber } from "./values.js";
+import { flag } from "./option-spec.js";
+import { oneOf, positive, wholeNumber } from "./values.js";
 
 /** A device, or whichever a trial finds the faster. */
 export type DeviceChoice = DeviceName | "auto";
@@ -17,9 +18,9 @@ export const HOLDING_OPTIONS = {
   quantize: {
     flags: "--quantize <how>",
     description:
-      "hold the linear layers' weights in fewer bits, for sampling: int8, int4, or keep (a GGUF file's blocks as they are)",
+      "hold the linear layers' weights in fewer bits: int8, int4, or keep (blocks and 16-bit floats as their file has them)",
     parse: oneOf(QUANTIZATIONS),
-    otherwise: "float32",
+    otherwise: "float32, or keep where that does not fit into memory",
   },
   maxLength: {
     flags: "--max-length <tokens>",
@@ -35,12 +36,22 @@ export const HOLDING_OPTIONS = {
     parse: oneOf<DeviceChoice>(["auto", ...DEVICE_NAMES]),
     otherwise: "cpu",
   },
+  memory: {
+    flags: "--memory <GB>",
+    description: "the most memory to take: fewer responses are drawn at once where more would need more",
+    parse: positive(),
+    otherwise: "what is free, less 1 GB",
+  },
+  checkpointing: flag(
+    "--checkpointing",
+    "train in less memory, by computing each layer again for its gradients: a third more time (default: where memory asks for it)",
+  ),
 } as const;
 
-/** @throws UsageError if there is training to do, and the base is quantized. */
+/** @throws UsageError if there is training to do, and the base's weights are rounded. */
 export function refuseTraining(quantize: Quantization | undefined, remedy: string): void {
-  if (quantize !== undefined)
-    throw new UsageError(`${QUANTIZED_TRAINING}; leave out --quantize to train. ${remedy}`);
+  if (quantize !== undefined && quantize !== "keep")
+    throw new UsageError(`${QUANTIZED_TRAINING}; use --quantize keep or leave it out to train. ${remedy}`);
 }
 
 /** Tells what quantizing a run's base has done. @returns the same for the JSON object; nothing where it is not quantized. */

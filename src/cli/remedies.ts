@@ -23,7 +23,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "no-serve-key": "give it one with --api-key-file or WHETSTONE_API_KEY, or leave out --host",
   "prompt-too-long": "shorten it or lower --max-tokens",
   "prompts-too-long": "leave such prompts out with --skip-long, shorten them, or lower --max-tokens",
-  "quantized-training": "leave out --quantize to train",
+  "quantized-training": "use --quantize keep or leave it out to train",
   "requests-used-up": "raise --max-requests to go on",
   "row-stopped": "check that row alone with --only",
   "rows-not-taken": "leave out --rows",

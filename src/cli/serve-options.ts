@@ -40,8 +40,8 @@ export const SERVE_OPTIONS = {
     parse: words,
     otherwise: "this machine's own",
   },
-  memory: {
-    flags: "--memory <MB>",
+  prefixMemory: {
+    flags: "--prefix-memory <MB>",
     description:
       "for what is kept of prompts, so that those that begin alike, such as a chat's next turn, are not computed anew; 0: nothing",
     parse: wholeNumber(0, 1 << 20),

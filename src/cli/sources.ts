@@ -13,6 +13,7 @@ import { isPromptFile } from "../task/prompt-files.js";
 import { isTaskModule, taskEntry, findTask, taskPath, type TaskOptions } from "../task/registry.js";
 import type { Task } from "../task/task.js";
 import type { PromptForm } from "../task/prompt-form.js";
+import type { LoadOptions } from "../transformer/model.js";
 import { loadChatTemplate } from "../transformer/text/chat-template.js";
 import type { Context } from "./context.js";
 import type { DeviceChoice } from "./quantize.js";
@@ -137,17 +138,31 @@ export async function settled(
   return { ...source, ...holdingOf({ ...source, device }) };
 }
 
-/** Loads a model; that its copy in the cache is made anew is said on stderr. @throws as `LocalPolicy.load`. */
+/** What of this machine may be used. */
+export interface Machine {
+  readonly threads?: number | undefined;
+  /** Gigabytes of memory. */
+  readonly memory?: number | undefined;
+  readonly checkpointing?: boolean | undefined;
+}
+
+/** How a model is to be held, of all that can be asked for: in float32 for certain too. */
+type Held<T extends ModelSource> = Omit<T, "quantize"> & { readonly quantize?: LoadOptions["quantize"] };
+
+/** Loads a model; how it is held where float32 does not fit, and that its copy in the cache is made anew is said on stderr. @throws as `LocalPolicy.load`. */
 export function loadPolicy(
-  { folder, name, ...held }: LocalSource,
-  threads: number | undefined,
+  { folder, name, quantize, ...held }: Held<LocalSource>,
+  { threads, memory, checkpointing }: Machine,
   prefixBytes = 0,
 ): Promise<LocalPolicy> {
   const notice = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
   return LocalPolicy.load(folder, {
     ...{ name, notice, prefixBytes },
     ...holdingOf(held),
+    ...(quantize !== undefined && { quantize }),
     ...(threads !== undefined && { threads }),
+    ...(memory !== undefined && { memory: memory * 1e9 }),
+    ...(checkpointing !== undefined && { checkpointing }),
   });
 }
 
@@ -157,13 +172,13 @@ export function loadPolicy(
  * @throws as `loadPolicy` and `connectRemote`.
  */
 export function openPolicy(
-  { folder, remote, ...source }: ModelSource,
-  threads: number | undefined,
+  { folder, remote, ...source }: Held<ModelSource>,
+  machine: Machine,
   context: Context,
   prefixBytes?: number,
 ): Promise<Policy> {
   if (remote) return connectRemote(remote, context);
-  return loadPolicy({ ...source, folder: folder! }, threads, prefixBytes);
+  return loadPolicy({ ...source, folder: folder! }, machine, prefixBytes);
 }
 
 /**
@@ -174,7 +189,7 @@ export function openPolicy(
 export async function policyOfRun(
   run: RunReader,
   moved: string | undefined,
-  threads: number | undefined,
+  machine: Machine,
 ): Promise<LocalPolicy> {
   const { model } = run.manifest;
   if (moved === undefined && model.server !== undefined) {
@@ -184,7 +199,7 @@ export async function policyOfRun(
     );
   }
   const source = sourceOfRun(run, moved);
-  const policy = await loadPolicy({ ...source, ...holdingOf(model) }, threads);
+  const policy = await loadPolicy({ ...source, quantize: "float32", ...holdingOf(model) }, machine);
   return sameModel(run, policy, source.folder);
 }
 

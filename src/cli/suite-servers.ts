@@ -8,7 +8,7 @@ import type { OpenedModel } from "../reproduce/cells.js";
 import type { SuiteModels } from "./commands/reproduce.js";
 import type { Context } from "./context.js";
 import { usageLine, usageResult, type RemoteValues } from "./remote.js";
-import { modelSource, openPolicy, policySource, type ModelSource } from "./sources.js";
+import { modelSource, openPolicy, policySource, type Machine, type ModelSource } from "./sources.js";
 
 /** Models on this machine and behind servers, side by side. */
 export interface MixedModels extends SuiteModels {
@@ -24,10 +24,10 @@ export interface MixedModels extends SuiteModels {
  */
 export async function mixedModels(
   models: readonly string[],
-  values: RemoteValues & { readonly threads?: number; readonly temperature?: number },
+  values: RemoteValues & Machine & { readonly temperature?: number },
   context: Context,
 ): Promise<MixedModels> {
-  const { baseUrl, threads, temperature = 1 } = values;
+  const { baseUrl, temperature = 1 } = values;
   const isServed = (name: string): boolean => name.startsWith(REMOTE_PREFIX);
   if (baseUrl !== undefined && !models.some(isServed)) {
     throw new UsageError(
@@ -39,7 +39,7 @@ export async function mixedModels(
     sources.set(name, isServed(name) ? await policySource(name, values) : modelSource(name));
   const served: Policy[] = [];
   const open = async (source: ModelSource): Promise<OpenedModel> => {
-    const policy = await openPolicy(source, threads, context);
+    const policy = await openPolicy(source, values, context);
     if (!policy.served) return { policy, path: source.path };
     served.push(policy);
     checkDrawing(policy, temperature);

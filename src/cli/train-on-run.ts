@@ -33,6 +33,8 @@ export const TRAIN = [
   "movedTask",
   "resume",
   "threads",
+  "memory",
+  "checkpointing",
   ...TRAINER,
   "baseUrl",
 ] as const;
@@ -152,7 +154,7 @@ function drawerOf(reader: RunReader, values: TrainValues, context: Context): Pro
     throw new UsageError("--base-url is for a run that was drawn from servers; leave it out.");
   return served && values.trainer !== undefined
     ? serversOfRun(reader, values.baseUrl, context)
-    : policyOfRun(reader, values.model, values.threads);
+    : policyOfRun(reader, values.model, values);
 }
 
 async function train(

@@ -28,16 +28,32 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
       `gradients: the loss must be a float32 scalar, got ${loss.type}${formatShape(loss.shape)}.`,
     );
   }
-  const graph = loss.graph;
+  const { graph } = loss;
   const forward = [...graph.nodes];
-  const depends = dependants(graph, forward, wrt);
+  return backward(loss, graph.constant(1), wrt, forward).map(
+    (gradient, i) => gradient ?? full(loss, 0, wrt[i]!.shape),
+  );
+}
+
+/**
+ * From the gradient of a value to those of others, through nodes in their order; undefined where it does not depend on them.
+ * @throws GraphError as `gradients`.
+ */
+export function backward(
+  value: Value,
+  seed: Value,
+  wrt: readonly Value[],
+  nodes: readonly GraphNode[],
+): (Value | undefined)[] {
+  const { graph } = value;
+  const depends = dependants(graph, nodes, wrt);
   const totals = new Map<string, Value>();
-  const accumulate = (value: Value, gradient: Value): void => {
-    const total = totals.get(value.name);
-    totals.set(value.name, total === undefined ? gradient : add(total, gradient));
+  const accumulate = (reached: Value, gradient: Value): void => {
+    const total = totals.get(reached.name);
+    totals.set(reached.name, total === undefined ? gradient : add(total, gradient));
   };
-  if (depends.has(loss.name)) accumulate(loss, graph.constant(1));
-  for (const node of forward.reverse()) {
+  if (depends.has(value.name)) accumulate(value, seed);
+  for (const node of [...nodes].reverse()) {
     const reached = node.outputs.map((output) => totals.get(output.name));
     node.outputs.forEach((output, i) => {
       const custom = graph.customGradients.get(output.name);
@@ -48,7 +64,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
     });
     if (reached.some((gradient) => gradient !== undefined)) applyRule(node, reached, depends, accumulate);
   }
-  return wrt.map((value) => totals.get(value.name) ?? full(loss, 0, value.shape));
+  return wrt.map(({ name }) => totals.get(name));
 }
 
 type Accumulate = (value: Value, gradient: Value) => void;
@@ -88,7 +104,7 @@ function applyCustom(
   depends: ReadonlySet<string>,
   accumulate: Accumulate,
 ): void {
-  const results = custom.rule(gradient);
+  const results = custom.rule(gradient, (i) => depends.has(custom.inputs[i]!.name));
   custom.inputs.forEach((input, i) => {
     const result = results[i];
     if (!result || !depends.has(input.name)) return;
@@ -119,15 +135,12 @@ function dependants(graph: Graph, nodes: readonly GraphNode[], wrt: readonly Val
  * Gives `output` a gradient of its own in place of the rules of the nodes that made it, for a closed form that is
  * cheaper or stabler than the chain rule (the gradient of a token's log-probability, say).
  * @param inputs the values that the rule yields gradients of, in its order; everything between is skipped.
- * @param rule from the gradient of `output` to those of `inputs`, each of its input's shape; undefined for none.
+ * @param rule from the gradient of `output` to those of `inputs`, each of its input's shape; undefined for none. It is told which are
+ * needed.
  * @returns `output` itself.
  * @throws GraphError if no node makes `output`, or it is not float32.
  */
-export function withGradient(
-  output: Value,
-  inputs: readonly Value[],
-  rule: (gradient: Value) => readonly (Value | undefined)[],
-): Value {
+export function withGradient(output: Value, inputs: readonly Value[], rule: CustomGradient["rule"]): Value {
   if (!output.graph.producers.has(output.name) || output.type !== "float32") {
     throw new GraphError(
       `withGradient: "${output.name}" is ${output.type} and must be a float32 value that a node makes.`,

@@ -14,6 +14,8 @@ const ELEMENT_TYPE: Readonly<Record<DataType, TensorProto_DataType>> = {
   int64: TensorProto_DataType.INT64,
   bool: TensorProto_DataType.BOOL,
   uint8: TensorProto_DataType.UINT8,
+  float16: TensorProto_DataType.FLOAT16,
+  bfloat16: TensorProto_DataType.BFLOAT16,
 };
 
 /** Initializers from this size on stay outside the protobuf, which could not hold 2 GB. */
@@ -29,6 +31,8 @@ export interface EncodedModel {
   readonly external: readonly MemoryInitializer[];
   /** In the model as inputs by the values' names. */
   readonly fed: readonly MemoryInitializer[];
+  /** Whether constants are to stay as they are: one in half the bits would be folded into one in float32. */
+  readonly unfolded: boolean;
   /** Where the files of the constants that lie in files are; absent where there are none. */
   readonly folder?: string;
 }
@@ -91,6 +95,7 @@ export function encode(graph: Graph, externalUpTo: number): EncodedModel {
     model: toBinary(ModelProtoSchema, message),
     external: held.filter(isInMemory).filter(isExternal),
     fed,
+    unfolded: initializers.some(({ value }) => value.type === "float16" || value.type === "bfloat16"),
     ...(file !== undefined && { folder: dirname(file) }),
   };
 }

@@ -19,7 +19,7 @@ export interface SessionOptions {
   /**
    * What becomes of constants of 64 KiB and more. `packed`: ONNX Runtime lays them out for its products, which makes
    * these faster, above all with few rows; each product that uses a constant holds a copy of its own. `shared`: all
-   * sessions of the engine use one copy. Default `packed`.
+   * sessions of the engine use one copy; those that lie in files stay as they are mapped. Default `packed`.
    */
   readonly constants?: "packed" | "shared";
   /** Constants of more bytes than this are shared in any case. Default, and at most: the 2 GiB that ONNX Runtime takes. */
@@ -109,7 +109,7 @@ export class Engine implements Requests {
   ): Promise<Session> {
     const limit =
       constants === "packed" || !this.device.sharesConstants ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
-    const { model, external, fed, folder } = encode(lower(graph, this.device), limit);
+    const { model, external, fed, folder, unfolded } = encode(lower(graph, this.device), limit);
     const release = async (some: readonly MemoryInitializer[]): Promise<void> => {
       for (const { data } of some) await this.letGo(data);
     };
@@ -131,6 +131,8 @@ export class Engine implements Requests {
         external: await holdAll(external),
         fed: await holdAll(fed),
         folder,
+        unfolded,
+        packs: constants === "packed" || folder === undefined,
         threads: this.threads,
         providers: [this.device.provider],
       });

@@ -35,6 +35,7 @@ export {
 export { gather, gatherElements, gatherND, scatterElementsAdd, scatterNDAdd } from "./operators/gather.js";
 export { matMul, type MatMulOptions } from "./operators/linear.js";
 export { quantizedProduct } from "./operators/quantized.js";
+export { dequantized, dequantizedProduct } from "./operators/dequantized.js";
 export { layerNorm, rmsNorm, rotaryEmbedding } from "./operators/normalize.js";
 export {
   argMax,
@@ -50,10 +51,12 @@ export { concat, expand, full, reshape, slice, split, transpose } from "./operat
 export {
   QUANTIZED_BLOCK,
   quantizeMatrix,
+  type HalfMatrix,
   type HeldMatrix,
   type QuantizedMatrix,
 } from "./quantized-matrix.js";
 export { gradients, withGradient } from "./differentiate.js";
+export { recomputed, zeroAfter } from "./recompute.js";
 export {
   adamWState,
   adamWStep,

@@ -30,8 +30,16 @@ export interface QuantizedMatrix<Bytes = Uint8Array, Floats = Float32Array> {
   readonly offsets?: Floats;
 }
 
-/** A quantized matrix in memory or in a file. */
-export type HeldMatrix = QuantizedMatrix<Uint8Array | FileData, Float32Array | FileData>;
+/** A matrix [rows, columns] in floats of 16 bits, row-major, in memory or in a file. */
+export interface HalfMatrix {
+  readonly half: "float16" | "bfloat16";
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Uint16Array | FileData;
+}
+
+/** A matrix that is held in fewer bits than float32 has, in memory or in a file. */
+export type HeldMatrix = QuantizedMatrix<Uint8Array | FileData, Float32Array | FileData> | HalfMatrix;
 
 /**
  * Quantizes a row-major matrix of finite values. Eight bits: each block's range, 0 included, becomes the integers', with a zero

@@ -73,7 +73,27 @@ function requireShape(value: Value, result: DoubleTensor, sizes: ReadonlyMap<str
 }
 
 function toDoubles({ type, dims, data }: Tensor): DoubleTensor {
+  if (type === "float16" || type === "bfloat16") {
+    const value = type === "float16" ? halfValue : (word: number): number => floatOf(word << 16);
+    return { type, dims, data: Float64Array.from(data as Uint16Array, value) };
+  }
   return { type, dims, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) };
+}
+
+const bits = new Int32Array(1);
+const floats = new Float32Array(bits.buffer);
+
+/** The float32 of 32 bits. */
+function floatOf(word: number): number {
+  bits[0] = word;
+  return floats[0]!;
+}
+
+/** IEEE 754's half precision. */
+function halfValue(word: number): number {
+  const [sign, exponent, fraction] = [word & 0x8000 ? -1 : 1, (word >>> 10) & 31, (word & 1023) / 1024];
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -14 : (1 + fraction) * 2 ** (exponent - 15));
 }
 
 function fromDoubles({ type, dims, data }: DoubleTensor): Tensor {

@@ -16,6 +16,8 @@ export const ARRAYS = {
   int64: BigInt64Array,
   bool: Uint8Array,
   uint8: Uint8Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
 } satisfies Record<DataType, unknown>;
 
 /** A view as an array of its own: posting a view to the worker would copy all of the buffer behind it. */

@@ -8,7 +8,7 @@ import * as ort from "onnxruntime-node";
 
 /**
  * @typedef {"float32" | "int32" | "int64" | "bool" | "uint8"} DataType
- * @typedef {Float32Array | Int32Array | BigInt64Array | Uint8Array} Data
+ * @typedef {Float32Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array} Data
  * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly data: Data }} Tensor
  * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly buffer: number, readonly length: number }} BufferFeed
  * @typedef {{ readonly output: string, readonly buffer: number, readonly to: Int32Array, readonly length: number }} Store
@@ -20,6 +20,8 @@ import * as ort from "onnxruntime-node";
  *   readonly external: readonly Constant[],
  *   readonly fed: readonly Constant[],
  *   readonly folder: string | undefined,
+ *   readonly unfolded: boolean,
+ *   readonly packs: boolean,
  *   readonly threads: number | undefined,
  *   readonly providers: readonly string[],
  * }} Create
@@ -66,7 +68,7 @@ function bufferOf(id) {
 
 const handlers = {
   /** @param {Create} request @returns {Promise<Answer>} */
-  async create({ session, model, external, fed, folder, threads, providers }) {
+  async create({ session, model, external, fed, folder, unfolded, packs, threads, providers }) {
     const compiled = await ort.InferenceSession.create(model, {
       executionProviders: [...providers],
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
@@ -76,10 +78,14 @@ const handlers = {
       enableMemPattern: false,
       // Its errors are thrown to the caller; it would print them to stderr as well.
       logSeverityLevel: 4,
-      // Where constants lie that are in files.
-      ...(folder === undefined
-        ? {}
-        : { extra: { session: { model_external_initializers_file_folder_path: folder } } }),
+      extra: {
+        // Where constants lie that are in files.
+        session: {
+          ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
+          ...(packs ? {} : { disable_prepacking: "1" }),
+        },
+        optimization: unfolded ? { disable_specified_optimizers: "ConstantFolding" } : {},
+      },
       externalData: external.map(({ name, buffer }) => ({ path: name, data: bytesOf(bufferOf(buffer)) })),
     });
     const tensors = fed.map(({ name, type, dims, buffer }) => {

@@ -28,7 +28,10 @@ import type {
 
 /** Why a model is not trained as it is. */
 export const QUANTIZED_TRAINING =
-  "A quantized model is for sampling and scoring: an adapter is trained on the float weights, from responses that these have drawn";
+  "A model in int8 or int4 is for sampling and scoring: an adapter is trained on the float weights, or on those that are kept as they are stored, from responses that these have drawn";
+
+/** What helps. */
+export const TO_TRAIN = 'load it without `quantize`, or with "keep", to train';
 
 export interface LocalPolicyOptions extends EngineOptions {
   /** What the model is called. Default: its folder's or file's name. */
@@ -37,6 +40,10 @@ export interface LocalPolicyOptions extends EngineOptions {
   readonly rows?: number;
   /** The longest sequence, as `RuntimeOptions` says. */
   readonly maxLength?: number;
+  /** Bytes of memory that the process may take, as `RuntimeOptions` says. */
+  readonly memory?: number | undefined;
+  /** Whether adapters are trained with activation checkpointing, as `TrainerOptions` of the engine says. Default: where memory asks for it. */
+  readonly checkpointing?: boolean | undefined;
   /** Bytes for keys and values of prompts that are kept for later ones, as `RuntimeOptions` says. Default 0. */
   readonly prefixBytes?: number;
 }
@@ -57,20 +64,21 @@ export class LocalPolicy implements Policy {
     private readonly conversations: Conversations,
   ) {
     const { quantization } = runtime.model;
+    const trains = quantization === undefined || quantization === "keep";
     this.can = capabilities({
       continues: true,
       certainties: true,
       entropies: runtime.model.held === undefined,
       scores: true,
       encodes: true,
-      trains: quantization === undefined,
+      trains,
       greedy: true,
       temperatures: true,
       messages: conversations.possible,
       longest: runtime.maxLength,
       ...(quantization !== undefined && {
         quantization,
-        remedies: { trains: "load it without `quantize` to train" },
+        ...(!trains && { remedies: { trains: TO_TRAIN } }),
       }),
     });
   }

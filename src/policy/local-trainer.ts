@@ -1,12 +1,14 @@
 import { UsageError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
 import { continuedAdapter, copyAdapter, newAdapter } from "../transformer/decoder/lora.js";
-import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
+import type { HeldWeights } from "../transformer/decoder/hold.js";
+import type { TokenPair, Weights } from "../transformer/decoder/sequence-pass.js";
 import { loadAdapter, saveAdapter, type LoraAdapter } from "../transformer/format/peft.js";
-import { loadModel } from "../transformer/model.js";
+import { loadModel, type Model } from "../transformer/model.js";
+import { isHeld } from "../transformer/train/training-graph.js";
 import { Trainer as Engine } from "../transformer/train/trainer.js";
 import { requireAbility } from "./capabilities.js";
-import { LocalPolicy, QUANTIZED_TRAINING } from "./local-policy.js";
+import { LocalPolicy, QUANTIZED_TRAINING, TO_TRAIN } from "./local-policy.js";
 import type { Policy, ScoreRequest } from "./policy.js";
 import type { Trainer, TrainerOptions, Trainers } from "./trainer.js";
 
@@ -40,32 +42,49 @@ export function localTrainers(policy: LocalPolicy): Trainers<LoraAdapter> {
   };
 }
 
-/** @throws UsageError for a quantized model, which has no gradients. */
+/** The weights that an adapter is trained over. A head that is to be replaced begins as the base's, and has to be read whole. */
+async function frozenWeights(
+  { held, weights, folder }: Model,
+  targets: readonly string[] = [],
+  from: LoraAdapter | undefined,
+): Promise<Weights | HeldWeights> {
+  if (held === undefined) return weights;
+  const replacesHead = targets.includes("lm_head") || from?.replaced?.has("lm_head.weight") === true;
+  return replacesHead ? (await loadModel(folder, { whole: true })).weights : held;
+}
+
+/** Of weights that are held once, those in memory: norms and biases. */
+function floatsOf({ weights }: HeldWeights): Weights {
+  const inMemory = [...weights].flatMap(([name, { shape, data }]) =>
+    data instanceof Float32Array ? [[name, { shape, data }] as const] : [],
+  );
+  return new Map(inMemory);
+}
+
+/** @throws UsageError for a model whose weights were rounded. */
 async function localTrainer(
   policy: LocalPolicy,
   { rank, alpha, targetModules, clipNorm, weightDecay, seed, from }: TrainerOptions,
 ): Promise<Trainer<LoraAdapter>> {
   const { runtime } = policy;
   const { model, engine, maxLength } = runtime;
-  if (model.quantization !== undefined)
+  if (!policy.can.trains)
     throw new UsageError(QUANTIZED_TRAINING, {
       reason: "quantized-training",
       where: policy.name,
-      remedy: "load it without `quantize` to train",
+      remedy: TO_TRAIN,
     });
   const lora = { rank, alpha, ...(targetModules && { targetModules }) };
-  // Weights that are held once lie as products take them; gradients need them as they are.
-  const { weights } = model.held ? await loadModel(model.folder, { whole: true }) : model;
+  const start = from === undefined ? undefined : await loadAdapter(from);
+  const frozen = await frozenWeights(model, targetModules, start);
+  const weights = isHeld(frozen) ? floatsOf(frozen) : frozen;
   const stream = randomStream(seed, "adapter");
   const adapter =
-    from === undefined
+    start === undefined
       ? newAdapter(model.config, lora, stream, weights)
-      : continuedAdapter(model.config, lora, stream, weights, await loadAdapter(from));
-  const trainer = await Engine.lora(engine, model.config, weights, adapter, {
-    clipNorm,
-    weightDecay,
-    maxLength,
-  });
+      : continuedAdapter(model.config, lora, stream, weights, start);
+  const options = { clipNorm, weightDecay, maxLength, ...runtime.forTraining };
+  const trainer = await Engine.lora(engine, model.config, frozen, adapter, options);
   const pairs = (sequences: readonly ScoreRequest[]): Promise<TokenPair[]> => policy.pairsOf(sequences);
   return {
     get steps() {

@@ -2,11 +2,8 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { holdWeights } from "./decoder/hold.js";
-import { tensorShapes } from "./families/config.js";
-import { blockFormats, type BlockFormat } from "./format/gguf/dequantize.js";
-import { emptyMatrix, keepRows } from "./format/gguf/keep.js";
-import { openWeights, type WeightSource } from "./format/weights.js";
+import { openWeights } from "./format/weights.js";
+import { blockModel, heldModel } from "./block-models.test-helper.js";
 import type { Draw } from "./decode/draw-request.js";
 import type { Model } from "./model.js";
 import { Runtime } from "./runtime.js";
@@ -20,96 +17,6 @@ afterAll(() => {
   else process.env["XDG_CACHE_HOME"] = before;
   rmSync(cache, { recursive: true });
 });
-
-const Q8_0 = blockFormats.get(8)!;
-const Q5_0 = blockFormats.get(6)!;
-
-/** A float32 in (2^-14, 1) as a half, cut. */
-function halfBytes(value: number): [number, number] {
-  const exponent = Math.floor(Math.log2(value));
-  const bits = ((exponent + 15) << 10) | Math.floor((value / 2 ** exponent - 1) * 1024);
-  return [bits & 255, bits >>> 8];
-}
-
-/** Blocks of eight bits, and of five where the columns are no multiple of 64, whose values are near the given ones. */
-function blocksOf(data: Float32Array, isWide: boolean): Uint8Array {
-  const { bytes } = isWide ? Q8_0 : Q5_0;
-  const file = new Uint8Array((data.length / 32) * bytes);
-  for (let block = 0; block < data.length / 32; block++) {
-    const values = data.subarray(32 * block, 32 * block + 32);
-    const most = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-3);
-    const scale = most / (isWide ? 120 : 15);
-    const at = block * bytes;
-    file.set(halfBytes(scale), at);
-    values.forEach((value, i) => {
-      const q = Math.round(value / scale);
-      if (isWide) file[at + 2 + i] = Math.max(-127, Math.min(127, q));
-      else {
-        const level = Math.max(0, Math.min(31, q + 16));
-        file[at + 2 + (i >>> 3)]! |= (level >>> 4) << (i & 7);
-        file[at + 6 + (i % 16)]! |= (level & 15) << (i < 16 ? 0 : 4);
-      }
-    });
-  }
-  return file;
-}
-
-/** A weight of such a model; a vector is no blocks. */
-interface Stored {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-  readonly file?: Uint8Array;
-  readonly format: BlockFormat;
-}
-
-/** A model's weights as blocks; and the model of the values that these stand for. */
-function blockModel(model: Model): { readonly source: WeightSource; readonly dequantized: Model } {
-  const weights = new Map<string, Stored>();
-  for (const [name, { shape, data }] of model.weights) {
-    if (shape.length !== 2) {
-      weights.set(name, { shape, data, format: Q8_0 });
-      continue;
-    }
-    const isWide = shape[1]! % 64 === 0;
-    const [file, format] = [blocksOf(data, isWide), isWide ? Q8_0 : Q5_0];
-    const values = new Float32Array(data.length);
-    format.dequantize(file, values, 0);
-    weights.set(name, { shape, data: values, file, format });
-  }
-  const of = (name: string) => weights.get(name)!;
-  const source: WeightSource = {
-    names: () => [...weights.keys()],
-    has: (name) => weights.has(name),
-    shape: (name) => of(name).shape,
-    stored: (name) => ({ format: of(name).format.name, bytes: 0 }),
-    read: (name) => Promise.resolve(of(name)),
-    blocks: (name) => {
-      const { shape, file, format } = of(name);
-      const matrix = emptyMatrix(format, shape[0]!, shape[1]!)!;
-      keepRows(format, file!, matrix, 0);
-      return Promise.resolve(matrix);
-    },
-    rows: (name) => {
-      const { shape, file: blocks, format } = of(name);
-      const file = join(cache, `${model.digest}.rows`);
-      writeFileSync(file, blocks!);
-      return { file, format, start: 0, rows: shape[0]!, columns: shape[1]! };
-    },
-    close: () => Promise.resolve(),
-  };
-  return { source, dequantized: { ...model, weights } };
-}
-
-async function heldModel(
-  model: Model,
-  source: WeightSource,
-  keep: boolean,
-  notice?: (sentence: string) => void,
-): Promise<Model> {
-  const shapes = tensorShapes(model.config);
-  const request = { source, place: "here", config: model.config, shapes, keep, digest: model.digest, notice };
-  return { ...model, weights: new Map(), held: await holdWeights(request) };
-}
 
 const PROMPTS = [[3, 1, 4, 1, 5, 9, 2, 6], [2, 7, 1], [8]];
 const requests = PROMPTS.flatMap((prompt, p) =>
@@ -151,13 +58,13 @@ async function expectSame(held: Model, plain: Model): Promise<void> {
 
 it.each([true, false])("keeps blocks with the values of the dequantized model (tied: %s)", async (tied) => {
   const wide = { hiddenSize: 64, intermediateSize: 96, headDim: 16, tieWordEmbeddings: tied };
-  const { source, dequantized } = blockModel(await randomModel(wide, 7));
+  const { source, dequantized } = blockModel(await randomModel(wide, 7), cache);
   await expectSame(await heldModel(dequantized, source, true), dequantized);
 });
 
 it("computes prompts in blocks, where they are kept, as in memory", async () => {
   const wide = { hiddenSize: 64, intermediateSize: 96, headDim: 16, maxPositions: 256 };
-  const { source, dequantized } = blockModel(await randomModel(wide, 7));
+  const { source, dequantized } = blockModel(await randomModel(wide, 7), cache);
   const held = await heldModel(dequantized, source, true);
   const long = Array.from({ length: 150 }, (_, i) => 4 + ((i * 13) % 90));
   const asked = [0, 1].map((index) => ({ tag: index, prompt: long, promptKey: 1, index }));
@@ -186,9 +93,25 @@ it.each(["gemma3", "phi3", "qwen3"])(
   },
 );
 
+it.each([
+  ["gemma3", "bfloat16"],
+  ["phi3", "bfloat16"],
+  ["qwen2", "float16"],
+])("keeps %s in its floats of 16 bits with the values that it has in float32", async (name, half) => {
+  const folder = join(testdata, "families", name);
+  const source = await openWeights(folder);
+  const model = await modelOfIds(folder);
+  const held = await heldModel(model, source, true);
+  expect([...held.held!.quantized.values()].map((matrix) => "half" in matrix && matrix.half)).toContain(half);
+  expect([...held.held!.weights.values()].every(({ shape }) => shape.length === 1)).toBe(true);
+  await expectSame(held, model);
+  await source.close();
+});
+
 it("makes a copy that is truncated, broken or of another version anew, and says so", async () => {
   const { source, dequantized } = blockModel(
     await randomModel({ hiddenSize: 32, intermediateSize: 32, headDim: 8 }, 3),
+    cache,
   );
   const sentences: string[] = [];
   const hold = () => heldModel(dequantized, source, true, (sentence) => sentences.push(sentence));
@@ -218,10 +141,10 @@ it("makes a copy that is truncated, broken or of another version anew, and says 
 
 it("refuses to keep what has no blocks, and a copy that has no place", async () => {
   const model = await randomModel({ hiddenSize: 32, intermediateSize: 32, headDim: 8 }, 4);
-  const { source } = blockModel(model);
-  const { blocks: _, rows: __, ...floats } = source;
+  const { source } = blockModel(model, cache);
+  const floats = { ...source, stored: () => ({ format: "F32", bytes: 0 }) };
   await expect(heldModel(model, floats, true)).rejects.toThrow(
-    /here has no linear in blocks that can be kept/,
+    "here has no linear in a format that can be kept (Q4_0,",
   );
   writeFileSync(join(cache, "taken"), "");
   process.env["XDG_CACHE_HOME"] = join(cache, "taken");

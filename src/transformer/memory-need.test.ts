@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { inspectModel } from "./inspect.js";
-import { checkFits, memoryNeed } from "./memory-need.js";
+import { checkFits, holdingFor, memoryNeed } from "./memory-need.js";
 import { loadModel } from "./model.js";
 import { tensorShapes } from "./families/config.js";
 import { randomModel, testdata } from "./tiny-models.test-helper.js";
@@ -30,6 +30,21 @@ it("counts the weights as they will be held", async () => {
   expect(float32).toBe(BESIDE + 4 * (24 * layer + table + norms));
   expect(keep).toBe(BESIDE + (24 * layer + table) * (1 + 4 / 32) + 4 * norms);
   expect(memoryNeed(sourceOf("F32"), config, shapes)).not.toHaveProperty("keep");
+});
+
+it("keeps what would not fit in float32, and says so", () => {
+  const sentences: string[] = [];
+  const chosen = (free: number) =>
+    holdingFor("m.gguf", { float32: 8e9, keep: 1.2e9 }, free, (sentence) => sentences.push(sentence));
+  expect(chosen(9e9)).toBe("float32");
+  // Neither fits: what was meant is what is refused.
+  expect(chosen(1e9)).toBe("float32");
+  expect(sentences).toEqual([]);
+  expect(chosen(3e9)).toBe("keep");
+  expect(sentences).toEqual([
+    "m.gguf would need about 8.0 GB of memory in float32, and 3.0 GB are free: its weights are kept as they are stored (1.2 GB, the same values).",
+  ]);
+  expect(holdingFor("m", { float32: 8e9 }, 3e9)).toBe("float32");
 });
 
 it("refuses what does not fit, and names what would", async () => {

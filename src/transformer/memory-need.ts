@@ -29,18 +29,38 @@ export function memoryNeed(
   const table = count(shapes.get(EMBEDDINGS)!);
   const linears = values - (config.tieWordEmbeddings ? 0 : table);
   const request = { source, config, shapes };
-  const hasBlocks =
-    source.blocks !== undefined &&
-    [...shapes.keys()].some((name) => keptBytes(source.stored(name).format, 1) !== undefined);
+  const canKeep = [...shapes].some(
+    ([name, shape]) => shape.length > 1 && keptBytes(source.stored(name).format, 1) !== undefined,
+  );
   const more = beside(4 * values);
   // In memory, JavaScript holds what the sessions hold once more; integers are laid out by each of them for itself.
   const inMemory = (perValue: number): number => more + 3 * perValue * linears + 2 * 4 * table;
   return {
     float32: 4 * values > HELD_FROM ? more + heldBytes({ ...request, keep: false }) : more + 2 * 4 * values,
-    ...(hasBlocks && { keep: more + heldBytes({ ...request, keep: true }) }),
+    ...(canKeep && { keep: more + heldBytes({ ...request, keep: true }) }),
     int8: inMemory(1 + 5 / 32),
     int4: inMemory(1 / 2 + 8 / 32),
   };
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+
+/**
+ * How a model is held for which no way was asked: in float32, or as it is stored where float32 does not fit and that does.
+ * @param notice told of the second.
+ */
+export function holdingFor(
+  place: string,
+  { float32 = 0, keep = Infinity }: MemoryNeed,
+  free: number,
+  notice?: (sentence: string) => void,
+): "float32" | "keep" {
+  if (float32 <= free || keep > free) return "float32";
+  notice?.(
+    `${place} would need about ${gigabytes(float32)} of memory in float32, and ${gigabytes(free)} are free: its weights are ` +
+      `kept as they are stored (${gigabytes(keep)}, the same values).`,
+  );
+  return "keep";
 }
 
 /**
@@ -51,7 +71,6 @@ export function memoryNeed(
 export function checkFits(place: string, need: MemoryNeed, holding: Holding, free: number): void {
   const wanted = need[holding];
   if (wanted === undefined || wanted <= free) return;
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   const others = (["keep", "int8", "int4"] as const).filter((way) => (need[way] ?? Infinity) <= free);
   const fitting = others.map((way) => `${way} needs ${gigabytes(need[way]!)}`).join(", ");
   const manner = { float32: "in float32", keep: "kept as it is stored", int8: "in int8", int4: "in int4" }[

@@ -10,7 +10,7 @@ import { openGgufWeights } from "./format/gguf/weights.js";
 import { holdWeights, type HeldWeights } from "./decoder/hold.js";
 import { readWeights, type Quantization, type QuantizedWeights } from "./decoder/quantize.js";
 import { checkWeights, openWeights, type WeightSource } from "./format/weights.js";
-import { HELD_FROM, checkFits, memoryNeed } from "./memory-need.js";
+import { HELD_FROM, checkFits, holdingFor, memoryNeed, type Holding } from "./memory-need.js";
 import type { Weights } from "./decoder/sequence-pass.js";
 import { ggufTokenizer, loadTokenizer, type Tokenizer } from "./text/tokenizer.js";
 
@@ -37,13 +37,16 @@ export interface Model {
 const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"];
 
 export interface LoadOptions {
-  /** Default: all weights in float32. */
-  readonly quantize?: Quantization | undefined;
+  /**
+   * Default: all weights in float32, or, where these do not fit and can be kept as they are stored, `keep`; what was chosen is the
+   * model's `quantization`, and told to `notice`.
+   */
+  readonly quantize?: Holding | undefined;
   /** Whether all weights come into memory, however large, as training takes them. Default false. */
   readonly whole?: boolean | undefined;
   /** Bytes of memory that may be taken. Default: what is free. */
   readonly memory?: number | undefined;
-  /** Told in one sentence when a copy of the weights in the cache was of no use. */
+  /** Told in one sentence when a copy of the weights in the cache was of no use, and how a model is held that did not fit. */
   readonly notice?: ((sentence: string) => void) | undefined;
 }
 
@@ -58,8 +61,23 @@ export function loadModel(path: string, options: LoadOptions = {}): Promise<Mode
 
 type Shapes = ReadonlyMap<string, readonly number[]>;
 
+/** How the weights are to be held. @throws ModelError where they do not fit so. */
+function chooseHolding(
+  source: WeightSource,
+  config: ModelConfig,
+  shapes: Shapes,
+  place: string,
+  { quantize, notice, whole = false, memory = freeMemory() }: LoadOptions,
+): Quantization | undefined {
+  if (whole) return undefined;
+  const need = memoryNeed(source, config, shapes);
+  const holding = quantize ?? holdingFor(place, need, memory, notice);
+  checkFits(place, need, holding, memory);
+  return holding === "float32" ? undefined : holding;
+}
+
 /** Whether a model's weights are held once, in a file. */
-function isHeld(shapes: Shapes, { quantize, whole = false }: LoadOptions): boolean {
+function isHeld(shapes: Shapes, quantize: Quantization | undefined, whole = false): boolean {
   if (quantize !== undefined) return quantize === "keep";
   let bytes = 0;
   for (const shape of shapes.values()) bytes += 4 * shape.reduce((product, size) => product * size, 1);
@@ -72,12 +90,11 @@ async function weightsOf(
   config: ModelConfig,
   shapes: Shapes,
   place: string,
-  options: LoadOptions,
+  quantize: Quantization | undefined,
+  { notice, whole }: LoadOptions,
   digest: () => Promise<string>,
 ): Promise<Pick<Model, "weights" | "quantized" | "held">> {
-  const { quantize, notice, whole = false, memory = freeMemory() } = options;
-  if (!whole) checkFits(place, memoryNeed(source, config, shapes), quantize ?? "float32", memory);
-  if (quantize !== "keep" && !isHeld(shapes, options))
+  if (quantize !== "keep" && !isHeld(shapes, quantize, whole))
     return readWeights(source, config, shapes.keys(), quantize);
   const keep = quantize === "keep";
   const held = await holdWeights({ source, place, config, shapes, keep, digest: await digest(), notice });
@@ -85,17 +102,17 @@ async function weightsOf(
 }
 
 async function loadFolder(folder: string, options: LoadOptions): Promise<Model> {
-  const { quantize } = options;
   const config = await loadConfig(folder);
   const source = await openWeights(folder);
   try {
     const shapes = tensorShapes(config);
     checkWeights(source, shapes, folder);
+    const quantize = chooseHolding(source, config, shapes, folder, options);
     const tokenizer = await loadTokenizer(folder);
     let digestOfHeld: string | undefined;
     const digestOnce = async (): Promise<string> =>
       (digestOfHeld ??= await streamedDigest(config, source, shapes.keys()));
-    const read = await weightsOf(source, config, shapes, folder, options, digestOnce);
+    const read = await weightsOf(source, config, shapes, folder, quantize, options, digestOnce);
     const weightsDigest = digestOfHeld ?? digestOf(config, read.weights, read.quantized);
     const hash = createHash("sha256").update(weightsDigest);
     for (const file of TOKENIZER_FILES) {
@@ -110,17 +127,17 @@ async function loadFolder(folder: string, options: LoadOptions): Promise<Model> 
 }
 
 async function loadGguf(path: string, options: LoadOptions): Promise<Model> {
-  const { quantize } = options;
   const header = await readGgufHeader(path);
   const config = parseConfig(await huggingFaceConfig(header), path);
   const source = await openGgufWeights(header, architectureOf(header), config);
   try {
     const shapes = tensorShapes(config);
     checkWeights(source, shapes, path);
+    const quantize = chooseHolding(source, config, shapes, path, options);
     const tokenizer = ggufTokenizer(header);
     // One file is everything; hashing it while the weights are read costs no time of its own.
     const hashing = sha256File(path);
-    const reading = weightsOf(source, config, shapes, path, options, () => hashing);
+    const reading = weightsOf(source, config, shapes, path, quantize, options, () => hashing);
     const [read, file] = await Promise.all([reading, hashing]);
     const digest = createHash("sha256")
       .update(JSON.stringify(Object.entries(config).sort()))

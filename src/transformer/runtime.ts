@@ -18,6 +18,7 @@ import type { Model } from "./model.js";
 import type { LoraAdapter } from "./format/peft.js";
 import { ordinaryLength } from "./decoder/rotary.js";
 import { UsageError } from "../core/errors.js";
+import { freeMemory } from "../core/free-memory.js";
 import type { Source } from "../core/source.js";
 import type { StepNeeds } from "./decode/batch.js";
 import type { Narrowed } from "./decode/narrowed.js";
@@ -28,6 +29,8 @@ import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./decod
 const NOT_NARROWED: Narrowed = { topP: false, minP: false };
 /** The longest rotary table that is made when a model would allow for more. */
 const LONGEST = 8192;
+/** Of the memory that is free, what is left to others. */
+const SPARED = 1e9;
 /** Padded tokens of a scoring pass. */
 const MAX_TOKENS_PER_PASS = 4096;
 
@@ -37,6 +40,10 @@ export interface RuntimeOptions extends EngineOptions {
    * LongRoPE the original length, as a longer one changes the frequencies for all sequences.
    */
   readonly maxLength?: number;
+  /** Bytes of memory that the process may take; batches have fewer rows where they would need more. Default: what is free, less 1 GB. */
+  readonly memory?: number | undefined;
+  /** Whether training computes each layer again for its gradients. Default: where memory asks for it. */
+  readonly checkpointing?: boolean | undefined;
   /**
    * Bytes that keys and values of prompts may take which are kept for prompts that begin alike. Default 0: none are kept, and each prompt
    * is one pass. A prompt of more than 64 tokens is computed in blocks where they are, and rounds otherwise by that.
@@ -60,13 +67,15 @@ export class Runtime {
   readonly maxLength: number;
   private readonly sessions = new Map<string, Promise<Session>>();
   private embeddings: FileRows | undefined;
+  /** What trainers of the model are told of memory. */
+  readonly forTraining: Pick<RuntimeOptions, "memory" | "checkpointing">;
   /** Prompts' keys and values that are kept, of the model without adapters. */
   private readonly prefixes: PrefixStore | undefined;
 
   /** @throws UsageError if `maxLength` is beyond what the model takes. */
   constructor(
     readonly model: Model,
-    { maxLength, prefixBytes: maxBytes = 0, ...options }: RuntimeOptions = {},
+    { maxLength, memory, checkpointing, prefixBytes: maxBytes = 0, ...options }: RuntimeOptions = {},
   ) {
     const { maxPositions } = model.config;
     if (maxLength !== undefined && maxLength > maxPositions)
@@ -74,6 +83,7 @@ export class Runtime {
         `sequences of ${maxLength} tokens are asked for, and ${model.name} takes at most ${maxPositions}`,
       );
     this.maxLength = maxLength ?? ordinaryLength(model.config, LONGEST);
+    this.forTraining = { memory, checkpointing };
     this.engine = new Engine(options);
     if (maxBytes > 0)
       this.prefixes = new PrefixStore(this.engine, model.config, { maxLength: this.maxLength, maxBytes });
@@ -169,8 +179,20 @@ export class Runtime {
       },
       config,
       requests,
-      options,
+      { bytes: this.bytesForCaches(), ...options },
     );
+  }
+
+  /** What memory is left beside the weights, and the graphs that are still to be compiled of them. */
+  private bytesForCaches(): number {
+    const { weights, quantized, held } = this.model;
+    const { memory } = this.forTraining;
+    const left = memory === undefined ? freeMemory() - SPARED : memory - process.memoryUsage.rss();
+    if ([...this.sessions.keys()].some((kind) => kind.startsWith("decode"))) return left;
+    let inMemory = held?.bytes ?? 0;
+    for (const { data } of weights.values()) inMemory += 2 * data.byteLength;
+    for (const { packed } of quantized?.values() ?? []) inMemory += 2 * packed.byteLength;
+    return left - inMemory;
   }
 
   private graphOptions(adapter: AdapterFeeds | undefined): PolicyGraphOptions {

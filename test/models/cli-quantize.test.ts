@@ -83,11 +83,11 @@ describe("a run of a quantized base", () => {
     expect(resultOf(ended.evaluate)["quantization"]).toEqual(resultOf(ended.sharpen)["quantization"]);
     expect(ended.train.status).not.toBe(0);
     expect(ended.train.stderr).toMatch(
-      /A quantized model is for sampling and scoring.*draw a run without it/s,
+      /A model in int8 or int4 is for sampling and scoring.*draw a run without it/s,
     );
     expect(ended.amortize.status).not.toBe(0);
     expect(ended.amortize.stderr).toMatch(
-      /A quantized model is for sampling and scoring.*add --no-amortize/s,
+      /A model in int8 or int4 is for sampling and scoring.*add --no-amortize/s,
     );
   });
 });

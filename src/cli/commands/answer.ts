@@ -42,6 +42,7 @@ const NAMES = [
   "all",
   ...POWER,
   "threads",
+  "memory",
 ] as const;
 
 type AnswerValues = Values<(typeof NAMES)[number]>;
@@ -88,7 +89,7 @@ async function answerCommandOf(
   };
   const resume = (): string | undefined => (values.out === undefined ? undefined : shellLine(context.args));
   await interruptible(context, resume, async () => {
-    const policy = await openPolicy(source, values.threads, context);
+    const policy = await openPolicy(source, values, context);
     try {
       const [group] = asked.groups;
       const alone = asked.prompts.length === 1 && values.out === undefined && values.file === undefined;

@@ -15,7 +15,7 @@ export const evaluateCommand = defineCommand({
   details:
     "Needs no model unless a self-reward asks one. What cannot be computed from the responses alone (the adapter's figures, " +
     "adaptive best-of-N) stays as it was measured. The seed fixes the intervals.",
-  options: ["reward", "seed", "movedModel", "movedTask", "threads", "open"],
+  options: ["reward", "seed", "movedModel", "movedTask", "threads", "memory", "open"],
   examples: [
     ["evaluate runs/game24-1", "all figures anew"],
     ["evaluate runs/game24-1 --reward majority,self-certainty", "other self-rewards on the same responses"],
@@ -31,7 +31,7 @@ export const evaluateCommand = defineCommand({
     for (const name of names) rewards.push(await rewardOfRun(reader, name));
     const task = await taskOfRun(reader, values.task);
     const asksModel = rewards.some(({ needs }) => needs.includes("policy"));
-    const policy = asksModel ? await policyOfRun(reader, values.model, values.threads) : undefined;
+    const policy = asksModel ? await policyOfRun(reader, values.model, values) : undefined;
     try {
       await withExistingRun(reader, async (run) => {
         const { seed } = values;

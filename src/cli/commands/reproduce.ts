@@ -23,6 +23,7 @@ export const SUITE = [
   "out",
   "resume",
   "threads",
+  "memory",
 ] as const satisfies readonly OptionName[];
 
 export type SuiteValues = Values<(typeof SUITE)[number]>;
@@ -72,7 +73,7 @@ export interface SuiteModels {
 }
 
 /** Models on this machine. @throws UsageError for one behind a server: nothing of it can be trained. */
-export function localModels({ models = [DEFAULT_MODEL], threads }: SuiteValues): SuiteModels {
+export function localModels({ models = [DEFAULT_MODEL], ...machine }: SuiteValues): SuiteModels {
   const served = models.find((name) => name.startsWith(REMOTE_PREFIX));
   if (served !== undefined) {
     throw new UsageError(
@@ -82,7 +83,7 @@ export function localModels({ models = [DEFAULT_MODEL], threads }: SuiteValues):
   const sources = new Map(models.map((name) => [name, modelSource(name)] as const));
   const openModel: SuiteHost["openModel"] = async (name) => {
     const source = sources.get(name)!;
-    return { policy: await loadPolicy(source, threads), path: source.path };
+    return { policy: await loadPolicy(source, machine), path: source.path };
   };
   return { sources, openModel };
 }
@@ -90,7 +91,14 @@ export function localModels({ models = [DEFAULT_MODEL], threads }: SuiteValues):
 /** The words that change what a suite's figures are; where they go and how fast is left out. */
 function suiteCommand(args: readonly string[]): string {
   const flags = new Set(["--resume", "--json", "--verbose", "--stream"]);
-  const withValue = new Set(["--out", "--threads", "--concurrency", "--max-requests", "--max-tokens-total"]);
+  const withValue = new Set([
+    "--out",
+    "--threads",
+    "--memory",
+    "--concurrency",
+    "--max-requests",
+    "--max-tokens-total",
+  ]);
   const words: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const word = args[i]!;

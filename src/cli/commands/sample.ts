@@ -13,6 +13,7 @@ import { tellBatch } from "../batch.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
 import { resolveDrawing, tellTask, withRun, type Drawing, type OpenedRun } from "../drawing.js";
+import type { Machine } from "../sources.js";
 import { BATCH, DRAWING, POWER } from "../options.js";
 import { interruptible } from "../outcome.js";
 import { measureIfQuantized } from "../measure-quantized.js";
@@ -63,7 +64,7 @@ export const sampleCommand = defineCommand({
           async ({ run, policy, task }) => {
             dir = run.dir;
             if (power)
-              return samplePower({ power, drawing, threads: values.threads }, { run, policy, task }, context);
+              return samplePower({ power, drawing, machine: values }, { run, policy, task }, context);
             const started = context.now();
             const { signal } = context;
             const { drawn } = await drawTask({
@@ -76,7 +77,7 @@ export const sampleCommand = defineCommand({
               signal,
               onProgress: context.progress.update,
             });
-            await measureIfQuantized(run, drawing.source, values.threads);
+            await measureIfQuantized(run, drawing.source, values);
             const responses = drawn.flat();
             const tokens = responses.reduce((sum, response) => sum + response.logProbs.length, 0);
             context.say(
@@ -101,7 +102,7 @@ export const sampleCommand = defineCommand({
 
 /** N responses to each test prompt from π^α, and the greedy one. */
 async function samplePower(
-  { power, drawing, threads }: { power: PowerSettings; drawing: Drawing; threads: number | undefined },
+  { power, drawing, machine }: { power: PowerSettings; drawing: Drawing; machine: Machine },
   { run, policy, task }: OpenedRun,
   context: Context,
 ): Promise<void> {
@@ -118,7 +119,7 @@ async function samplePower(
   await drawGreedy(await run.greedyLog(), policy, test, settings, "greedy");
   const asked = { ...power, n, maxTokens, seed, signal };
   const summary = powerSummary(await drawPowerTask(run, policy, test, asked, progress.update));
-  await measureIfQuantized(run, source, threads);
+  await measureIfQuantized(run, source, machine);
   context.note(powerNote(power, summary));
   context.say(
     `${count(n * test.length)} responses to ${count(test.length)} prompts, ${count(summary.tokens)} tokens: ${run.dir}`,

@@ -32,7 +32,7 @@ export const serveCommand = defineCommand({
     "serveReward",
     "bestOf",
     "slots",
-    "memory",
+    "prefixMemory",
     "logText",
     "host",
     "port",
@@ -40,6 +40,7 @@ export const serveCommand = defineCommand({
     "allowOrigin",
     "allowHost",
     "threads",
+    "memory",
     "open",
   ],
   examples: [
@@ -49,13 +50,13 @@ export const serveCommand = defineCommand({
   run: async (_, values, context) => {
     const { bestOf = DEFAULT_BEST_OF, host = "127.0.0.1", port = DEFAULT_PORT } = values;
     const keys = serveKeys(values.apiKeyFile, process.env);
-    const megabytes = values.memory ?? DEFAULT_PREFIX_MEGABYTES;
+    const megabytes = values.prefixMemory ?? DEFAULT_PREFIX_MEGABYTES;
     const { slots, allowOrigin: origins = [], allowHost: hosts = [] } = values;
     const named = await policySource(values.model ?? DEFAULT_MODEL, { stream: true, ...values });
     const source = await settled(named, context);
     const takes = (await promptsOf(source)) ?? "text";
     const reward = await findReward(values.reward ?? DEFAULT_SERVE_REWARD);
-    const policy = await openPolicy(source, values.threads, context, megabytes * 1e6);
+    const policy = await openPolicy(source, values, context, megabytes * 1e6);
     try {
       checkRewards([reward], policy);
       const id = source.name.replace(REMOTE_PREFIX, "");

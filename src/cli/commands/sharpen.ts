@@ -42,6 +42,7 @@ const NAMES = [
   "noAmortize",
   "methods",
   ...TRAINING,
+  "checkpointing",
   ...TRAINER,
   "run",
   "resume",
@@ -199,7 +200,7 @@ async function work(given: Work, context: Context): Promise<void> {
       const handed = await handOver({ policy, task, run, reward: preferred, ...asked });
       if (handed) context.note(handOverNote(handed));
     }
-    await measureIfQuantized(run, drawing.source, values.threads);
+    await measureIfQuantized(run, drawing.source, values);
     const paths = { runDir: run.dir, report: await report(run, task, metrics) };
     const answers = await writeAnswers(run, task, rewards[0]!.name);
     const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };

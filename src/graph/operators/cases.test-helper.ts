@@ -123,7 +123,14 @@ export const VALUE_CASES: Readonly<Record<string, Case>> = {
   },
   quantizedProduct: (draw) => {
     const axes = [...draw.axes(1, 2), draw.axis()];
-    return ([8, 4] as const).flatMap((bits) =>
+    // The words of 1.5, −0.25, 2⁻²⁴ or (bfloat16) 1.5, −2.5 and 3 · 2⁻¹⁰.
+    const words = { float16: [0x3e00, 0xb400, 1], bfloat16: [0x3fc0, 0xc020, 0x3b40] };
+    const halves = (["float16", "bfloat16"] as const).map((half) => {
+      const values = Uint16Array.from({ length: 15 }, () => draw.pick(words[half]));
+      const x = draw.rounded([...axes, { dim: 5, size: 5 }], QUANTIZED_BLOCK);
+      return quantizedProduct(x, half, { half, rows: 3, columns: 5, values });
+    });
+    const integers = ([8, 4] as const).flatMap((bits) =>
       [32, 64, 40].map((columns) => {
         const rows = draw.integer(1, 9);
         const values = Float32Array.from({ length: rows * columns }, () => draw.integer(-99, 99) / 64);
@@ -132,6 +139,7 @@ export const VALUE_CASES: Readonly<Record<string, Case>> = {
         return quantizedProduct(x, `w${bits}.${columns}`, quantizeMatrix(values, rows, columns, bits));
       }),
     );
+    return [...halves, ...integers];
   },
   full: (draw) => {
     const axes = draw.axes(0, 3);

@@ -2,7 +2,10 @@ import { GraphError } from "../../core/errors.js";
 import { broadcastShapes, formatShape } from "../dim.js";
 import type { DataType, Value } from "../graph.js";
 
-const ONNX_TYPE: Readonly<Record<DataType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
+const ONNX_TYPE: Readonly<Record<DataType, number>> = {
+  ...{ float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 },
+  ...{ float16: 10, bfloat16: 16 },
+};
 
 function unary(op: string, x: Value): Value {
   if (x.type !== "float32" && op !== "Neg")

@@ -1,8 +1,8 @@
 import { GraphError } from "../../core/errors.js";
 import { formatShape } from "../dim.js";
-import type { Attribute, FileData, Graph, Value } from "../graph.js";
-import { QUANTIZED_BLOCK, type HeldMatrix } from "../quantized-matrix.js";
-import { add, mul } from "./elementwise.js";
+import type { Attribute, DataType, FileData, Graph, InitializerData, Value } from "../graph.js";
+import { QUANTIZED_BLOCK, type HeldMatrix, type QuantizedMatrix } from "../quantized-matrix.js";
+import { add, cast, mul } from "./elementwise.js";
 import { matMul } from "./linear.js";
 import { reduceSum } from "./reduce.js";
 import { reshape } from "./shape.js";
@@ -14,9 +14,11 @@ import { reshape } from "./shape.js";
  */
 const ACCURACY_LEVEL = { 4: 1, 8: 4 } as const;
 
+type HeldIntegers = Extract<HeldMatrix, QuantizedMatrix<unknown, unknown>>;
+
 /**
  * x · Wᵀ with W held as small integers (ONNX Runtime's MatMulNBits); has no gradient. With 8 bits the result is what x rounded
- * to eight bits gives.
+ * to eight bits gives. A W in floats of 16 bits is in float32 for its product and dropped again.
  * @param x float32 [·, …, columns]. @param name of the matrix in the graph: its constants are `name.packed` and the like.
  * @throws GraphError when x has not as many columns as the matrix.
  */
@@ -26,6 +28,10 @@ export function quantizedProduct(x: Value, name: string, matrix: HeldMatrix): Va
     throw new GraphError(
       `MatMulNBits: ${x.type}${formatShape(x.shape)} does not multiply with the transpose of ${formatShape([rows, columns])}.`,
     );
+  }
+  if ("half" in matrix) {
+    const half = constant(x.graph, `${name}.half`, matrix.half, [rows, columns], matrix.values);
+    return matMul(x, cast(half, "float32"), { transB: true });
   }
   const digit = (of: Value, part: "packed" | "low"): Value => bitsProduct(of, name, matrix, part);
   // The upper digit's 16 goes to x, where it is exact and shared by all matrices that x meets.
@@ -53,15 +59,15 @@ export function quantizedProduct(x: Value, name: string, matrix: HeldMatrix): Va
 function constant(
   graph: Graph,
   name: string,
-  type: "uint8" | "float32",
+  type: DataType,
   shape: readonly number[],
-  data: Uint8Array | Float32Array | FileData,
+  data: InitializerData | FileData,
 ): Value {
   return graph.once(`quantized:${name}`, () => graph.initializer(name, type, shape, data, { fixed: true }));
 }
 
 /** One MatMulNBits: x with the integers of one digit. */
-function bitsProduct(x: Value, name: string, matrix: HeldMatrix, part: "packed" | "low"): Value {
+function bitsProduct(x: Value, name: string, matrix: HeldIntegers, part: "packed" | "low"): Value {
   const { graph } = x;
   const { bits, rows, columns, blockSize = QUANTIZED_BLOCK } = matrix;
   const blocks = Math.ceil(columns / blockSize);

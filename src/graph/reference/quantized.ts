@@ -29,4 +29,24 @@ const matMulNBits: Kernel = (node, [x, packed, scales, zeros]) => {
   ];
 };
 
-export const QUANTIZED: KernelTable = { MatMulNBits: matMulNBits };
+/** Rows of a matrix of four bits, in floats; two columns a byte. */
+const gatherBlockQuantized: Kernel = (node, [packed, indices, scales, zeros]) => {
+  const size = numberAttribute(node, "block_size");
+  const rowBytes = packed!.dims[1]!;
+  const [columns, blocks] = [2 * rowBytes, scales!.dims[1]!];
+  return [
+    tabulate("float32", [...indices!.dims, columns], (at, i) => {
+      const row = indices!.data[Math.floor(i / columns)]!;
+      const block = Math.floor(at.at(-1)! / size);
+      const zero = zeros ? integerAt(zeros.data, row, zeros.dims[1]!, block, 4) : 8;
+      return (
+        scales!.data[row * blocks + block]! * (integerAt(packed!.data, row, rowBytes, at.at(-1)!, 4) - zero)
+      );
+    }),
+  ];
+};
+
+export const QUANTIZED: KernelTable = {
+  MatMulNBits: matMulNBits,
+  GatherBlockQuantized: gatherBlockQuantized,
+};

@@ -3,9 +3,10 @@ import { isAsync, type Source } from "../../core/source.js";
 import type { ModelConfig } from "../families/config.js";
 import { Arrivals } from "./arrivals.js";
 import { Batch, type SamplerSessions } from "./batch.js";
-import { chooseLayout, widestGroup } from "./batch-layout.js";
+import { chooseLayout, widestGroup, type Lookahead } from "./batch-layout.js";
 import type { Draw, DrawOptions, DrawRequest } from "./draw-request.js";
 import { grown } from "./growth.js";
+import { rowsThatFit } from "./rows-that-fit.js";
 import { Schedule } from "./schedule.js";
 
 /** Rows decoded at once where nothing else is said. */
@@ -48,7 +49,8 @@ async function* drawGiven<T>(
   const schedule = new Schedule(requests);
   let batch: Batch<T> | undefined;
   try {
-    const { rows = ROWS, rowsPerGroup: widest, abandon, greedy: single, signal } = options;
+    const { rowsPerGroup: widest, abandon, greedy: single, signal } = options;
+    const rows = fitting(config, schedule, options, abandon !== undefined);
     const layout = chooseLayout(schedule, { rows, widest, canDrop: abandon !== undefined, single });
     if (!layout) return;
     schedule.open(layout.groups);
@@ -64,13 +66,26 @@ async function* drawGiven<T>(
   }
 }
 
+/** How many rows are decoded at once: those asked for, as far as memory holds their caches. */
+function fitting<T>(
+  config: ModelConfig,
+  requests: Lookahead,
+  { rows = ROWS, rowsPerGroup, bytes, maxTokens }: DrawOptions<T>,
+  canDrop: boolean,
+): number {
+  if (bytes === undefined) return rows;
+  const { run, length: prompt } = requests.look(rows);
+  const sharing = Math.max(1, Math.min(run, rowsPerGroup ?? widestGroup(prompt, canDrop)));
+  return rowsThatFit(config, rows, { prompt, sharing, response: maxTokens }, bytes);
+}
+
 async function* drawArrivals<T>(
   sessions: SamplerSessions,
   config: ModelConfig,
   requests: AsyncIterable<DrawRequest<T>>,
   options: DrawOptions<T>,
 ): AsyncGenerator<Draw<T>> {
-  const { rows = ROWS, rowsPerGroup: widest, abandon, signal } = options;
+  const { rows: most = ROWS, rowsPerGroup: widest, abandon, signal } = options;
   // A product of one row rounds otherwise, where the heads of one key head do not make several.
   const arrivals = new Arrivals<T>(requests, config.heads === config.kvHeads, ({ tag, settings }) =>
     (settings?.dropped ?? options.dropped)?.(tag),
@@ -78,8 +93,9 @@ async function* drawArrivals<T>(
   let batch: Batch<T> | undefined;
   try {
     while (await arrivals.wait(signal)) {
-      await arrivals.gather(rows);
+      await arrivals.gather(most);
       const canDrop = abandon !== undefined || arrivals.canDrop;
+      const rows = fitting(config, arrivals, options, canDrop);
       const layout = chooseLayout(arrivals, { rows, widest, canDrop });
       if (!layout) continue;
       batch = new Batch<T>(sessions, config, layout, options);

@@ -59,6 +59,8 @@ export interface DecoderParts {
   readonly parameter: Parameter;
   readonly linear: Linear;
   readonly attention: Attention;
+  /** How a layer is built of its input: `recomputed` holds nothing of it but that for the gradients. Default: as it stands. */
+  readonly layer?: ((x: Value, build: (x: Value) => Value) => Value) | undefined;
 }
 
 /** The embeddings of tokens, int32 [·, ·], from the table: [·, ·, hiddenSize]. */
@@ -74,20 +76,23 @@ export function lookUp(parameter: Parameter, ids: Value): Value {
  * @returns the last hidden state after the final norm, [·, ·, hiddenSize].
  */
 export function decoder(config: ModelConfig, parts: DecoderParts): Value {
-  const { embedded, parameter } = parts;
-  const norm = normalizer(config, parameter);
+  const { embedded, parameter, layer: part = (x, build) => build(x) } = parts;
   let x = config.embeddingScale === undefined ? embedded : mul(embedded, config.embeddingScale);
-  for (let layer = 0; layer < config.layers; layer++) {
-    const name = `model.layers.${layer}`;
-    const mixed = attend(config, parts, layer, norm(x, `${name}.input_layernorm`));
-    // Llama's name for the norm before the feed-forward part is the one that stands behind attention in a sandwich.
-    const after = `${name}.post_attention_layernorm`;
-    x = add(x, config.sandwichNorms ? norm(mixed, after) : mixed);
-    const before = config.sandwichNorms ? `${name}.pre_feedforward_layernorm` : after;
-    const fed = feedForward(config, parts, layer, norm(x, before));
-    x = add(x, config.sandwichNorms ? norm(fed, `${name}.post_feedforward_layernorm`) : fed);
-  }
-  return norm(x, "model.norm");
+  for (let layer = 0; layer < config.layers; layer++)
+    x = part(x, (h) => decoderLayer(config, parts, layer, h));
+  return normalizer(config, parameter)(x, "model.norm");
+}
+
+function decoderLayer(config: ModelConfig, parts: DecoderParts, layer: number, x: Value): Value {
+  const norm = normalizer(config, parts.parameter);
+  const name = `model.layers.${layer}`;
+  const mixed = attend(config, parts, layer, norm(x, `${name}.input_layernorm`));
+  // Llama's name for the norm before the feed-forward part is the one that stands behind attention in a sandwich.
+  const after = `${name}.post_attention_layernorm`;
+  const h = add(x, config.sandwichNorms ? norm(mixed, after) : mixed);
+  const before = config.sandwichNorms ? `${name}.pre_feedforward_layernorm` : after;
+  const fed = feedForward(config, parts, layer, norm(h, before));
+  return add(h, config.sandwichNorms ? norm(fed, `${name}.post_feedforward_layernorm`) : fed);
 }
 
 /** RMS norms by the names of their weights. */

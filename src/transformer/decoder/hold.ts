@@ -9,9 +9,10 @@ import { cacheFolder } from "../../core/cache-folder.js";
 import type { FileData, HeldMatrix, QuantizedMatrix } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
 import { EMBEDDINGS, headName, linearModules } from "../families/modules.js";
+import { toWords } from "../format/half-precision.js";
 import { arrayFile, type ArrayIndex, type PutArray } from "../format/array-file.js";
 import { blockFormats } from "../format/gguf/dequantize.js";
-import { keptBytes, keptFormats } from "../format/gguf/keep.js";
+import { keptBytes, keptFormats, keptHalf } from "../format/gguf/keep.js";
 import type { RowsPlace } from "../format/gguf/rows.js";
 import type { WeightSource } from "../format/weights.js";
 
@@ -61,7 +62,7 @@ export function heldBytes({ source, config, shapes, keep }: Omit<HoldRequest, "d
   const matrices = matrixNames(config);
   let sum = 0;
   for (const [name, shape] of shapes) {
-    const kept = keep && matrices.has(name) && source.blocks !== undefined;
+    const kept = keep && matrices.has(name);
     // Rows of embeddings that are no head are read from the file.
     if (name === EMBEDDINGS && !matrices.has(name) && source.rows) continue;
     sum += (kept && keptBytes(source.stored(name).format, elementsOf(shape))) || 4 * elementsOf(shape);
@@ -81,10 +82,9 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
   const inCopy = (name: string): boolean => matrices.has(name) || (name === EMBEDDINGS && !place);
   const how = keep ? "kept" : "float32";
   const isKept = (name: string): boolean => keptBytes(source.stored(name).format, 1) !== undefined;
-  if (keep && !(source.blocks && [...matrices].some(isKept))) {
+  if (keep && ![...matrices].some(isKept)) {
     throw new ModelError(
-      `${request.place} has no linear in blocks that can be kept (${keptFormats.join(", ")} of a GGUF file); quantize it to ` +
-        `int8 or int4`,
+      `${request.place} has no linear in a format that can be kept (${keptFormats.join(", ")}); quantize it to int8 or int4`,
     );
   }
   const arrays = await arrayFile({
@@ -121,13 +121,22 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
 const PARTS = ["packed", "low", "scales", "offsets"] as const;
 
 async function putMatrix(put: PutArray, source: WeightSource, name: string, keep: boolean): Promise<void> {
-  const matrix: QuantizedMatrix | undefined = keep ? await source.blocks?.(name) : undefined;
-  if (matrix === undefined) return put(name, (await source.read(name)).data);
+  const { format } = source.stored(name);
+  const half = keep ? keptHalf(format) : undefined;
+  const matrix: QuantizedMatrix | undefined = keep && !half ? await source.blocks?.(name) : undefined;
+  if (matrix === undefined) {
+    const { data } = await source.read(name);
+    return half ? put(`${name}.${half}`, toWords(half, data)) : put(name, data);
+  }
   for (const part of PARTS) if (matrix[part]) await put(`${name}.${part}`, matrix[part]);
 }
 
 /** A kept matrix of the copy. */
 function matrixOf(arrays: ArrayIndex, name: string, [rows, columns]: readonly [number, number]): HeldMatrix {
+  for (const half of ["float16", "bfloat16"] as const) {
+    const values = arrays.get(`${name}.${half}`);
+    if (values) return { half, rows, columns, values };
+  }
   const part = (which: (typeof PARTS)[number]): FileData | undefined => arrays.get(`${name}.${which}`);
   const scales = part("scales")!;
   const low = part("low");

@@ -58,16 +58,20 @@ export function loraLinear(
   const sizes = new Map(
     linearModules(config).map(({ module, inFeatures, outFeatures }) => [module, { inFeatures, outFeatures }]),
   );
+  // A layer that is computed again for its gradients has the inputs that it has.
+  const known = new Map<string, LoraInputs>();
+  const inputsOf = (module: string): LoraInputs => {
+    const made = known.get(module);
+    if (made) return made;
+    const { inFeatures, outFeatures } = sizes.get(module)!;
+    const a = graph.input(`${module}.lora_A`, "float32", ["rank", inFeatures]);
+    const b = graph.input(`${module}.lora_B`, "float32", [outFeatures, "rank"]);
+    inputs.push({ module, a, b });
+    known.set(module, { module, a, b });
+    return { module, a, b };
+  };
   const linear: Linear = (x, modules) => {
-    const own = modules
-      .filter((module) => targetModules.includes(lastPart(module)))
-      .map((module) => {
-        const { inFeatures, outFeatures } = sizes.get(module)!;
-        const a = graph.input(`${module}.lora_A`, "float32", ["rank", inFeatures]);
-        const b = graph.input(`${module}.lora_B`, "float32", [outFeatures, "rank"]);
-        return { module, a, b };
-      });
-    inputs.push(...own);
+    const own = modules.filter((module) => targetModules.includes(lastPart(module))).map(inputsOf);
     const bases = plain(x, modules);
     if (own.length === 0) return bases;
     const a =

@@ -6,8 +6,8 @@ import type { WeightSource } from "../format/weights.js";
 
 /**
  * How a model's linears are held for sampling and scoring. `int8` and `int4`: rounded to integers of so many bits, with a scale
- * and a zero point or an offset for every 32 values of a row (of `int4` the head in eight bits). `keep`: the blocks of a GGUF
- * file as they are (`holdWeights`). Embeddings, norms and biases stay floats.
+ * and a zero point or an offset for every 32 values of a row (of `int4` the head in eight bits). `keep`: blocks and floats
+ * of 16 bits as their file has them (`holdWeights`). Embeddings, norms and biases stay floats.
  */
 export const QUANTIZATIONS = ["int8", "int4", "keep"] as const;
 

@@ -13,14 +13,26 @@ import {
   neg,
   expand,
   cast,
+  dequantized,
+  dequantizedProduct,
+  recomputed,
   withGradient,
   type Graph,
+  type HeldMatrix,
   type Tensor,
   type Value,
 } from "../../graph/index.js";
 import { causalAttention, causalMasks } from "./attention.js";
 import type { ModelConfig } from "../families/config.js";
-import { decoder, lookUp, plainLinear, weightProduct, type Linear, type Parameter } from "./decoder.js";
+import {
+  decoder,
+  lookUp,
+  plainLinear,
+  weightProduct,
+  type Linear,
+  type Parameter,
+  type Product,
+} from "./decoder.js";
 import { loraLinear, type LoraInputs } from "./lora.js";
 import { headName, wholeShape } from "../families/modules.js";
 import type { FrozenWeights } from "./hold.js";
@@ -128,6 +140,12 @@ export interface SequencePassOptions {
   readonly quantized?: QuantizedWeights | undefined;
   /** The longest sequence, prompt and response, in tokens. */
   readonly maxLength: number;
+  /** Weights that are held in fewer bits, each of which is in float32 for its products alone: the pass has a gradient. Absent: none. */
+  readonly held?: ReadonlyMap<string, HeldMatrix> | undefined;
+  /** Whether `embedded` float32 [b, t, hiddenSize] is an input in place of `ids`, and the table no constant. */
+  readonly embedded?: boolean | undefined;
+  /** Whether the backward pass computes each layer again, so that of its values none is held. */
+  readonly recompute?: boolean | undefined;
 }
 
 /**
@@ -135,34 +153,47 @@ export interface SequencePassOptions {
  * positions in [b·t] whose next token is scored), `targets` int32 [k].
  */
 export function sequencePass(graph: Graph, config: ModelConfig, options: SequencePassOptions): SequencePass {
-  const ids = graph.input("ids", "int32", ["b", "t"]);
+  const { parameter, quantized, held, loraModules } = options;
+  const embedded = options.embedded
+    ? graph.input("embedded", "float32", ["b", "t", config.hiddenSize])
+    : lookUp(parameter, graph.input("ids", "int32", ["b", "t"]));
   const positions = graph.input("positions", "int64", [1, "t"]);
   const picks = graph.input("picks", "int32", ["k"]);
   const targets = graph.input("targets", "int32", ["k"]);
-  const { parameter, quantized, loraModules } = options;
-  const product = weightProduct(parameter, quantized);
+  const product = held ? heldProduct(parameter, held) : weightProduct(parameter, quantized);
   const base = plainLinear(config, parameter, product);
   const lora = loraModules && loraLinear(graph, config, base, loraModules);
   const linear: Linear = lora?.linear ?? base;
   const hidden = decoder(config, {
-    embedded: lookUp(parameter, ids),
+    embedded,
     positions: expand(positions, ["b", "t"]),
     rotary: rotaryTables(graph, config, options.maxLength),
     parameter,
     linear,
     attention: causalAttention(config, causalMasks(graph, config, positions, options.maxLength)),
+    layer: options.recompute ? recomputed : undefined,
   });
   const picked = gather(reshape(hidden, [-1, config.hiddenSize]), picks);
   const table = headName(config, options.replaced);
+  const matrix = held?.get(table);
   const all = logSoftmax(product(picked, table));
   const chosen = chosenLogProbs(all, targets);
   return {
     logProbs: quantized?.has(table)
       ? chosen
-      : withClosedGradient(chosen, picked, parameter(table), all, targets),
+      : withClosedGradient(chosen, picked, matrix ? { name: table, matrix } : parameter(table), all, targets),
     spread: neg(reduceMean(all, [-1])),
     all,
     loraInputs: lora?.inputs ?? [],
+  };
+}
+
+/** Products with weights of which some are held in fewer bits. */
+function heldProduct(parameter: Parameter, held: ReadonlyMap<string, HeldMatrix>): Product {
+  const plain = weightProduct(parameter);
+  return (x, name) => {
+    const matrix = held.get(name);
+    return matrix ? dequantizedProduct(x, name, matrix) : plain(x, name);
   };
 }
 
@@ -173,15 +204,26 @@ function chosenLogProbs(all: Value, targets: Value): Value {
 
 /**
  * log softmax(h Wᵀ)[target] for each row, with the gradient's closed form: g·(W[target] − p W) for h, and for W the rows
- * g·h added at the targets less pᵀ(g·h). Beside p itself it makes nothing as large as the logits.
+ * g·h added at the targets less pᵀ(g·h). Beside p itself it makes nothing as large as the logits. A W that is held in fewer bits is
+ * a constant, and made anew.
  */
-function withClosedGradient(chosen: Value, hidden: Value, table: Value, all: Value, targets: Value): Value {
-  return withGradient(chosen, [hidden, table], (gradient) => {
+function withClosedGradient(
+  chosen: Value,
+  hidden: Value,
+  held: Value | { readonly name: string; readonly matrix: HeldMatrix },
+  all: Value,
+  targets: Value,
+): Value {
+  const isConstant = "matrix" in held;
+  return withGradient(chosen, isConstant ? [hidden] : [hidden, held], (gradient) => {
+    const table = isConstant ? dequantized(held.name, held.matrix, gradient) : held;
     const rows = reshape(gradient, ["k", 1]);
     const p = exp(all);
+    const along = mul(sub(gather(table, targets), matMul(p, table)), rows);
+    if (isConstant) return [along];
     const weighted = mul(hidden, rows);
     return [
-      mul(sub(gather(table, targets), matMul(p, table)), rows),
+      along,
       scatterNDAdd(
         matMul(p, weighted, { transA: true, alpha: -1 }),
         reshape(cast(targets, "int64"), ["k", 1]),

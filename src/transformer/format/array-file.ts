@@ -2,7 +2,7 @@
  * A file of arrays as ONNX Runtime maps them into memory: pages of little-endian values, then an index that says what they are.
  * It is a cache: whatever is wrong with it, it is made anew.
  */
-import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, statfs, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { ModelError } from "../../core/errors.js";
@@ -12,13 +12,15 @@ import type { FileData } from "../../graph/index.js";
 
 /** What is written changes with this number, and files of another are made anew. */
 const VERSION = 1;
+/** Copies that were not used for so long go when another one is made. */
+const UNUSED_DAYS = 60;
 /** Memory is mapped in pages. */
 const ALIGNMENT = 4096;
 /** At the end: the index's place, and these letters. */
 const MAGIC = Buffer.from("whetston");
 const MAX_INDEX_BYTES = 64 << 20;
 
-type Values = Uint8Array | Float32Array;
+type Values = Uint8Array | Uint16Array | Float32Array;
 
 /** Where each array lies, by its name. */
 export type ArrayIndex = ReadonlyMap<string, FileData>;
@@ -44,7 +46,8 @@ const indexSchema = z.object({
 });
 
 /**
- * The arrays of a file, written where it is missing, truncated, or of another version. It takes its name in one step, so that
+ * The arrays of a file, written where it is missing, truncated, or of another version. For the space that it needs, files beside it are
+ * removed, the least recently used first; what nobody has used for two months goes as well. It takes its name in one step, so that
  * several processes may ask at once and one that is killed leaves nothing that is taken for whole.
  * @throws ModelError where there is no space for it, or it cannot be written.
  */
@@ -57,9 +60,16 @@ export async function arrayFile(request: ArrayFileRequest): Promise<ArrayIndex> 
   try {
     await mkdir(folder, { recursive: true });
     await removeLeftOvers(folder);
-    const { bavail, bsize } = await statfs(folder);
-    if (bavail * bsize < request.bytes) throw noSpace(request);
+    const others = await otherCopies(file);
+    let missing = request.bytes - (await spaceIn(folder));
+    if (missing > others.reduce((sum, { bytes }) => sum + bytes, 0)) throw noSpace(request);
+    while (missing > 0) {
+      const oldest = others.shift()!;
+      await rm(oldest.file, { force: true });
+      missing -= oldest.bytes;
+    }
     await writeFile(request);
+    await removeUnused(file, others);
   } catch (cause) {
     if (cause instanceof ModelError) throw cause;
     if ((cause as NodeJS.ErrnoException).code === "ENOSPC") throw noSpace(request, cause);
@@ -108,6 +118,38 @@ async function writeFully(handle: FileHandle, bytes: Uint8Array, position: numbe
     const part = bytes.subarray(done, done + (64 << 20));
     done += (await handle.write(part, 0, part.length, position + done)).bytesWritten;
   }
+}
+
+async function spaceIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+interface Copy {
+  readonly file: string;
+  readonly bytes: number;
+  /** When it was last read or written, in milliseconds, as the file system has it. */
+  readonly used: number;
+}
+
+/** The other copies of the folder, the least recently used first. One that a process has mapped stays there for it when its name goes. */
+async function otherCopies(file: string): Promise<Copy[]> {
+  const folder = dirname(file);
+  const copies: Copy[] = [];
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (path === file || !name.endsWith(".bin") || name.startsWith(".")) continue;
+    const { size, atimeMs, mtimeMs } = await stat(path);
+    copies.push({ file: path, bytes: size, used: Math.max(atimeMs, mtimeMs) });
+  }
+  return copies.sort((a, b) => a.used - b.used);
+}
+
+/** Removes copies that nobody has used for long when another one was made. */
+async function removeUnused(file: string, others: readonly Copy[]): Promise<void> {
+  const { mtimeMs } = await stat(file);
+  for (const other of others)
+    if (mtimeMs - other.used > UNUSED_DAYS * 24 * 3600 * 1000) await rm(other.file, { force: true });
 }
 
 /** What processes that were killed have left. */

@@ -27,6 +27,28 @@ export function halfToFloat(words: Uint16Array, target: Float32Array, offset: nu
   for (let i = 0; i < words.length; i++) target[offset + i] = table[words[i]!]!;
 }
 
+/** The bfloat16 words of values that are such numbers. */
+function toBfloats(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const words = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) words[i] = bits[i]! >>> 16;
+  return words;
+}
+
+/** The words of values that numbers of 16 bits hold exactly, as those of a file of such numbers are. */
+export function toWords(type: "float16" | "bfloat16", values: Float32Array): Uint16Array {
+  if (type === "bfloat16") return toBfloats(values);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const words = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) {
+    const all = bits[i]!;
+    const exponent = ((all >>> 23) & 255) - 112;
+    const rest = exponent > 0 ? (exponent << 10) | ((all >>> 13) & 1023) : Math.abs(values[i]!) * 2 ** 24;
+    words[i] = ((all >>> 16) & 0x8000) | rest;
+  }
+  return words;
+}
+
 /** Writes the values of bfloat16 words (the upper half of a float32) to `target` from `offset` on; exact. */
 export function bfloatToFloat(words: Uint16Array, target: Float32Array, offset: number): void {
   const bits = new Uint32Array(target.buffer, target.byteOffset, target.length);

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ModelError } from "../../core/errors.js";
 import type { QuantizedMatrix } from "../../graph/index.js";
 import { readJsonFile, reasonOf } from "../../core/json-file.js";
+import { blockFormats } from "./gguf/dequantize.js";
 import type { RowsPlace } from "./gguf/rows.js";
 import { openSafetensors, type FloatTensor, type ReadOptions, type SafetensorsFile } from "./safetensors.js";
 
@@ -23,8 +24,8 @@ export interface WeightSource {
   read(name: string, options?: ReadOptions): Promise<FloatTensor>;
   /** A matrix as it is quantized in the file; undefined where it is not, or not in blocks that a product can use. */
   blocks?(name: string): Promise<QuantizedMatrix | undefined>;
-  /** Where a matrix's rows lie, to be read one by one; there wherever `blocks` is. */
-  rows?(name: string): RowsPlace;
+  /** Where a matrix's rows lie, to be read one by one; undefined in a format that is not read so. */
+  rows?(name: string): RowsPlace | undefined;
   close(): Promise<void>;
 }
 
@@ -126,6 +127,11 @@ function textName(stored: string): string {
   return stored.replace(LANGUAGE_PART, (prefix) => (prefix.startsWith("model.") ? "model." : ""));
 }
 
+/** The formats of single values, by the names of safetensors, which are ggml's. */
+const PLAIN_FORMATS = new Map(
+  [...blockFormats.values()].filter(({ elements }) => elements === 1).map((format) => [format.name, format]),
+);
+
 function weightSource(
   byTensor: ReadonlyMap<string, SafetensorsFile>,
   files: readonly SafetensorsFile[],
@@ -158,6 +164,12 @@ function weightSource(
     read: async (name, options) => {
       const { file, stored } = placeOf(name);
       return file.read(stored, options);
+    },
+    rows: (name) => {
+      const { file, stored } = placeOf(name);
+      const { dtype, shape, start } = file.tensors.get(stored)!;
+      const format = PLAIN_FORMATS.get(dtype);
+      return format && { file: file.path, format, start, rows: shape[0]!, columns: shape[1]! };
     },
     close: async () => {
       for (const file of files) await file.close();

@@ -1,50 +1,31 @@
 import { ModelError, UsageError } from "../../core/errors.js";
 import {
-  Graph,
   adamWState,
   adamWStep,
   clipGradientNorm,
-  gradients,
-  mul,
-  neg,
-  reduceSum,
   type AdamWOptions,
   type AdamWState,
   type BufferFeed,
   type Engine,
   type ResidentBuffer,
-  type Session,
   type Tensor,
 } from "../../graph/index.js";
+import type { HeldWeights } from "../decoder/hold.js";
+import { packSequences, type TokenPair, type Weights } from "../decoder/sequence-pass.js";
 import type { ModelConfig } from "../families/config.js";
-import { adapterTensors } from "./adapter-tensors.js";
+import { openRows, type FileRows } from "../format/gguf/rows.js";
+import type { LoraAdapter } from "../format/peft.js";
 import { readCheckpoint, writeCheckpoint, type Trained, type TrainingState } from "./checkpoint.js";
 import { multiply, withWeights, type Multiple } from "./multiples.js";
-import type { LoraAdapter } from "../format/peft.js";
-import {
-  adaptedParameters,
-  lengthBatches,
-  packSequences,
-  sequencePass,
-  trainableParameters,
-  type TokenPair,
-  type Weights,
-} from "../decoder/sequence-pass.js";
+import { fullTrainingGraph, isHeld, loraTrainingGraph, type TrainingGraph } from "./training-graph.js";
+import { TrainingSession, type PassOptions } from "./training-session.js";
 
-export interface TrainerOptions extends AdamWOptions {
+export interface TrainerOptions extends AdamWOptions, PassOptions {
   /** The longest sequence, prompt and response, in tokens. */
   readonly maxLength: number;
   /** Joint gradient norm at most this; Infinity for none. Default Infinity. */
   readonly clipNorm?: number;
-  /** Padded tokens a pass; larger batches are accumulated over several passes. Default 2048. */
-  readonly maxTokensPerPass?: number;
 }
-
-/**
- * Frozen weights up to this size, in bytes, are packed for training. A weight is used by a product and by its transpose:
- * packed, it is held twice more, for steps that take 7 % less time.
- */
-const PACK_UP_TO = 2 ** 30;
 
 export interface StepResult {
   /** −Σ weight · log π over the batch's tokens. */
@@ -65,80 +46,67 @@ export class Trainer {
   private readonly state: AdamWState;
   private gathered: { loss: number; readonly gradients: Float32Array[] } | undefined;
 
+  private readonly trained: readonly Trained[];
+  private readonly fixedFeeds: Readonly<Record<string, Tensor>>;
+  private readonly multiples: readonly Multiple[];
+
   private constructor(
-    private readonly session: Session,
-    private readonly trained: readonly Trained[],
+    private readonly config: ModelConfig,
+    { trained, fixed, multiples }: TrainingGraph,
+    private readonly session: TrainingSession,
     private readonly buffers: readonly ResidentBuffer[],
-    private readonly fixedFeeds: Readonly<Record<string, Tensor>>,
+    /** Where the embeddings' rows are read from; absent where they are in the graph. */
+    private readonly rows: FileRows | undefined,
     private readonly options: TrainerOptions,
-    private readonly multiples: readonly Multiple[],
   ) {
+    this.trained = trained;
+    this.fixedFeeds = fixed;
+    this.multiples = multiples;
     this.state = adamWState(trained.map(({ data }) => data));
   }
 
   /** Trains every weight; the arrays of `weights` are updated in place. */
-  static async full(
+  static full(
     engine: Engine,
     config: ModelConfig,
     weights: Weights,
     options: TrainerOptions,
   ): Promise<Trainer> {
-    const graph = new Graph();
-    const { parameter, inputs } = trainableParameters(graph, weights);
-    const pass = sequencePass(graph, config, { parameter, maxLength: options.maxLength });
-    addLoss(graph, pass.logProbs, inputs);
-    const trained = inputs.map(({ name }) => ({
-      name,
-      shape: weights.get(name)!.shape,
-      data: weights.get(name)!.data,
-    }));
-    return Trainer.start(engine, graph, trained, {}, options);
+    const { maxLength } = options;
+    const graphOf = (recompute: boolean): TrainingGraph =>
+      fullTrainingGraph(config, weights, { maxLength, recompute });
+    return Trainer.start(engine, config, graphOf, undefined, options);
   }
 
-  /** Trains an adapter over frozen weights, but for its own `frozen` parts; the adapter's arrays are updated in place. */
-  static async lora(
+  /**
+   * Trains an adapter over frozen weights, but for its own `frozen` parts; the adapter's arrays are updated in place.
+   * @param weights in memory, or held once: each matrix that is held in fewer bits is then in float32 for its products alone.
+   */
+  static lora(
     engine: Engine,
     config: ModelConfig,
-    weights: Weights,
+    weights: Weights | HeldWeights,
     adapter: LoraAdapter,
     options: TrainerOptions,
   ): Promise<Trainer> {
-    const graph = new Graph();
-    const names = [...(adapter.replaced?.keys() ?? [])];
-    const adapted = adaptedParameters(graph, config, weights, names, adapter.scaled);
-    const pass = sequencePass(graph, config, {
-      parameter: adapted.parameter,
-      loraModules: adapter.targetModules,
-      replaced: names,
-      maxLength: options.maxLength,
-    });
-    const { inputs, trained, fixed, multiples } = adapterTensors(
-      config,
-      adapter,
-      pass.loraInputs,
-      adapted.inputs,
-    );
-    addLoss(graph, pass.logProbs, inputs);
-    const scaling: Tensor = {
-      type: "float32",
-      dims: [],
-      data: Float32Array.of(adapter.alpha / adapter.rank),
-    };
-    return Trainer.start(engine, graph, trained, { "lora.scaling": scaling, ...fixed }, options, multiples);
+    const { maxLength } = options;
+    const graphOf = (recompute: boolean): TrainingGraph =>
+      loraTrainingGraph(config, weights, adapter, { maxLength, recompute });
+    const rows = isHeld(weights) ? openRows(weights.embeddings) : undefined;
+    return Trainer.start(engine, config, graphOf, rows, options);
   }
 
   private static async start(
     engine: Engine,
-    graph: Graph,
-    trained: readonly Trained[],
-    fixedFeeds: Readonly<Record<string, Tensor>>,
+    config: ModelConfig,
+    graphOf: (recompute: boolean) => TrainingGraph,
+    rows: FileRows | undefined,
     options: TrainerOptions,
-    multiples: readonly Multiple[] = [],
   ): Promise<Trainer> {
-    const bytes = graph.initializers.reduce((sum, { data }) => sum + data.byteLength, 0);
-    const session = await engine.session(graph, { constants: bytes <= PACK_UP_TO ? "packed" : "shared" });
-    const buffers = await Promise.all(trained.map(({ data }) => engine.buffer("float32", data.length)));
-    const trainer = new Trainer(session, trained, buffers, fixedFeeds, options, multiples);
+    const session = new TrainingSession(engine, config, graphOf, options);
+    const graph = await session.begin();
+    const buffers = await Promise.all(graph.trained.map(({ data }) => engine.buffer("float32", data.length)));
+    const trainer = new Trainer(config, graph, session, buffers, rows, options);
     await trainer.upload();
     return trainer;
   }
@@ -175,7 +143,7 @@ export class Trainer {
     pairs: readonly TokenPair[],
     weights: readonly PairWeight[],
   ): Record<string, Tensor | BufferFeed> {
-    const { feeds } = packSequences(pairs);
+    const { ids, ...feeds } = packSequences(pairs).feeds;
     const tokenWeights = Float32Array.from(
       pairs.flatMap(({ response }, i) => {
         const weight = weights[i]!;
@@ -184,9 +152,15 @@ export class Trainer {
     );
     return {
       ...feeds,
+      ...(this.rows ? { embedded: this.embed(this.rows, ids!) } : { ids: ids! }),
       ...this.ownFeeds,
       weights: { type: "float32", dims: [tokenWeights.length], data: tokenWeights },
     };
+  }
+
+  private embed(rows: FileRows, { dims, data }: Tensor): Tensor {
+    const read = rows.read(data as Int32Array);
+    return { type: "float32", dims: [...dims, this.config.hiddenSize], data: read };
   }
 
   /** Loss and gradients of −Σ weight · log π, in the order of `names`, without a step. */
@@ -196,8 +170,9 @@ export class Trainer {
   ): Promise<{ readonly loss: number; readonly gradients: Float32Array[] }> {
     let loss = 0;
     let total: Float32Array[] | undefined;
-    for (const batch of lengthBatches(pairs, this.options.maxTokensPerPass ?? 2048)) {
-      const result = await this.session.run(
+    const { session, batches } = await this.session.passes(pairs);
+    for (const batch of batches) {
+      const result = await session.run(
         this.feeds(
           batch.map((i) => pairs[i]!),
           batch.map((i) => weights[i]!),
@@ -263,9 +238,10 @@ export class Trainer {
   /** Per-token log π of given responses under the parameters as they are, in the order given. */
   async logProbs(pairs: readonly TokenPair[]): Promise<Float32Array[]> {
     const results: Float32Array[] = pairs.map(() => new Float32Array());
-    for (const batch of lengthBatches(pairs, this.options.maxTokensPerPass ?? 2048)) {
+    const { session, batches } = await this.session.passes(pairs);
+    for (const batch of batches) {
       const chosen = batch.map((i) => pairs[i]!);
-      const output = await this.session.run(
+      const output = await session.run(
         this.feeds(
           chosen,
           chosen.map(() => 0),
@@ -312,21 +288,9 @@ export class Trainer {
   /** Frees the session and its buffers. */
   async dispose(): Promise<void> {
     await Promise.all(this.buffers.map((buffer) => buffer.free()));
+    this.rows?.close();
     await this.session.dispose();
   }
-}
-
-function addLoss(
-  graph: Graph,
-  logProbs: ReturnType<typeof neg>,
-  wrt: readonly ReturnType<typeof neg>[],
-): void {
-  const weights = graph.input("weights", "float32", ["k"]);
-  const loss = neg(reduceSum(mul(logProbs, weights)));
-  const parts = gradients(loss, wrt);
-  graph.output("loss", loss);
-  graph.output("logProbs", logProbs);
-  parts.forEach((part, i) => graph.output(`gradient.${i}`, part));
 }
 
 function addInto(sum: Float32Array, part: Float32Array): void {

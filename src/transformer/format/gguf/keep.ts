@@ -138,11 +138,18 @@ const KEPT: Readonly<Record<string, Kept>> = {
   Q6_K: { keep: keepQ6K, hasLow: true, blockSize: 16 },
 };
 
-/** The formats whose blocks can be kept, by ggml's names. */
-export const keptFormats: readonly string[] = Object.keys(KEPT);
+/** Formats of single values that are kept as they are. */
+const HALVES: Readonly<Record<string, "float16" | "bfloat16">> = { F16: "float16", BF16: "bfloat16" };
+
+/** The formats that can be kept, by ggml's names. */
+export const keptFormats: readonly string[] = [...Object.keys(KEPT), ...Object.keys(HALVES)];
+
+/** What the values of a format are kept as, where they are floats of 16 bits. */
+export const keptHalf = (format: string): "float16" | "bfloat16" | undefined => HALVES[format];
 
 /** How many bytes so many values of a format take where they are kept; undefined where they cannot be. */
 export function keptBytes(format: string, elements: number): number | undefined {
+  if (format in HALVES) return 2 * elements;
   const kept = KEPT[format];
   if (kept === undefined) return undefined;
   const { hasOffsets = false, hasLow = false, blockSize = QUANTIZED_BLOCK } = kept;
