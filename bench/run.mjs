@@ -2,7 +2,6 @@
  * `npm run bench`: tokens per second and peak memory of the sampler and the trainer, beside transformers' and peft's on
  * the same machine in the same run, where there is Python. See README.md beside this file.
  */
-import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { parseArgs } from "node:util";
 import { fetchRealModel } from "../scripts/fetch-model.mjs";
 import { pythonInterpreter } from "../scripts/python-env.mjs";
 import { CASES } from "./cases.mjs";
+import { measure } from "./processes.mjs";
 import { SMOLLM2 } from "./shapes.mjs";
 
 /**
@@ -28,32 +28,13 @@ import { SMOLLM2 } from "./shapes.mjs";
 const HELP = `Usage: npm run bench -- [options]
   --only <names>  cases to run, by parts of their names, separated by commas: ${CASES.map(({ name }) => name).join(", ")};
                   or serve, the server's figures alone
+  --peers         beside llama.cpp, transformers and peft, in turn and model by model, written to docs/results/bench.md; with
+                  --only the rows that are named so
   --no-peers      without Python's libraries
   --dtypes <list> the peers' data types (default: float32,bfloat16)
   --quick         one repeat instead of three (five for a trainer), and peers in float32 only
   --json          also print everything as one JSON object, as the last line
   --out <file>    also write that object to a file`;
-
-/**
- * Runs a program whose last line on stdout is JSON.
- * @param {string} program
- * @param {readonly string[]} args
- * @returns {Promise<{ tokens: number, seconds: number[], peakBytes: number, source?: string }>}
- */
-function measure(program, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    let errors = "";
-    child.stdout.on("data", (data) => (output += data));
-    child.stderr.on("data", (data) => (errors += data));
-    child.on("error", reject);
-    child.on("close", (code) => {
-      if (code === 0) resolve(JSON.parse(output.trim().split("\n").at(-1) ?? ""));
-      else reject(new Error(`${program} ${args[0]} failed: ${errors.trim().split("\n").at(-1)}`));
-    });
-  });
-}
 
 /**
  * As `measure`; what is measured once a process, in as many processes as repeats.
@@ -152,7 +133,7 @@ async function main() {
     allowNegative: true,
     options: {
       only: { type: "string", default: "" },
-      peers: { type: "boolean", default: true },
+      peers: { type: "boolean" },
       dtypes: { type: "string" },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -161,6 +142,7 @@ async function main() {
     },
   });
   if (values.help) return console.log(HELP);
+  if (values.peers) return (await import("./compare.mjs")).compare(values.only);
   const parts = values.only.split(",");
   // The server's figures are of another kind, and stand by themselves.
   if (values.only === "serve") return void (await import("./serve.mjs"));
@@ -174,7 +156,7 @@ async function main() {
       )
     : undefined;
   const chosen = named.filter(({ work }) => gguf !== undefined || work.kind !== "first-token");
-  const wantsPeers = values.peers && chosen.some(({ peer }) => peer);
+  const wantsPeers = values.peers !== false && chosen.some(({ peer }) => peer);
   const python = wantsPeers ? await ifHad(findPython, "no peers") : undefined;
   const dtypes = (values.dtypes ?? (values.quick ? "float32" : "float32,bfloat16")).split(",");
   const unknown = dtypes.find((dtype) => dtype !== "float32" && dtype !== "bfloat16");

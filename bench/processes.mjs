@@ -1,0 +1,32 @@
+import { spawn } from "node:child_process";
+
+/**
+ * Runs a program whose last line on stdout is JSON.
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @returns {Promise<any>}
+ */
+export function measure(program, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    let errors = "";
+    child.stdout.on("data", (data) => (output += data));
+    child.stderr.on("data", (data) => (errors += data));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      if (code === 0) resolve(JSON.parse(output.trim().split("\n").at(-1) ?? ""));
+      else reject(new Error(`${program} ${args[0]} failed: ${errors.trim().split("\n").at(-1)}`));
+    });
+  });
+}
+
+/**
+ * The median of values, and the least and the largest.
+ * @param {readonly number[]} values
+ */
+export function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [least = NaN] = sorted;
+  return { median: sorted[Math.floor(sorted.length / 2)] ?? NaN, least, largest: sorted.at(-1) ?? NaN };
+}
