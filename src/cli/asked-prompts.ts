@@ -29,6 +29,8 @@ export interface Asked {
   readonly grade?: Task["grade"];
   /** The longest answer in tokens, where the task says so. */
   readonly maxTokens?: number;
+  /** Where a prompt stands in its file. */
+  readonly where?: Task["where"];
 }
 
 /** The id of a prompt that is answered alone. */
@@ -94,6 +96,7 @@ async function ofFile(
     prompts,
     extract: (text) => task.extract(text),
     grade: (promptId, text) => task.grade(promptId, text),
+    where: (promptId) => task.where?.(promptId),
   };
 }
 

@@ -133,7 +133,8 @@ export interface RunRequest {
   /** Everything that fixes the run's results, under the names of the options' table. */
   readonly settings: Settings;
   readonly asked: AskedOfRun;
-  readonly planned: PlannedWork;
+  /** Of the task without the prompts that are left out. */
+  readonly planned: (task: Task) => PlannedWork;
 }
 
 /**
@@ -182,10 +183,11 @@ export async function withRun(
 /** Whether the run is to begin: it is measured first for a dry run, or where it may take hours and somebody is there to be asked. */
 async function goesOn(
   policy: Policy,
-  { drawing, values, planned }: RunRequest,
+  { drawing, values, ...request }: RunRequest,
   context: Context,
 ): Promise<boolean> {
   const { n, temperature, maxTokens, seed, opened } = drawing;
+  const planned = request.planned(opened.task);
   const dry = values.dryRun === true;
   const mayBeLong = planned.drawn * maxTokens > TOKENS_OF_AN_HOUR && context.progress.live;
   if (!dry && !mayBeLong) return true;

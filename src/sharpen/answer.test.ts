@@ -235,6 +235,14 @@ describe("an answer in one call", () => {
     expect(await answerRoom(policy, { id: "long", text: `${"1 ".repeat(90)}=` })).toBe(1);
   });
 
+  it("refuses a prompt among others that is too long before it draws for any", async () => {
+    const policy = await LocalPolicy.load(modelFolder("game24"), { threads: 1 });
+    policies.push(policy);
+    const prompts = ["4 9 10 13 = 24 :", `${"1 ".repeat(90)}=`].map((text, at) => ({ id: `p${at}`, text }));
+    const events = answerAllEvents(policy, prompts, { n: 2 });
+    await expect(events.next()).rejects.toMatchObject({ reason: "prompts-too-long", where: "p1" });
+  });
+
   it("draws from π^α where it is asked to", async () => {
     const power = { method: "power", alpha: 4, moves: 3, blocks: 2, particles: 4 } as const;
     const policy = await tiny();

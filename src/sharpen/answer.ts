@@ -11,6 +11,7 @@ import { adaptiveEvents } from "./adaptive-events.js";
 import type { AnswerEvent, ChosenEvent } from "./answer-events.js";
 import { bestOfNEvents, whyChosen, type BestOfNOptions } from "./best-of-n.js";
 import { drawPower, type PowerDrawing } from "./power/draw-power.js";
+import { checkLengths } from "./fitting-prompts.js";
 
 /** N of the paper's figures. */
 const DEFAULT_N = 50;
@@ -89,6 +90,8 @@ export async function* answerAllEvents(
     throw new UsageError("topP, minP and stop are for independent samples; leave them out with π^α.");
   checkRewards([defaults.reward], policy);
   checkTemperature(policy, defaults.temperature);
+  // A lone prompt that is too long is refused at once, in words of its own.
+  if (prompts.length > 1) await checkLengths(policy, prompts, options.maxTokens ?? 1);
   for (const { prompts: alike, maxTokens, extract } of await alikeOf(policy, prompts, options)) {
     const settings = { ...defaults, maxTokens, extract };
     if (adaptive)

@@ -30,8 +30,7 @@ export async function checkLengths(
   const name = place === undefined ? `The prompt "${id}"` : `${place}: the prompt`;
   const all = long.length === 1 ? "" : ` (${long.length} of ${prompts.length} prompts are too long)`;
   throw new UsageError(
-    `${name} has ${first.tokens} tokens, which with a response of ${maxTokens} are more than the ` +
-      `${policy.can.longest} that ${policy.name} holds${all}`,
+    `${name} has ${first.tokens} tokens, which ${tooMany(maxTokens)} the ${policy.can.longest} that ${policy.name} holds${all}`,
     {
       reason: "prompts-too-long",
       where: id,
@@ -52,23 +51,35 @@ export async function withoutLong(
   note?: (text: string) => void,
 ): Promise<Task> {
   const all = SPLITS.flatMap((split) => task.prompts(split));
-  const long = await longPrompts(policy, all, maxTokens);
-  if (long.length === 0) return task;
-  note?.(
-    `Left out: ${long.length} of ${all.length} prompts, which with a response of ${maxTokens} tokens are longer ` +
-      `than the ${policy.can.longest} that ${policy.name} holds.`,
-  );
-  const left = new Set(long.map(({ prompt }) => prompt.id));
+  const left = new Set((await fittingPrompts(policy, all, maxTokens, note)).map(({ id }) => id));
+  if (left.size === all.length) return task;
   const { name, digest, chance, grader, notes } = task;
   return {
     ...{ name, digest, maxTokens: task.maxTokens },
     ...(chance !== undefined && { chance }),
     ...(grader !== undefined && { grader }),
     ...(notes && { notes }),
-    prompts: (split) => task.prompts(split).filter(({ id }) => !left.has(id)),
+    prompts: (split) => task.prompts(split).filter(({ id }) => left.has(id)),
     extract: (text) => task.extract(text),
     grade: (id, text) => task.grade(id, text),
   };
+}
+
+/** The prompts that the model can hold together with a response. @param note is told how many were left out, where some were. */
+export async function fittingPrompts(
+  policy: Policy,
+  prompts: readonly Prompt[],
+  maxTokens: number,
+  note?: (text: string) => void,
+): Promise<readonly Prompt[]> {
+  const long = await longPrompts(policy, prompts, maxTokens);
+  if (long.length === 0) return prompts;
+  note?.(
+    `Left out: ${long.length} of ${prompts.length} prompts, which with a response of ${maxTokens} tokens are longer ` +
+      `than the ${policy.can.longest} that ${policy.name} holds.`,
+  );
+  const left = new Set(long.map(({ prompt }) => prompt));
+  return prompts.filter((prompt) => !left.has(prompt));
 }
 
 async function longPrompts(
@@ -86,4 +97,10 @@ async function longPrompts(
     if (tokens > room) long.push({ prompt, tokens });
   }
   return long;
+}
+
+function tooMany(maxTokens: number): string {
+  return maxTokens === 1
+    ? "leave no room for a response within"
+    : `with a response of ${maxTokens} are more than`;
 }

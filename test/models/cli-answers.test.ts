@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { game24 } from "../../src/task/game24/game24.js";
@@ -48,3 +48,22 @@ it("a prompt that is piped in is answered as one that is given", async () => {
   });
   expect(piped).toBe((await cli.run(["answer", prompts[0]!.text, "-n", "5"])).stdout);
 }, 60_000);
+
+it("a prompt of a file that is too long is named by its line before anything is answered, and left out if asked", async () => {
+  const rows = ["4 9 10 13 = 24 :", `${"1 ".repeat(90)}=`, "5 6 7 8 = 24 :"].map((prompt) => ({ prompt }));
+  writeFileSync(join(cli.folder, "long.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+  const ask = (out: string, ...more: string[]): string[] => [
+    ...["answer", "-f", "long.jsonl", "-o", out, "-n", "2", "--model", "game24", "--raw"],
+    ...more,
+  ];
+  const refused = await cli.inTurn(ask("none.jsonl"));
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toMatch(
+    /Line 2 of long\.jsonl: the prompt has 92 tokens, which leave no room for a response within the 64 .*--skip-long/,
+  );
+  expect(existsSync(join(cli.folder, "none.jsonl"))).toBe(false);
+  const left = await cli.inTurn(ask("left.jsonl", "--skip-long"));
+  expect(left).toMatchObject({ status: 0 });
+  expect(left.stderr).toContain("Left out: 1 of 3 prompts");
+  expect(recordsOf(join(cli.folder, "left.jsonl"))).toHaveLength(2);
+});

@@ -3,6 +3,7 @@ import { sequenceLogProb, type Policy } from "../../policy/policy.js";
 import { findReward } from "../../reward/registry.js";
 import { answerEvents } from "../../sharpen/answer.js";
 import type { Best } from "../../sharpen/answer-events.js";
+import { checkLengths, fittingPrompts } from "../../sharpen/fitting-prompts.js";
 import { answerMany, type AnswerSettings } from "../answer-many.js";
 import { openAnswers, type AnswersOut, type Made } from "../answers-out.js";
 import { askedPrompts, type Asked, type AskedPrompts } from "../asked-prompts.js";
@@ -39,6 +40,7 @@ const NAMES = [
   "task",
   "grader",
   "raw",
+  "skipLong",
   "all",
   ...POWER,
   "threads",
@@ -95,12 +97,40 @@ async function answerCommandOf(
       const alone = asked.prompts.length === 1 && values.out === undefined && values.file === undefined;
       if (group && alone) await one(policy, group, settings, { source, values, context });
       // A runner-up that is written down is the best of all the others, not of those that happened to be finished.
-      else await several(policy, asked, { ...settings, keepAll: all || recorded }, { values, context });
+      else
+        await several(
+          policy,
+          await fitting(policy, asked, values, context),
+          { ...settings, keepAll: all || recorded },
+          { values, context },
+        );
     } finally {
       context.progress.stop();
       await policy.dispose();
     }
   });
+}
+
+/**
+ * Those that the model can hold with an answer, before any is answered.
+ * @throws UsageError as `checkLengths`, unless such prompts are to be left out.
+ */
+async function fitting(
+  policy: Policy,
+  asked: AskedPrompts,
+  { maxTokens: given, skipLong }: AnswerValues,
+  context: Context,
+): Promise<AskedPrompts> {
+  const fit = asked.groups.map(async (group): Promise<Asked> => {
+    const { prompts, where, maxTokens = 1 } = group;
+    const length = given ?? maxTokens;
+    if (!skipLong) await checkLengths(policy, prompts, length, { ...(where && { where }) });
+    const note = (text: string): void => context.note(text);
+    return { ...group, prompts: await fittingPrompts(policy, prompts, length, note) };
+  });
+  const left = await Promise.all(fit);
+  const kept = new Set(left.flatMap(({ prompts }) => prompts));
+  return { prompts: asked.prompts.filter((prompt) => kept.has(prompt)), groups: left };
 }
 
 /** How tokens are drawn beside the temperature, as far as it was said. */

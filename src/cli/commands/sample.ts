@@ -7,11 +7,12 @@ import { requireAbility } from "../../policy/capabilities.js";
 import { drawPowerTask, powerSummary } from "../../sharpen/power/draw-power.js";
 import { drawTask } from "../../sharpen/sharpen-task.js";
 import { count } from "../../report/format.js";
-import { plannedWork } from "../estimate.js";
+import { plannedWork, type PlannedWork } from "../estimate.js";
 import { resumeLine } from "../command-line.js";
 import { tellBatch } from "../batch.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
+import type { Task } from "../../task/task.js";
 import { resolveDrawing, tellTask, withRun, type Drawing, type OpenedRun } from "../drawing.js";
 import type { Machine } from "../sources.js";
 import { BATCH, DRAWING, POWER } from "../options.js";
@@ -51,7 +52,8 @@ export const sampleCommand = defineCommand({
       throw new UsageError(
         `--dry-run is not for --method ${power.method}: nothing tells how long its moves take.`,
       );
-    const planned = plannedWork(split, drawing.n, []);
+    const planned = (task: Task): PlannedWork =>
+      plannedWork(splitPrompts(task, { ...drawing, learn: false }), drawing.n, []);
     let dir: string | undefined;
     await interruptible(
       context,

@@ -19,7 +19,7 @@ import { refuseTraining } from "../quantize.js";
 import { methodOf, methodOptions } from "../method-options.js";
 import { DRAWING, TRAINER, TRAINING, type Values } from "../options.js";
 import { interruptible, report, tellMetrics } from "../outcome.js";
-import { plannedWork } from "../estimate.js";
+import { plannedWork, type PlannedWork } from "../estimate.js";
 import { openPage } from "../open-page.js";
 import { tellAnswers } from "../tell-answers.js";
 import { usageResult } from "../remote.js";
@@ -87,7 +87,8 @@ async function sharpen(named: string | undefined, values: SharpenValues, context
   const split = splitPrompts(task, { ...drawing, learn });
   tellTask(task, split, learn, context);
   const trains = values.trainer !== undefined || !drawing.source.remote;
-  const planned = plannedWork(split, drawing.n, trains ? training : []);
+  const planned = (fitting: Task): PlannedWork =>
+    plannedWork(splitPrompts(fitting, { ...drawing, learn }), drawing.n, trains ? training : []);
   let dir: string | undefined;
   await interruptible(
     context,
