@@ -1,12 +1,14 @@
 import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import { modelFolder } from "../../src/policy/model-folder.js";
 import { rewardNamed } from "../../src/reward/registry.js";
 import { startServer, type RunningServer } from "../../src/serve/server.js";
 import { answer } from "../../src/sharpen/answer.js";
+import { freePort } from "../support/free-port.js";
 
 /** Where the clients are, or undefined with a notice where they cannot be had. */
 function environments(): { readonly node: string; readonly python: string } | undefined {
@@ -117,12 +119,9 @@ const withoutChatFields = ({ stream, fields: { stop: _, logprobs: __, ...fields 
   fields,
 });
 
-async function check(name: string, program: string, script: string): Promise<void> {
+async function check(name: string, program: string, script: string, url = server.url): Promise<void> {
   const results = JSON.parse(
-    (await output(program, [script, `${server.url}/v1`, name, JSON.stringify(CASES)]))
-      .trim()
-      .split("\n")
-      .at(-1)!,
+    (await output(program, [script, `${url}/v1`, name, JSON.stringify(CASES)])).trim().split("\n").at(-1)!,
   ) as Came[];
   expect(results).toHaveLength(24);
   for (const [at, asked] of CASES.entries()) {
@@ -148,6 +147,35 @@ describe.skipIf(!found)("each of 24 variants is answered as without a client, by
   it.each(["openai-python", "openai-python .stream()", "LiteLLM", "langchain-openai", "llm"])("%s", (name) =>
     check(name, found!.python, join(import.meta.dirname, "clients/clients.py")),
   );
+});
+
+/** LiteLLM as a proxy in front of the server. @returns its address, and what ends it. */
+async function startProxy(litellm: string): Promise<{ readonly url: string; readonly end: () => void }> {
+  const config = join(pythonFolder, "proxy.yaml");
+  const params = { model: "openai/game24", api_base: `${server.url}/v1`, api_key: "none" };
+  // YAML reads JSON.
+  writeFileSync(config, JSON.stringify({ model_list: [{ model_name: "game24", litellm_params: params }] }));
+  const port = await freePort();
+  const args = ["--config", config, "--host", "127.0.0.1", "--port", String(port), "--telemetry", "False"];
+  const env = { LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: "true" };
+  const child = spawn(litellm, args, { env: { ...process.env, ...OFFLINE, ...env }, stdio: "ignore" });
+  const url = `http://127.0.0.1:${port}`;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`LiteLLM's proxy ended with ${child.exitCode}.`);
+    const alive = await fetch(`${url}/health/liveliness`).catch(() => undefined);
+    if (alive?.ok) return { url, end: () => void child.kill("SIGKILL") };
+    await setTimeout(200);
+  }
+}
+
+it.skipIf(!found)("each of 24 variants passes through LiteLLM's proxy", async () => {
+  const proxy = await startProxy(join(dirname(found!.python), "litellm"));
+  try {
+    const script = join(import.meta.dirname, "clients/clients.py");
+    await check("openai-python", found!.python, script, proxy.url);
+  } finally {
+    proxy.end();
+  }
 });
 
 /** The snippets of the document in one language, with this server's address. */
