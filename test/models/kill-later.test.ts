@@ -59,26 +59,30 @@ async function killed(args: readonly string[], took: number): Promise<boolean> {
   return signal === "SIGKILL";
 }
 
-it(`training that is killed at ${FULL ? 60 : 6} random moments ends with the same adapters and figures`, async () => {
-  const dir = join(cli.folder, "trained");
-  const untrained = (): void => {
-    cpSync(join(cli.folder, "whole"), dir, { recursive: true });
-    for (const made of MADE) rmSync(join(dir, made), { recursive: true, force: true });
-  };
-  const args = [...JOB, "--run", "trained", "--resume"];
-  untrained();
-  const took = await timeOf(args);
-  const whole = filesOf(dir);
-  expect(Object.keys(whole)).toContain(join("adapters", "dpo", "adapter_model.safetensors"));
-  for (let kills = 0; kills < (FULL ? 60 : 6);) {
-    rmSync(dir, { recursive: true });
+it(
+  `training that is killed at ${FULL ? 60 : 6} random moments ends with the same adapters and figures`,
+  async () => {
+    const dir = join(cli.folder, "trained");
+    const untrained = (): void => {
+      cpSync(join(cli.folder, "whole"), dir, { recursive: true });
+      for (const made of MADE) rmSync(join(dir, made), { recursive: true, force: true });
+    };
+    const args = [...JOB, "--run", "trained", "--resume"];
     untrained();
-    // Three deaths of one run, before it is let to its end.
-    for (let death = 0; death < 3 && (await killed(args, took)); death++) kills++;
-    await cli.json(args);
-    expect(filesOf(dir)).toEqual(whole);
-  }
-});
+    const took = await timeOf(args);
+    const whole = filesOf(dir);
+    expect(Object.keys(whole)).toContain(join("adapters", "dpo", "adapter_model.safetensors"));
+    for (let kills = 0; kills < (FULL ? 60 : 6);) {
+      rmSync(dir, { recursive: true });
+      untrained();
+      // Three deaths of one run, before it is let to its end.
+      for (let death = 0; death < 3 && (await killed(args, took)); death++) kills++;
+      await cli.json(args);
+      expect(filesOf(dir)).toEqual(whole);
+    }
+  },
+  60 * 60_000,
+);
 
 it.each([
   { command: "evaluate", file: "metrics.json", more: ["--reward", "majority,log-likelihood", "--seed", "5"] },
