@@ -4,6 +4,7 @@
  */
 const LAYERS = [
   ["cli", "public"],
+  ["view"],
   ["serve", "report", "theory"],
   ["page"],
   ["reproduce"],

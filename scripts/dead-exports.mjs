@@ -59,11 +59,7 @@ const TEST_ONLY = [
   { file: "src/task/hub-data.ts", name: "hubCache", reason: "the environment variables are tested alone" },
   { file: "src/task/game24/traces.ts", name: "traces", reason: "the brute-force reference of the task" },
   { file: "src/reward/subset-choice.ts", name: "fewSubsets", reason: "its bound is tested at its edges" },
-  {
-    file: "src/report/prompt-data.ts",
-    name: "shortLabels",
-    reason: "labels of prompts alike are tested alone",
-  },
+  { file: "src/page/view/place.ts", name: "placeOf", reason: "an address must lead back where it came from" },
   {
     file: "src/sharpen/compare-base.ts",
     name: "compareBase",

@@ -78,6 +78,7 @@ export default {
           },
           { text: "A file of options", link: "/configuration" },
           { text: "Run folders", link: "/run-folder" },
+          { text: "whetstone view", link: "/view" },
           { text: "API", link: "/api/index.html", target: "_self" },
           { text: "Versions", link: "/versions" },
         ],

@@ -20,6 +20,8 @@ export const DEFAULT_CURVE_SAMPLES = 4;
 export const DEFAULT_METHODS: readonly string[] = ["sft"];
 /** Where `serve` listens. */
 export const DEFAULT_PORT = 8321;
+/** Where `view` listens. */
+export const DEFAULT_VIEW_PORT = 8322;
 /** N of `serve`: each answer costs that many. */
 export const DEFAULT_BEST_OF = 8;
 /** What chooses in `serve`: the log-probability per token, as OpenAI says of `best_of`. */

@@ -1,19 +1,31 @@
 import { rewards } from "../reward/registry.js";
 import { flag } from "./option-spec.js";
-import { DEFAULT_BEST_OF, DEFAULT_PORT, DEFAULT_PREFIX_MEGABYTES, DEFAULT_SERVE_REWARD } from "./defaults.js";
+import {
+  DEFAULT_BEST_OF,
+  DEFAULT_PORT,
+  DEFAULT_PREFIX_MEGABYTES,
+  DEFAULT_SERVE_REWARD,
+  DEFAULT_VIEW_PORT,
+} from "./defaults.js";
 import { severalWords, onePart, text, wholeNumber } from "./values.js";
 
 const words = severalWords();
 
 const rewardNames = Object.keys(rewards);
 
-/** The options of `whetstone serve` that no other command has, or that mean another thing there. */
+/** The options of `serve` and `view` that no other command has, or that mean another thing there. */
 export const SERVE_OPTIONS = {
   port: {
     flags: "--port <number>",
     description: "the port to listen on; 0 takes any free one",
     parse: wholeNumber(0, 65535),
     otherwise: `${DEFAULT_PORT}`,
+  },
+  viewPort: {
+    flags: "--port <number>",
+    description: "the port to listen on; 0 takes any free one",
+    parse: wholeNumber(0, 65535),
+    otherwise: `${DEFAULT_VIEW_PORT}, or a free one where that is taken`,
   },
   host: {
     flags: "--host <address>",
@@ -71,4 +83,5 @@ export const SERVE_OPTIONS = {
 /** Names under which commander hands these over. */
 export interface RenamedInServe {
   readonly serveReward: "reward";
+  readonly viewPort: "port";
 }

@@ -18,3 +18,17 @@ export function roundTicks(low: number, high: number, about: number): number[] {
   const last = Math.floor(high / step + 1e-9);
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
+
+/** Powers of ten within [low, high], which are above 0; with their multiples by 2 and 5 where there are few. At most seven. */
+export function logTicks(low: number, high: number): number[] {
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const within = (value: number): boolean => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9);
+  const powers = Array.from({ length: last - first + 1 }, (_, i) => Number(`1e${first + i}`));
+  const tens = powers.filter(within);
+  const more = powers
+    .flatMap((power) => [1, 2, 5].map((times) => Number((times * power).toPrecision(3))))
+    .filter(within);
+  const ticks = tens.length < 3 ? more : tens;
+  const every = Math.ceil(ticks.length / 7);
+  return ticks.filter((_, i) => i % every === 0);
+}

@@ -1,4 +1,5 @@
-import type { Axis, LineSeries } from "../page/chart/line-chart.js";
+import type { Axis } from "../page/chart/axes.js";
+import type { LineSeries } from "../page/chart/line-chart.js";
 
 /** The numbers of responses at which any series has a value, ascending. */
 export function sizesOf(series: readonly LineSeries[]): number[] {

@@ -1,40 +1,10 @@
 import { visibleText } from "../core/visible-text.js";
+import type { BrowserHead, CompactPrompt, CompactText } from "../page/browse/data.js";
 import { methodName } from "./format.js";
 import type { PromptRow, ResponseRow } from "./report-input.js";
 
-/**
- * A distinct text of a prompt in the page's JSON block: how often each policy drew it (without zeros at the end), its tokens, log π, self-certainty (null: not known),
- * position of its answer in `answers` (−1: none), correct (1, 0, −1: unknown), positions of the choosers that took it (0: none).
- */
-export type CompactText = readonly [
-  text: string,
-  times: readonly number[],
-  tokens: number | null,
-  logProb: number | null,
-  certainty: number | null,
-  answer: number,
-  correct: 1 | 0 | -1,
-  by: readonly number[] | 0,
-];
-
-/** A prompt in the JSON block: equal texts and answers are stored once. */
-export interface CompactPrompt {
-  readonly id: string;
-  readonly text: string;
-  /** In one line, without what all prompts have alike; absent where it is the text. */
-  readonly label?: string;
-  /** Empty where it says nothing that its only text does not. */
-  readonly answers: readonly string[];
-  readonly texts: readonly CompactText[];
-}
-
 /** What the page's script reads. */
-export interface BrowserData {
-  /** The base and the adapters: whose draws are counted. */
-  readonly policies: readonly string[];
-  /** Who takes a text: greedy decoding of each policy first, then the self-rewards. */
-  readonly choosers: readonly string[];
-  readonly labelled: boolean;
+export interface BrowserData extends BrowserHead {
   /** What was left out to keep the page small, in words; absent where nothing was. */
   readonly cut?: string;
   readonly prompts: readonly CompactPrompt[];
@@ -103,13 +73,32 @@ function browserData(prompts: readonly PromptRow[], rewards: readonly string[], 
   const adapters = [...new Set(kept.flatMap((p) => Object.keys(p.adapters ?? {})))];
   const labels = shortLabels(kept);
   return {
-    policies: ["base", ...adapters.map(methodName)],
-    choosers: ["greedy", ...adapters.map((name) => `${methodName(name)} greedy`), ...rewards].map(
-      visibleText,
-    ),
+    ...browserHead(adapters, rewards),
     labelled: kept.some((p) => p.responses.some((r) => r.correct !== undefined)),
     prompts: kept.map((p, i) => compact(p, labels[i]!, { rewards, adapters, limits })),
   };
+}
+
+/** Who draws and who chooses, in the order in which a prompt's texts refer to them. */
+export function browserHead(
+  adapters: readonly string[],
+  rewards: readonly string[],
+): Pick<BrowserHead, "policies" | "choosers"> {
+  const greedy = adapters.map((name) => `${methodName(name)} greedy`);
+  return {
+    policies: ["base", ...adapters.map(methodName)],
+    choosers: ["greedy", ...greedy, ...rewards].map(visibleText),
+  };
+}
+
+/** A prompt with all that was drawn for it, whole. @param label its line, as `shortLabels` gives it. */
+export function wholePrompt(
+  prompt: PromptRow,
+  label: string,
+  adapters: readonly string[],
+  rewards: readonly string[],
+): CompactPrompt {
+  return compact(prompt, label, { rewards, adapters, limits: EVERYTHING });
 }
 
 /** A text while it is being gathered. */
@@ -225,7 +214,7 @@ function round(value: number, decimals: number): number {
  * One line for each prompt: what all prompts begin with and end with (a shared instruction, a template) is left
  * out, so that the lines differ where the prompts do.
  */
-export function shortLabels(prompts: readonly PromptRow[], length = 140): string[] {
+export function shortLabels(prompts: readonly Pick<PromptRow, "text">[], length = 140): string[] {
   const lines = prompts.map((p) => visibleText(p.text).replace(/\s+/g, " ").trim());
   const first = lines[0] ?? "";
   let start = lines.length < 2 ? 0 : first.length;

@@ -1,4 +1,6 @@
 import type { ComponentChildren, VNode } from "preact";
+import { renderToString } from "preact-render-to-string";
+import { visibleText } from "../core/visible-text.js";
 import type { Metrics } from "../evaluate/metrics.js";
 import { renderPage } from "../page/shell.js";
 import { Cards } from "./cards.js";
@@ -36,7 +38,8 @@ const FIRST_FINDINGS = 3;
 export function renderReport(input: ReportInput): string {
   const { metrics, manifest, prompts } = input;
   const data = fittingData(prompts, Object.keys(metrics.bestOfN));
-  const sections = pageSections(input, data).filter(({ body }) => body !== undefined);
+  const browser = prompts.length > 0 ? <PromptBrowser data={data} total={prompts.length} /> : undefined;
+  const sections = pageSections(input, browser).filter(({ body }) => body !== undefined);
   const { markup } = renderPage({
     title: `${manifest.name}: whetstone report`,
     style: REPORT_STYLE,
@@ -46,13 +49,7 @@ export function renderReport(input: ReportInput): string {
       <div class="wrap">
         <Masthead name={manifest.name} sections={sections} />
         <main id="main">
-          <Hero metrics={metrics} />
-          {sections.map(({ id, name, body }) => (
-            <section key={id} id={id} aria-labelledby={`${id}-title`}>
-              <h2 id={`${id}-title`}>{name}</h2>
-              {body}
-            </section>
-          ))}
+          <Body metrics={metrics} sections={sections} />
         </main>
         <footer>
           Made by whetstone {manifest.whetstoneVersion} from the run {manifest.name}, begun{" "}
@@ -62,6 +59,32 @@ export function renderReport(input: ReportInput): string {
     ),
   });
   return markup;
+}
+
+/** The same figures and tables without prompts and shell, as markup to stand in a page that lives: that page looks after the prompts. */
+export function reportFragment({ metrics, manifest }: Omit<ReportInput, "prompts">): string {
+  const sections = pageSections({ metrics, manifest }).filter(({ body }) => body !== undefined);
+  return visibleText(renderToString(<Body metrics={metrics} sections={sections} />));
+}
+
+function Body({
+  metrics,
+  sections,
+}: {
+  readonly metrics: Metrics;
+  readonly sections: readonly Section[];
+}): VNode {
+  return (
+    <>
+      <Hero metrics={metrics} />
+      {sections.map(({ id, name, body }) => (
+        <section key={id} id={id} aria-labelledby={`${id}-title`}>
+          <h2 id={`${id}-title`}>{name}</h2>
+          {body}
+        </section>
+      ))}
+    </>
+  );
 }
 
 function Masthead({
@@ -154,8 +177,8 @@ function firstOfKinds(findings: readonly string[], most: number): string[] {
 }
 
 function pageSections(
-  { metrics, manifest, prompts }: ReportInput,
-  data: ReturnType<typeof fittingData>,
+  { metrics, manifest }: Omit<ReportInput, "prompts">,
+  browser?: ComponentChildren,
 ): Section[] {
   const search = [liftFigure(metrics), metrics.labelled ? logLikelihoodFigure(metrics) : undefined].filter(
     defined,
@@ -180,7 +203,7 @@ function pageSections(
       id: "browse",
       name: "Prompts",
       short: "Prompts",
-      body: prompts.length > 0 ? <PromptBrowser data={data} total={prompts.length} /> : undefined,
+      body: browser,
     },
     { id: "tables", name: "Every figure", short: "Tables", body: <AllTables metrics={metrics} /> },
     {

@@ -1,15 +1,15 @@
 import { basename } from "node:path";
 import { byPrompt } from "../evaluate/answers.js";
 import type { Metrics } from "../evaluate/metrics.js";
-import { sequenceLogProb, type Response } from "../policy/policy.js";
 import { ownParts } from "../run/config.js";
 import type { Manifest } from "../run/manifest.js";
 import type { RunReader } from "../run/read-run.js";
-import { drawnPrompts, type DrawnPrompt } from "../sharpen/evaluate-run.js";
+import { drawnPrompts } from "../sharpen/evaluate-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
 import { flatRecord, readTraining, trainedMethods } from "../sharpen/training-record.js";
 import type { Task } from "../task/task.js";
-import type { AdapterText, PromptRow, ReportInput, ReportManifest, ResponseRow } from "./report-input.js";
+import { adapterTexts, promptRow } from "./prompt-row.js";
+import type { AdapterText, ReportInput, ReportManifest } from "./report-input.js";
 
 /**
  * What a report shows of a run folder: its metrics, its configuration, and every test prompt with its responses, scores
@@ -26,19 +26,20 @@ export async function reportOfRun(run: RunReader, task: Task, metrics: Metrics):
     choices.set(promptId, byIndex);
   }
   const drawn = await drawnPrompts(run);
-  const adapters = await adapterTexts(run, task, Object.keys(metrics.adapters));
+  const adapters = await textsOfAdapters(run, task, Object.keys(metrics.adapters));
   return {
     metrics,
     manifest: reportManifest(run),
-    prompts: drawn.map((prompt) => ({
-      ...promptRow(prompt, task, choices.get(prompt.prompt.id)),
-      ...(adapters.size > 0 && { adapters: adapters.get(prompt.prompt.id) ?? {} }),
-    })),
+    prompts: drawn.map((records) => {
+      const { id } = records.prompt;
+      const own = adapters.size > 0 ? (adapters.get(id) ?? {}) : undefined;
+      return promptRow({ ...records, choices: choices.get(id), adapters: own }, task);
+    }),
   };
 }
 
-/** What each adapter drew for each prompt, equal texts once. */
-async function adapterTexts(
+/** What each adapter drew for each prompt. */
+async function textsOfAdapters(
   run: RunReader,
   task: Task,
   names: readonly string[],
@@ -47,21 +48,15 @@ async function adapterTexts(
   for (const name of names) {
     const [drawn, greedy] = [byPrompt(await run.responses(name)), byPrompt(await run.greedy(name))];
     for (const [id, responses] of drawn) {
-      const times = new Map<string, number>();
-      for (const { text } of responses) times.set(text, (times.get(text) ?? 0) + 1);
-      const best = greedy.get(id)?.[0]?.text;
-      if (best !== undefined && !times.has(best)) times.set(best, 0);
-      const texts = [...times].map(([text, count]) => ({
-        ...{ text, times: count, ...grade(task, { promptId: id, text }) },
-        ...(text === best && { greedy: true }),
-      }));
+      const texts = adapterTexts(responses, greedy.get(id)?.[0], task);
       found.set(id, { ...found.get(id), [name]: texts });
     }
   }
   return found;
 }
 
-function reportManifest(run: RunReader): ReportManifest {
+/** What fixes a run, as pages print it. */
+export function reportManifest(run: RunReader): ReportManifest {
   const { manifest } = run;
   const trainings = trainedMethods(run).map((method) => [method, readTraining(run, method)!] as const);
   const commands = new Set([manifest.command, ...trainings.map(([, { command }]) => command)]);
@@ -109,43 +104,4 @@ function optionsOf(manifest: Manifest): Record<string, unknown> {
     ...(server && { server }),
     ...Object.fromEntries(ownParts(manifest).map(({ name, module }) => [`module of ${name}`, module])),
   };
-}
-
-function promptRow(
-  { prompt, greedy, responses }: DrawnPrompt,
-  task: Task,
-  choices: ReadonlyMap<number, readonly string[]> | undefined,
-): PromptRow {
-  return {
-    id: prompt.id,
-    text: prompt.text,
-    greedy: { text: greedy.text, logProb: sequenceLogProb(greedy), ...grade(task, greedy) },
-    responses: responses.map((response) => responseRow(response, task, choices?.get(response.index) ?? [])),
-  };
-}
-
-function responseRow(response: Response, task: Task, chosenBy: readonly string[]): ResponseRow {
-  const { index, text, logProbs, certainties } = response;
-  const logProb = sequenceLogProb(response);
-  const answer = task.extract(text);
-  const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-  return {
-    index,
-    text,
-    tokens: logProbs.length,
-    logProb,
-    lengthNormalized: logProb / Math.max(1, logProbs.length),
-    ...(certainties && { selfCertainty: mean(certainties) }),
-    ...(answer !== undefined && { answer }),
-    ...grade(task, response),
-    chosenBy,
-  };
-}
-
-function grade(
-  task: Task,
-  { promptId, text }: Pick<Response, "promptId" | "text">,
-): { readonly correct?: boolean } {
-  const correct = task.grade(promptId, text);
-  return correct === undefined ? {} : { correct };
 }

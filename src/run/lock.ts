@@ -69,6 +69,19 @@ export function acquireFileLock(path: string): Lock {
   });
 }
 
+/** Whether a process writes into a folder now. One on another machine counts as long as its lock stands: nobody here can tell. */
+export function isLocked(dir: string): boolean {
+  const folder = join(dir, LOCK_FOLDER);
+  try {
+    const highest = Math.max(0, ...generations(folder));
+    const holder = highest > 0 ? readHolder(folder, highest) : undefined;
+    return holder !== undefined && holder.pid > 0 && (holder.host !== hostname() || isLive(holder));
+  } catch {
+    // No lock, or one that cannot be read: nobody is known to hold it.
+    return false;
+  }
+}
+
 function acquire(what: string, folder: string, refusal: Refusal): Lock {
   try {
     mkdirSync(folder, { recursive: true });

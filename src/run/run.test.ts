@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { RunError, UsageError } from "../core/errors.js";
 import type { Response } from "../policy/policy.js";
-import { acquireLock } from "./lock.js";
+import { acquireLock, isLocked } from "./lock.js";
 import type { RunConfig } from "./config.js";
 import { firstDifference } from "./difference.js";
 import { runVersions, type Manifest } from "./manifest.js";
@@ -229,7 +229,9 @@ describe("the lock", () => {
     const dir = newDir();
     const lock = acquireLock(dir);
     expect(() => acquireLock(dir)).toThrow(new RegExp(`in use by process ${process.pid}`));
+    expect(isLocked(dir)).toBe(true);
     lock.release();
+    expect(isLocked(dir)).toBe(false);
     lock.release();
     acquireLock(dir).release();
     expect(readdirSync(join(dir, ".lock"))).toEqual(["2"]);
@@ -238,11 +240,13 @@ describe("the lock", () => {
   it("is taken over from a dead process and from a recycled pid, not from another host", () => {
     const dead = newDir();
     lockFile(dead, { pid: 2 ** 22 + 1, host: hostname() });
+    expect(isLocked(dead)).toBe(false);
     acquireLock(dead).release();
     expect(readdirSync(join(dead, ".lock"))).toEqual(["8"]);
 
     const elsewhere = newDir();
     lockFile(elsewhere, { pid: 2 ** 22 + 1, host: "elsewhere.example" });
+    expect(isLocked(elsewhere)).toBe(true);
     expect(() => acquireLock(elsewhere)).toThrow(
       /on elsewhere.example; wait for it, or if it is gone delete/,
     );

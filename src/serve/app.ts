@@ -5,7 +5,7 @@ import { Answering, type AnsweringLimits } from "./answering.js";
 import { ApiError, shuttingDown, toApiError } from "./api-error.js";
 import { guard, type GuardSettings } from "./guard.js";
 import { ServeMetrics } from "./metrics.js";
-import { addPage } from "./page-routes.js";
+import { addPage, modules } from "./page-routes.js";
 import { addRaceRoute, raceSettings } from "./race-route.js";
 import { openApi } from "./openapi.js";
 import { requestLog, type LogLine, type Noted } from "./request-log.js";
@@ -40,6 +40,8 @@ export interface ServeSettings extends GuardSettings {
   readonly logTexts?: boolean | undefined;
   /** OpenTelemetry's interface, where it is installed: each request is a span then. */
   readonly telemetry?: TelemetryApi | undefined;
+  /** Routes of a list of runs at `/runs`, to which the page of the race leads then. Only without keys: runs are not for whoever may ask the model. */
+  readonly runs?: Hono | undefined;
 }
 
 const LIMITS: ServeLimits = {
@@ -60,6 +62,7 @@ export function serveApp(settings: ServeSettings): {
     log,
     logTexts: texts,
     telemetry,
+    runs: shown,
     ...guarded
   } = settings;
   const { now, freshSeed, freshId } = surroundings;
@@ -91,16 +94,20 @@ export function serveApp(settings: ServeSettings): {
   app.get("/metrics", metrics.handler);
   const description = openApi();
   app.get("/openapi.json", (context) => context.json(description));
-  addModels(app, listedNames(model, defaults), Math.floor(now() / 1000));
+  addModelNames(app, listedNames(model, defaults), Math.floor(now() / 1000));
   const { bestOf: mostBestOf, beatMs } = limits;
   const drawing = { model, defaults, mostBestOf, freshSeed, answering, now, freshId, beatMs };
   addAnswerRoutes(app, drawing);
   addRaceRoute(app, drawing);
-  addPage(app, raceSettings(drawing, (guarded.keys ?? []).length > 0));
+  const needsKey = (guarded.keys ?? []).length > 0;
+  const runs = needsKey ? undefined : shown;
+  addPage(app, raceSettings(drawing, { needsKey, runs: runs !== undefined }));
+  app.route("/", modules());
+  if (runs) app.route("/", runs);
   return { app, answering };
 }
 
-function addModels(app: Hono<Noted>, names: readonly string[], created: number): void {
+function addModelNames(app: Hono<Noted>, names: readonly string[], created: number): void {
   const listed = names.map((id) => ({ id, object: "model", created, owned_by: "whetstone" }));
   app.get("/v1/models", (context) => context.json({ object: "list", data: listed }));
   app.get("/v1/models/:id{.+}", ({ req, json }) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { Context, Hono } from "hono";
+import { Hono, type Context } from "hono";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import type { RaceSettings } from "../page/race/frames.js";
@@ -12,7 +12,7 @@ import { ApiError } from "./api-error.js";
 import type { Noted } from "./request-log.js";
 
 /** Packages that the page's modules import, and under which name each is given out. */
-const PACKAGES = {
+export const PACKAGES = {
   preact: "/app/packages/preact.js",
   "preact/hooks": "/app/packages/hooks.js",
   "preact/jsx-runtime": "/app/packages/jsx-runtime.js",
@@ -21,11 +21,16 @@ const PACKAGES = {
 const OWN = /^(page|core)\/[a-z0-9/-]+\.js$/;
 const BUILT = join(import.meta.dirname, "..");
 
-/** Adds the page at `/`, and the modules that it runs: the compiled files as they are, without a bundle. */
+/** Adds the page of the race at `/`. */
 export function addPage(app: Hono<Noted>, settings: RaceSettings): void {
   const page = racePage(settings);
-  app.use("/app/*", etag(), compress());
   app.get("/", compress(), (context) => pageReply(context, page));
+}
+
+/** The modules that pages run: the compiled files as they are, without a bundle. */
+export function modules(): Hono {
+  const app = new Hono();
+  app.use("/app/*", etag(), compress());
   const packages = new Map<string, string>(Object.entries(PACKAGES).map(([name, path]) => [path, name]));
   app.get("/app/*", (context) => {
     const { path } = context.req;
@@ -37,9 +42,11 @@ export function addPage(app: Hono<Noted>, settings: RaceSettings): void {
     context.header("x-content-type-options", "nosniff");
     return context.body(text, 200, { "content-type": "text/javascript; charset=utf-8" });
   });
+  return app;
 }
 
-function pageReply(context: Context, { markup, policy }: RenderedPage): Response {
+/** A page as a reply, with its policy in the header, too. */
+export function pageReply(context: Context, { markup, policy }: RenderedPage): Response {
   context.header("content-security-policy", `${policy}; frame-ancestors 'none'`);
   context.header("x-content-type-options", "nosniff");
   context.header("cache-control", "no-cache");
@@ -71,6 +78,11 @@ function racePage(settings: RaceSettings): RenderedPage {
           <span>
             <b>whetstone</b> {settings.model}
           </span>
+          {settings.runs && (
+            <nav aria-label="Pages">
+              <a href="/runs">Runs</a>
+            </nav>
+          )}
         </header>
         <main id="main">
           <h1>What a model considers before it answers</h1>

@@ -38,11 +38,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
 /** What the page of the race begins with. */
 export function raceSettings(
   { model, defaults, mostBestOf }: Pick<AnswerSettings, "model" | "defaults" | "mostBestOf">,
-  needsKey: boolean,
+  { needsKey, runs }: Pick<RaceSettings, "needsKey" | "runs">,
 ): RaceSettings {
   const able = ableRewards(model.policy, defaults.reward);
   return {
-    ...{ model: model.id, bestOf: defaults.bestOf, mostBestOf, reward: defaults.reward.name, needsKey },
+    ...{ model: model.id, bestOf: defaults.bestOf, mostBestOf, reward: defaults.reward.name, needsKey, runs },
     rewards: able.map(({ name, description }) => ({ name, description })),
     examples: EXAMPLES[model.id] ?? [],
   };

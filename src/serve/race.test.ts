@@ -106,6 +106,7 @@ describe("the page", () => {
       bestOf: 4,
       reward: "length-normalized",
       needsKey: true,
+      runs: false,
     });
     expect(markup).toContain("<option");
   });

@@ -1,8 +1,7 @@
-import type { AddressInfo } from "node:net";
-import { serve } from "@hono/node-server";
-import { ServerError, UsageError } from "../core/errors.js";
+import { UsageError } from "../core/errors.js";
 import type { Answering } from "./answering.js";
 import { isLoopback } from "./guard.js";
+import { listen } from "./listen.js";
 import { serveApp, type ServeSettings } from "./app.js";
 
 export interface ListenOptions {
@@ -40,37 +39,16 @@ export async function startServer(
       remedy: "give it `keys`, or listen at 127.0.0.1",
     });
   const { app, answering } = serveApp(settings);
-  const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
-    const listening = serve(
-      {
-        fetch: app.fetch,
-        hostname: host,
-        port,
-        serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000 },
-      },
-      () => resolve(listening),
-    );
-    listening.once("error", (cause: NodeJS.ErrnoException) =>
-      reject(
-        new ServerError(`The server cannot listen at ${host}:${port} (${cause.code ?? cause.message})`, {
-          reason: "cannot-listen",
-          where: `${host}:${port}`,
-          remedy: "end what listens there or choose another `port`",
-          cause,
-        }),
-      ),
-    );
-  });
-  const { address, port: actual } = server.address() as AddressInfo;
+  const listening = await listen(app, { host, port });
   return {
-    url: `http://${address.includes(":") ? `[${address}]` : address}:${actual}`,
+    url: listening.url,
     get standing() {
       return answering.standing;
     },
     close: async (patienceMs = PATIENCE_MS) => {
       // It goes on listening meanwhile, so that whoever asks is told.
       await answering.close(patienceMs);
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await listening.close();
     },
   };
 }

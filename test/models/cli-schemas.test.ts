@@ -104,7 +104,7 @@ it("so do serve, and the files that have one", async () => {
   PUBLISHED["metrics.json"].schema.parse(metrics);
   const covered = new Set(LINES.map(([command]) => command));
   expect(schemaNames.filter((name) => !covered.has(name))).toEqual([
-    ...["serve", "answers.jsonl", "answers-out.jsonl", "metrics.json"],
+    ...["serve", "view", "answers.jsonl", "answers-out.jsonl", "metrics.json"],
     "whetstone.config.json",
   ]);
 });

@@ -11,6 +11,7 @@ const LOADERS: Readonly<Record<CommandName, (args: readonly string[]) => Promise
   train: async (args) => group("train", await (await import("./train.js")).trainCommands(args)),
   report: async () => (await import("./report.js")).reportCommand,
   runs: async () => (await import("./runs.js")).runsCommand,
+  view: async () => (await import("./view.js")).viewCommand,
   complete: async () => (await import("./complete.js")).completeCommand,
   export: async () => (await import("./export.js")).exportCommand,
   models: async () => (await import("./models.js")).modelsCommand,

@@ -5,6 +5,8 @@ import { findReward } from "../../reward/registry.js";
 import { installedTelemetry } from "../../serve/telemetry.js";
 import { startServer } from "../../serve/server.js";
 import { checkRewards } from "../../sharpen/sharpen-task.js";
+import { runRoutes } from "../../view/routes.js";
+import { RunsFolder } from "../../view/runs-folder.js";
 import { defineCommand } from "../command.js";
 import {
   DEFAULT_BEST_OF,
@@ -16,7 +18,8 @@ import {
 import { openPage } from "../open-page.js";
 import { HOLDING, REMOTE } from "../options.js";
 import { serveKeys } from "../serve-keys.js";
-import { openPolicy, policySource, promptsOf, settled } from "../sources.js";
+import { RUNS } from "../run-folder.js";
+import { openPolicy, policySource, promptsOf, settled, taskOfRun } from "../sources.js";
 import { COMMANDS } from "./table.js";
 
 /** `whetstone serve`: best-of-N behind OpenAI's API. */
@@ -57,6 +60,7 @@ export const serveCommand = defineCommand({
     const takes = (await promptsOf(source)) ?? "text";
     const reward = await findReward(values.reward ?? DEFAULT_SERVE_REWARD);
     const policy = await openPolicy(source, values, context, megabytes * 1e6);
+    const runs = new RunsFolder(RUNS, (run) => taskOfRun(run, undefined));
     try {
       checkRewards([reward], policy);
       const id = source.name.replace(REMOTE_PREFIX, "");
@@ -67,6 +71,7 @@ export const serveCommand = defineCommand({
           ...{ keys, origins, hosts },
           ...(slots !== undefined && { limits: { slots, queue: 2 * slots } }),
           ...{ logTexts: values.logText, telemetry: await installedTelemetry() },
+          runs: runRoutes(runs, { race: true }),
           log: (line) => context.note(JSON.stringify(line)),
           surroundings: {
             now: () => Date.now(),
@@ -78,10 +83,12 @@ export const serveCommand = defineCommand({
       );
       context.say(`${id} answers at ${server.url}/v1, each answer the best of ${bestOf} by ${reward.name}.`);
       context.say(`What it considers before it answers can be watched at ${server.url}/`);
+      if (keys.length === 0) context.say(`The runs in ${RUNS}/ are at ${server.url}/runs`);
       await openPage(`${server.url}/`, values.open, context);
       context.result({ url: `${server.url}/v1`, model: id, bestOf, reward: reward.name });
       if (!context.signal.aborted) await once(context.signal, "abort");
       await server.close();
+      await runs.close();
     } finally {
       await policy.dispose();
     }

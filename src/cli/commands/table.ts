@@ -40,6 +40,11 @@ export const COMMANDS = {
     usage: "runs [action] [run...]",
     summary: "list runs, show one, compare two, or remove one",
   },
+  view: {
+    usage: "view [folder]",
+    summary: "show the runs of a folder in the browser, live while they are drawn and trained",
+    stopping: "Stopping",
+  },
   export: {
     usage: "export <adapter> <target>",
     summary: "merge an adapter into a model folder, or convert it for llama.cpp",

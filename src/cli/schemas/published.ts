@@ -25,12 +25,15 @@ const exported = z.strictObject({
 });
 const served = z.strictObject({ url: text, model: text, bestOf: z.int().min(1), reward: text });
 
+const viewed = z.strictObject({ url: text, folder: text });
+
 /** Every form that is written for programs: the last line of each command under its name, and files. */
 export const PUBLISHED = {
   sharpen: { title: lastLine("sharpen"), schema: sharpened },
   answer: { title: lastLine("answer"), schema: answered },
   sample: { title: lastLine("sample"), schema: sampled },
   serve: { title: "What `whetstone serve --json` prints once it listens.", schema: served },
+  view: { title: "What `whetstone view --json` prints once it listens.", schema: viewed },
   evaluate: { title: lastLine("evaluate"), schema: measuredRun },
   train: { title: lastLine("train"), schema: measuredRun },
   report: { title: lastLine("report"), schema: z.strictObject({ runDir: text, report: text }) },

@@ -1,8 +1,8 @@
 import type { VNode } from "preact";
-import { fixed, roundTicks } from "../numbers.js";
 import type { SeriesStyle } from "../palette.js";
+import { Axes, frameOf, type Axis } from "./axes.js";
 import { Marker } from "./marks.js";
-import { apart, px, scaleOf, type Frame } from "./scale.js";
+import { apart, px, type Frame } from "./scale.js";
 import { Tips, type Tip } from "./tips.js";
 
 /** A point of a line with its interval. */
@@ -26,16 +26,6 @@ export interface LineSeries {
   readonly context?: boolean;
 }
 
-/** An axis: its ends, its ticks, what it is of. */
-export interface Axis {
-  readonly domain: readonly [number, number];
-  readonly label?: string;
-  readonly log?: boolean;
-  /** Default: round values. */
-  readonly ticks?: readonly number[];
-  readonly format?: (value: number) => string;
-}
-
 /** What a chart of lines shows. */
 export interface LineChartParts {
   readonly width: number;
@@ -57,26 +47,20 @@ export interface LineChartParts {
   readonly points?: readonly { readonly name: string; readonly x: number; readonly value: number }[];
 }
 
-const MARGIN = { top: 26, bottom: 40, left: 46 };
 /** Pixels of a letter of a line's name, and from one name to the next. */
 const LETTER = 6.9;
 const GAP = 15;
 
-function frameOf({ width, height, x, y, labels, series, references = [] }: LineChartParts): Frame {
+/** Pixels at the right, where the names stand. */
+function roomAtRight({ labels, series, references = [] }: LineChartParts): number {
   const names = [...series.filter(({ context }) => !context), ...references].map(({ name }) => name.length);
-  const right = labels ? width - Math.max(40, 18 + LETTER * Math.max(0, ...names)) : width - 14;
-  const [top, bottom] = [y.label === undefined ? 12 : MARGIN.top, height - MARGIN.bottom];
-  return {
-    ...{ left: MARGIN.left, right, top, bottom, width },
-    x: scaleOf(x.domain, [MARGIN.left, right], x.log),
-    y: scaleOf(y.domain, [bottom, top]),
-  };
+  return labels ? Math.max(40, 18 + LETTER * Math.max(0, ...names)) : 14;
 }
 
 /** Lines with bands, names at their ends that do not collide, and values where one points. */
 export function LineChart(parts: LineChartParts): VNode {
   const { width, height, series, references = [], labels, x, y, points = [], tips = true } = parts;
-  const frame = frameOf(parts);
+  const frame = frameOf({ width, height, x, y, right: roomAtRight(parts) });
   return (
     <svg
       class="chart"
@@ -86,7 +70,7 @@ export function LineChart(parts: LineChartParts): VNode {
       aria-hidden="true"
       tabIndex={-1}
     >
-      <Axes frame={frame} x={x} y={y} height={height} />
+      <Axes frame={frame} x={x} y={y} />
       {references.map((reference) => (
         <line
           key={reference.name}
@@ -104,41 +88,6 @@ export function LineChart(parts: LineChartParts): VNode {
       {labels && <EndNames series={series} references={references} frame={frame} />}
       {tips && <Tips tips={tipsOf(parts)} frame={frame} />}
     </svg>
-  );
-}
-
-function Axes({ frame, x, y, height }: { frame: Frame; x: Axis; y: Axis; height: number }): VNode {
-  const yTicks = y.ticks ?? roundTicks(...y.domain, height < 260 ? 4 : 6);
-  const step = Math.abs((yTicks[1] ?? yTicks[0]! + 1) - yTicks[0]!);
-  const decimals = yTicks.every(Number.isInteger) ? 0 : Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
-  const write = y.format ?? ((value: number) => fixed(value, decimals));
-  const xTicks = x.ticks ?? roundTicks(...x.domain, frame.width < 400 ? 4 : 6);
-  return (
-    <>
-      {yTicks.map((tick) => (
-        <g key={`y${tick}`}>
-          <line class="grid" x1={frame.left} x2={frame.right} y1={px(frame.y(tick))} y2={px(frame.y(tick))} />
-          <text class="tick" x={frame.left - 8} y={px(frame.y(tick) + 4)} text-anchor="end">
-            {write(tick)}
-          </text>
-        </g>
-      ))}
-      {xTicks.map((tick) => (
-        <text key={`x${tick}`} class="tick" x={px(frame.x(tick))} y={frame.bottom + 17} text-anchor="middle">
-          {x.format ? x.format(tick) : String(tick)}
-        </text>
-      ))}
-      {y.label !== undefined && (
-        <text class="tick" x={0} y={11}>
-          {y.label}
-        </text>
-      )}
-      {x.label !== undefined && (
-        <text class="tick" x={px((frame.left + frame.right) / 2)} y={frame.bottom + 35} text-anchor="middle">
-          {x.label}
-        </text>
-      )}
-    </>
   );
 }
 

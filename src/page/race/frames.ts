@@ -107,6 +107,8 @@ export interface RaceSettings {
   /** The rewards that the model can give. */
   readonly rewards: readonly { readonly name: string; readonly description: string }[];
   readonly needsKey: boolean;
+  /** Whether the server shows runs as well. */
+  readonly runs: boolean;
   /** Prompts to begin with. */
   readonly examples: readonly string[];
 }

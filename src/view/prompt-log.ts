@@ -1,0 +1,155 @@
+import { open, stat, type FileHandle } from "node:fs/promises";
+import type { z } from "zod";
+
+/** Bytes read at once. */
+const CHUNK = 1 << 20;
+const LINE_BREAK = 0x0a;
+/** How every record of a log by prompts begins. */
+const HEAD = Buffer.from('{"promptId":"');
+const QUOTE = 0x22;
+
+/**
+ * An append-only log whose records belong to prompts, followed while somebody else writes it: only bytes that are new are read, and
+ * of each line only whose it is and where it lies is kept, so that a log of any size costs some bytes a record.
+ */
+export class PromptLog<T> {
+  /** Whole lines so far. */
+  lines = 0;
+  private file: FileHandle | undefined;
+  private inode = -1;
+  private position = 0;
+  /** By prompt: where each of its lines begins, and how long it is, one after the other. */
+  private readonly places = new Map<number, number[]>();
+  private readonly order: number[] = [];
+
+  /** @param promptOf the position of the prompt with an id; undefined for one that is not looked at. */
+  constructor(
+    readonly path: string,
+    private readonly schema: z.ZodType<T>,
+    private readonly promptOf: (id: string) => number | undefined,
+  ) {}
+
+  /**
+   * Reads what was added. A last line without its line break is being written, and is left for the next time.
+   * @param told is told the prompt of each new record.
+   * @returns whether the file is another than before (it was rewritten in order): whatever was known of it is void, and read anew.
+   */
+  async follow(told: (prompt: number) => void): Promise<boolean> {
+    const found = await stat(this.path).catch(() => undefined);
+    const another = this.file !== undefined && (found?.ino !== this.inode || found.size < this.position);
+    if (another) await this.close();
+    if (found === undefined) return another;
+    if (this.file === undefined) {
+      this.file = await open(this.path, "r").catch(() => undefined);
+      if (this.file === undefined) return another;
+      this.inode = (await this.file.stat()).ino;
+    }
+    const { size } = await this.file.stat();
+    if (size > this.position) await this.read(this.file, size, told);
+    return another;
+  }
+
+  private async read(file: FileHandle, size: number, told: (prompt: number) => void): Promise<void> {
+    let rest: Buffer = Buffer.alloc(0);
+    for (let from = this.position; from < size;) {
+      const piece = Buffer.allocUnsafe(Math.min(CHUNK, size - from));
+      const { bytesRead } = await file.read(piece, 0, piece.length, from);
+      if (bytesRead === 0) return;
+      from += bytesRead;
+      const fresh = piece.subarray(0, bytesRead);
+      const bytes = rest.length === 0 ? fresh : Buffer.concat([rest, fresh]);
+      let start = 0;
+      for (let end = bytes.indexOf(LINE_BREAK); end >= 0; end = bytes.indexOf(LINE_BREAK, start)) {
+        this.take(bytes.subarray(start, end), told);
+        start = end + 1;
+      }
+      rest = bytes.subarray(start);
+    }
+  }
+
+  private take(line: Buffer, told: (prompt: number) => void): void {
+    const id = promptIdOf(line);
+    const prompt = id === undefined ? undefined : this.promptOf(id);
+    if (prompt !== undefined) {
+      const places = this.places.get(prompt);
+      if (places) places.push(this.position, line.length);
+      else this.places.set(prompt, [this.position, line.length]);
+      this.order.push(prompt);
+      told(prompt);
+    }
+    this.position += line.length + 1;
+    this.lines++;
+  }
+
+  /** Records of prompts that are looked at. */
+  get size(): number {
+    return this.order.length;
+  }
+
+  /** How many records a prompt has. */
+  countOf(prompt: number): number {
+    return (this.places.get(prompt)?.length ?? 0) / 2;
+  }
+
+  /** A prompt's records, in the order of the file; what does not fit the schema is left out. */
+  async recordsOf(prompt: number): Promise<T[]> {
+    const places = this.places.get(prompt);
+    if (places === undefined || this.file === undefined) return [];
+    const records: T[] = [];
+    for (const { start, length } of stretches(places)) {
+      const bytes = Buffer.allocUnsafe(length);
+      await this.file.read(bytes, 0, length, start);
+      for (const line of bytes.toString("utf8").split("\n")) {
+        const parsed = this.schema.safeParse(jsonOf(line));
+        if (parsed.success) records.push(parsed.data);
+      }
+    }
+    return records;
+  }
+
+  /** The prompts of the last so many records, the newest first. */
+  latest(count: number): readonly number[] {
+    return this.order.slice(-count).reverse();
+  }
+
+  /** Lets go of the file, and of all that is known of it. */
+  async close(): Promise<void> {
+    await this.file?.close();
+    this.file = undefined;
+    this.position = this.lines = 0;
+    this.places.clear();
+    this.order.length = 0;
+  }
+}
+
+/** The prompt's id in a line, without parsing the rest of it where the id is plain. */
+function promptIdOf(line: Buffer): string | undefined {
+  if (line.subarray(0, HEAD.length).equals(HEAD)) {
+    const end = line.indexOf(QUOTE, HEAD.length);
+    const id = line.toString("utf8", HEAD.length, end);
+    if (end > 0 && !id.includes("\\")) return id;
+  }
+  const value = jsonOf(line.toString("utf8"));
+  const id = typeof value === "object" && value !== null && "promptId" in value ? value.promptId : undefined;
+  return typeof id === "string" ? id : undefined;
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Lines that follow each other, read at once. */
+function stretches(places: readonly number[]): { start: number; length: number }[] {
+  const found: { start: number; length: number }[] = [];
+  for (let at = 0; at < places.length; at += 2) {
+    const [start, length] = [places[at]!, places[at + 1]!];
+    const last = found.at(-1);
+    if (last && last.start + last.length + 1 === start) last.length += 1 + length;
+    else found.push({ start, length });
+  }
+  return found;
+}

@@ -1,0 +1,159 @@
+import { readdirSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
+import { WhetstoneError } from "../core/errors.js";
+import { highest } from "../evaluate/largest-n.js";
+import type { Estimate, Metrics } from "../evaluate/metrics.js";
+import type { RunLine, RunList } from "../page/view/told.js";
+import { inWords, methodName, NATS, PERCENT } from "../report/format.js";
+import { readRun, type RunReader } from "../run/read-run.js";
+import { readMetrics } from "../sharpen/run-metrics.js";
+import { measuredAt, stateOf } from "./run-state.js";
+import { RunView, type TaskOf } from "./run-view.js";
+
+/** How deep below the folder runs are looked for: those of suites lie two below it. */
+const DEPTH = 3;
+/** Runs that are kept open at once; of each, where every response lies. */
+const KEPT = 6;
+/** The list's only run, where the folder is a run's own. */
+const ITSELF = ".";
+
+/** The runs in a folder, those that somebody looks at kept open. */
+export class RunsFolder {
+  /** The least recently asked for first. */
+  private readonly views = new Map<string, RunView>();
+  private readonly figures = new Map<
+    string,
+    { readonly measured: string; readonly words: readonly string[] }
+  >();
+
+  constructor(
+    readonly folder: string,
+    private readonly taskOf: TaskOf,
+  ) {}
+
+  /** The runs that there are, the newest first. */
+  async list(): Promise<RunList> {
+    const runs: RunLine[] = [];
+    const unread: { readonly id: string; readonly reason: string }[] = [];
+    for (const id of this.ids()) {
+      try {
+        runs.push(await this.line(id, readRun(this.dirOf(id))));
+      } catch (error) {
+        if (!(error instanceof WhetstoneError)) throw error;
+        unread.push({ id, reason: error.message });
+      }
+    }
+    return {
+      folder: this.folder,
+      runs: runs.sort((a, b) => b.createdAt.localeCompare(a.createdAt)),
+      unread,
+    };
+  }
+
+  private dirOf(id: string): string {
+    return id === ITSELF ? this.folder : join(this.folder, id);
+  }
+
+  /** Where there is a manifest. */
+  private ids(): string[] {
+    const found: string[] = [];
+    const look = (dir: string, depth: number): void => {
+      if (isFile(join(dir, "manifest.json"))) {
+        found.push(relative(this.folder, dir).replaceAll("\\", "/") || ITSELF);
+        return;
+      }
+      if (depth === 0) return;
+      for (const name of foldersIn(dir)) look(join(dir, name), depth - 1);
+    };
+    look(this.folder, DEPTH);
+    return found;
+  }
+
+  private async line(id: string, run: RunReader): Promise<RunLine> {
+    const { task, model, drawing, createdAt } = run.manifest;
+    let progress: { readonly drawn: number; readonly asked: number } | undefined;
+    const state = await stateOf(run, async () => {
+      const view = this.opened(id, run);
+      progress = await view.turn(() => Promise.resolve(view.progress));
+      return progress.asked > 0 && progress.drawn >= progress.asked;
+    });
+    return {
+      ...{ id, task: task.name, model: model.name, n: drawing.n, createdAt, state },
+      ...(progress && progress.drawn < progress.asked && progress),
+      figures: this.figuresOf(id, run),
+    };
+  }
+
+  private figuresOf(id: string, run: RunReader): readonly string[] {
+    const measured = measuredAt(run);
+    if (measured === undefined) return [];
+    const known = this.figures.get(id);
+    if (known?.measured === measured) return known.words;
+    const metrics = readMetrics(run);
+    const words = metrics ? figuresInWords(metrics) : [];
+    this.figures.set(id, { measured, words });
+    return words;
+  }
+
+  /** A run that is in the list, open; undefined where there is none of that name. */
+  async view(id: string): Promise<RunView | undefined> {
+    if (!this.ids().includes(id)) {
+      await this.letGo(id);
+      return undefined;
+    }
+    return this.opened(id, readRun(this.dirOf(id)));
+  }
+
+  private opened(id: string, run: RunReader): RunView {
+    const known = this.views.get(id);
+    const same = known && JSON.stringify(known.run.manifest) === JSON.stringify(run.manifest);
+    const view = same ? known : new RunView(run, this.taskOf);
+    if (known && !same) void known.leave();
+    this.views.delete(id);
+    this.views.set(id, view);
+    for (const [other] of [...this.views].slice(0, -KEPT)) void this.letGo(other);
+    return view;
+  }
+
+  private async letGo(id: string): Promise<void> {
+    const view = this.views.get(id);
+    this.views.delete(id);
+    await view?.leave();
+  }
+
+  /** Lets go of all files. */
+  async close(): Promise<void> {
+    await Promise.all([...this.views.keys()].map((id) => this.letGo(id)));
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function foldersIn(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith(".") && entry.name !== "node_modules")
+      .map(({ name }) => name);
+  } catch {
+    // Not there, or not ours to read: no run to be seen.
+    return [];
+  }
+}
+
+/** What a run has found, in a few words. */
+function figuresInWords(metrics: Metrics): string[] {
+  const { labelled, greedy, base, adapters } = metrics;
+  const pick = (its: { readonly accuracy?: Estimate; readonly logLikelihood: Estimate }) =>
+    labelled ? its.accuracy : its.logLikelihood;
+  const unit = labelled ? PERCENT : NATS;
+  const best = highest(metrics, pick);
+  const named = [
+    ["greedy", pick(greedy)],
+    ["one sample", pick(base)],
+    ...(best ? ([[`best of ${best.n}, ${best.reward}`, pick(best.answer)]] as const) : []),
+    ...Object.entries(adapters).map(([name, its]) => [methodName(name), pick(its)] as const),
+  ] as const;
+  return named.flatMap(([name, estimate]) => (estimate ? [`${name} ${inWords(estimate.value, unit)}`] : []));
+}
