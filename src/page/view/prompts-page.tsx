@@ -59,11 +59,7 @@ export function PromptsPage({
           </select>
         </div>
         <p id="shown" role="status">
-          {narrowed
-            ? found
-              ? `${found.length.toLocaleString("en")} of ${total.toLocaleString("en")} prompts`
-              : "Looking …"
-            : `${total.toLocaleString("en")} prompts`}
+          {narrowed && !found ? "Looking …" : shownInWords(found, total)}
         </p>
       </form>
       {(!narrowed || found) && (
@@ -71,4 +67,10 @@ export function PromptsPage({
       )}
     </>
   );
+}
+
+/** How many prompts are left of all. */
+function shownInWords(found: readonly number[] | undefined, total: number): string {
+  const all = `${total.toLocaleString("en")} prompts`;
+  return found ? `${found.length.toLocaleString("en")} of ${all}` : all;
 }
