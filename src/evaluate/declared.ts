@@ -5,7 +5,8 @@ import { studentQuantile, twoSidedP } from "./student.js";
 /**
  * The comparisons that a page may make claims about are declared here, before anything is measured: every reward at its largest N
  * against greedy, from its smallest to its largest N and step by step, whether it ranks right above wrong, and every pair of
- * rewards in that; one sample of the base against greedy; and every adapter against its baselines and in coverage, likelihood and length. A claim needs to be clear
+ * rewards in that; one sample of the base against greedy; where other ways to draw one response were measured, every reward and every
+ * adapter against each; and every adapter against its baselines and in coverage, likelihood and length. A claim needs to be clear
  * of 0 in all of them together (Holm 1979): on a page where nothing is true the chance that any claim is made is at most 5 %.
  */
 
@@ -19,7 +20,7 @@ interface Declared {
   readonly range?: readonly [least: number, most: number];
 }
 
-type Gains = "accuracyGain" | "liftPoints" | "coverageChange" | "logLikelihoodGain";
+type Gains = "accuracyGain" | "liftPoints" | "gainOver" | "coverageChange" | "logLikelihoodGain";
 
 /** What the declared comparisons are read from. */
 export type DeclaredFrom = Pick<
@@ -47,6 +48,7 @@ function declaredIn(metrics: DeclaredFrom): readonly Declared[] {
     const last = byN[sizes.at(-1) ?? 0];
     return [
       points(last?.liftPoints),
+      ...Object.values(last?.gainOver ?? {}).map((gain) => points(gain)),
       { estimate: last?.logLikelihoodLift, prompts },
       { estimate: last?.lengthChange, prompts },
       { estimate: byN[sizes[0] ?? 0]?.logLikelihoodToLargestN, prompts },
@@ -59,6 +61,7 @@ function declaredIn(metrics: DeclaredFrom): readonly Declared[] {
     return [
       points(adapter.accuracyGain),
       points(adapter.liftPoints),
+      ...Object.values(adapter.gainOver ?? {}).map((gain) => points(gain)),
       points(adapter.coverageChange?.[n]),
       { estimate: adapter.logLikelihoodGain, prompts },
     ];

@@ -5,14 +5,14 @@ import type { AdapterMetrics, EpochMetrics, Estimate, Metrics } from "./metrics.
 import { strongestBaseline } from "./strongest-baseline.js";
 
 /** What the findings on an adapter are read from, beside the adapter. */
-export type AdapterGround = DeclaredFrom & Pick<Metrics, "base" | "greedy">;
+export type AdapterGround = DeclaredFrom & Pick<Metrics, "base" | "greedy" | "baselines">;
 
 const labelled = ({ labelledPrompts, prompts }: AdapterGround): number => labelledPrompts ?? prompts;
 
 /** One sample of the adapter against the strongest baseline, and against one sample of the base where that is another. */
 function accuracyFinding(name: string, adapter: AdapterMetrics, ground: AdapterGround): string[] {
   const { accuracy, accuracyGain } = adapter;
-  const strongest = strongestBaseline(adapter, ground.greedy, ground.base);
+  const strongest = strongestBaseline(adapter, ground);
   if (!accuracy || !accuracyGain || !strongest || !ground.base.accuracy) return [];
   const side = (gain: Estimate) => directionOf(gain, labelled(ground), "points", ground);
   const figures =

@@ -269,6 +269,19 @@ function agreementFinding(metrics: FindingsInputs): string[] {
   ];
 }
 
+/** Says that what was measured was learned from. */
+export function transductiveFinding({
+  transductive,
+  adapters,
+}: Pick<Metrics, "transductive" | "adapters">): string[] {
+  return transductive === undefined || Object.keys(adapters).length === 0
+    ? []
+    : [
+        "Adapters learned from the very prompts that are measured, without their labels (the paper's protocol): what they gain here says " +
+          "nothing of other prompts, and one response to each prompt is what they were asked for.",
+      ];
+}
+
 function adaptiveFindings({ adaptive, adaptiveVotes, prompts }: FindingsInputs): string[] {
   const told = (name: string, rule: AdaptiveMetrics, lost: string): string => {
     const drawn = `${name} drew ${decimal(rule.meanN)} responses per prompt`;
@@ -310,6 +323,7 @@ export function findings(
     ...(metrics.labelled ? [] : agreementFinding(metrics)),
     ...adaptiveFindings(metrics),
     ...endsFinding(metrics),
+    ...transductiveFinding(metrics),
     ...Object.entries(metrics.adapters).flatMap(([method, adapter]) =>
       adapterFindings(wordsOf(method), adapter, metrics),
     ),

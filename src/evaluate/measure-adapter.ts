@@ -14,6 +14,7 @@ import {
 import type { BaseInputs, Facts } from "./answers.js";
 import { estimateDifference, estimateMean } from "./bootstrap.js";
 import { coverageByPrompt, measuredNs } from "./measure.js";
+import { gainsOver, type BaselineDraws } from "./measure-baselines.js";
 import type { AdapterMetrics, EpochMetrics, Estimate } from "./metrics.js";
 import { repetition } from "./repetition.js";
 
@@ -37,6 +38,8 @@ export interface AdapterInputs extends BaseInputs {
   readonly runs: readonly AdapterSample[];
   /** As for `measure`, of the adapter's responses: then KL(π‖π_base) is measured on them. Default: no. */
   readonly independent?: boolean;
+  /** What the base drew in other ways (`Metrics.baselines`), to compare with. Default: nothing. */
+  readonly baselines?: readonly BaselineDraws[];
   /** The numbers of samples to report coverage at; default as for `measure`, by the fewest responses of any prompt. */
   readonly ns?: readonly number[];
 }
@@ -145,6 +148,11 @@ export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
       base.answers.correct,
       labelled,
       "share",
+    ),
+    ...gainsOver(
+      sampled.map((run) => run.correct),
+      inputs,
+      labelled,
     ),
     ...coverageOf(facts, base.facts, ns, (values, of) =>
       of === undefined

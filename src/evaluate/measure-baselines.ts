@@ -1,8 +1,9 @@
 import { DataError } from "../core/errors.js";
 import type { Response } from "../policy/policy.js";
 import { answerMetrics, byPrompt, factsOf, prepareBase, sampledOnce } from "./answers.js";
-import type { BaseInputs } from "./answers.js";
-import type { AnswerMetrics } from "./metrics.js";
+import type { Answers, BaseInputs } from "./answers.js";
+import { estimateDifference, type Resamples } from "./bootstrap.js";
+import type { AnswerMetrics, GainsOver } from "./metrics.js";
 
 /** What the base drew in one way other than at the run's temperature. */
 export interface BaselineDraws {
@@ -17,6 +18,21 @@ export interface BaselineInputs extends BaseInputs {
   readonly drawn: readonly BaselineDraws[];
 }
 
+/** One sample drawn in this way, by prompt. @throws DataError where a prompt has none. */
+function answersTo(
+  { task, pools }: Pick<BaseInputs, "task" | "pools">,
+  { name, responses }: BaselineDraws,
+): Answers {
+  const own = byPrompt(responses);
+  const facts = pools.map(({ prompt: { id } }) => {
+    const drawn = own.get(id);
+    if (drawn === undefined)
+      throw new DataError(`Prompt "${id}" has no response drawn with ${name}: continue the run.`);
+    return factsOf(task, id, drawn);
+  });
+  return sampledOnce(facts);
+}
+
 /**
  * Measures one sample of each way of drawing against the base's greedy responses, all differences paired by prompt; by name, in the
  * order given.
@@ -25,15 +41,28 @@ export interface BaselineInputs extends BaseInputs {
 export function measureBaselines(inputs: BaselineInputs): Record<string, AnswerMetrics> {
   const { ground, greedy } = prepareBase(inputs);
   return Object.fromEntries(
-    inputs.drawn.map(({ name, responses }) => {
-      const own = byPrompt(responses);
-      const facts = inputs.pools.map(({ prompt: { id } }) => {
-        const drawn = own.get(id);
-        if (drawn === undefined)
-          throw new DataError(`Prompt "${id}" has no response drawn with ${name}: continue the run.`);
-        return factsOf(inputs.task, id, drawn);
-      });
-      return [name, answerMetrics([sampledOnce(facts)], ground, greedy)];
-    }),
+    inputs.drawn.map((own) => [own.name, answerMetrics([answersTo(inputs, own)], ground, greedy)]),
   );
+}
+
+/**
+ * How much more often another way of answering is right than one sample of each of these, paired by prompt; nothing where there are none.
+ * @param correct P(correct) of that way by seed and labelled prompt.
+ * @throws DataError where a prompt has no response drawn in one of the ways.
+ */
+export function gainsOver(
+  correct: readonly (readonly number[])[],
+  inputs: Pick<BaseInputs, "task" | "pools"> & { readonly baselines?: readonly BaselineDraws[] | undefined },
+  labelled: Resamples,
+): { readonly gainOver?: GainsOver } {
+  const { baselines = [] } = inputs;
+  if (baselines.length === 0) return {};
+  return {
+    gainOver: Object.fromEntries(
+      baselines.map((own) => [
+        own.name,
+        estimateDifference(correct, answersTo(inputs, own).correct, labelled, "share"),
+      ]),
+    ),
+  };
 }

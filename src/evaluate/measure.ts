@@ -9,6 +9,7 @@ import { estimateDifference, estimateLift, estimateMean } from "./bootstrap.js";
 import { coverageAt } from "./coverage.js";
 import { endsOf } from "./ends.js";
 import { binEdges, histogram } from "./histogram.js";
+import { gainsOver, type BaselineDraws } from "./measure-baselines.js";
 import type { BestOfNMetrics, Estimate, Metrics, TiltMetrics } from "./metrics.js";
 import { rankWeights } from "./subsets.js";
 import { tiltCurve } from "./tilt.js";
@@ -31,6 +32,8 @@ export interface MeasureInputs extends BaseInputs {
    * each reward would give. Default: no.
    */
   readonly independent?: boolean;
+  /** What the base drew in other ways, to compare the choice among the largest N with. Default: nothing. */
+  readonly baselines?: readonly BaselineDraws[];
 }
 
 /** What the base's responses alone tell; the rest of `Metrics` is added by whoever ran what it describes. */
@@ -122,7 +125,7 @@ function bestOfN(
   draws: readonly Draw[],
   scores: readonly (readonly (readonly number[])[])[],
   { ground, greedy }: Base,
-  wanted: readonly number[],
+  { ns: wanted, ...inputs }: MeasureInputs & { readonly ns: readonly number[] },
 ): Record<string, BestOfNMetrics> {
   const ns = measurableNs(
     reward,
@@ -161,6 +164,9 @@ function bestOfN(
               "share",
             ),
     }),
+    ...(ground.labelledPrompts > 0 &&
+      own === largest &&
+      gainsOver(rows(own, "correct"), inputs, ground.resamples(ground.labelledPrompts))),
     logLikelihoodToLargestN: estimateDifference(rows(largest, "logProb"), rows(own, "logProb"), all),
     lengthChange: estimateDifference(rows(own, "length"), sampledLength, all),
   });
@@ -292,7 +298,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
       for (const pool of draw.pools) own.push(await reward.score(pool));
       scores.push(own);
     }
-    best[reward.name] = bestOfN(reward, draws, scores, base, ns);
+    best[reward.name] = bestOfN(reward, draws, scores, base, { ...inputs, ns });
     const flat = scores.flat();
     chosen.set(
       reward.name,
@@ -312,6 +318,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
     n: drawn,
     labelled: ground.labelledPrompts > 0,
     labelledPrompts: ground.labelledPrompts,
+    ...(task.learnsFromTest && { transductive: true as const }),
     ...(task.chance !== undefined && { chance: task.chance }),
     greedy: answerMetrics([base.greedy], ground),
     base: answerMetrics(

@@ -21,6 +21,9 @@ export interface AnswerMetrics {
   readonly length: Estimate;
 }
 
+/** By baseline (`Metrics.baselines`): accuracy minus that baseline's, in points; paired. */
+export type GainsOver = Readonly<Record<string, Estimate>>;
+
 /** What is measured of choosing among N, beside what is measured of any way of answering. */
 export interface BestOfNMetrics extends AnswerMetrics {
   /** Accuracy at the largest N minus accuracy at this N, in points: what drawing more still brings; paired. */
@@ -29,6 +32,8 @@ export interface BestOfNMetrics extends AnswerMetrics {
   readonly accuracyFromPrevious?: Estimate;
   /** log-likelihood at the largest N minus that at this N, in nats; paired. */
   readonly logLikelihoodToLargestN?: Estimate;
+  /** At the largest N, where baselines were drawn. */
+  readonly gainOver?: GainsOver;
   /** Length of the chosen response minus the mean length of all responses drawn, in tokens; paired. */
   readonly lengthChange?: Estimate;
 }
@@ -91,6 +96,8 @@ export interface AdapterMetrics extends AnswerMetrics {
   readonly greedyLogLikelihood: Estimate;
   /** Against one sample of the base at the same temperature; paired over prompts. */
   readonly accuracyGain?: Estimate;
+  /** Against the base's other ways to draw, where they were. */
+  readonly gainOver?: GainsOver;
   readonly logLikelihoodGain: Estimate;
   /** KL(π‖π_base) on the test prompts, in nats; of samples at temperature 1 alone. */
   readonly kl?: Estimate;
@@ -178,6 +185,8 @@ export interface Metrics {
   readonly labelled: boolean;
   /** Test prompts with a label: accuracy, coverage and AUC are measured on these. */
   readonly labelledPrompts?: number;
+  /** Adapters learned from the very prompts that are measured: the paper's protocol (`Task.learnsFromTest`). */
+  readonly transductive?: true;
   /** How often a guess is right, where the task knows (`Task.chance`). */
   readonly chance?: number;
   readonly greedy: AnswerMetrics;

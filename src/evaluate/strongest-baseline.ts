@@ -1,26 +1,42 @@
-import type { AdapterMetrics, AnswerMetrics, Estimate } from "./metrics.js";
+import type { AnswerMetrics, Estimate, GainsOver, Metrics } from "./metrics.js";
 
-/** What an adapter's single sample is held against: the best that the base does with one response. */
+/** What a way of answering is held against: the best that the base does with one response. */
 export interface Baseline {
   /** In words, for a sentence: "the base's greedy response". */
   readonly name: string;
   readonly accuracy: Estimate;
-  /** The adapter's accuracy minus this one, in points; paired. */
+  /** The way's accuracy minus this one, in points; paired. */
   readonly gain: Estimate;
 }
 
+/** What is judged: an adapter's single sample, or a choice among N. */
+interface Judged extends Pick<AnswerMetrics, "accuracy" | "liftPoints"> {
+  /** Against one sample of the base; absent of a choice among N, which is not held against that. */
+  readonly accuracyGain?: Estimate;
+  readonly gainOver?: GainsOver;
+}
+
+/** Whether it is the greedy response: what the paper compares with. */
+export const GREEDY_RESPONSE = "the base's greedy response";
+
 /**
- * The one rule by which a run, a suite and the README judge an adapter: against the stronger of the base's greedy response and one
- * sample of the base, which cost as much as one sample of the adapter. Undefined without labels.
+ * The one rule by which a run, a suite and the README judge: against the strongest of the base's greedy response, one sample of the base,
+ * and one sample drawn in each other way that was measured (`Metrics.baselines`); all of them cost one response. Undefined without labels.
  */
 export function strongestBaseline(
-  { accuracy, accuracyGain, liftPoints }: Pick<AdapterMetrics, "accuracy" | "accuracyGain" | "liftPoints">,
-  greedy: Pick<AnswerMetrics, "accuracy">,
-  base: Pick<AnswerMetrics, "accuracy">,
+  { accuracy, accuracyGain, liftPoints, gainOver = {} }: Judged,
+  { greedy, base, baselines = {} }: Pick<Metrics, "greedy" | "base" | "baselines">,
 ): Baseline | undefined {
-  if (!accuracy || !accuracyGain || !base.accuracy) return undefined;
-  const sample = { name: "one sample of the base", accuracy: base.accuracy, gain: accuracyGain };
-  return liftPoints && greedy.accuracy && greedy.accuracy.value > base.accuracy.value
-    ? { name: "the base's greedy response", accuracy: greedy.accuracy, gain: liftPoints }
-    : sample;
+  if (!accuracy) return undefined;
+  const candidates = [
+    ["one sample of the base", base.accuracy, accuracyGain] as const,
+    [GREEDY_RESPONSE, greedy.accuracy, liftPoints] as const,
+    ...Object.entries(gainOver).map(
+      ([name, gain]) => [`one sample of the base, ${name}`, baselines[name]?.accuracy, gain] as const,
+    ),
+  ].flatMap(([name, own, gain]): Baseline[] => (own && gain ? [{ name, accuracy: own, gain }] : []));
+  return candidates.reduce<Baseline | undefined>(
+    (best, next) => (best && best.accuracy.value >= next.accuracy.value ? best : next),
+    undefined,
+  );
 }

@@ -2,7 +2,7 @@ import { isBase } from "../evaluate/collapse.js";
 import { largestN, sampleSizes } from "../evaluate/largest-n.js";
 import type { Direction } from "../evaluate/findings-words.js";
 import type { AdapterMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
-import { strongestBaseline } from "../evaluate/strongest-baseline.js";
+import { GREEDY_RESPONSE, strongestBaseline } from "../evaluate/strongest-baseline.js";
 import {
   count,
   decidingInterval,
@@ -89,7 +89,7 @@ function adapterComparison(metrics: Metrics, method: string, adapter: AdapterMet
   const subject = `${methodName(method)}-sharpening`;
   const kept = (quantity: string, after: string): string =>
     `${subject} found nothing better than the base, and its adapter is the base: ${quantity} stays ${after}`;
-  const strongest = strongestBaseline(adapter, metrics.greedy, metrics.base);
+  const strongest = strongestBaseline(adapter, metrics);
   if (adapter.accuracy && strongest) {
     const after = inWords(adapter.accuracy.value, PERCENT);
     const numbers = `${after} against ${inWords(strongest.accuracy.value, PERCENT)}`;
@@ -128,12 +128,12 @@ function adapterComparison(metrics: Metrics, method: string, adapter: AdapterMet
 
 /** Best-of-N at the largest N against greedy, for each self-reward. */
 function searchComparisons(metrics: Metrics): Comparison[] {
-  const { greedy } = metrics;
-  const over = "greedy decoding";
   return largestN(metrics).flatMap(({ reward, n, answer }): Comparison[] => {
     const subject = `Best-of-${n} by ${reward}`;
-    if (answer.accuracy && answer.liftPoints && greedy.accuracy) {
-      const numbers = `${inWords(answer.accuracy.value, PERCENT)} against ${inWords(greedy.accuracy.value, PERCENT)}`;
+    const strongest = strongestBaseline(answer, metrics);
+    if (answer.accuracy && strongest) {
+      const over = strongest.name === GREEDY_RESPONSE ? "greedy decoding" : strongest.name;
+      const numbers = `${inWords(answer.accuracy.value, PERCENT)} against ${inWords(strongest.accuracy.value, PERCENT)}`;
       const words = {
         up: "is right more often than",
         down: "is right less often than",
@@ -142,15 +142,15 @@ function searchComparisons(metrics: Metrics): Comparison[] {
       };
       return [
         {
-          title: (side) => `${subject} ${words[side]} greedy decoding: ${numbers}`,
-          gain: answer.liftPoints,
+          title: (side) => `${subject} ${words[side]} ${over}: ${numbers}`,
+          gain: strongest.gain,
           gainUnit: POINTS,
           over,
         },
       ];
     }
     if (metrics.labelled || !answer.logLikelihoodLift) return [];
-    const numbers = `${inTable(answer.logLikelihood.value, NATS)} against ${inWords(greedy.logLikelihood.value, NATS)}`;
+    const numbers = `${inTable(answer.logLikelihood.value, NATS)} against ${inWords(metrics.greedy.logLikelihood.value, NATS)}`;
     const words = {
       up: "finds likelier responses than",
       down: "finds less likely responses than",
@@ -162,7 +162,7 @@ function searchComparisons(metrics: Metrics): Comparison[] {
         title: (side) => `${subject} ${words[side]} greedy decoding: ${numbers}`,
         gain: answer.logLikelihoodLift,
         gainUnit: NATS_GAIN,
-        over,
+        over: "greedy decoding",
       },
     ];
   });

@@ -1,6 +1,7 @@
 import { endsFinding } from "../evaluate/ends.js";
 import { collapses } from "../evaluate/collapse.js";
 import { baseKept } from "../evaluate/findings-adapter.js";
+import { transductiveFinding } from "../evaluate/findings.js";
 import { tiltFindings } from "../evaluate/findings-tilt.js";
 import { sampleSizes } from "../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
@@ -65,7 +66,10 @@ function warningsBlock(metrics: Metrics): string[] {
     ];
   });
   const ends = endsFinding(metrics).map(visibleText);
-  return [...ends, ...found].flatMap((text) => ["", ...wrapped(`! ${text}`, WIDTH)]);
+  return [...ends, ...transductiveFinding(metrics), ...found].flatMap((text) => [
+    "",
+    ...wrapped(`! ${text}`, WIDTH),
+  ]);
 }
 
 /** Greedy, base and adapters, one a line. */

@@ -53,7 +53,7 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
   // What is compared in a cell of the suite: this adapter with its baselines.
   const among: DeclaredFrom = { prompts, labelledPrompts, bestOfN: {}, adapters: { adapter } };
   const { accuracy, accuracyGain } = adapter;
-  const strongest = strongestBaseline(adapter, greedy, base);
+  const strongest = strongestBaseline(adapter, { greedy, base });
   if (!accuracy || !accuracyGain || !strongest || !base.accuracy) return undefined;
   const direction = directionOf(strongest.gain, labelledPrompts, "points", among);
   const figures = `${strongest.name}, ${percent(accuracy.value)} against ${percent(strongest.accuracy.value)} (${change(strongest.gain, "points", among)})`;

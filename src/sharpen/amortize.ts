@@ -10,6 +10,7 @@ import type { Pool, SelfReward } from "../reward/self-reward.js";
 import type { RecordKind, RecordLog } from "../run/record-log.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
+import { recordedBaselines } from "./baselines.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import { fitAdapter, type Iterate } from "./fit-adapter.js";
 import { hasEnded, keptEpoch } from "./kept-epoch.js";
@@ -234,7 +235,8 @@ async function measureTrained(
     const greedily = await keepScores(log, policy, drawnBy(method.name, best), score);
     const independent = options.temperature === 1;
     const runs = [{ responses, greedy: greedily }];
-    return measureAdapter({ task, pools, greedy, seed, independent, runs });
+    const baselines = await recordedBaselines(run, split.test);
+    return measureAdapter({ task, pools, greedy, seed, independent, baselines, runs });
   } finally {
     await adapted.dispose();
   }

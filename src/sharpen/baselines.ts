@@ -1,11 +1,10 @@
-import { measureBaselines, type BaselineDraws } from "../evaluate/measure-baselines.js";
-import type { Metrics } from "../evaluate/metrics.js";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { BaselineDraws } from "../evaluate/measure-baselines.js";
 import { requireAbility } from "../policy/capabilities.js";
-import type { Policy, Response, SamplingOptions } from "../policy/policy.js";
-import type { Pool } from "../reward/self-reward.js";
+import type { Policy, Prompt, SamplingOptions } from "../policy/policy.js";
 import { responseRecords } from "../run/records.js";
 import type { Run } from "../run/run.js";
-import type { Task } from "../task/task.js";
 import { checkN } from "./best-of-n.js";
 import { drawInto, firstOf, inOrder, type DrawSettings } from "./draw.js";
 
@@ -26,7 +25,6 @@ const BASELINES: readonly {
 /** Who draws, and into which run. */
 interface BaselineOptions extends Omit<DrawSettings, "n" | "temperature"> {
   readonly policy: Policy;
-  readonly task: Task;
   readonly run: Run;
 }
 
@@ -41,16 +39,15 @@ export function checkBaselines(policy: Policy, samples: number): void {
 }
 
 /**
- * Draws and measures what whoever has a model would try before any sharpening: one sample at lower temperatures, and from the
- * likeliest tokens alone. A response chosen at random among N needs no draws of its own: it is one sample of the base.
+ * Draws what whoever has a model would try before any sharpening: one sample at lower temperatures, and from the likeliest tokens
+ * alone. A response chosen at random among N needs no draws of its own: it is one sample of the base.
  * @param samples drawn of each test prompt in each way, into files of their own.
  */
 export async function drawBaselines(
-  { policy, task, run, maxTokens, seed, signal, onProgress }: BaselineOptions,
+  { policy, run, maxTokens, seed, signal, onProgress }: BaselineOptions,
   samples: number,
-  ground: { readonly pools: readonly Pool[]; readonly greedy: readonly Response[] },
-): Promise<NonNullable<Metrics["baselines"]>> {
-  const prompts = ground.pools.map(({ prompt }) => prompt);
+  prompts: readonly Prompt[],
+): Promise<BaselineDraws[]> {
   const requests = firstOf(prompts, samples);
   const drawn: BaselineDraws[] = [];
   for (const { name, file, law } of BASELINES) {
@@ -60,5 +57,17 @@ export async function drawBaselines(
     const responses = (await inOrder(log, prompts)).flat();
     drawn.push({ name, responses: responses.filter(({ index }) => index < samples) });
   }
-  return measureBaselines({ ...ground, task, seed, drawn });
+  return drawn;
+}
+
+/** What a run has of them: those ways in which each of these prompts has a response. */
+export async function recordedBaselines(run: Run, prompts: readonly Prompt[]): Promise<BaselineDraws[]> {
+  const found: BaselineDraws[] = [];
+  for (const { name, file } of BASELINES) {
+    if (!existsSync(join(run.dir, file))) continue;
+    const responses = await (await run.log(file, responseRecords)).records();
+    const have = new Set(responses.map(({ promptId }) => promptId));
+    if (prompts.every(({ id }) => have.has(id))) found.push({ name, responses });
+  }
+  return found;
 }

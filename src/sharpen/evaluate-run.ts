@@ -11,6 +11,7 @@ import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { wordsOf } from "./methods/registry.js";
+import { recordedBaselines } from "./baselines.js";
 import type { PromptSplit } from "./prompts.js";
 import { settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
@@ -94,6 +95,10 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
     policy,
   );
   const recorded = await recordSelections(run, pools, rewards);
+  const baselines = await recordedBaselines(
+    run,
+    drawn.map(({ prompt }) => prompt),
+  );
   const parts = {
     ...(await measure({
       task,
@@ -101,6 +106,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
       greedy: drawn.map(({ greedy }) => greedy),
       rewards: recorded,
       seed,
+      baselines,
       independent: drawing.temperature === 1 && sampler === undefined,
     })),
     model: model.name,

@@ -5,7 +5,7 @@ import type { Task } from "../task/task.js";
 
 /**
  * Which prompts a run measures, learns from and judges the iterates by. No prompt is in two of them, nor one with the same
- * text as a prompt of another.
+ * text as a prompt of another, unless the task is to be learned from what is measured.
  */
 export interface PromptSplit {
   readonly test: readonly Prompt[];
@@ -32,7 +32,8 @@ export const FEWEST_TO_SPLIT = 10;
  * more or less moves at most a few others at the borders. A task with training but no validation prompts gives a tenth of them.
  *
  * Prompts of the same text stay together; a text that the task has in several splits is only measured on, or else only
- * chosen by, so that nothing is measured on what was learned.
+ * chosen by, so that nothing is measured on what was learned. The one exception are tasks that say so (`Task.learnsFromTest`): they learn
+ * from the prompts that are measured.
  * @throws UsageError for a number of prompts that is not whole, or below 1.
  */
 export function splitPrompts(
@@ -43,7 +44,8 @@ export function splitPrompts(
   checkCount("training", trainPrompts);
   let test = task.prompts("test");
   let validation = without(task.prompts("validation"), test);
-  let train = without(task.prompts("train"), [...test, ...validation]);
+  const measured = task.learnsFromTest ? [] : test;
+  let train = without(task.prompts("train"), [...measured, ...validation]);
   if (train.length === 0) {
     const texts = distinctTexts(test);
     if (learn && texts.length >= FEWEST_TO_SPLIT) {
@@ -62,7 +64,9 @@ export function splitPrompts(
       train = without(train, validation);
     }
   }
-  return { test: test.slice(0, prompts), train: train.slice(0, trainPrompts), validation };
+  test = test.slice(0, prompts);
+  if (task.learnsFromTest) train = train.filter(({ text }) => test.some((prompt) => prompt.text === text));
+  return { test, train: train.slice(0, trainPrompts), validation };
 }
 
 /** Texts in a random order that is each one's own: with other texts among them, those that stay keep theirs. */

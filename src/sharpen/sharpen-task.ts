@@ -2,6 +2,7 @@ import { UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
 import { findings } from "../evaluate/findings.js";
 import { measure, measuredNs } from "../evaluate/measure.js";
+import { measureBaselines, type BaselineDraws } from "../evaluate/measure-baselines.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
 import type { Policy, Response } from "../policy/policy.js";
 import { requireAbility } from "../policy/capabilities.js";
@@ -12,7 +13,7 @@ import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { adaptiveMu } from "./adaptive-best-of-n.js";
 import { amortize } from "./amortize.js";
-import { checkBaselines, drawBaselines } from "./baselines.js";
+import { checkBaselines, drawBaselines, recordedBaselines } from "./baselines.js";
 import { checkN } from "./best-of-n.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import type { Method, MethodSettings } from "./methods/method.js";
@@ -107,16 +108,20 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
   const learned = trainings.map(({ trainPrompts }) => trainPrompts ?? Infinity);
   const { split, greedy, drawn } = await drawTask(options, clock, Math.max(0, ...learned));
   const pools = poolsOf(task, split.test, drawn, policy);
-  const measured = await clock("evaluating", () => measurePools(options, pools, greedy));
+  const { baselineSamples } = options;
+  const drawnSo =
+    baselineSamples === undefined
+      ? await recordedBaselines(run, split.test)
+      : await clock("baselines", () => drawBaselines(options, baselineSamples, split.test));
+  const measured = await clock("evaluating", () => measurePools(options, pools, greedy, drawnSo));
   const adaptive =
     options.adaptiveDelta === undefined
       ? undefined
       : await clock("adaptive", async () => measureRules(options, options.adaptiveDelta!, pools, greedy));
-  const { baselineSamples } = options;
   const baselines =
-    baselineSamples === undefined
+    drawnSo.length === 0
       ? before?.baselines
-      : await clock("baselines", () => drawBaselines(options, baselineSamples, { pools, greedy }));
+      : measureBaselines({ task, pools, greedy, seed: options.seed, drawn: drawnSo });
   const earlier = Object.fromEntries(
     trainedMethods(run)
       .filter((name) => !trainings.some(({ method }) => method.name === name))
@@ -150,6 +155,7 @@ async function measurePools(
   options: SharpenOptions,
   pools: readonly Pool[],
   greedy: readonly Response[],
+  baselines: readonly BaselineDraws[],
 ): Promise<Awaited<ReturnType<typeof measure>>> {
   const { task, run, seed, temperature, ns, signal, onProgress } = options;
   onProgress?.({ stage: "evaluating", done: 0, total: 1 });
@@ -160,6 +166,7 @@ async function measurePools(
     rewards: await recordSelections(run, pools, options.rewards, signal),
     seed,
     independent: temperature === 1,
+    baselines,
     ...(ns && { ns }),
   });
   onProgress?.({ stage: "evaluating", done: 1, total: 1 });

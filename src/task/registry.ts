@@ -14,6 +14,7 @@ import { math } from "./math.js";
 import { mmluCollegeBiology, mmluCollegeChemistry, mmluCollegePhysics } from "./mmlu.js";
 import { prontoqa } from "./prontoqa.js";
 import type { Task } from "./task.js";
+import { TRANSDUCTIVE, transductive } from "./transductive.js";
 
 /**
  * What a task may be told: `orders` is for game24; `grader` for a user's file; `data` and `rows` for the tasks of public data
@@ -102,9 +103,15 @@ function dataPath(name: string, data: TaskData, given?: string): string {
   );
 }
 
-/** The built-in task of a name; undefined if there is none. */
+/**
+ * The built-in task of a name, or that in the paper's protocol, which learns from the prompts that are measured (`game24-transductive`);
+ * undefined if there is none.
+ */
 export function taskEntry(name: string): TaskEntry | undefined {
-  return taskEntries.find((candidate) => candidate.name === name);
+  const known = taskEntries.find((candidate) => candidate.name === name);
+  if (known !== undefined || !name.endsWith(TRANSDUCTIVE)) return known;
+  const entry = taskEntries.find((candidate) => `${candidate.name}${TRANSDUCTIVE}` === name);
+  return entry && { ...entry, name, create: async (options) => transductive(await entry.create(options)) };
 }
 
 /**

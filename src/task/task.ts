@@ -15,6 +15,8 @@ export interface Task {
   readonly maxTokens: number;
   /** How often a guess among the answers that the prompts allow is right, in (0, 1); absent where any answer is possible. */
   readonly chance?: number;
+  /** Training prompts are those that are measured, under other ids (`transductive`). Absent: none of them is. */
+  readonly learnsFromTest?: true;
   /** How answers are compared, of a user's file: the grader's name. */
   readonly grader?: string;
   /** What was taken from a user's file and chosen for it, in sentences for people. */

@@ -37,6 +37,10 @@ export const answers = z
   .strictObject(answerFields)
   .meta({ id: "answers", description: "One way of answering. What needs labels is absent without them." });
 
+const gainOver = byN
+  .describe("By baseline: accuracy minus that of one sample drawn so, in points; paired.")
+  .exactOptional();
+
 const choiceOfN = z
   .strictObject({
     ...answerFields,
@@ -46,6 +50,7 @@ const choiceOfN = z
     accuracyFromPrevious: estimate
       .describe("Accuracy at this N minus that at the next smaller; paired.")
       .exactOptional(),
+    gainOver,
     logLikelihoodToLargestN: estimate
       .describe("log-likelihood at the largest N minus that at this N, in nats.")
       .exactOptional(),
@@ -64,6 +69,7 @@ const measuredFields = {
   greedyAccuracy: estimate.exactOptional(),
   greedyLogLikelihood: estimate,
   accuracyGain: estimate.describe("Against one sample of the base; paired.").exactOptional(),
+  gainOver,
   logLikelihoodGain: estimate.describe("Against one sample of the base, in nats; paired."),
   kl: estimate.describe("KL(π‖π_base) on the test prompts, in nats.").exactOptional(),
   coverage: byN.exactOptional(),
@@ -130,6 +136,10 @@ export const metricsFields = {
   sampler: text.describe("How responses were drawn where not independently from π.").exactOptional(),
   labelled: z.boolean().describe("Whether any test prompt has a label."),
   labelledPrompts: whole.exactOptional(),
+  transductive: z
+    .literal(true)
+    .describe("Adapters learned from the very prompts that are measured.")
+    .exactOptional(),
   chance: number.describe("How often a guess is right, where the task knows.").exactOptional(),
   greedy: answers,
   base: answers.describe("The base sampled once."),

@@ -9,13 +9,15 @@ import { dpo } from "./dpo.js";
 import type { Method, MethodSettings } from "./method.js";
 import { checkOwn } from "./options.js";
 import { loadMethod } from "./own-method.js";
+import { powerSft } from "./power-sft.js";
 import { rwr } from "./rwr.js";
 import { sft } from "./sft.js";
 import { temperature } from "./temperature.js";
+import { unselected } from "./unselected.js";
 import { xpo } from "./xpo.js";
 
 /** Every method, in the order of training and of tables. A new one is a file in this folder and an item in this list. */
-const all: readonly Method[] = [sft, dpo, xpo, adaptiveSft, rwr, temperature];
+const all: readonly Method[] = [sft, dpo, xpo, adaptiveSft, rwr, temperature, powerSft, unselected];
 
 /** Every method by its name, in the order of training and of tables. */
 export const methods: Readonly<Record<string, Method>> = Object.fromEntries(
