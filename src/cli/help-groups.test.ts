@@ -27,8 +27,8 @@ function flagsByHeading(help: string): Record<string, string[]> {
 it("the help of a command with many options has ten of them first, and the others under headings", () => {
   const found = flagsByHeading(helpOf(sharpenCommand, 80));
   expect(Object.keys(found)).toEqual([
-    ...["What matters first:", "Task and prompts:", "Choosing and drawing:", "Training:"],
-    ...["Training elsewhere:", "Servers:", "Output and others:"],
+    ...["What matters first:", "Task and prompts:", "Choosing and drawing:", "The model on this machine:"],
+    ...["Training:", "Training elsewhere:", "Servers:", "Output and others:"],
   ]);
   const first = found["What matters first:"]!;
   expect(first).toHaveLength(10);

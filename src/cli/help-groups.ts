@@ -1,4 +1,14 @@
-import { BATCH, COMMON, DRAWING, POWER, REMOTE, TRAINER, TRAINING, type OptionName } from "./options.js";
+import {
+  BATCH,
+  COMMON,
+  DRAWING,
+  HOLDING,
+  POWER,
+  REMOTE,
+  TRAINER,
+  TRAINING,
+  type OptionName,
+} from "./options.js";
 
 /** Options under one heading of a command's help, in this order. */
 interface HelpGroup {
@@ -34,7 +44,10 @@ const FIRST: readonly OptionName[] = [
   ] as const),
 ];
 
-const TASK: readonly OptionName[] = ["data", "rows", "orders", "raw"];
+const TASK: readonly OptionName[] = ["data", "rows", "orders", "raw", "skipLong"];
+/** How the model is held and computed here. */
+const MACHINE: readonly OptionName[] = [...HOLDING, "memory", "threads"];
+const ELSEWHERE: ReadonlySet<OptionName> = new Set([...REMOTE, ...MACHINE]);
 
 const GROUPS: readonly HelpGroup[] = [
   { heading: "What matters first:", options: FIRST },
@@ -43,10 +56,11 @@ const GROUPS: readonly HelpGroup[] = [
     heading: "Choosing and drawing:",
     options: [
       ...(["adaptive", "baselines", "amortize", "noAmortize", "all", "stop", "topP", "minP"] as const),
-      ...DRAWING.filter((name) => !(REMOTE as readonly OptionName[]).includes(name)),
+      ...DRAWING.filter((name) => !ELSEWHERE.has(name)),
     ],
   },
   { heading: "Drawing from π^α:", options: POWER },
+  { heading: "The model on this machine:", options: MACHINE },
   { heading: "Training:", options: TRAINING },
   { heading: "Training elsewhere:", options: TRAINER },
   { heading: "Servers:", options: REMOTE },
