@@ -94,6 +94,7 @@ export default {
         text: "The paper",
         items: [
           { text: "Results", link: "/results/README" },
+          { text: "Against the literature", link: "/literature" },
           { text: "Theory", link: "/theory" },
           { text: "Errata", link: "/errata" },
           { text: "Log of experiments", link: "/log" },
