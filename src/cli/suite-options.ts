@@ -1,5 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { PAPER_METHOD } from "../reproduce/paper-settings.js";
+import { PAPER_SWEEP, type SweepAxis } from "../reproduce/sweep.js";
 import { methods } from "../sharpen/methods/registry.js";
 import { severalWords, someOf, text, wholeNumber, type Parse } from "./values.js";
 
@@ -19,6 +20,20 @@ const taskPaths: Parse<readonly string[]> = (value, flag, previous) => {
   throw new UsageError(
     `${flag} takes the name of a task and its rows, as in gsm8k=gsm8k/test.jsonl, not ${JSON.stringify(wrong)}.`,
   );
+};
+
+/** `setting=value,value`, by repeating the option; `paper` for App. A.3's. */
+const axes: Parse<readonly SweepAxis[]> = (value, flag, previous) => {
+  const before = (previous as readonly SweepAxis[] | undefined) ?? [];
+  if (value === "paper") return [...before, ...PAPER_SWEEP];
+  const [, name, list] = /^([a-z][a-z-]*)=(.+)$/.exec(value) ?? [];
+  const values = list?.split(",").flatMap((word) => word.trim() || []) ?? [];
+  if (name === undefined || values.length === 0)
+    throw new UsageError(
+      `${flag} takes a setting and its values, as in rank=8,16, or paper, not ${JSON.stringify(value)}.`,
+    );
+  const setting = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+  return [...before, { setting, values: [...new Set(values)] }];
 };
 
 /** The options of `whetstone reproduce` that no other command has, or that mean another thing there. */
@@ -64,6 +79,14 @@ export const SUITE_OPTIONS = {
     description: `ways to train, repeated or with commas: ${Object.keys(methods).join(", ")}`,
     parse: someOf(Object.keys(methods), "method"),
     otherwise: `${PAPER_METHOD}, as in the paper`,
+  },
+  sweep: {
+    flags: "--sweep <setting=values>",
+    description:
+      "train once for each value of a setting, and for each combination where repeated, such as weight-decay=0,0.1 or a method's own " +
+      "optimism=0,0.04; paper: the ranks and weight decays of its tables",
+    parse: axes,
+    otherwise: "no sweep",
   },
   trainNs: {
     flags: "--train-n <counts>",

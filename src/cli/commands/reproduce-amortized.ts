@@ -3,7 +3,8 @@ import { methodNamed, methods } from "../../sharpen/methods/registry.js";
 import { presetFor, presetOf } from "../../sharpen/presets.js";
 import { reproduceAmortized, type AmortizedOptions } from "../../reproduce/amortized.js";
 import { labelOf } from "../../reproduce/cells.js";
-import { paperPreset } from "../../reproduce/paper-settings.js";
+import { PAPER_METHOD, paperPreset } from "../../reproduce/paper-settings.js";
+import { sweptMethods, type Swept } from "../../reproduce/sweep.js";
 import { defineCommand } from "../command.js";
 import { DEFAULT_CURVE_SAMPLES } from "../defaults.js";
 import { givenOwn, methodOptions } from "../method-options.js";
@@ -20,7 +21,7 @@ const PAPER_TRAIN_NS = [10, 25, 50];
 const NOT_ASKED = ["trainN", "patience", "keep"] as const;
 type TrainingName = Exclude<(typeof TRAINING)[number], (typeof NOT_ASKED)[number]>;
 const OWN = TRAINING.filter((name): name is TrainingName => !NOT_ASKED.some((other) => other === name));
-const NAMES = [...SUITE, ...OWN, "suiteMethods", "trainNs", "trainingSeeds"] as const;
+const NAMES = [...SUITE, ...OWN, "suiteMethods", "trainNs", "trainingSeeds", "sweep"] as const;
 
 /** `whetstone reproduce amortized`: the paper's figures 7 to 9 and Table 1. */
 export const reproduceAmortizedCommand = defineCommand({
@@ -39,10 +40,18 @@ export const reproduceAmortizedCommand = defineCommand({
       `reproduce amortized --methods ${Object.keys(methods).slice(0, 2).join(",")} --train-n 8`,
       "two ways to train, side by side",
     ],
+    ["reproduce amortized --sweep paper --train-n 50", "the ranks and weight decays of the paper's tables"],
+    [
+      "reproduce amortized --methods xpo --sweep optimism=0,0.04,0.5 --train-n 8",
+      "what exploration does, and nothing else",
+    ],
   ],
   run: async (_words, values, context) => {
     const out = values.out ?? "runs/reproduce-amortized";
     const settings = suiteSettings(values, localModels(values), context);
+    const named = values.methods?.map(methodNamed);
+    const variants = values.sweep && sweptMethods(named ?? [methodNamed(PAPER_METHOD)], values.sweep);
+    const sweptBy = new Map(variants?.map(({ method, swept }) => [method.name, swept]));
     const result = await interruptible(
       context,
       () => resumeSuite(context.args),
@@ -51,11 +60,12 @@ export const reproduceAmortizedCommand = defineCommand({
           ...settings,
           out,
           seeds: values.seeds ?? PAPER_SEEDS,
-          methods: values.methods?.map(methodNamed),
+          methods: variants?.map(({ method }) => method) ?? named,
           trainNs: values.trainN ?? PAPER_TRAIN_NS,
           trainPrompts: values.trainPrompts,
           curveSamples: values.curveSamples ?? DEFAULT_CURVE_SAMPLES,
-          training: (method, model, task) => trainingOf(values, method, model, task),
+          training: (method, model, task) =>
+            withSwept(trainingOf(values, method, model, task), sweptBy.get(method.name)),
         }),
     );
     await tellSuite(context, out, result);
@@ -82,5 +92,19 @@ function trainingOf(
     fit: rest,
     ...(own && { own }),
     source: given.length === 0 ? source : `${source}; ${given.join(", ")} as given`,
+  };
+}
+
+/** A training with the settings of a point of a sweep in place of its own. */
+function withSwept(
+  training: ReturnType<AmortizedOptions["training"]>,
+  swept: Swept | undefined,
+): ReturnType<AmortizedOptions["training"]> {
+  if (swept === undefined) return training;
+  const own = { ...training.own, ...swept.own };
+  return {
+    fit: { ...training.fit, ...swept.fit },
+    ...(Object.keys(own).length > 0 && { own }),
+    source: `${training.source}; ${swept.words} as swept`,
   };
 }
