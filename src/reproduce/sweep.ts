@@ -86,7 +86,7 @@ function variantOf(method: Method, point: readonly (readonly [setting: string, v
       title: `${method.title}, ${words}`,
       presetsOf: method.presetsOf ?? method.name,
     },
-    swept: { fit: fit as Swept["fit"], own, words },
+    swept: { fit, own, words },
   };
 }
 
