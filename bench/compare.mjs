@@ -75,14 +75,18 @@ export async function compare(only) {
   /** @type {Record<string, Measured>} */
   const results = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
   const named = (/** @type {string} */ name) => only.split(",").some((part) => name.includes(part));
-  const keep = async (/** @type {string} */ name, /** @type {Measured} */ measured) => {
-    results[name] = measured;
+  const write = async () => {
     const config = (await resolveConfig(file)) ?? {};
     writeFileSync(file, await format(JSON.stringify(results), { ...config, filepath: file }));
     const page = join(RESULTS, "bench.md");
     writeFileSync(page, await format(pageOf(results), { ...config, filepath: page }));
+  };
+  const keep = async (/** @type {string} */ name, /** @type {Measured} */ measured) => {
+    results[name] = measured;
+    await write();
     console.log(`${name}: ${JSON.stringify(measured)}`);
   };
+  await write();
   for (const row of MEMORY_ROWS.filter(({ name }) => named(name))) await keep(row.name, await memory(row));
   const speeds = SPEED_ROWS.filter(({ name }) => named(name));
   if (speeds.length === 0) return;

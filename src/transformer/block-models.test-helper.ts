@@ -67,6 +67,7 @@ export function blockModel(
   }
   const of = (name: string) => weights.get(name)!;
   const source: WeightSource = {
+    files: () => [],
     names: () => [...weights.keys()],
     has: (name) => weights.has(name),
     shape: (name) => of(name).shape,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { sha256File } from "../core/files.js";
+import { rememberedDigest } from "../core/remembered-digest.js";
 import { freeMemory } from "../core/free-memory.js";
 import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./families/config.js";
 import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
@@ -111,7 +112,9 @@ async function loadFolder(folder: string, options: LoadOptions): Promise<Model> 
     const tokenizer = await loadTokenizer(folder);
     let digestOfHeld: string | undefined;
     const digestOnce = async (): Promise<string> =>
-      (digestOfHeld ??= await streamedDigest(config, source, shapes.keys()));
+      (digestOfHeld ??= await rememberedDigest(source.files(), `weights 1 ${configText(config)}`, () =>
+        streamedDigest(config, source, shapes.keys()),
+      ));
     const read = await weightsOf(source, config, shapes, folder, quantize, options, digestOnce);
     const weightsDigest = digestOfHeld ?? digestOf(config, read.weights, read.quantized);
     const hash = createHash("sha256").update(weightsDigest);
@@ -136,11 +139,11 @@ async function loadGguf(path: string, options: LoadOptions): Promise<Model> {
     const quantize = chooseHolding(source, config, shapes, path, options);
     const tokenizer = ggufTokenizer(header);
     // One file is everything; hashing it while the weights are read costs no time of its own.
-    const hashing = sha256File(path);
+    const hashing = rememberedDigest([path], "bytes", () => sha256File(path));
     const reading = weightsOf(source, config, shapes, path, quantize, options, () => hashing);
     const [read, file] = await Promise.all([reading, hashing]);
     const digest = createHash("sha256")
-      .update(JSON.stringify(Object.entries(config).sort()))
+      .update(configText(config))
       .update(file)
       // Before the second way of keeping blocks, fewer formats were kept.
       .update(quantize === "keep" ? "keep 2" : (quantize ?? ""))
@@ -156,13 +159,15 @@ function madeBy(quantization: Quantization | undefined): Pick<Model, "quantizati
   return quantization === undefined ? {} : { quantization };
 }
 
+const configText = (config: ModelConfig): string => JSON.stringify(Object.entries(config).sort());
+
 /** `digestOf` of weights that are read one after the other. */
 async function streamedDigest(
   config: ModelConfig,
   source: WeightSource,
   names: Iterable<string>,
 ): Promise<string> {
-  const hash = createHash("sha256").update(JSON.stringify(Object.entries(config).sort()));
+  const hash = createHash("sha256").update(configText(config));
   for (const name of [...names].sort()) {
     const { data } = await source.read(name);
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -176,7 +181,7 @@ export function digestOf(
   weights: Weights,
   quantized: QuantizedWeights = new Map(),
 ): string {
-  const hash = createHash("sha256").update(JSON.stringify(Object.entries(config).sort()));
+  const hash = createHash("sha256").update(configText(config));
   const add = (name: string, data: Float32Array | Uint8Array): void => {
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   };

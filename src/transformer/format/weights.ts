@@ -13,6 +13,8 @@ import { openSafetensors, type FloatTensor, type ReadOptions, type SafetensorsFi
  * a model of text alone.
  */
 export interface WeightSource {
+  /** The files that the weights lie in. */
+  files(): readonly string[];
   /** Every tensor's name. */
   names(): readonly string[];
   has(name: string): boolean;
@@ -149,6 +151,7 @@ function weightSource(
     return place;
   };
   return {
+    files: () => files.map(({ path }) => path),
     names: () => [...places.keys()],
     has: (name) => places.has(name),
     shape: (name) => {

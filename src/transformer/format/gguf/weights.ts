@@ -32,6 +32,7 @@ export async function openGgufWeights(
   };
   const handle = await openFile(path);
   return {
+    files: () => [path],
     names: () => [...tensors.keys()],
     has: (name) => find(name) !== undefined,
     shape: (name) => tensorOf(name).shape,
