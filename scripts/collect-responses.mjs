@@ -21,8 +21,8 @@ const SETTINGS = { temperature: 0.7, seed: 14 };
 const MODELS = {
   game24: { maxTokens: 18, asked: () => [0] },
   smollm2: { maxTokens: 256, asked: (_, bare) => (bare ? [0, 1] : [0]) },
-  qwen: { maxTokens: 160, asked: (at) => (at % 4 === 0 ? [0] : []) },
-  gemma: { maxTokens: 160, asked: (at) => (at % 4 === 0 ? [0] : []) },
+  qwen: { maxTokens: 400, asked: (at) => (at % 4 < 3 ? [0] : []) },
+  gemma: { maxTokens: 160, asked: (at) => (at % 4 < 3 ? [0] : []) },
 };
 
 /** @typedef {{ grader: string, prompt: import("../dist/index.js").Prompt }} Asked */
