@@ -3,7 +3,8 @@
  * really write: 45 of the embedded model, 135 of SmolLM2-135M-Instruct, and 60 each of Qwen2.5-Coder-0.5B-Instruct and Gemma 3 270M. Half
  * are asked as the tasks ask, with an example; the other half get the bare question, as people ask. <folder> has gsm8k-test-256.jsonl,
  * math-test-256.jsonl, prontoqa-256.jsonl and mmlu-college_<subject>-test.jsonl in the fields of the public data sets. What lies in
- * src/task/testdata/responses.jsonl was drawn by it and then labelled by hand; the same models and rows give the same texts again.
+ * src/task/testdata/responses.jsonl was drawn by it and then labelled by hand; the same models and rows give the same texts again, but for
+ * those of Qwen that were cut off at 160 tokens.
  */
 import { spawnSync } from "node:child_process";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
@@ -15,7 +16,7 @@ const SETTINGS = { temperature: 0.7, seed: 14 };
 
 /**
  * How long the responses of a model may be, and which of its prompts are asked, by their numbers: of the small model bare questions are
- * asked twice, of the larger two of three prompts once.
+ * asked twice, of the larger three of four prompts once.
  * @type {Readonly<Record<"game24" | "smollm2" | "qwen" | "gemma", { maxTokens: number, asked: (at: number, bare: boolean) => readonly number[] }>>}
  */
 const MODELS = {
