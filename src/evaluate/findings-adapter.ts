@@ -2,6 +2,7 @@ import { collapses, driftFinding, isBase, type MethodWords } from "./collapse.js
 import { change, decimal, directionOf, percent, sentence } from "./findings-words.js";
 import type { DeclaredFrom } from "./declared.js";
 import type { AdapterMetrics, EpochMetrics, Estimate, Metrics } from "./metrics.js";
+import { memorizedFinding } from "./memorized.js";
 import { strongestBaseline } from "./strongest-baseline.js";
 
 /** What the findings on an adapter are read from, beside the adapter. */
@@ -108,6 +109,7 @@ export function adapterFindings(
     ...unchanged,
     ...accuracyFinding(name, adapter, ground),
     sharpeningFinding(name, adapter, ground),
+    ...memorizedFinding(name, adapter),
     ...coverageFinding(name, adapter, ground),
     ...(drift === undefined ? [] : [drift]),
     ...remarks,

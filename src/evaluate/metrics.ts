@@ -114,6 +114,11 @@ export interface AdapterMetrics extends AnswerMetrics {
   /** Prompts and responses per prompt that the training examples were made from; m = n·N (paper Def. 3.2). */
   readonly trainingPrompts: number;
   readonly trainingSamples: number;
+  /**
+   * How much likelier under the base the choice is on training than on validation prompts: a difference of means, in nats, and its standard
+   * error. Far above 0, the base knows the training prompts by heart, and they are not drawn as those are that the adapter is for.
+   */
+  readonly memorized?: Readonly<Record<"difference" | "error", number>>;
   /** m: responses drawn to learn from, from the base or the adapter. */
   readonly modelCalls?: number;
   /** Responses drawn to choose the iterate by, and the parameters. */

@@ -76,6 +76,10 @@ const measuredFields = {
   coverageChange: byN.exactOptional(),
   keep: z.enum(["last", "objective"]).exactOptional(),
   start: text.describe("The adapter at which training began, and which iterate 0 is.").exactOptional(),
+  memorized: z
+    .strictObject({ difference: number, error: number })
+    .describe("log π of the choice on training minus validation prompts, in nats, and its standard error.")
+    .exactOptional(),
   modelCalls: whole.describe("Responses drawn to learn from.").exactOptional(),
   validationCalls: whole.exactOptional(),
   quantities: z.record(text, number).exactOptional(),

@@ -120,5 +120,8 @@ export interface MethodPlan {
 }
 
 /** What a method tells of its training besides the curve: numbers of its own, by name, among them those of `MethodPage.facts`. */
-export type MethodFacts = Pick<AdapterMetrics, "modelCalls" | "validationCalls" | "quantities"> &
+export type MethodFacts = Pick<
+  AdapterMetrics,
+  "modelCalls" | "validationCalls" | "quantities" | "memorized"
+> &
   Readonly<Record<string, number | Readonly<Record<string, number>> | undefined>>;

@@ -1,4 +1,5 @@
-import type { Prompt, Response, ScoreRequest } from "../../policy/policy.js";
+import { memorized } from "../../evaluate/memorized.js";
+import { sequenceLogProb, type Prompt, type Response, type ScoreRequest } from "../../policy/policy.js";
 import { responseRecords } from "../../run/records.js";
 import type { RecordKind } from "../../run/record-log.js";
 import type { Best } from "../answer-events.js";
@@ -47,6 +48,10 @@ async function plan(context: MethodContext): Promise<MethodPlan> {
     facts: {
       modelCalls: split.train.length * settings.trainN,
       validationCalls: split.validation.length * settings.trainN,
+      ...memorized(
+        split.train.map(({ id }) => sequenceLogProb(chosen.get(id)!)),
+        split.validation.map(({ id }) => sequenceLogProb(chosen.get(id)!)),
+      ),
     },
   };
 }
