@@ -5,14 +5,14 @@ import { checkOwn, type OwnSettings } from "../sharpen/methods/options.js";
 
 /** A setting and the values that it is to have, one after the other. */
 export interface SweepAxis {
-  /** A setting of every training (`SWEPT_FIT`), or a method's own, by its name in records: `weightDecay`, `optimism`. */
+  /** A setting of every training, such as `rank`, or a method's own, by its name in records: `weightDecay`, `optimism`. */
   readonly setting: string;
   /** As they were written. */
   readonly values: readonly string[];
 }
 
 /** Settings of every training that can be swept, by their names. */
-export const SWEPT_FIT = [
+const SWEPT_FIT = [
   "epochs",
   "batchSize",
   "learningRate",

@@ -19,7 +19,7 @@ export function measureRules(
   pools: readonly Pool[],
   greedy: readonly Response[],
 ): Pick<Metrics, "adaptive" | "adaptiveVotes"> {
-  const measured = (best: readonly VoteLead[]): AdaptiveMetrics =>
+  const measured = (best: readonly Omit<VoteLead, "risk">[]): AdaptiveMetrics =>
     measureAdaptive({
       task,
       pools,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { UsageError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
 import type { Response } from "../policy/policy.js";
-import { chooseByVoteLead, overtakenProbability } from "./vote-lead.js";
+import { chooseByVoteLead } from "./vote-lead.js";
 
 const responses = (count: number): Response[] =>
   Array.from({ length: count }, (_, index) => ({
@@ -19,6 +19,13 @@ const choose = (answers: string, delta = 0.1): { chosen: number; drawn: number; 
   return { chosen: chosen.index, drawn, capped };
 };
 
+/** After these votes, with a δ that never stops. */
+function riskAfter(leader: number, runnerUp: number): number {
+  const answers = [...Array<string>(leader).fill("a"), ...Array<string>(runnerUp).fill("b")];
+  const none = answers.length === 0 ? [undefined] : answers;
+  return chooseByVoteLead(responses(none.length), none, 1e-12).risk;
+}
+
 describe("the chance that the runner-up overtakes", () => {
   it.each([
     [0, 0, 1 / 2],
@@ -27,7 +34,7 @@ describe("the chance that the runner-up overtakes", () => {
     [2, 1, 5 / 16],
     [5, 5, 1 / 2],
   ])("%i against %i votes: %d", (leader, runnerUp, expected) => {
-    expect(overtakenProbability(leader, runnerUp)).toBeCloseTo(expected, 12);
+    expect(riskAfter(leader, runnerUp)).toBeCloseTo(expected, 12);
   });
 
   it("is the Beta integral up to a half", () => {
@@ -42,7 +49,7 @@ describe("the chance that the runner-up overtakes", () => {
         for (let i = 0; i < steps; i++) sum += density(((i + 0.5) / steps) * to) * (to / steps);
         return sum;
       };
-      expect(overtakenProbability(leader, runnerUp)).toBeCloseTo(integral(0.5) / integral(1), 6);
+      expect(riskAfter(leader, runnerUp)).toBeCloseTo(integral(0.5) / integral(1), 6);
     }
   });
 });

@@ -7,7 +7,7 @@ import type { Response } from "../policy/policy.js";
  * votes the Beta integral is a binomial tail: Σ_{j ≤ runnerUp} C(m, j)/2^m with m = leader + runnerUp + 1.
  * @param leader votes, at least `runnerUp`.
  */
-export function overtakenProbability(leader: number, runnerUp: number): number {
+function overtakenProbability(leader: number, runnerUp: number): number {
   const m = leader + runnerUp + 1;
   let logTerm = -m * Math.LN2;
   let sum = 0;
@@ -25,6 +25,8 @@ export interface VoteLead {
   readonly drawn: number;
   /** Whether they did not suffice. */
   readonly capped: boolean;
+  /** The chance, as it was at the end, that the runner-up is the likelier answer after all; 1/2 where there are no votes. */
+  readonly risk: number;
 }
 
 /**
@@ -44,6 +46,7 @@ export function chooseByVoteLead(
     throw new UsageError("There are no responses to choose from: draw at least one.");
   const votes = new Map<string, { readonly first: number; count: number }>();
   const leader = (): number => [...votes.values()].reduce((a, b) => (b.count > a.count ? b : a)).first;
+  let risk = overtakenProbability(0, 0);
   for (let k = 0; k < responses.length; k++) {
     const answer = answers[k];
     if (answer === undefined) continue;
@@ -51,8 +54,9 @@ export function chooseByVoteLead(
     own.count++;
     votes.set(answer, own);
     const [most = 0, next = 0] = [...votes.values()].map(({ count }) => count).sort((a, b) => b - a);
-    if (overtakenProbability(most, next) <= delta)
-      return { chosen: responses[leader()]!, drawn: k + 1, capped: false };
+    risk = overtakenProbability(most, next);
+    if (risk <= delta) return { chosen: responses[leader()]!, drawn: k + 1, capped: false, risk };
   }
-  return { chosen: responses[votes.size === 0 ? 0 : leader()]!, drawn: responses.length, capped: true };
+  const chosen = responses[votes.size === 0 ? 0 : leader()]!;
+  return { chosen, drawn: responses.length, capped: true, risk };
 }
