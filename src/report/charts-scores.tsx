@@ -6,37 +6,7 @@ import { Figure, twoWidths } from "../page/figure.js";
 import { roundTicks } from "../page/numbers.js";
 import { seriesStyle } from "../page/palette.js";
 import { count, fixed, inWords, list, NATS, SHARE } from "./format.js";
-
-interface Bin {
-  readonly group: string;
-  readonly x1: number;
-  readonly x2: number;
-  readonly share: number;
-}
-
-function bins(group: string, { edges, counts }: Histogram): Bin[] {
-  const total = counts.reduce((a, b) => a + b, 0);
-  return counts.map((c, i) => ({
-    group,
-    x1: edges[i] ?? 0,
-    x2: edges[i + 1] ?? 0,
-    share: total === 0 ? 0 : (100 * c) / total,
-  }));
-}
-
-/** The median of binned values, in nats, linear inside its bin; undefined when there is none. */
-export function binnedMedian({ edges, counts }: Histogram): number | undefined {
-  const half = counts.reduce((a, b) => a + b, 0) / 2;
-  let before = 0;
-  for (const [i, c] of counts.entries()) {
-    if (c > 0 && before + c >= half) {
-      const low = edges[i] as number;
-      return low + ((half - before) / c) * ((edges[i + 1] as number) - low);
-    }
-    before += c;
-  }
-  return undefined;
-}
+import { binnedMedian, binsOf, type Bin } from "./histogram-bins.js";
 
 /** What is drawn as one shape. */
 interface Group {
@@ -59,7 +29,7 @@ export function histogramFigure(metrics: Metrics): VNode | undefined {
     : [{ name: "all responses", histogram: all, colour: "var(--blue)" }];
   const data = groups.map((g): Group => ({
     ...g,
-    bins: bins(g.name, g.histogram),
+    bins: binsOf(g.histogram),
     median: binnedMedian(g.histogram),
   }));
   const each = data.map((g) => {

@@ -1,5 +1,6 @@
 import type { VNode } from "preact";
 import type { AdapterMetrics, EpochMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import type { Axis } from "../page/chart/axes.js";
 import { LineChart, type LineSeries } from "../page/chart/line-chart.js";
 import { Legend } from "../page/chart/marks.js";
 import { domainAround } from "../page/chart/scale.js";
@@ -147,7 +148,7 @@ function Panel({
       <p class="panel-title">{title}</p>
       <LineChart
         {...{ width: 300, height: 190, series, xName: "iterate", labels: false }}
-        x={{ domain: [0, last], ticks: epochTicks(last), label: "Epoch or round" }}
+        x={{ ...epochAxis(last), label: "Epoch or round" }}
         y={{ domain: domainAround(valuesOf(series)) }}
         write={(value) => fixed(value, Math.abs(value) < 10 ? 2 : 1)}
       />
@@ -156,10 +157,13 @@ function Panel({
   );
 }
 
-/** Whole epochs, at most seven of them. */
-function epochTicks(last: number): number[] {
+/** The axis of what is drawn against epochs: ticks at whole ones, at most seven of them. */
+export function epochAxis(last: number): Pick<Axis, "domain" | "ticks"> {
   const step = [1, 2, 5, 10, 20, 50, 100].find((s) => last / s <= 6) ?? Math.ceil(last / 6);
-  return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step);
+  return {
+    domain: [0, Math.max(1, last)],
+    ticks: Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step),
+  };
 }
 
 function trainingMessage(method: string, { epochs, keptEpoch }: AdapterMetrics): string {

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parsePage, type DomElement } from "./dom.js";
+import { parsePage, type DomElement } from "../page/parse-page.test-helper.js";
 import { RunError } from "../core/errors.js";
 import { NATS, PERCENT, intervalInTable, inTable } from "./format.js";
 import { visibleText } from "../core/visible-text.js";

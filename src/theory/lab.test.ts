@@ -44,9 +44,10 @@ describe("what people see", () => {
   it("the page is self-contained and shows each row's figure, numbers and verdict, escaped", async () => {
     const report = await runTheory(quick);
     const page = theoryPage(report);
-    expect(page.match(/<svg[^>]*role="img"/g)).toHaveLength(2);
+    expect(page.match(/class="plot" role="img"/g)).toHaveLength(2);
     expect(page).toContain("prefers-color-scheme:dark");
-    expect(page).not.toMatch(/(?:src|href)="(?!#)/);
+    expect(page).not.toMatch(/(?:src|href)="(?!#|data:,")/);
+    expect(page).toContain("default-src 'none'");
     expect(page).toContain("Proposition E.2");
     const broken = {
       ...report,

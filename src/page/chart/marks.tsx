@@ -54,8 +54,11 @@ export function Marker({
   return <polygon points={points} fill={colour} />;
 }
 
+/** How something in a legend looks; without a symbol it is a line alone. */
+type Look = Omit<SeriesStyle, "symbol"> & Partial<Pick<SeriesStyle, "symbol">>;
+
 /** A line and its marker, as in the chart, for a legend. */
-function Swatch({ style }: { readonly style: SeriesStyle }): VNode {
+function Swatch({ style: { symbol, ...style } }: { readonly style: Look }): VNode {
   return (
     <svg class="swatch" viewBox="0 0 34 14" width="34" height="14" aria-hidden="true">
       <line
@@ -67,7 +70,7 @@ function Swatch({ style }: { readonly style: SeriesStyle }): VNode {
         stroke-width="2"
         stroke-dasharray={style.dash}
       />
-      <Marker x={17} y={7} style={style} />
+      {symbol && <Marker x={17} y={7} style={{ ...style, symbol }} />}
     </svg>
   );
 }
@@ -77,7 +80,7 @@ export function Legend({
   series,
   always = false,
 }: {
-  readonly series: readonly { readonly name: string; readonly style: SeriesStyle }[];
+  readonly series: readonly { readonly name: string; readonly style: Look }[];
   /** On wide pages, too. */
   readonly always?: boolean;
 }): VNode {

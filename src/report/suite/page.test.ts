@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parsePage } from "../dom.js";
+import { parsePage } from "../../page/parse-page.test-helper.js";
 import { fixed } from "../format.js";
 import { suitePage } from "./page.js";
 import { amortizedResult, inferenceResult } from "./suite-results.test-helper.js";

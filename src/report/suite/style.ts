@@ -1,4 +1,5 @@
 import { BASE_STYLE } from "../../page/base-style.js";
+import { CHART_STYLE, TABLE_STYLE } from "../../page/figure-style.js";
 import { mixedColour, type Mode } from "../../page/palette.js";
 
 /** Steps of a heat map on either side of none. */
@@ -14,7 +15,7 @@ function heatClasses(mode: Mode): string {
 }
 
 /** The style sheet of a suite's page: one column of prose, figures with their caption beside them, tables that are heat maps. */
-export const SUITE_STYLE = `${BASE_STYLE}
+export const SUITE_STYLE = `${BASE_STYLE}${CHART_STYLE}${TABLE_STYLE}
 .hero{padding:56px 0 8px}
 .kicker{font-size:.875rem;color:var(--muted);margin-bottom:14px}
 .lead{font-size:1.1875rem;line-height:1.55;margin:22px 0 0;max-width:62ch}
@@ -28,26 +29,7 @@ figure:first-of-type{margin-top:26px}
 figcaption{grid-column:2;grid-row:1}.plot{grid-column:1;grid-row:1;min-width:0}
 figcaption p{font-size:.9375rem;line-height:1.55;margin-bottom:.7em}
 figcaption p.note{font-size:.8438rem}
-.chart{display:block;width:100%;height:auto;font-family:var(--sans);font-size:12px;overflow:visible;font-variant-numeric:tabular-nums}
-.chart text{white-space:pre;paint-order:stroke}
-.chart [aria-label$="axis tick label"],.chart [aria-label$="axis label"]{fill:var(--muted)}
-.chart [aria-label$="-grid"]{stroke:var(--hairline);stroke-opacity:1}
-.chart [aria-label$="axis tick"]{stroke:var(--hairline)}
-.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:22px 20px}
-.panel-title{font-size:.875rem;font-weight:600;margin:0 0 2px;line-height:1.4}
 .panel .chart{max-width:360px}
-.legend{display:none;flex-wrap:wrap;gap:6px 20px;list-style:none;margin:12px 0 0;padding:0;font-size:.875rem}
-.legend li{display:flex;align-items:center;gap:8px}
-.legend .chart{width:34px;height:14px;flex:none}
-table{border-collapse:collapse;font-size:.875rem;line-height:1.45}
-caption{text-align:left;color:var(--muted);padding:0 0 10px;max-width:74ch;font-size:.875rem}
-th,td{padding:7px 22px 7px 0;text-align:right;vertical-align:baseline;border-bottom:1px solid var(--hairline);white-space:nowrap}
-th:first-child{text-align:left}
-th{font-weight:600}
-tbody th{font-weight:500}
-thead th{color:var(--muted);font-weight:600;border-bottom-color:var(--control)}
-.ci,.none{color:var(--muted)}
-.ci{font-size:.8125rem;margin-left:.2em}
 details.figures{border-bottom:1px solid var(--hairline)}
 details.figures:first-of-type{border-top:1px solid var(--hairline)}
 summary{cursor:pointer}
@@ -61,9 +43,7 @@ pre{font-size:.875rem;line-height:1.5;background:var(--panel);padding:12px 16px;
 @media (max-width:640px){
 .hero{padding-top:26px}section{padding-top:52px}
 .claims{grid-template-columns:1fr}.claims dt{padding-bottom:0}.claims dd{border-top:0;padding-top:2px}
-.legend{display:flex}
 .lead{font-size:1.0625rem}
-th,td{padding-right:16px}
 }
 @media print{section{break-inside:auto}figure{break-inside:avoid}}
 ${heatClasses("light")}
@@ -80,6 +60,5 @@ figure.whole figcaption{max-width:74ch;margin-bottom:18px}
 .figures-list{columns:2 20rem;padding-left:1.2em;margin:12px 0 0}
 .figures-list li{margin-bottom:.4em}
 .claims ul{margin:.4em 0 .6em;padding-left:1.15em}
-.always .legend{display:flex;margin:0 0 12px}
 #table-1 td,#cells td,#paper-table td{white-space:normal}
 `;

@@ -1,9 +1,13 @@
+import type { ComponentChildren } from "preact";
 import type { EpochMetrics, Estimate } from "../../evaluate/metrics.js";
 import type { AmortizedCell, AmortizedMetrics, AmortizedResult } from "../../reproduce/result.js";
 import { PAPER_METHOD } from "../../reproduce/paper-settings.js";
-import { legend, type ChartPoint, type ChartSeries } from "../chart.js";
+import type { LinePoint, LineSeries } from "../../page/chart/line-chart.js";
+import type { TableData } from "../../page/table.js";
+import { estimateCell } from "../estimate-cell.js";
 import {
   count,
+  fixed,
   inWords,
   list,
   methodName,
@@ -13,18 +17,16 @@ import {
   RELATIVE,
   type Unit,
 } from "../format.js";
-import { html, type Html, type HtmlValue } from "../html.js";
 import { seriesStyle } from "../../page/palette.js";
-import { estimateCell, table, type DataTable } from "../table.js";
 import type { PaperFigure } from "./figure-frame.js";
-import { instead, linePanel, panel } from "./panels.js";
+import { Instead, LinePanel, Panel } from "./panels.js";
 
 /** What is drawn against epochs. */
 interface Quantity {
   readonly unit: Unit;
   /** In the unit of `unit`; undefined where it cannot be told. */
   readonly of: (epoch: EpochMetrics, metrics: AmortizedMetrics) => number | undefined;
-  readonly reference: (metrics: AmortizedMetrics) => { readonly value: number; readonly name: string };
+  readonly reference: (metrics: AmortizedMetrics) => { readonly y: number; readonly name: string };
   /** Why there is no line. */
   readonly missing: string;
 }
@@ -35,15 +37,21 @@ const LIFT: Quantity = {
     accuracy && greedy.accuracy && greedy.accuracy.value > 0
       ? (100 * (accuracy.value - greedy.accuracy.value)) / greedy.accuracy.value
       : undefined,
-  reference: () => ({ value: 0, name: "greedy" }),
+  reference: () => ({ y: 0, name: "greedy" }),
   missing: "No labels, no samples for the curve, or greedy never right: no ratio to draw.",
 };
 const LOG_LIKELIHOOD: Quantity = {
   unit: NATS,
   of: ({ logLikelihood }) => logLikelihood?.value,
-  reference: ({ greedy }) => ({ value: greedy.logLikelihood.value, name: "greedy" }),
+  reference: ({ greedy }) => ({ y: greedy.logLikelihood.value, name: "greedy" }),
   missing: "No samples were drawn for the curve.",
 };
+
+/** A value of a quantity as it is pointed at. */
+const writer =
+  ({ unit }: Quantity) =>
+  (value: number): string =>
+    fixed(value, unit.decimals, unit.signed);
 
 /** The paper's figures 7 to 9. */
 export function amortizedFigures(result: AmortizedResult): PaperFigure[] {
@@ -70,7 +78,7 @@ function mainCells({ cells, trainNs }: AmortizedResult): AmortizedCell[] {
 }
 
 /** One line a seed. */
-function seedLines(metrics: AmortizedMetrics, { of }: Quantity): ChartPoint[][] {
+function seedLines(metrics: AmortizedMetrics, { of }: Quantity): LinePoint[][] {
   return metrics.epochs
     .map((epochs) =>
       epochs.flatMap((epoch) => {
@@ -82,7 +90,7 @@ function seedLines(metrics: AmortizedMetrics, { of }: Quantity): ChartPoint[][] 
 }
 
 /** The mean over seeds at each epoch that all of them have, with the least and the greatest as a band. */
-function meanLine(lines: readonly (readonly ChartPoint[])[]): ChartPoint[] {
+function meanLine(lines: readonly (readonly LinePoint[])[]): LinePoint[] {
   return (lines[0] ?? []).flatMap(({ x }) => {
     const values = lines.flatMap((line) => line.filter((p) => p.x === x).map((p) => p.value));
     if (values.length < lines.length) return [];
@@ -91,7 +99,7 @@ function meanLine(lines: readonly (readonly ChartPoint[])[]): ChartPoint[] {
   });
 }
 
-const seriesOf = (name: string, i: number, points: readonly ChartPoint[]): ChartSeries => ({
+const seriesOf = (name: string, i: number, points: readonly LinePoint[]): LineSeries => ({
   name,
   style: seriesStyle(i),
   band: true,
@@ -100,28 +108,33 @@ const seriesOf = (name: string, i: number, points: readonly ChartPoint[]): Chart
 
 function through(result: AmortizedResult, number: string, title: string, quantity: Quantity): PaperFigure {
   const cells = mainCells(result);
-  const rows: DataTable["rows"][number][] = [];
+  const rows: TableData["rows"][number][] = [];
   const said: string[] = [];
   const panels = cells.map((cell) => {
     const { metrics } = cell;
-    if (metrics === undefined) return panel(nameOf(cell), instead("No result."));
-    const lines = seedLines(metrics, quantity);
+    const lines = metrics === undefined ? [] : seedLines(metrics, quantity);
     const mean = meanLine(lines);
-    if (mean.length === 0) return panel(nameOf(cell), instead(quantity.missing));
+    if (metrics === undefined || mean.length === 0)
+      return (
+        <Panel key={nameOf(cell)} title={nameOf(cell)}>
+          <Instead>{metrics ? quantity.missing : "No result."}</Instead>
+        </Panel>
+      );
     const [from, to] = [mean[0]!, mean.at(-1)!];
     said.push(
       `${nameOf(cell)} from ${inWords(from.value, quantity.unit)} before training to ${inWords(to.value, quantity.unit)} after epoch ${to.x}`,
     );
     rows.push(...curveRows(cell, mean, quantity.unit));
-    const context = lines.map((points, i) => ({ ...seriesOf("", i, points), band: false }));
-    return panel(
-      `${nameOf(cell)}, ${cell.seeds.length} seeds`,
-      linePanel({
-        lines: [seriesOf("mean over seeds", 0, mean)],
-        context,
-        reference: quantity.reference(metrics),
-        x: "epoch",
-      }),
+    const each = lines.map((points, i) => ({ ...seriesOf("", i, points), band: false, context: true }));
+    return (
+      <Panel key={nameOf(cell)} title={`${nameOf(cell)}, ${cell.seeds.length} seeds`}>
+        <LinePanel
+          lines={[...each, seriesOf("mean over seeds", 0, mean)]}
+          reference={quantity.reference(metrics)}
+          x="epoch"
+          write={writer(quantity)}
+        />
+      </Panel>
     );
   });
   return {
@@ -132,25 +145,24 @@ function through(result: AmortizedResult, number: string, title: string, quantit
         ? `Sampled once at temperature ${result.temperature}: ${list(said)}.`
         : `Sampled once at temperature ${result.temperature}, after each epoch.`,
     note: `N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}. The mean over seeds; each seed is drawn thin, and the band spans them. The dotted line is the base's greedy response. Few samples a prompt and epoch: Table 1 has the adapter that was kept, with intervals.`,
-    body: html`<div class="panels">${panels}</div>`,
+    body: <div class="panels">{panels}</div>,
     ...(rows.length > 0 && { table: curveTable(`figure-${number}-table`, title, rows) }),
   };
 }
 
-function curveRows(cell: AmortizedCell, mean: readonly ChartPoint[], unit: Unit): DataTable["rows"] {
+function curveRows(cell: AmortizedCell, mean: readonly LinePoint[], unit: Unit): TableData["rows"] {
   return mean.map(({ x, value, low, high }) => ({
     head: `${nameOf(cell)}, N ${cell.trainN}, epoch ${x}`,
     cells: [estimateCell({ value, low: low ?? value, high: high ?? value }, { ...unit, scale: 1 })],
   }));
 }
 
-const curveTable = (id: string, title: string, rows: DataTable["rows"]): Html =>
-  table({
-    id,
-    caption: `${title}: the mean over seeds, in brackets the least and the greatest seed`,
-    columns: ["Epoch", "Mean"],
-    rows,
-  });
+const curveTable = (id: string, title: string, rows: TableData["rows"]): TableData => ({
+  id,
+  caption: `${title}: the mean over seeds, in brackets the least and the greatest seed`,
+  columns: ["Epoch", "Mean"],
+  rows,
+});
 
 /** Figure 9: the same two quantities, a line for each N. */
 function byTrainN(result: AmortizedResult): PaperFigure {
@@ -159,16 +171,18 @@ function byTrainN(result: AmortizedResult): PaperFigure {
       ({ model, task, method }) => model === main.model && task === main.task && method === main.method,
     ),
   );
-  const rows: DataTable["rows"][number][] = [];
-  const body = (cells: readonly AmortizedCell[], quantity: Quantity): HtmlValue => {
+  const rows: TableData["rows"][number][] = [];
+  const body = (cells: readonly AmortizedCell[], quantity: Quantity): ComponentChildren => {
     const lines = cells.flatMap((cell, i) => {
       const points = cell.metrics ? meanLine(seedLines(cell.metrics, quantity)) : [];
       return points.length === 0 ? [] : [seriesOf(`N = ${cell.trainN}`, i, points)];
     });
     const reference = cells.find(({ metrics }) => metrics)?.metrics;
     if (lines.length === 0 || reference === undefined)
-      return instead(reference ? quantity.missing : "No result.");
-    return linePanel({ lines, reference: quantity.reference(reference), x: "epoch" });
+      return <Instead>{reference ? quantity.missing : "No result."}</Instead>;
+    return (
+      <LinePanel lines={lines} reference={quantity.reference(reference)} x="epoch" write={writer(quantity)} />
+    );
   };
   for (const cell of pairs.flat()) {
     const { adapter } = cell.metrics ?? {};
@@ -190,19 +204,25 @@ function byTrainN(result: AmortizedResult): PaperFigure {
         ? `This suite trains with one N alone, ${result.trainNs[0]!}.`
         : `The adapter trained on ${result.methods ? "N responses a prompt" : "the likeliest of N"}, for N of ${list(result.trainNs.map(String))}: ${finals(pairs.flat())}.`,
     note: "The mean over seeds, and the span of the seeds as a band; the dotted line is the base's greedy response.",
-    body: html`<div class="panels">
-      ${pairs.map((cells) => [
-        panel(`${nameOf(cells[0]!)}: % lift over greedy`, body(cells, LIFT)),
-        panel(`${nameOf(cells[0]!)}: mean log-probability under the base`, body(cells, LOG_LIKELIHOOD)),
-      ])}
-    </div>`,
-    legend: legend(legendLines),
-    table: table({
+    body: (
+      <div class="panels">
+        {pairs.map((cells) => (
+          <>
+            <Panel title={`${nameOf(cells[0]!)}: % lift over greedy`}>{body(cells, LIFT)}</Panel>
+            <Panel title={`${nameOf(cells[0]!)}: mean log-probability under the base`}>
+              {body(cells, LOG_LIKELIHOOD)}
+            </Panel>
+          </>
+        ))}
+      </div>
+    ),
+    legend: legendLines,
+    table: {
       id: "figure-9-table",
       caption: `The adapter of the kept epoch, sampled once at temperature ${result.temperature}; intervals over prompts and seeds`,
       columns: ["Cell", "Accuracy, %", "% lift over greedy", "Log-likelihood lift, nats"],
       rows,
-    }),
+    },
   };
 }
 
@@ -217,7 +237,7 @@ function finals(cells: readonly AmortizedCell[]): string {
 }
 
 /** Table 1's columns for the largest N, with the settings that made them. */
-export function tableOne(result: AmortizedResult): Html {
+export function tableOne(result: AmortizedResult): TableData {
   const rows = mainCells(result).map((cell) => {
     const { settings, metrics, seeds } = cell;
     const adapter = metrics?.adapter;
@@ -237,7 +257,7 @@ export function tableOne(result: AmortizedResult): Html {
       ],
     };
   });
-  return table({
+  return {
     id: "table-1",
     caption: `${trained(result)} with N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}: one sample of the adapter at temperature ${result.temperature} against the base's greedy response; in brackets the 95\u00a0% interval over prompts and seeds. A dash is a cell without a result or without labels.`,
     columns: [
@@ -253,5 +273,5 @@ export function tableOne(result: AmortizedResult): Html {
       "Settings from",
     ],
     rows,
-  });
+  };
 }

@@ -1,14 +1,15 @@
+import type { VNode } from "preact";
 import { sampleSizes } from "../../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../../evaluate/metrics.js";
 import type { InferenceCell, InferenceResult } from "../../reproduce/result.js";
-import { legend, type ChartSeries } from "../chart.js";
-import { binnedMedian } from "../charts-scores.js";
-import { count, inWords, list, NATS, PERCENT, RELATIVE, type Unit } from "../format.js";
-import { html, type Html, type HtmlValue } from "../html.js";
+import { HistogramPanel, Instead, LinePanel, Panel } from "./panels.js";
+import { binnedMedian } from "../histogram-bins.js";
+import { estimateCell } from "../estimate-cell.js";
+import type { LineSeries } from "../../page/chart/line-chart.js";
+import type { TableData } from "../../page/table.js";
+import { count, fixed, inWords, list, NATS, PERCENT, RELATIVE, type Unit } from "../format.js";
 import { seriesStyle } from "../../page/palette.js";
-import { estimateCell, table, type DataTable } from "../table.js";
-import { countClear, heatTable, type HeatValue } from "./heat-table.js";
-import { histogramPanel, instead, linePanel, panel } from "./panels.js";
+import { countClear, HeatTable, type HeatValue } from "./heat-table.js";
 import type { PaperFigure } from "./figure-frame.js";
 
 const FIRST = "log-likelihood";
@@ -67,15 +68,13 @@ function liftHeat(result: InferenceResult): PaperFigure {
     message: `Accuracy is ${countClear(values, "greedy")}.`,
     note: "100·(accuracy − greedy)/greedy; in brackets the 95\u00a0% interval over prompts and seeds; bold where it is clear of 0. Blue is a gain, orange a loss, the stronger the larger.",
     tabular: true,
-    body: heatTable({
-      id: "figure-1a-heat",
-      caption: `% lift over greedy at N\u00a0=\u00a0${n}`,
-      models,
-      tasks,
-      unit: RELATIVE,
-      value,
-      scale: "change",
-    }),
+    body: (
+      <HeatTable
+        {...{ models, tasks, value, unit: RELATIVE, scale: "change" }}
+        id="figure-1a-heat"
+        caption={`% lift over greedy at N\u00a0=\u00a0${n}`}
+      />
+    ),
   };
 }
 
@@ -92,36 +91,37 @@ function otherHeats(result: InferenceResult): PaperFigure {
     const ceiling = reward === "coverage" ? " (a ceiling: it needs the answers)" : "";
     return {
       values: tasks.flatMap((task) => models.map((model) => value(model, task))),
-      body: heatTable({
-        id: `figure-2-${reward}`,
-        caption: `${reward}${extra}${ceiling}: % lift over greedy at N\u00a0=\u00a0${n}`,
-        models,
-        tasks,
-        unit: RELATIVE,
-        value,
-        scale: "change",
-      }),
+      body: (
+        <HeatTable
+          {...{ models, tasks, value, unit: RELATIVE, scale: "change" }}
+          key={reward}
+          id={`figure-2-${reward}`}
+          caption={`${reward}${extra}${ceiling}: % lift over greedy at N\u00a0=\u00a0${n}`}
+        />
+      ),
     };
   });
-  const greedy = heatTable({
-    id: "figure-2-greedy",
-    caption: "Accuracy of greedy decoding, %",
-    models,
-    tasks,
-    unit: PERCENT,
-    value: (model, task) => {
-      const metrics = cellAt(result, model, task)?.metrics;
-      return metrics && (metrics.greedy.accuracy ?? "no labels");
-    },
-    scale: "share",
-  });
+  const greedy = (model: string, task: string): HeatValue => {
+    const metrics = cellAt(result, model, task)?.metrics;
+    return metrics && (metrics.greedy.accuracy ?? "no labels");
+  };
   const said = rewards.map((reward, i) => `${reward} is ${countClear(heats[i]!.values, "greedy")}`);
   return {
     number: "2",
     title: "the other self-rewards, coverage, and greedy's accuracy",
     message: `${said.join("; ")}.`.replace(/^./, (first) => first.toUpperCase()),
     tabular: true,
-    body: html`<div class="heats">${heats.map(({ body }) => body)}${greedy}</div>`,
+    body: (
+      <div class="heats">
+        {heats.map(({ body }) => body)}
+        <HeatTable
+          {...{ models, tasks, unit: PERCENT, scale: "share" }}
+          value={greedy}
+          id="figure-2-greedy"
+          caption="Accuracy of greedy decoding, %"
+        />
+      </div>
+    ),
   };
 }
 
@@ -135,7 +135,7 @@ interface AgainstN {
 
 const nameOf = ({ model, task }: InferenceCell): string => `${model} on ${task}`;
 
-function seriesOf(metrics: Metrics, pick: Figure): ChartSeries[] {
+function seriesOf(metrics: Metrics, pick: Figure): LineSeries[] {
   return Object.entries(metrics.bestOfN).flatMap(([name, byN], i) => {
     const points = sampleSizes(byN).flatMap((n) => {
       const estimate = pick(byN[n]!);
@@ -147,7 +147,11 @@ function seriesOf(metrics: Metrics, pick: Figure): ChartSeries[] {
 
 function againstN(result: InferenceResult, { number, also, title, pick, unit }: AgainstN): PaperFigure {
   const isLift = unit === RELATIVE;
-  const panels = result.cells.map((cell) => panel(nameOf(cell), lineBody(cell.metrics, pick, isLift)));
+  const panels = result.cells.map((cell) => (
+    <Panel key={nameOf(cell)} title={nameOf(cell)}>
+      {lineBody(cell.metrics, pick, isLift)}
+    </Panel>
+  ));
   const known = result.cells.flatMap(({ metrics }) => (metrics ? seriesOf(metrics, pick) : []));
   const said = result.cells.flatMap((cell) => {
     const line = cell.metrics && seriesOf(cell.metrics, pick).find(({ name }) => name === FIRST);
@@ -168,55 +172,62 @@ function againstN(result: InferenceResult, { number, also, title, pick, unit }: 
         ? "Each N is the exact expectation over all subsets of the responses drawn."
         : "The whole sequence's log-probability under the base at temperature 1; the dotted line is the greedy response's."
     }`,
-    body: html`<div class="panels">${panels}</div>`,
+    body: <div class="panels">{panels}</div>,
     ...(known.length > 0 && { table: linesTable(result, `figure-${number}-table`, title, pick, unit) }),
-    legend: legendOf(known),
+    legend: known,
   };
 }
 
-function lineBody(metrics: Metrics | undefined, pick: Figure, isLift: boolean): HtmlValue {
-  if (metrics === undefined) return instead("No result.");
+function lineBody(metrics: Metrics | undefined, pick: Figure, isLift: boolean): VNode {
+  if (metrics === undefined) return <Instead>No result.</Instead>;
   const lines = seriesOf(metrics, pick);
-  if (lines.length === 0) {
-    if (!metrics.labelled) return instead("No labels, so accuracy is unknown.");
-    return instead(
-      metrics.greedy.accuracy?.value === 0
-        ? "Greedy is never right, so there is no ratio to it."
-        : "Greedy is right too seldom for a ratio to it: its interval would have no end. The difference in points stands above.",
-    );
+  if (lines.length > 0) {
+    const y = isLift ? 0 : metrics.greedy.logLikelihood.value;
+    const write = (value: number): string => fixed(value, isLift ? 1 : 2, isLift);
+    return <LinePanel lines={lines} reference={{ y, name: "greedy" }} x="N" write={write} />;
   }
-  const reference = isLift ? 0 : metrics.greedy.logLikelihood.value;
-  return linePanel({ lines, reference: { value: reference, name: "greedy" }, x: "n" });
+  if (!metrics.labelled) return <Instead>No labels, so accuracy is unknown.</Instead>;
+  return (
+    <Instead>
+      {metrics.greedy.accuracy?.value === 0
+        ? "Greedy is never right, so there is no ratio to it."
+        : "Greedy is right too seldom for a ratio to it: its interval would have no end. The difference in points stands above."}
+    </Instead>
+  );
 }
 
-/** One entry a self-reward, drawn as its line is. */
-function legendOf(series: readonly ChartSeries[]): Html {
-  const known = new Map(series.map((line) => [line.name, line]));
-  return legend([...known.values()]);
-}
-
-function linesTable({ cells }: InferenceResult, id: string, title: string, pick: Figure, unit: Unit): Html {
+function linesTable(
+  { cells }: InferenceResult,
+  id: string,
+  title: string,
+  pick: Figure,
+  unit: Unit,
+): TableData {
   const measured = cells.filter((cell) => cell.metrics !== undefined);
   const sizes = [
     ...new Set(
       measured.flatMap(({ metrics }) => Object.values(metrics!.bestOfN).flatMap((byN) => sampleSizes(byN))),
     ),
   ].sort((a, b) => a - b);
-  const rows: DataTable["rows"] = measured.flatMap((cell) =>
+  const rows: TableData["rows"] = measured.flatMap((cell) =>
     Object.entries(cell.metrics!.bestOfN).map(([reward, byN]) => ({
       head: `${nameOf(cell)}, ${reward}`,
       cells: sizes.map((n) => estimateCell(byN[n] && pick(byN[n]), unit)),
     })),
   );
-  return table({ id, caption: title, columns: ["Cell", ...sizes.map((n) => `N\u00a0=\u00a0${n}`)], rows });
+  return { id, caption: title, columns: ["Cell", ...sizes.map((n) => `N\u00a0=\u00a0${n}`)], rows };
 }
 
 function histograms({ cells }: InferenceResult): PaperFigure {
-  const rows: DataTable["rows"][number][] = [];
+  const rows: TableData["rows"][number][] = [];
   const panels = cells.map((cell) => {
     const { correct, incorrect } = cell.metrics?.histograms ?? {};
     if (!correct || !incorrect)
-      return panel(nameOf(cell), instead(cell.metrics ? "No labels." : "No result."));
+      return (
+        <Panel key={nameOf(cell)} title={nameOf(cell)}>
+          <Instead>{cell.metrics ? "No labels." : "No result."}</Instead>
+        </Panel>
+      );
     const total = ({ counts }: typeof correct): number => counts.reduce((a, b) => a + b, 0);
     const median = (h: typeof correct): string => {
       const value = binnedMedian(h);
@@ -226,9 +237,11 @@ function histograms({ cells }: InferenceResult): PaperFigure {
       head: nameOf(cell),
       cells: [count(total(correct)), median(correct), count(total(incorrect)), median(incorrect)],
     });
-    return panel(
-      `${nameOf(cell)}: medians ${median(correct)} (correct), ${median(incorrect)} (incorrect)`,
-      histogramPanel(correct, incorrect),
+    const title = `${nameOf(cell)}: medians ${median(correct)} (correct), ${median(incorrect)} (incorrect)`;
+    return (
+      <Panel key={title} title={title}>
+        <HistogramPanel correct={correct} incorrect={incorrect} />
+      </Panel>
     );
   });
   return {
@@ -237,38 +250,43 @@ function histograms({ cells }: InferenceResult): PaperFigure {
     title: "log-probability of correct and incorrect responses",
     message:
       "Sequence log-probability under the base, given that the response is correct (bars) or incorrect (outline), each in percent of its own. Where the two lie apart, log-likelihood can tell them apart.",
-    body: html`<div class="panels">${panels}</div>`,
+    body: <div class="panels">{panels}</div>,
     ...(rows.length > 0 && {
-      table: table({
+      table: {
         id: "figure-1c-table",
         caption: "Responses drawn, and the median of their log-probability",
         columns: ["Cell", "Correct", "Median", "Incorrect", "Median"],
         rows,
-      }),
+      },
     }),
   };
 }
 
 function game24({ cells }: InferenceResult): PaperFigure {
   const own = cells.filter(({ task, metrics }) => task === "game24" && metrics);
-  const lines = (metrics: Metrics): ChartSeries[] => {
+  const lines = (metrics: Metrics): LineSeries[] => {
     const coverage = sampleSizes(metrics.coverageLift ?? {}).map((n) => ({
       x: n,
       ...metrics.coverageLift![n]!,
     }));
-    const skyline: ChartSeries = { name: "coverage", style: seriesStyle(6), band: false, points: coverage };
+    const skyline: LineSeries = { name: "coverage", style: seriesStyle(6), band: false, points: coverage };
     return [...seriesOf(metrics, (answer) => answer.lift), ...(coverage.length > 0 ? [skyline] : [])];
   };
-  const panels = own.map(({ model, metrics }) => [
-    panel(
-      `${model}: % lift over greedy against N`,
-      linePanel({ lines: lines(metrics!), reference: { value: 0, name: "greedy" }, x: "n" }),
-    ),
-    panel(
-      `${model}: mean log-probability of the choice against N`,
-      lineBody(metrics, (answer) => answer.logLikelihood, false),
-    ),
-  ]);
+  const panels = own.map(({ model, metrics }) => (
+    <>
+      <Panel title={`${model}: % lift over greedy against N`}>
+        <LinePanel
+          lines={lines(metrics!)}
+          reference={{ y: 0, name: "greedy" }}
+          x="N"
+          write={(value) => fixed(value, 1, true)}
+        />
+      </Panel>
+      <Panel title={`${model}: mean log-probability of the choice against N`}>
+        {lineBody(metrics, (answer) => answer.logLikelihood, false)}
+      </Panel>
+    </>
+  ));
   const said = own.flatMap(({ model, metrics }) => {
     const { greedy, coverage, n } = metrics!;
     const best = metrics!.bestOfN[FIRST]?.[n];
@@ -287,7 +305,7 @@ function game24({ cells }: InferenceResult): PaperFigure {
         : said.length > 0
           ? `${list(said)}.`
           : "The puzzles have no labels.",
-    body: html`<div class="panels">${panels}</div>`,
-    legend: legendOf(own.flatMap(({ metrics }) => lines(metrics!))),
+    body: <div class="panels">{panels}</div>,
+    legend: own.flatMap(({ metrics }) => lines(metrics!)),
   };
 }

@@ -1,6 +1,6 @@
+import type { VNode } from "preact";
 import type { AmortizedCell, InferenceCell, SuiteResult, Verdict } from "../../reproduce/result.js";
 import { list } from "../format.js";
-import { html, type Html } from "../html.js";
 import { methodOf } from "./amortized-figures.js";
 
 interface Judged {
@@ -45,34 +45,43 @@ export function summary(input: SuiteResult): string {
 }
 
 /** Each cell with its verdict, the reasons, everything that was found, and what failed. */
-export function verdictList(input: SuiteResult): Html {
-  return html`<p class="note">
-      Choosing among N against greedy decoding of the base; an adapter against the stronger of that and one
-      sample of the base. A gain or a loss is claimed only where it is clear of 0 among all comparisons of its
-      cell together, on ten prompts or more; that there are several cells is not corrected for.
-    </p>
-    <dl class="claims">
-      ${input.cells.map(judged).map(
-        ({ name, verdict, findings, failures, blank }) =>
-          html`<dt>${name}</dt>
+export function VerdictList({ result }: { readonly result: SuiteResult }): VNode {
+  return (
+    <>
+      <p class="note">
+        Choosing among N against greedy decoding of the base; an adapter against the stronger of that and one
+        sample of the base. A gain or a loss is claimed only where it is clear of 0 among all comparisons of
+        its cell together, on ten prompts or more; that there are several cells is not corrected for.
+      </p>
+      <dl class="claims">
+        {result.cells.map(judged).map(({ name, verdict, findings, failures, blank }) => (
+          <>
+            <dt>{name}</dt>
             <dd>
-              ${verdict?.sentence ?? (blank ? "No result." : "No labels: whether it helps is unknown.")}
-              ${items(verdict?.reasons ?? [])} ${items(failures)}
-              ${
-                findings.length > 0 &&
-                html`<details>
+              {verdict?.sentence ?? (blank ? "No result." : "No labels: whether it helps is unknown.")}
+              <Items sentences={verdict?.reasons ?? []} />
+              <Items sentences={failures} />
+              {findings.length > 0 && (
+                <details>
                   <summary>Everything found</summary>
-                  ${items(findings)}
-                </details>`
-              }
-            </dd>`,
-      )}
-    </dl>`;
+                  <Items sentences={findings} />
+                </details>
+              )}
+            </dd>
+          </>
+        ))}
+      </dl>
+    </>
+  );
 }
 
-const items = (sentences: readonly string[]): Html | undefined =>
-  sentences.length === 0
-    ? undefined
-    : html`<ul>
-        ${sentences.map((sentence) => html`<li>${sentence}</li>`)}
-      </ul>`;
+function Items({ sentences }: { readonly sentences: readonly string[] }): VNode | null {
+  if (sentences.length === 0) return null;
+  return (
+    <ul>
+      {sentences.map((sentence) => (
+        <li key={sentence}>{sentence}</li>
+      ))}
+    </ul>
+  );
+}

@@ -1,7 +1,7 @@
+import type { VNode } from "preact";
 import type { Direction } from "../../evaluate/findings-words.js";
 import type { Estimate } from "../../evaluate/metrics.js";
 import { fixed, inTable, intervalInTable, type Unit } from "../format.js";
-import { html, type Html, type HtmlValue } from "../html.js";
 import { HEAT_STEPS } from "./style.js";
 
 /** What stands at a task and a model: an estimate, a word instead of one, or nothing. */
@@ -10,7 +10,7 @@ export type HeatValue = Estimate | string | undefined;
 /** A heat map of tasks by models, as a table: it can be read aloud, and its numbers stand in it. */
 export interface HeatMap {
   readonly id: string;
-  readonly caption: HtmlValue;
+  readonly caption: string;
   readonly models: readonly string[];
   readonly tasks: readonly string[];
   readonly unit: Unit;
@@ -23,44 +23,59 @@ export interface HeatMap {
 const FAINT = 25;
 
 /** Where there is no result it says so, and is not coloured: no result is not zero. */
-export function heatTable({ id, caption, models, tasks, unit, value, scale }: HeatMap): Html {
+export function HeatTable(map: HeatMap): VNode {
+  const { id, caption, models, tasks, value, scale } = map;
   const values = tasks.flatMap((task) => models.map((model) => value(model, task)));
   const largest = Math.max(...values.map((v) => (typeof v === "object" ? Math.abs(v.value) : 0)));
   const top = scale === "share" ? 1 : Math.max(largest, FAINT);
-  const cell = (model: string, task: string): Html => {
-    const found = value(model, task);
-    if (found === undefined || typeof found === "string")
-      return html`<td class="blank">${found ?? "no result"}</td>`;
-    const step = Math.min(HEAT_STEPS, Math.ceil((Math.abs(found.value) / top) * HEAT_STEPS));
-    const colour = step === 0 ? "" : `${found.value > 0 ? "up" : "down"}${step}`;
-    const clear = scale === "change" && sideOf(found) !== "unclear" ? "clear" : "";
-    return html`<td class="${colour}">
-      <span class="${clear}">${inTable(found.value, unit)}</span>
-      <span class="ci">${intervalInTable(found, unit)}</span>
-    </td>`;
-  };
-  return html`<div class="scroll" role="region" aria-labelledby="${id}-caption" tabindex="0">
-    <table id="${id}" class="heat">
-      <caption id="${id}-caption">
-        ${caption}
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">Task</th>
-          ${models.map((model) => html`<th scope="col">${model}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${tasks.map(
-          (task) =>
-            html`<tr>
-              <th scope="row">${task}</th>
-              ${models.map((model) => cell(model, task))}
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  return (
+    <div class="scroll" role="region" aria-labelledby={`${id}-caption`} tabIndex={0}>
+      <table id={id} class="heat">
+        <caption id={`${id}-caption`}>{caption}</caption>
+        <thead>
+          <tr>
+            <th scope="col">Task</th>
+            {models.map((model) => (
+              <th scope="col" key={model}>
+                {model}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {tasks.map((task) => (
+            <tr key={task}>
+              <th scope="row">{task}</th>
+              {models.map((model) => (
+                <Cell key={model} found={value(model, task)} map={map} top={top} />
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** @param top what has the strongest colour. */
+function Cell({
+  found,
+  map: { unit, scale },
+  top,
+}: {
+  readonly found: HeatValue;
+  readonly map: HeatMap;
+  readonly top: number;
+}): VNode {
+  if (found === undefined || typeof found === "string") return <td class="blank">{found ?? "no result"}</td>;
+  const step = Math.min(HEAT_STEPS, Math.ceil((Math.abs(found.value) / top) * HEAT_STEPS));
+  const clear = scale === "change" && sideOf(found) !== "unclear";
+  return (
+    <td class={step === 0 ? undefined : `${found.value > 0 ? "up" : "down"}${step}`}>
+      <span class={clear ? "clear" : undefined}>{inTable(found.value, unit)}</span>{" "}
+      <span class="ci">{intervalInTable(found, unit)}</span>
+    </td>
+  );
 }
 
 /** On which side of 0 an interval lies, if it is clear of it. */

@@ -1,0 +1,205 @@
+import type { ComponentChildren, VNode } from "preact";
+import type { AmortizedResult, SuiteResult } from "../../reproduce/result.js";
+import { PAPER_TABLE } from "../../reproduce/paper-settings.js";
+import { renderPage } from "../../page/shell.js";
+import { Table } from "../../page/table.js";
+import { list, plural } from "../format.js";
+import { amortizedFigures, methodOf, tableOne } from "./amortized-figures.js";
+import { figureId, FoldedTable, Framed, type PaperFigure } from "./figure-frame.js";
+import { inferenceFigures } from "./inference-figures.js";
+import { SUITE_STYLE } from "./style.js";
+import { summary, VerdictList } from "./verdict-list.js";
+
+const CONTENTS = [
+  ["verdicts", "Where it helps"],
+  ["figures", "Figures"],
+  ["tables", "Tables"],
+  ["command", "Run again"],
+] as const;
+
+/**
+ * One self-contained HTML page of a suite: the paper's figures under the paper's numbers (`#figure-1a`, …, `#table-1`), a list of
+ * them at the top, in words where sharpening helps and hurts, and the command that makes it again. No script, no network, one
+ * style sheet allowed by its hash; light and dark. A pure function of its input.
+ */
+export function suitePage(input: SuiteResult): string {
+  const figures = input.kind === "inference" ? inferenceFigures(input) : amortizedFigures(input);
+  const title =
+    input.kind === "inference" ? "Sharpening at inference time" : "Sharpening amortized into an adapter";
+  const { markup } = renderPage({
+    title: `${title}: the paper's experiments, by whetstone`,
+    style: SUITE_STYLE,
+    children: (
+      <div class="wrap">
+        <header class="masthead">
+          <span>
+            <b>whetstone</b> reproduce {input.kind}
+          </span>
+          <nav aria-label="On this page">
+            <ul>
+              {CONTENTS.map(([id, name]) => (
+                <li key={id}>
+                  <a href={`#${id}`}>{name}</a>
+                </li>
+              ))}
+            </ul>
+          </nav>
+        </header>
+        <main id="main">
+          <Hero input={input} title={title} figures={figures} />
+          <Section id="verdicts" name="Where it helps, where it hurts, and why">
+            <VerdictList result={input} />
+          </Section>
+          <Section id="figures" name="The figures">
+            {input.kind === "amortized" && <TableOne input={input} />}
+            {figures.map((figure) => (
+              <Framed key={figure.number} figure={figure} />
+            ))}
+          </Section>
+          <Section id="tables" name="The figures as tables">
+            {figures.map((figure) => (
+              <FoldedTable key={figure.number} figure={figure} />
+            ))}
+          </Section>
+          <Section id="command" name="Run it again">
+            <Provenance input={input} />
+          </Section>
+        </main>
+        <footer>
+          Made by whetstone {input.whetstone}. Intervals are 95 %, over prompts and seeds. This page loads
+          nothing from the network.
+        </footer>
+      </div>
+    ),
+  });
+  return markup;
+}
+
+function Section({
+  id,
+  name,
+  children,
+}: {
+  readonly id: string;
+  readonly name: string;
+  readonly children: ComponentChildren;
+}): VNode {
+  return (
+    <section id={id} aria-labelledby={`${id}-title`}>
+      <h2 id={`${id}-title`}>{name}</h2>
+      {children}
+    </section>
+  );
+}
+
+function Hero({
+  input,
+  title,
+  figures,
+}: {
+  readonly input: SuiteResult;
+  readonly title: string;
+  readonly figures: readonly PaperFigure[];
+}): VNode {
+  const { models, tasks, prompts, n, seeds } = input;
+  const links = figures.flatMap(({ number, also = [], title: name }) =>
+    [number, ...also].map((each) => ({ each, name })),
+  );
+  return (
+    <div class="hero">
+      <p class="kicker">
+        {list(models)} on {list(tasks)} · at most {plural(prompts, "prompt")} a task, N = {n},{" "}
+        {plural(seeds, "seed")}
+      </p>
+      <h1>{title}: the paper’s experiments</h1>
+      <p class="lead">{summary(input)}</p>
+      <nav aria-label="Figures by the paper's number">
+        <ul class="figures-list">
+          {input.kind === "amortized" && (
+            <li>
+              <a href="#table-1">Table 1</a>: lift over greedy, with the settings
+            </li>
+          )}
+          {links.map(({ each, name }) => (
+            <li key={each}>
+              <a href={`#${figureId(each)}`}>Figure {each}</a>: {name}
+            </li>
+          ))}
+        </ul>
+      </nav>
+    </div>
+  );
+}
+
+function TableOne({ input }: { readonly input: AmortizedResult }): VNode {
+  return (
+    <>
+      <h3>Table 1: lift over greedy</h3>
+      <Table {...tableOne(input)} />
+      <details class="figures">
+        <summary>The paper's own Table 1</summary>
+        <Table
+          id="paper-table"
+          caption="What the paper reports, with models that this page may not have"
+          columns={[
+            "Model and task",
+            "Weight decay",
+            "Rank",
+            "% lift in accuracy over greedy",
+            "Log-likelihood lift over greedy",
+          ]}
+          rows={PAPER_TABLE.map(({ model, task, weightDecay, rank, lift, logLikelihoodLift }) => ({
+            head: `${model} on ${task}`,
+            cells: [String(weightDecay), String(rank), lift, logLikelihoodLift],
+          }))}
+        />
+      </details>
+    </>
+  );
+}
+
+function Provenance({ input }: { readonly input: SuiteResult }): VNode {
+  const { command, temperature } = input;
+  return (
+    <>
+      <p>This command, with this version, models and tasks, gives the same responses and the same figures.</p>
+      <pre class="command" tabIndex={0} role="region" aria-label="Command">
+        <code>{command}</code>
+      </pre>
+      <Table
+        id="cells"
+        caption={`What the cells are of; temperature ${temperature}.`}
+        columns={["Cell", "Prompts", "Seeds", "Longest response, tokens", "Model digest", "Task digest"]}
+        rows={input.cells.map((cell) => ({
+          head: `${cell.model} on ${cell.task}${"trainN" in cell ? `${methodOf(cell)}, N ${cell.trainN}` : ""}`,
+          cells: [
+            cell.metrics?.prompts ?? "–",
+            cell.seeds.length,
+            cell.provenance?.maxTokens ?? "–",
+            <code>{cell.provenance?.modelDigest.slice(0, 16) ?? "–"}</code>,
+            <code>{cell.provenance?.taskDigest.slice(0, 16) ?? "–"}</code>,
+          ],
+        }))}
+      />
+      <p>{protocol(input)}</p>
+      <p>
+        A. Huang, A. Block, D. J. Foster, D. Rohatgi, C. Zhang, M. Simchowitz, J. T. Ash, A. Krishnamurthy:{" "}
+        <cite>Self-Improvement in Language Models: The Sharpening Mechanism</cite>. ICLR 2025.{" "}
+        <a href="https://arxiv.org/abs/2412.01951" rel="noreferrer">
+          arXiv 2412.01951
+        </a>
+      </p>
+    </>
+  );
+}
+
+/** In what this differs from the paper's protocol (App. A). */
+function protocol({ kind, prompts, n, seeds }: SuiteResult): string {
+  const paper = kind === "inference" ? "256 prompts, N = 50, 10 seeds" : "256 prompts, N = 50, 3 seeds";
+  const size = `The paper has ${paper} per model and task; this page ${prompts} prompts at most, N = ${n}, ${plural(seeds, "seed")}.`;
+  const same =
+    kind === "inference"
+      ? "A smaller N is the exact expectation over all subsets of the responses drawn, where the paper draws subsets at random."
+      : "The adapter that is kept has the lowest loss on other prompts' chosen responses, which needs no labels. The seeds are of training; what is drawn from the base is the same for all.";
+  return `${size} ${same} Log-probabilities are the base's at temperature 1.`;
+}
