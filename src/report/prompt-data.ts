@@ -124,7 +124,7 @@ function compact(prompt: PromptRow, label: string, { rewards, adapters, limits }
     shownText(text, limits),
     withoutZeros(times),
     response?.tokens ?? null,
-    response ? round(response.logProb, 2) : null,
+    response ? round(response.logProb, 4) : null,
     response?.selfCertainty === undefined ? null : round(response.selfCertainty, 2),
     response?.answer === undefined ? -1 : position(answers, shownText(response.answer, limits)),
     correct === undefined ? -1 : correct ? 1 : 0,

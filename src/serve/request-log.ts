@@ -78,8 +78,8 @@ export function requestLog({
     const id = given !== undefined && OWN_ID.test(given) ? given : freshId();
     const notes = new Notes(texts);
     let open = true;
-    // The parts of the page: dozens, and of no account.
-    const part = req.path.startsWith("/app/");
+    // The parts of pages, and what a page of runs asks ten times a second: of no account.
+    const part = /^\/(app|api\/runs)\//.test(req.path);
     const end = part ? undefined : begin?.({ method: req.method, path: req.path, headers: req.raw.headers });
     const tell = (status: number, error: unknown): void => {
       if (!open) return;

@@ -1,4 +1,4 @@
-import type { VNode } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { RaceRequest, RaceSettings } from "./frames.js";
 
@@ -86,8 +86,7 @@ export function RaceForm({ settings, running, onStart, onStop }: FormProps): VNo
 
 function PromptField({ asked, settings, change }: Part): VNode {
   return (
-    <div class="field prompt-field">
-      <label for="prompt">Prompt</label>
+    <Field id="prompt" label="Prompt">
       <textarea
         id="prompt"
         rows={2}
@@ -104,7 +103,7 @@ function PromptField({ asked, settings, change }: Part): VNode {
           ))}
         </p>
       )}
-    </div>
+    </Field>
   );
 }
 
@@ -127,8 +126,7 @@ function Knobs({ asked, settings, change }: Part): VNode {
       <Choice id="reward" label="Reward" value={asked.reward} onChange={(reward) => change({ reward })}>
         {names}
       </Choice>
-      <div class="field">
-        <label for="seed">Seed</label>
+      <Field id="seed" label="Seed">
         <input
           id="seed"
           inputMode="numeric"
@@ -137,10 +135,9 @@ function Knobs({ asked, settings, change }: Part): VNode {
           value={asked.seed}
           onInput={(event) => change({ seed: valueOf(event) })}
         />
-      </div>
+      </Field>
       {settings.needsKey && (
-        <div class="field">
-          <label for="key">Key</label>
+        <Field id="key" label="Key">
           <input
             id="key"
             type="password"
@@ -149,7 +146,7 @@ function Knobs({ asked, settings, change }: Part): VNode {
             value={asked.key}
             onInput={(event) => change({ key: valueOf(event) })}
           />
-        </div>
+        </Field>
       )}
     </>
   );
@@ -169,8 +166,7 @@ function Choice({
   readonly children: readonly string[];
 }): VNode {
   return (
-    <div class={`field ${id}-field`}>
-      <label for={id}>{label}</label>
+    <Field id={id} label={label}>
       <select id={id} value={value} onChange={(event) => onChange(valueOf(event))}>
         {children.map((each) => (
           <option key={each} value={each} selected={each === value}>
@@ -178,6 +174,24 @@ function Choice({
           </option>
         ))}
       </select>
+    </Field>
+  );
+}
+
+/** A control with its name above it. */
+function Field({
+  id,
+  label,
+  children,
+}: {
+  readonly id: string;
+  readonly label: string;
+  readonly children: ComponentChildren;
+}): VNode {
+  return (
+    <div class={`field ${id}-field`}>
+      <label for={id}>{label}</label>
+      {children}
     </div>
   );
 }

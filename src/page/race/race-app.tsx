@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { serverTrack } from "./event-stream.js";
 import { RaceForm, type How } from "./form.js";
 import type { RaceRequest, RaceSettings } from "./frames.js";
@@ -19,15 +19,10 @@ export function RaceApp({ settings }: { readonly settings: RaceSettings }): VNod
   const [race, setRace] = useState<Race>(newRace(settings.bestOf));
   const [running, setRunning] = useState<AbortController>();
   const [marked, mark] = useState<number>();
-  const last = useRef(race);
-  const show = (next: Race): void => {
-    last.current = next;
-    setRace(next);
-  };
   const start = (request: RaceRequest, how: How): void => {
     const leave = new AbortController();
     setRunning(leave);
-    show(newRace(request.best_of));
+    setRace(newRace(request.best_of));
     void run(request, how, leave.signal).finally(() => setRunning(undefined));
   };
   const run = async (request: RaceRequest, { slow, key }: How, signal: AbortSignal): Promise<void> => {
@@ -35,11 +30,11 @@ export function RaceApp({ settings }: { readonly settings: RaceSettings }): VNod
       const live = serverTrack(request, signal, key);
       for await (const frames of slow ? slowed(live, nextToken) : live) {
         if (signal.aborted) return;
-        show(afterFrames(last.current, frames));
+        setRace((before) => afterFrames(before, frames));
       }
     } catch (error) {
       if (!signal.aborted)
-        show({ ...last.current, error: error instanceof Error ? error.message : String(error) });
+        setRace((before) => ({ ...before, error: error instanceof Error ? error.message : String(error) }));
     }
   };
   const standings = race.lanes.map((lane) => standingOf(lane, race));

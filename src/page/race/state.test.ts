@@ -104,6 +104,19 @@ describe("the frames of a stream", () => {
     expect(waits).toBe(2);
     expect(groups.at(-1)).toEqual(frames.slice(3));
   });
+
+  it("can be shown so for a candidate that begins late, too", async () => {
+    const early = [1, 2, 3, 4].map((i) => token(0, i, "a", -i, i - 1));
+    const late = [1, 2, 3].map((i) => token(1, i, "b", -i, i - 1));
+    async function* batches() {
+      yield [start, ...early, ...late];
+    }
+    let waits = 0;
+    const shownAfter: number[] = [];
+    for await (const group of slowed(batches(), async () => void waits++))
+      for (const frame of group) if (frame.kind === "token" && frame.c === 1) shownAfter.push(waits);
+    expect(shownAfter).toEqual([4, 5, 6]);
+  });
 });
 
 it("tints a token the more, the less likely it was", () => {
