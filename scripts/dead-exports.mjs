@@ -54,7 +54,6 @@ const TEST_ONLY = [
   { file: "src/page/race/event-stream.ts", name: "FrameReader", reason: "cut everywhere in tests" },
   { file: "src/page/race/standing.ts", name: "reasonOut", reason: "its words are tested alone" },
   { file: "src/page/race/lanes.tsx", name: "tintOf", reason: "its steps are tested alone" },
-  { file: "src/report/html.ts", name: "escapeHtml", reason: "hostile text is tested against it alone" },
   { file: "src/transformer/model.ts", name: "digestOf", reason: "a digest must change with one weight" },
   { file: "src/task/hub-data.ts", name: "hubCache", reason: "the environment variables are tested alone" },
   { file: "src/task/game24/traces.ts", name: "traces", reason: "the brute-force reference of the task" },

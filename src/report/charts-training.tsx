@@ -1,5 +1,11 @@
 import type { VNode } from "preact";
-import type { AdapterMetrics, EpochMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import type {
+  AdapterMetrics,
+  EpochMetrics,
+  Estimate,
+  JudgedObjective,
+  Metrics,
+} from "../evaluate/metrics.js";
 import type { Axis } from "../page/chart/axes.js";
 import { LineChart, type LineSeries } from "../page/chart/line-chart.js";
 import { Legend } from "../page/chart/marks.js";
@@ -53,7 +59,7 @@ export function trainingFigure({ adapters, temperature }: Metrics): VNode | unde
       id="figure-training"
       title="Training, iterate by iterate"
       message={trained.map(([method, adapter]) => trainingMessage(method, adapter)).join(" ")}
-      note={`Iterate 0 is the untouched base; the ring is the one that was kept: ${keptNotes(trained)}. What is sampled is sampled from the iterate on held-out prompts. Values stand where one points, their 95\u00a0% intervals with them.`}
+      note={`${beginnings(trained)} The ring is the one that was kept: ${keptNotes(trained)}. What is sampled is sampled from the iterate on held-out prompts. Values stand where one points, their 95\u00a0% intervals with them.`}
       whole
       quiet
       table={`figure-training-${trained[0]![0]}-table`}
@@ -80,6 +86,14 @@ export function trainingFigure({ adapters, temperature }: Metrics): VNode | unde
       </div>
     </Figure>
   );
+}
+
+/** What iterate 0 is. */
+function beginnings(trained: Trained): string {
+  const begun = trained.flatMap(([method, { start }]) =>
+    start === undefined ? [] : [`of ${methodName(method)} it is the ${methodName(start)} adapter`],
+  );
+  return `Iterate 0 is the untouched base${begun.length > 0 ? `; ${list(begun)}, where its training began` : ""}.`;
 }
 
 function keptNotes(trained: Trained): string {
@@ -113,10 +127,15 @@ function heldOut(trained: Trained, { pick, scale }: Quantity): LineSeries[] {
 
 function objectives(trained: Trained): LineSeries[] {
   return trained.flatMap(([method, { epochs, keptEpoch }], at) => {
-    const points = epochs.flatMap((e) => (e.objective ? [{ x: e.epoch, value: e.objective.value }] : []));
+    const points = epochs.flatMap((e) => (e.objective ? [objectivePoint(e.epoch, e.objective)] : []));
     const series = { name: methodName(method), style: seriesStyle(at), band: false, points };
     return points.length === 0 ? [] : [withRing(series, keptEpoch)];
   });
+}
+
+/** J_β, with the standard error of its gain over the base to either side where it is known. */
+function objectivePoint(x: number, { value, error }: JudgedObjective): LineSeries["points"][number] {
+  return error === undefined ? { x, value } : { x, value, low: value - error, high: value + error };
 }
 
 function lossSeries(epochs: readonly EpochMetrics[]): LineSeries[] {

@@ -72,6 +72,9 @@ export function comparisonTable(metrics: Metrics): VNode | undefined {
         `Iterate kept (epoch; ${roundMethods()}: round)`,
         (a) => `${a.keptEpoch} of ${a.epochs.at(-1)?.epoch ?? a.keptEpoch}`,
       ),
+      ...(adapters.some(([, { start }]) => start !== undefined)
+        ? [effort("Training began at", ({ start }) => (start === undefined ? "the base" : methodName(start)))]
+        : []),
       effort(
         "Training prompts n × responses N",
         (a) => `${count(a.trainingPrompts)} × ${count(a.trainingSamples)}`,

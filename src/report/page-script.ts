@@ -1,6 +1,11 @@
+import { factsOf } from "../page/browse/facts.js";
+import { isLeft } from "../page/browse/narrowing.js";
+import { pointIntoCharts, unfoldTargets } from "../page/chart/point.js";
+
 /**
  * The page's only script: lists, filters and sorts the prompts from the JSON block a page at a time, fills one with its responses when it is
  * opened, and lets the keyboard point into charts. Text goes into the page as text nodes only. The security policy allows it by its hash.
+ * What the viewer does as well stands in it by the source of the same functions, which refer to nothing outside themselves.
  */
 export const PAGE_SCRIPT = `(() => {
 "use strict";
@@ -15,41 +20,9 @@ const element = (tag, properties, ...children) => {
 };
 const minus = (x, digits) => x.toFixed(digits).replace("-", "\\u2212");
 
-// Charts: the arrow keys go from value to value, and what stands there is said.
-const said = element("p", { className: "sr", role: "status" });
-document.body.append(said);
-for (const chart of document.querySelectorAll("svg.chart")) {
-  const strips = [...chart.querySelectorAll(".at")];
-  if (strips.length === 0) continue;
-  chart.removeAttribute("aria-hidden");
-  chart.setAttribute("role", "img");
-  chart.setAttribute("aria-label", "Chart; the arrow keys tell its values");
-  chart.tabIndex = 0;
-  let at = strips.length - 1;
-  const point = (to) => {
-    strips[at].classList.remove("pointed");
-    at = Math.min(strips.length - 1, Math.max(0, to));
-    strips[at].classList.add("pointed");
-    said.textContent = [...strips[at].querySelectorAll("text")].map((text) => text.textContent).join(", ");
-  };
-  chart.addEventListener("focus", () => chart.matches(":focus-visible") && point(at));
-  chart.addEventListener("blur", () => strips[at].classList.remove("pointed"));
-  chart.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    point(at + step);
-  });
-}
-
-// A table that a link leads to is folded.
-const unfold = () => {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const details = target && target.closest("details");
-  if (details && !details.open) { details.open = true; target.scrollIntoView(); }
-};
-addEventListener("hashchange", unfold);
-unfold();
+${[pointIntoCharts, unfoldTargets, factsOf, isLeft].map(String).join("\n")}
+pointIntoCharts(document);
+unfoldTargets();
 
 const list = byId("prompts");
 if (!list) return;
@@ -58,26 +31,7 @@ const data = JSON.parse(byId("responses").textContent);
 const { policies, choosers, labelled } = data;
 const firstReward = policies.length;
 const rewards = choosers.slice(firstReward);
-const sum = (values) => values.reduce((a, b) => a + b, 0);
-
-// What is said of each prompt in one line.
-const facts = data.prompts.map((prompt, i) => {
-  const took = (chooser) => prompt.texts.find((text) => text[7] && text[7].includes(chooser));
-  const mark = (text) => (text ? text[6] : -1);
-  const key = (text) => (text[5] < 0 ? "text " + text[0] : "answer " + text[5]);
-  const chosen = rewards.map((_, r) => took(firstReward + r));
-  const drawn = prompt.texts.filter((text) => text[1].length > 0 && text[1][0] > 0);
-  return {
-    i,
-    greedy: mark(took(0)),
-    choices: chosen.map(mark),
-    total: sum(drawn.map((text) => text[1][0])),
-    right: sum(drawn.map((text) => (text[6] === 1 ? text[1][0] : 0))),
-    answers: new Set(drawn.map(key)).size,
-    chosenAnswers: new Set(chosen.filter(Boolean).map(key)).size,
-    best: Math.max(...drawn.map((text) => text[3] ?? -Infinity)),
-  };
-});
+const facts = data.prompts.map((prompt, i) => ({ i, ...factsOf(prompt, firstReward, rewards.length) }));
 
 const mark = (correct, name) => {
   const words = correct < 0 ? "unknown" : correct ? "correct" : "incorrect";
@@ -156,7 +110,7 @@ const checked = (id) => byId(id)?.checked ?? false;
 const orders = {
   order: () => 0,
   answers: (a, b) => b.answers - a.answers,
-  likelihood: (a, b) => b.best - a.best,
+  likelihood: (a, b) => (b.best ?? -1e9) - (a.best ?? -1e9),
   most: (a, b) => b.right - a.right,
   fewest: (a, b) => a.right - b.right,
 };
@@ -165,10 +119,7 @@ const update = () => {
   const words = byId("filter-text").value.trim().toLowerCase();
   const compare = orders[byId("sort").value] ?? orders.order;
   const kept = facts.filter((fact) => (!words || search()[fact.i].includes(words))
-    && (!checked("filter-gain") || (fact.greedy === 0 && fact.choices.includes(1)))
-    && (!checked("filter-loss") || (fact.greedy === 1 && fact.choices.includes(0)))
-    && (!checked("filter-disagree") || fact.chosenAnswers > 1)
-    && (!checked("filter-none") || fact.right === 0)).sort((a, b) => compare(a, b) || a.i - b.i);
+    && ["gain", "loss", "disagree", "none"].every((to) => !checked("filter-" + to) || isLeft(fact, to))).sort((a, b) => compare(a, b) || a.i - b.i);
   const pages = Math.max(1, Math.ceil(kept.length / PAGE));
   page = Math.min(Math.max(0, page), pages - 1);
   list.replaceChildren(...kept.slice(page * PAGE, (page + 1) * PAGE).map(row));

@@ -1,14 +1,7 @@
 import type { VNode } from "preact";
+import { NARROWINGS } from "../page/browse/narrowing.js";
 import { plural } from "./format.js";
 import type { BrowserData } from "./prompt-data.js";
-
-/** What the list of prompts can be narrowed to, by the id of its box; the page's script knows the rules. */
-const FILTERS = [
-  { id: "filter-gain", words: "greedy wrong, a choice right", labelled: true },
-  { id: "filter-loss", words: "greedy right, a choice wrong", labelled: true },
-  { id: "filter-disagree", words: "rewards disagree", labelled: false },
-  { id: "filter-none", words: "no response right", labelled: true },
-] as const;
 
 /** The browsable list of prompts, which the page's script fills a page at a time from the JSON block. */
 export function PromptBrowser({
@@ -44,9 +37,9 @@ export function PromptBrowser({
         </div>
         <fieldset>
           <legend>Show only</legend>
-          {FILTERS.filter(({ labelled }) => data.labelled || !labelled).map(({ id, words }) => (
-            <label key={id}>
-              <input type="checkbox" id={id} /> {words}
+          {NARROWINGS.filter(({ labelled }) => data.labelled || !labelled).map(({ name, words }) => (
+            <label key={name}>
+              <input type="checkbox" id={`filter-${name}`} /> {words}
             </label>
           ))}
         </fieldset>

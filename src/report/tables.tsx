@@ -6,6 +6,7 @@ import type {
   Ends,
   EpochMetrics,
   Estimate,
+  JudgedObjective,
   Metrics,
 } from "../evaluate/metrics.js";
 import { tiltTable } from "./charts-tilt.js";
@@ -71,6 +72,7 @@ export function AllTables({ metrics }: { readonly metrics: Metrics }): VNode {
     ["Ordering of right and wrong", orderingTable(metrics)],
     ["Agreement between rewards", agreementTable(metrics)],
     ["What training on each reward could give", tiltTable(metrics)],
+    ["One sample drawn otherwise", baselinesTable(metrics)],
     ["Adaptive best-of-N", adaptiveTable(metrics)],
     ["How responses end", endsTable(metrics)],
     ...Object.keys(metrics.adapters).map(
@@ -238,7 +240,7 @@ function trainingTable(metrics: Metrics, method: string): TableData | undefined 
   const columns: readonly (readonly [string, (e: EpochMetrics) => ComponentChildren | undefined])[] = [
     ["Training loss", (e) => (e.trainLoss === undefined ? undefined : fixed(e.trainLoss, 4))],
     ["Validation loss", (e) => (e.objective ? undefined : fixed(e.validationLoss, 4))],
-    ["J_β", (e) => e.objective && fixed(e.objective.value, 4)],
+    ["J_β", (e) => e.objective && objectiveCell(e.objective)],
     ["Accuracy, %", (e) => e.accuracy && estimateCell(e.accuracy, PERCENT)],
     ["Coverage, %", (e) => e.coverage && estimateCell(e.coverage, PERCENT)],
     ["Log-likelihood, nats", (e) => e.logLikelihood && estimateCell(e.logLikelihood, NATS)],
@@ -255,6 +257,45 @@ function trainingTable(metrics: Metrics, method: string): TableData | undefined 
     rows: epochs.map((e) => ({
       head: `${e.epoch}${e.epoch === keptEpoch ? " (kept)" : ""}`,
       cells: shown.map(([, of]) => of(e) ?? NOTHING),
+    })),
+  };
+}
+
+/** J_β, ± the standard error of its gain over the base, and whether what was sampled shows signs of collapse. */
+function objectiveCell({ value, error, collapsed }: JudgedObjective): VNode {
+  return (
+    <>
+      {fixed(value, 4)}
+      {error !== undefined && <span class="ci"> ± {fixed(error, 4)}</span>}
+      {collapsed === true && <span class="ci"> (collapsing)</span>}
+    </>
+  );
+}
+
+/** One sample of the base at other temperatures and with top-p: what training has to beat. */
+function baselinesTable({ baselines = {}, base, temperature }: Metrics): TableData | undefined {
+  const ways = [[`temperature ${temperature}, as drawn`, base] as const, ...Object.entries(baselines)];
+  if (ways.length === 1) return undefined;
+  const labelled = base.accuracy !== undefined;
+  return {
+    id: "baselines-table",
+    caption:
+      "One sample of the base, drawn in other ways, against its greedy response; in brackets the 95\u00a0% interval, differences paired by prompt.",
+    columns: [
+      "One sample",
+      ...(labelled ? ["Accuracy, %", "… less greedy, points"] : []),
+      "Log-likelihood, nats",
+      "… less greedy, nats",
+      "Length, tokens",
+    ],
+    rows: ways.map(([head, way]) => ({
+      head,
+      cells: [
+        ...(labelled ? [estimateCell(way.accuracy, PERCENT), estimateCell(way.liftPoints, POINTS)] : []),
+        estimateCell(way.logLikelihood, NATS),
+        estimateCell(way.logLikelihoodLift, NATS_GAIN),
+        estimateCell(way.length, TOKENS),
+      ],
     })),
   };
 }

@@ -26,7 +26,7 @@ export interface PaperFigure {
 export const figureId = (number: string): string => `figure-${number}`;
 
 /** "Figure 1a", "Figures 1b and 3". */
-export function figureName({ number, also = [] }: Pick<PaperFigure, "number" | "also">): string {
+function figureName({ number, also = [] }: Pick<PaperFigure, "number" | "also">): string {
   return also.length === 0 ? `Figure ${number}` : `Figures ${number} and ${also.join(", ")}`;
 }
 

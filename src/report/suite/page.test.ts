@@ -37,7 +37,7 @@ describe("the page of an inference suite", () => {
     );
     expect(text(".lead")).toContain("1 of 4 cells are blank.");
     expect(markup).not.toContain("<script");
-    expect(markup).toContain("&lt;script&gt;");
+    expect(markup).toContain("&lt;script>");
     expect(text("#command pre")).toBe(inference.command);
   });
 
