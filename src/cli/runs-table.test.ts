@@ -85,8 +85,17 @@ describe("whetstone runs", () => {
     const shown = await run(["show", old()]);
     expect(shown.said[0]).toContain(readRun(old()).manifest.command);
     expect(shown.results).toMatchObject([{ dir: old(), measured: true }]);
-    const [both] = (await run(["compare", old(), old()])).results as [{ readonly runs: readonly object[] }];
+    const compared = await run(["compare", old(), old()]);
+    const [both] = compared.results as [
+      {
+        readonly runs: readonly object[];
+        readonly ways: readonly { readonly name: string; readonly difference: { readonly value: number } }[];
+      },
+    ];
     expect(both.runs).toHaveLength(2);
+    expect(both.ways.map(({ name }) => name)).toContain("greedy");
+    expect(both.ways.every(({ difference }) => difference.value === 0)).toBe(true);
+    expect(compared.said.join("\n")).toMatch(/greedy +\d+ +0\.0 \[/);
   });
 
   it("removes a run when that was agreed to, and nothing else", async () => {

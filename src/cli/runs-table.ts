@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { WhetstoneError } from "../core/errors.js";
 import type { Metrics } from "../evaluate/metrics.js";
-import { inTable, NATS, PERCENT } from "../report/format.js";
+import type { ComparedWay } from "../evaluate/compare.js";
+import { inTable, intervalInTable, NATS, NATS_GAIN, PERCENT, POINTS } from "../report/format.js";
 import { readRun, type RunReader } from "../run/read-run.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
 import { fitLine, padEndTo, widthOf } from "../report/columns.js";
@@ -93,6 +94,20 @@ export function comparisonLines(a: RunEntry, b: RunEntry): string {
     return [name, shown(x), shown(y), change];
   });
   return table([["", a.dir, b.dir, "change"], ...facts, ...figures], [32, 20, 20, 8]);
+}
+
+/** What the second run has more than the first, way by way: paired by prompt, with intervals. */
+export function pairedLines(ways: readonly ComparedWay[]): string {
+  const rows = ways.map(({ name, of, prompts, difference, side }) => {
+    const [unit, word] = of === "accuracy" ? [POINTS, "points"] : [NATS_GAIN, "nats"];
+    const claim = { up: "more", down: "less", unclear: "unclear", few: "too few prompts" }[side];
+    const written = `${inTable(difference.value, unit)} ${intervalInTable(difference, unit)} ${word}`;
+    return [name, `${prompts}`, written, claim];
+  });
+  return table(
+    [["second less first, paired", "prompts", "with its 95 % interval", ""], ...rows],
+    [32, 7, 32, 15],
+  );
 }
 
 /** Rows with columns as wide as they need to be, up to a limit each. */

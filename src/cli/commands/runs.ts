@@ -1,14 +1,18 @@
 import { rmSync } from "node:fs";
-import { RunError, UsageError } from "../../core/errors.js";
+import { RunError, UsageError, WhetstoneError } from "../../core/errors.js";
 import { writeError } from "../../core/files.js";
+import { compareWays, type Way } from "../../evaluate/compare.js";
 import { terminalTable } from "../../report/terminal-table.js";
 import { acquireLock } from "../../run/lock.js";
+import type { RunReader } from "../../run/read-run.js";
+import { waysOfRun } from "../../sharpen/run-ways.js";
+import { taskOfRun } from "../sources.js";
 import { readMetrics } from "../../sharpen/run-metrics.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
 import { namedRun } from "../existing-run.js";
 import { RUNS } from "../run-folder.js";
-import { comparisonLines, runEntry, runLines, runsIn } from "../runs-table.js";
+import { comparisonLines, pairedLines, runEntry, runLines, runsIn } from "../runs-table.js";
 import { COMMANDS } from "./table.js";
 
 /** `whetstone runs`: the runs that are there. */
@@ -61,13 +65,33 @@ function show(dir: string | undefined, context: Context): Promise<void> {
   return Promise.resolve();
 }
 
-function compare(first: string | undefined, second: string | undefined, context: Context): Promise<void> {
+async function compare(
+  first: string | undefined,
+  second: string | undefined,
+  context: Context,
+): Promise<void> {
   if (first === undefined || second === undefined)
     throw new UsageError("Name two runs to compare: whetstone runs compare <run> <run>.");
-  const [a, b] = [runEntry(namedRun(first)), runEntry(namedRun(second))];
+  const readers = [namedRun(first), namedRun(second)] as const;
+  const [a, b] = [runEntry(readers[0]), runEntry(readers[1])];
+  const ways = compareWays(
+    await waysOf(readers[0], context),
+    await waysOf(readers[1], context),
+    readers[0].manifest.seeds.run,
+  );
   context.say(comparisonLines(a, b));
-  context.result({ runs: [a, b] });
-  return Promise.resolve();
+  if (ways.length > 0) context.say(`\n${pairedLines(ways)}`);
+  context.result({ runs: [a, b], ways });
+}
+
+/** How a run answers its prompts; without its task, by log-likelihood alone. */
+async function waysOf(run: RunReader, context: Context): Promise<Way[]> {
+  const task = await taskOfRun(run, undefined).catch((error: unknown) => {
+    if (!(error instanceof WhetstoneError)) throw error;
+    context.note(`What is right in ${run.dir} is not known: ${error.message}`);
+    return undefined;
+  });
+  return waysOfRun(run, task);
 }
 
 /** Deletes a folder that is a run's, and in use by nobody. */

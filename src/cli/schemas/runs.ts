@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { quantizationErrorSchema } from "../../evaluate/quantization.js";
 import { answerSchema } from "../../sharpen/answer-record.js";
+import type { ComparedWay } from "../../evaluate/compare.js";
 import type { RunEntry } from "../runs-table.js";
 import { adapter, metrics, metricsFields } from "./figures.js";
 
@@ -138,12 +139,26 @@ const entryFields = {
 } satisfies Record<keyof RunEntry, z.ZodType>;
 const entry = z.strictObject(entryFields);
 
+const interval = z.strictObject({ value: number, low: number, high: number });
+const comparedWay = z
+  .strictObject({
+    name: text,
+    of: z.enum(["accuracy", "log-likelihood"]),
+    prompts: whole.describe("That both have."),
+    first: interval,
+    second: interval,
+    difference: interval.describe("The second less the first, paired by prompt; 95 %."),
+    simultaneous: interval.describe("With the interval that is to hold for all ways together."),
+    side: z.enum(["up", "down", "unclear", "few"]).describe("By `simultaneous`."),
+  } satisfies Record<keyof ComparedWay, z.ZodType>)
+  .describe("A way of answering that both have.");
+
 /** The last line of `runs`. */
 export const runs = z.union([
   z
     .strictObject({ runs: z.array(entry), unread: z.array(z.strictObject({ dir: text, reason: text })) })
     .describe("list"),
   z.strictObject({ ...entryFields, command: text, metrics: metrics.nullable() }).describe("show"),
-  z.strictObject({ runs: z.tuple([entry, entry]) }).describe("compare"),
+  z.strictObject({ runs: z.tuple([entry, entry]), ways: z.array(comparedWay) }).describe("compare"),
   z.strictObject({ removed: text }).describe("remove"),
 ]);
