@@ -95,7 +95,7 @@ describe("whetstone runs", () => {
     expect(both.runs).toHaveLength(2);
     expect(both.ways.map(({ name }) => name)).toContain("greedy");
     expect(both.ways.every(({ difference }) => difference.value === 0)).toBe(true);
-    expect(compared.said.join("\n")).toMatch(/greedy +\d+ +0\.0 \[/);
+    expect(compared.said.join("\n")).toMatch(/greedy +\d+ +0\.00 \[/);
   });
 
   it("removes a run when that was agreed to, and nothing else", async () => {

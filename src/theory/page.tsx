@@ -92,7 +92,10 @@ function RowFigure({ row: { figure, fits } }: { readonly row: RowReport }): VNod
       <strong>
         <Formula>{title}</Formula>
       </strong>
-      <Legend always series={series.map(({ name }, i) => ({ name, style: styles[i]! }))} />
+      <Legend
+        always
+        series={series.map(({ name }, i) => ({ name: <Formula>{name}</Formula>, style: styles[i]! }))}
+      />
       <div class="plot" role="img" aria-label={`${title}. ${caption}`}>
         {twoWidths(
           (width) => (

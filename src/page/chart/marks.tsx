@@ -1,4 +1,4 @@
-import type { VNode } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import type { SeriesStyle } from "../palette.js";
 import { px } from "./scale.js";
 
@@ -80,14 +80,14 @@ export function Legend({
   series,
   always = false,
 }: {
-  readonly series: readonly { readonly name: string; readonly style: Look }[];
+  readonly series: readonly { readonly name: ComponentChildren; readonly style: Look }[];
   /** On wide pages, too. */
   readonly always?: boolean;
 }): VNode {
   return (
     <ul class={always ? "legend always" : "legend"}>
-      {series.map(({ name, style }) => (
-        <li key={name}>
+      {series.map(({ name, style }, at) => (
+        <li key={at}>
           <Swatch style={style} />
           {name}
         </li>
