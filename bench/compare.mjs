@@ -21,7 +21,7 @@ const REPEATS = 3;
  * @property {string} machine
  * @property {Record<string, Spread>} [figures] by who was measured
  * @property {Record<string, number>} [peaks] gigabytes, by who was measured
- * @property {any} [memory] what bench/memory.mjs has printed
+ * @property {import("./processes.mjs").Printed} [memory] what bench/memory.mjs has printed
  */
 
 function machine() {
@@ -94,6 +94,17 @@ export async function compare(only) {
   for (const row of speeds) await keep(row.name, await speed(row, llama));
 }
 
+/**
+ * A heading with a table or a list; nothing where that is empty.
+ * @param {string} title @param {readonly string[]} columns @param {readonly string[]} lines
+ */
+function section(title, columns, lines) {
+  if (lines.length === 0) return [];
+  const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(" | ")} |`;
+  const head = columns.length === 0 ? [] : [line(columns), line(columns.map(() => "---"))];
+  return [`## ${title}`, "", ...head, ...lines, ""];
+}
+
 /** @param {Record<string, Measured>} results */
 function pageOf(results) {
   const machines = [...new Set(Object.values(results).map((result) => result.machine))];
@@ -109,38 +120,37 @@ function pageOf(results) {
     "The targets were set for a processor with AVX-512, with AMX for eight bits. On one without them they stand beside the figures as what they",
     "are: not measured there.",
     "",
-    "## Memory",
-    "",
-    "| row | peak | at most | weights held | seconds | command | machine |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
-    ...MEMORY_ROWS.flatMap((row) => {
-      const found = results[row.name];
-      return found ? [memoryLine(row, found, machines)] : [];
-    }),
-    "",
-    "## Speed",
-    "",
-    "| row | who | figure | × llama.cpp | peak | target | machine |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
-    ...SPEED_ROWS.flatMap((row) => {
-      const found = results[row.name];
-      return found ? speedLines(row, found, machines) : [];
-    }),
-    "",
-    "## What bounds what falls short",
-    "",
-    ...[...MEMORY_ROWS, ...SPEED_ROWS].flatMap(({ name, title, bound }) =>
-      bound !== undefined && results[name] ? [`- ${title}: ${bound}.`] : [],
+    ...section(
+      "Memory",
+      ["row", "peak", "at most", "weights held", "seconds", "command", "machine"],
+      MEMORY_ROWS.flatMap((row) => {
+        const found = results[row.name];
+        return found?.memory ? [memoryLine(row, found.memory, machines.indexOf(found.machine) + 1)] : [];
+      }),
     ),
-    "",
+    ...section(
+      "Speed",
+      ["row", "who", "figure", "× llama.cpp", "peak", "target", "machine"],
+      SPEED_ROWS.flatMap((row) => {
+        const found = results[row.name];
+        return found ? speedLines(row, found, machines) : [];
+      }),
+    ),
+    ...section(
+      "What bounds what falls short",
+      [],
+      [...MEMORY_ROWS, ...SPEED_ROWS].flatMap(({ name, title, bound }) =>
+        bound !== undefined && results[name] ? [`- ${title}: ${bound}.`] : [],
+      ),
+    ),
   ];
   return lines.join("\n");
 }
 
 /**
- * @param {import("./compare-rows.mjs").MemoryRow} row @param {Measured} found @param {readonly string[]} machines
+ * @param {import("./compare-rows.mjs").MemoryRow} row @param {import("./processes.mjs").Printed} found @param {number} where
  */
-function memoryLine({ title, memory: args, limit }, { memory: found, machine: where }, machines) {
+function memoryLine({ title, memory: args, limit }, found, where) {
   const most = limit ?? found.allowedBytes / 1e9;
   const peak = found.peakBytes / 1e9;
   const seconds = found.stepSeconds
@@ -154,7 +164,7 @@ function memoryLine({ title, memory: args, limit }, { memory: found, machine: wh
     `${(found.heldBytes / 1e9).toFixed(2)} GB`,
     seconds,
     `\`npm run bench:memory -- ${args.join(" ")}\``,
-    machines.indexOf(where) + 1,
+    where,
     "",
   ].join(" | ");
 }

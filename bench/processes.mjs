@@ -1,10 +1,19 @@
 import { spawn } from "node:child_process";
 
 /**
+ * What the programs of this folder print, each some of it.
+ * @typedef {object} Printed
+ * @property {number} tokens @property {number[]} seconds @property {string} [source]
+ * @property {number} tokensPerSecond @property {number} firstTokenSeconds
+ * @property {readonly number[]} [stepSeconds] of training
+ * @property {number} peakBytes @property {number} heldBytes @property {number} allowedBytes
+ */
+
+/**
  * Runs a program whose last line on stdout is JSON.
  * @param {string} program
  * @param {readonly string[]} args
- * @returns {Promise<any>}
+ * @returns {Promise<Printed>}
  */
 export function measure(program, args) {
   return new Promise((resolve, reject) => {

@@ -1,16 +1,17 @@
 import { expect, it } from "vitest";
 import { Runtime } from "../runtime.js";
 import { collect, randomModel } from "../tiny-models.test-helper.js";
-import { bytesOfRow, rowsThatFit } from "./rows-that-fit.js";
+import { rowsThatFit } from "./rows-that-fit.js";
 
 it("fits as many rows as their caches leave memory for, and never fewer than a batch has", async () => {
   const { config } = await randomModel();
   const lengths = { prompt: 40, sharing: 8, response: 60 };
-  const one = bytesOfRow(config, lengths);
   // Two layers of keys and values, two key heads of six floats, over 60 tokens and an eighth of 40, half as much again while moving.
   const caches = 1.5 * 2 * 2 * 2 * 6 * 4 * 65;
   const scores = 4 * 4 * 4 * 100;
-  expect(one).toBe(caches + scores + 4 * (6 * config.vocabSize + 8 * 24 + 4 * 40));
+  const one = caches + scores + 4 * (6 * config.vocabSize + 8 * 24 + 4 * 40);
+  expect(rowsThatFit(config, 64, lengths, 10 * one)).toBe(10);
+  expect(rowsThatFit(config, 64, lengths, 10 * one - 1)).toBe(9);
   expect(rowsThatFit(config, 64, lengths, 10.5 * one)).toBe(10);
   expect(rowsThatFit(config, 8, lengths, 10.5 * one)).toBe(8);
   expect(rowsThatFit(config, 64, lengths, -1)).toBe(4);

@@ -17,7 +17,7 @@ export interface Lengths {
 }
 
 /** The bytes that a row takes at the end of the longest response: its keys and values, its part of its prompt's, and a step's arrays. */
-export function bytesOfRow(config: ModelConfig, { prompt, sharing, response }: Lengths): number {
+function bytesOfRow(config: ModelConfig, { prompt, sharing, response }: Lengths): number {
   const { layers, kvHeads, headDim, heads, vocabSize, hiddenSize, intermediateSize } = config;
   const perToken = 2 * layers * kvHeads * headDim * 4;
   const cache = MOVING * perToken * (response + prompt / sharing);

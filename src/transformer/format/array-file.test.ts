@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -54,7 +55,7 @@ it("removes what was not used for two months when it makes another, and nothing 
     string,
   ];
   for (const file of [old, fresh, other]) writeFileSync(file, "x");
-  const long = Date.now() / 1000 - 61 * 24 * 3600;
+  const long = statSync(fresh).mtimeMs / 1000 - 61 * 24 * 3600;
   utimesSync(old, long, long);
   utimesSync(other, long, long);
   await arrayFile(asked("b.bin"));
