@@ -347,4 +347,5 @@ export const TRAINER = [
   "trainerGpus",
   "trainerState",
   "trainerTolerance",
+  "serverAdapters",
 ] as const satisfies readonly OptionName[];

@@ -2,6 +2,7 @@ import type { WhetstoneError } from "../core/errors.js";
 
 /** What to do about an error on the command line, by its reason: with the flag that helps. */
 export const REMEDIES: Readonly<Record<string, string>> = {
+  "adapter-not-served": "serve it as said, then go on with --resume",
   "cannot-listen": "end what listens there, or choose another with --port or --host",
   "batch-exists": "choose another with --batch",
   "batch-incomplete":

@@ -96,13 +96,14 @@ export async function connectRemote(model: RemoteModel, context: Context): Promi
   if (found)
     context.note(`${REMOTE_PREFIX}${model.model} is at ${found.url}, where ${found.program} listens.`);
   const { RemotePolicy: Remote } = await import("../policy/remote/remote-policy.js");
-  const policy = await Remote.connect({
-    ...model,
-    key: keyFromEnvironment(process.env),
-    signal: context.signal,
-  });
+  const policy = await Remote.connect(serversOf(model, context));
   context.note(policy.served.summary);
   return policy;
+}
+
+/** How the servers of a model are asked, with the environment's key. */
+export function serversOf(model: RemoteModel, { signal }: Pick<Context, "signal">): ServersOptions {
+  return { ...model, key: keyFromEnvironment(process.env), signal };
 }
 
 /** What was asked of the servers, in a sentence. */

@@ -208,16 +208,8 @@ export function sourceOfRun({ manifest: { model } }: RunReader, moved: string | 
   return modelSource(moved ?? model.path ?? model.name);
 }
 
-/**
- * The servers of a run that was drawn from them, connected to.
- * @param moved their URLs now, if not those of the run.
- * @throws as `connectRemote`; RunError where they are asked in another way.
- */
-export async function serversOfRun(
-  run: RunReader,
-  moved: string | undefined,
-  context: Context,
-): Promise<Policy> {
+/** The model of a run that was drawn from servers. @param moved their URLs now, if not those of the run. */
+export async function remoteOfRun(run: RunReader, moved: string | undefined): Promise<RemoteModel> {
   const { name, path, server } = run.manifest.model;
   const api = server?.["api"];
   const baseUrl = moved ?? path;
@@ -225,7 +217,17 @@ export async function serversOfRun(
     ...(baseUrl !== undefined && { baseUrl }),
     ...(typeof api === "string" && { api }),
   });
-  return sameModel(run, await connectRemote(remote!, context), baseUrl ?? name);
+  return remote!;
+}
+
+/** Its servers, connected to. @throws as `connectRemote`; RunError where another model answers. */
+export async function serversOfRun(
+  run: RunReader,
+  moved: string | undefined,
+  context: Context,
+): Promise<Policy> {
+  const remote = await remoteOfRun(run, moved);
+  return sameModel(run, await connectRemote(remote, context), remote.baseUrls.join(","));
 }
 
 async function sameModel<P extends Policy>(

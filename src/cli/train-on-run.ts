@@ -14,14 +14,14 @@ import { readTraining } from "../sharpen/training-record.js";
 import type { Task } from "../task/task.js";
 import { shellLine } from "./command-line.js";
 import type { Context } from "./context.js";
-import { DEFAULT_REWARDS } from "./defaults.js";
+import { defaultRewards } from "./defaults.js";
 import { namedRun, rewardOfRun, withExistingRun } from "./existing-run.js";
 import { TRAINER, TRAINING, type Values } from "./options.js";
 import { refuseTraining } from "./quantize.js";
 import { interruptible, report, tellMetrics } from "./outcome.js";
 import { trainingOptions, trainingSettings, writtenOut, type TrainingSettings } from "./settings.js";
 import { recordUsage, usageLine } from "./remote.js";
-import { policyOfRun, serversOfRun, sourceOfRun, taskOfRun } from "./sources.js";
+import { policyOfRun, remoteOfRun, serversOfRun, sourceOfRun, taskOfRun } from "./sources.js";
 import { openTrainer, trainedElsewhere, withTrainer } from "./trainer.js";
 
 /** Options of training on a run, those of the method left out. */
@@ -79,7 +79,8 @@ async function learnableTask(reader: RunReader, named: string | undefined): Prom
 /** The rewards that the run compares. */
 async function comparedRewards(reader: RunReader): Promise<SelfReward[]> {
   const compared: SelfReward[] = [];
-  for (const name of reader.manifest.rewards?.map((part) => part.name) ?? DEFAULT_REWARDS)
+  const { rewards, model } = reader.manifest;
+  for (const name of rewards?.map((part) => part.name) ?? defaultRewards(model.server !== undefined))
     compared.push(await rewardOfRun(reader, name));
   return compared;
 }
@@ -166,7 +167,8 @@ async function train(
 ): Promise<void> {
   const { drawing, seeds, task: recorded } = reader.manifest;
   const { threads, model } = values;
-  const local = drawer.served ? undefined : sourceOfRun(reader, model).folder;
+  const remote = drawer.served && (await remoteOfRun(reader, values.baseUrl));
+  const local = remote ? undefined : sourceOfRun(reader, model).folder;
   const trainer = await openTrainer(values, { run, local, threads }, context);
   try {
     const policy = await withTrainer(drawer, trainer);
@@ -183,7 +185,13 @@ async function train(
         curveSamples: training.curveSamples,
         reward,
         command: commandFor(training.method, run.dir, reward, training),
-        ...(trainer && trainedElsewhere(trainer, policy, values, context)),
+        ...(trainer &&
+          (await trainedElsewhere(
+            trainer,
+            { policy, remote, maxTokens: drawing.maxTokens },
+            values,
+            context,
+          ))),
       },
       note: (text) => context.note(text),
       signal: context.signal,

@@ -34,6 +34,13 @@ export const TRAINER_OPTIONS = {
     text,
     "~/.cache/whetstone/trainer-state",
   ),
+  serverAdapters: option(
+    "--server-adapters <folder>",
+    "draw from each adapter on --model's servers too: a folder that all of them see under this path, into which it is copied, to be " +
+      "loaded while they run (vLLM with VLLM_ALLOW_RUNTIME_LORA_UPDATING) or served by hand",
+    text,
+    "adapters are drawn from on the trainer",
+  ),
   trainerTolerance: option(
     "--trainer-tolerance <nats>",
     "refuse a trainer whose log-probabilities of drawn responses differ by more a token, on average",

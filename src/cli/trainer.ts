@@ -8,11 +8,14 @@ import { scoredBy } from "../policy/scored-by.js";
 import type { ConnectedTrainer, TrainerPlace } from "../policy/tinker/connect-trainer.js";
 import type { Executor } from "../policy/worker/executor.js";
 import type { StartedWorker } from "../policy/worker/launch.js";
+import type { Trainers } from "../policy/trainer.js";
 import type { Run } from "../run/run.js";
 import { checkSameModel } from "../sharpen/compare-base.js";
+import type { Serving } from "../sharpen/served-adapters.js";
 import type { SharpenOptions } from "../sharpen/sharpen-task.js";
 import type { Context } from "./context.js";
 import type { TRAINER, Values } from "./options.js";
+import type { RemoteModel } from "./remote.js";
 
 const KEYS = ["WHETSTONE_TRAINER_KEY", "TINKER_API_KEY"] as const;
 const RAY_KEYS = ["RAY_AUTH_TOKEN"] as const;
@@ -147,20 +150,44 @@ export async function withTrainer(policy: Policy, trainer: ConnectedTrainer | un
   });
 }
 
-/** What sharpening is told of a trainer: who it is, and that it must have the model that drew. */
-export function trainedElsewhere(
+/** What drew, and how. */
+interface Drawer {
+  readonly policy: Policy;
+  /** Absent for a model on this machine. */
+  readonly remote?: RemoteModel | undefined;
+  readonly maxTokens: number;
+}
+
+/**
+ * What sharpening is told of a trainer: who it is, and that it must have the model that drew.
+ * @throws UsageError where adapters are to be served by a model that is not.
+ */
+export async function trainedElsewhere(
   trainer: ConnectedTrainer,
-  policy: Policy,
-  { trainerTolerance }: TrainerValues,
+  { policy, remote, maxTokens }: Drawer,
+  values: TrainerValues & { readonly baseUrl?: string | undefined },
   context: Context,
-): Pick<NonNullable<SharpenOptions["amortize"]>, "trainers" | "before"> {
+): Promise<Pick<NonNullable<SharpenOptions["amortize"]>, "trainers" | "before">> {
+  const { serverAdapters, trainerTolerance } = values;
+  let measured: ReturnType<Serving["measured"]> = { prompts: [], noise: 0 };
+  let trainers: Trainers = trainer.trainers;
+  if (serverAdapters !== undefined) {
+    if (remote === undefined)
+      throw new UsageError("--server-adapters is for a model behind servers; leave it out.");
+    const { servedTrainers } = await import("./adapter-serving.js");
+    const { base, baseUrl: urls } = values;
+    const serving = { remote, shared: serverAdapters, urls, base, name: policy.name, maxTokens };
+    trainers = servedTrainers(trainer, { ...serving, measured: () => measured }, context);
+  }
   return {
-    trainers: trainer.trainers,
+    trainers,
     before: async (pools) => {
       // A served policy scores on the trainer already; a local one on this machine.
       const base = policy.served ? undefined : await trainer.basePolicy(policy.name);
       try {
-        context.note(await checkSameModel(base ?? policy, pools, trainerTolerance));
+        const { sentence, mean } = await checkSameModel(base ?? policy, pools, trainerTolerance);
+        context.note(sentence);
+        measured = { prompts: pools.map(({ prompt }) => prompt), noise: mean };
       } finally {
         await base?.dispose();
       }

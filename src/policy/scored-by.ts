@@ -9,17 +9,26 @@ export interface Scorer {
   readonly endTokens: readonly number[];
 }
 
+/** The token ids of a response as it was drawn; of one without, those of its text. */
+export function writtenTokens(
+  { text, tokens, finish }: Response,
+  { policy, endTokens }: Scorer,
+): readonly number[] {
+  if (tokens.length > 0) return tokens;
+  const written = policy.encode(text);
+  const end = endTokens[0];
+  return finish === "stop" && end !== undefined ? [...written, end] : written;
+}
+
 /**
  * A policy that draws as one does and scores as another, which must be the same model: servers draw what a trainer learns from.
  * Responses without token ids, of servers that tell none, get those of their text. Where these are more or fewer than were drawn, the
  * text was drawn in other tokens than it is written in: what is kept then is the scorer's word on the latter. Its `dispose()` ends both.
  */
 export function scoredBy(drawer: Policy, { policy: scorer, endTokens }: Scorer): Policy {
-  const end = endTokens[0];
   const withTokens = async (response: Response, request: SampleRequest): Promise<Response> => {
     if (response.tokens.length > 0) return response;
-    const written = scorer.encode(response.text);
-    const tokens = response.finish === "stop" && end !== undefined ? [...written, end] : [...written];
+    const tokens = writtenTokens(response, { policy: scorer, endTokens });
     if (tokens.length === response.logProbs.length) return { ...response, tokens };
     const [scored] = await scorer.logProb([{ prompt: request.prompt, tokens }]);
     return { ...response, tokens, logProbs: Array.from(scored!) };

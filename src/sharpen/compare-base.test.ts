@@ -39,7 +39,9 @@ describe("log π of who drew beside that of who trains", () => {
 
   it("refuses another model with the likely causes, and says so where there is too little to tell", async () => {
     await expect(checkSameModel(policy, pools(policy, 0.3, 6))).rejects.toThrow("quantized weights");
-    expect(await checkSameModel(policy, pools(policy, 0.3, 6), 0.5)).toContain("the same model");
-    expect(await checkSameModel(policy, pools(policy, 0, 1))).toContain("Too few tokens");
+    const same = await checkSameModel(policy, pools(policy, 0.3, 6), 0.5);
+    expect(same.sentence).toContain("the same model");
+    expect(same.mean).toBeCloseTo(0.3, 12);
+    expect((await checkSameModel(policy, pools(policy, 0, 1))).sentence).toContain("Too few tokens");
   });
 });

@@ -5,7 +5,7 @@ import type { Pool } from "../reward/self-reward.js";
 /** Responses that are compared, at most. */
 const COMPARED = 32;
 /** Fewer tokens tell nothing. */
-const FEWEST_TOKENS = 8;
+export const FEWEST_TOKENS = 8;
 /** The largest mean |Δ log π| a token, in nats, of the same model computed in another way: bfloat16, other kernels. */
 const SAME_MODEL = 0.1;
 
@@ -51,20 +51,23 @@ const linesUp = ({ logProbs, finish }: Response, length: number): boolean =>
 
 /**
  * Refuses to train where what trains is not the model that drew.
- * @returns the distance in a sentence.
+ * @returns the distance in a sentence, and in nats a token; 0 where too little was drawn to tell.
  * @throws UsageError beyond `most` nats a token, with the likely causes.
  */
 export async function checkSameModel(
   scorer: Policy,
   pools: readonly Pool[],
   most: number = SAME_MODEL,
-): Promise<string> {
+): Promise<{ readonly sentence: string; readonly mean: number }> {
   const { mean, tokens, responses, unlike } = await compareBase(scorer, pools);
   if (tokens < FEWEST_TOKENS)
-    return "Too few tokens were drawn to compare the trainer's base with the model that drew them.";
+    return {
+      sentence: "Too few tokens were drawn to compare the trainer's base with the model that drew them.",
+      mean: 0,
+    };
   const left = unlike > 0 ? `, ${unlike} left out whose tokens are others` : "";
   const found = `On ${responses} drawn responses the trainer's log-probabilities differ by ${mean.toPrecision(2)} nats a token on average${left}`;
-  if (mean <= most) return `${found}: the same model.`;
+  if (mean <= most) return { sentence: `${found}: the same model.`, mean };
   throw new UsageError(
     `${found}, more than ${most}: what trains is not the model that drew. Likely causes: another revision or model, a server ` +
       "with quantized weights, another chat template, or a server whose log-probabilities are processed (after temperature or top-p)",

@@ -187,7 +187,13 @@ async function work(given: Work, context: Context): Promise<void> {
               methods: training,
               curveSamples: training[0]!.curveSamples,
               command: run.manifest.command,
-              ...(trainer && trainedElsewhere(trainer, policy, values, context)),
+              ...(trainer &&
+                (await trainedElsewhere(
+                  trainer,
+                  { policy, remote, maxTokens: drawing.maxTokens },
+                  values,
+                  context,
+                ))),
             },
       note: (text) => context.note(text),
       now: () => context.now(),

@@ -42,6 +42,11 @@ export class Transport {
     return this.#json(await this.#send(path, body, signal));
   }
 
+  /** @returns the text that the server says. */
+  async tell(path: string, body: object, signal: AbortSignal): Promise<string> {
+    return this.#text(await this.#send(path, body, signal));
+  }
+
   /** The events of a reply that comes as a stream, each in JSON, up to `[DONE]`. */
   async *stream(path: string, body: object, signal: AbortSignal): AsyncGenerator<unknown> {
     const reply = await this.#send(path, body, signal);
@@ -89,13 +94,16 @@ export class Transport {
     });
   }
 
-  async #json(reply: Response): Promise<unknown> {
-    let text: string;
+  async #text(reply: Response): Promise<string> {
     try {
-      text = await reply.text();
+      return await reply.text();
     } catch (error) {
       throw this.#faultOf(error);
     }
+  }
+
+  async #json(reply: Response): Promise<unknown> {
+    const text = await this.#text(reply);
     try {
       return JSON.parse(text) as unknown;
     } catch {
