@@ -17,6 +17,7 @@ import { RUN_OPTIONS, type RenamedInRuns } from "./run-options.js";
 import { SERVE_OPTIONS, type RenamedInServe } from "./serve-options.js";
 import { SUITE_OPTIONS, type RenamedInSuites } from "./suite-options.js";
 import { TRAINER_OPTIONS } from "./trainer-options.js";
+export { TRAINER } from "./trainer-options.js";
 import { TRAINING_OPTIONS } from "./training-options.js";
 import { oneOf, onePart, positive, someOf, someParts, text, wholeNumber } from "./values.js";
 
@@ -337,15 +338,4 @@ export const TRAINING = [
   "alpha",
   "targetModules",
   "curveSamples",
-] as const satisfies readonly OptionName[];
-
-/** Where it is trained, if not on this machine. */
-export const TRAINER = [
-  "trainer",
-  "base",
-  "trainerPython",
-  "trainerGpus",
-  "trainerState",
-  "trainerTolerance",
-  "serverAdapters",
 ] as const satisfies readonly OptionName[];

@@ -48,3 +48,14 @@ export const TRAINER_OPTIONS = {
     "0.1",
   ),
 } as const;
+
+/** Their names. */
+export const TRAINER = [
+  "trainer",
+  "base",
+  "trainerPython",
+  "trainerGpus",
+  "trainerState",
+  "trainerTolerance",
+  "serverAdapters",
+] as const satisfies readonly (keyof typeof TRAINER_OPTIONS)[];

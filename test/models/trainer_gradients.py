@@ -34,5 +34,5 @@ for name, case in asked["cases"].items():
             loss = loss + case["alpha"] * totals[first] / len(case["optimistic"])
     loss.backward()
     grads = {key.replace(".default", ""): p.grad.flatten().tolist() for key, p in model.named_parameters() if p.grad is not None}
-    answer[name] = {"loss": float(loss), "gradients": grads}
+    answer[name] = {"loss": float(loss), "gradients": grads, "log_probs": [row.tolist() for row in rows]}
 json.dump(answer, sys.stdout)

@@ -1,8 +1,12 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe } from "vitest";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
+import { localTrainers } from "../../src/policy/local-trainer.js";
+import type { ScoreRequest } from "../../src/policy/policy.js";
+import { BaseText } from "../../src/policy/tinker/base-text.js";
 import { connectTrainer, type ConnectedTrainer } from "../../src/policy/tinker/connect-trainer.js";
 import { testTrainerContract } from "../../src/policy/trainer-contract.test-helper.js";
 import {
@@ -11,7 +15,7 @@ import {
   type FloatTensor,
 } from "../../src/transformer/format/safetensors.js";
 import { writeTinyModel } from "../support/tiny-model.js";
-import { PYTHON, startWorker, type Worker } from "../support/worker.js";
+import { PYTHON, startWorker, WORKER, type Worker } from "../support/worker.js";
 
 describe.skipIf(PYTHON === undefined)("the package's worker", () => {
   const base = mkdtempSync(join(tmpdir(), "whetstone-base-"));
@@ -49,11 +53,87 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
     await writeSafetensors(stored, tensors, metadata);
   };
 
+  /** Steps of both along the same losses, from the worker's first adapter. @returns the largest difference, relative. */
+  const apart = async (url: string, steps: number, folder: string): Promise<number> => {
+    const there = await connectTrainer({ url, base });
+    connected.push(there);
+    const policy = await LocalPolicy.load(base, { threads: 1 });
+    const options = { rank: 4, alpha: 8, clipNorm: 1, weightDecay: 0.01, seed: 5 };
+    const remote = await there.trainers.start(options);
+    await remote.exportAdapter(folder);
+    const local = await localTrainers(policy).start({ ...options, from: folder });
+    let most = 0;
+    for (let step = 0; step < steps; step++) {
+      const batch = sequences.slice(0, 2 + (step % 3));
+      const weights = batch.map(({ tokens }) => tokens.map(() => 1 / batch.length));
+      const [a, b] = [
+        await remote.forwardBackward(batch, weights),
+        await local.forwardBackward(batch, weights),
+      ];
+      most = Math.max(most, Math.abs(a - b) / Math.abs(b));
+      for (const trainer of [remote, local]) await trainer.optimStep(0.01);
+    }
+    await remote.exportAdapter(folder);
+    const scored = await remote.logProbs(sequences);
+    const script = join(import.meta.dirname, "trainer_gradients.py");
+    const text = await BaseText.open(base);
+    const asked = await Promise.all(
+      sequences.map(async ({ prompt, tokens }) => ({
+        prompt: await text.promptTokens(prompt),
+        response: tokens,
+      })),
+    );
+    const input = JSON.stringify({
+      base,
+      adapter: folder,
+      cases: { peft: { kind: "sft", sequences: asked } },
+    });
+    const ended = spawnSync(PYTHON!, [script], { input, encoding: "utf8", maxBuffer: 1 << 28 });
+    expect(ended.status, ended.stderr).toBe(0);
+    const { peft } = JSON.parse(ended.stdout) as { readonly peft: { readonly log_probs: number[][] } };
+    peft.log_probs.forEach((row, i) =>
+      row.forEach((value, t) => expect(Math.abs(value - scored[i]![t]!)).toBeLessThan(1e-4)),
+    );
+    await local.dispose();
+    await remote.dispose();
+    await policy.dispose();
+    return most;
+  };
+
+  it("follows the local losses over 50 steps, and exports what peft loads with the same log-probabilities", async () => {
+    const folder = join(base, "followed");
+    expect(await apart(worker.url, 50, folder)).toBeLessThan(1e-3);
+  });
+
+  it("does so as two processes of torchrun, each with its share of the sequences", async () => {
+    const launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"];
+    const two = await startWorker(base, ["--threads", "1"], undefined, launcher);
+    try {
+      expect(await apart(two.url, 5, join(base, "two"))).toBeLessThan(1e-3);
+    } finally {
+      await two.remove();
+    }
+  });
+
+  it("passes its own tests", () => {
+    const env = { ...process.env, PYTHONPATH: dirname(WORKER) };
+    const args = ["-m", "unittest", "-q", "test_torch_worker"];
+    const ended = spawnSync(PYTHON!, args, { cwd: import.meta.dirname, env, encoding: "utf8" });
+    expect(ended.status, ended.stderr).toBe(0);
+    expect(ended.stderr).toMatch(/Ran 11 tests/);
+  });
+
   const prompts = [
     { id: "first", text: "4 9 10 13 = 24 :" },
     { id: "second", text: "1" },
     { id: "third", text: "1 2 3 4 = 24 : 1 +" },
   ] as const;
+  const sequences: readonly ScoreRequest[] = [
+    { prompt: prompts[0], tokens: [5, 6, 10] },
+    { prompt: prompts[1], tokens: [7] },
+    { prompt: prompts[2], tokens: [12, 3, 4, 8, 9] },
+    { prompt: prompts[0], tokens: [2, 11] },
+  ];
   testTrainerContract({
     name: "the worker",
     make: async () => {
@@ -63,12 +143,7 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
       return { base: policy, trainers: trainer.trainers };
     },
     options: { rank: 1, alpha: 2, targetModules: ["v_proj"] },
-    sequences: [
-      { prompt: prompts[0], tokens: [5, 6, 10] },
-      { prompt: prompts[1], tokens: [7] },
-      { prompt: prompts[2], tokens: [12, 3, 4, 8, 9] },
-      { prompt: prompts[0], tokens: [2, 11] },
-    ],
+    sequences,
     tolerance: 1e-4,
     move,
     nudge: 0.02,

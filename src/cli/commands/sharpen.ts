@@ -170,6 +170,8 @@ async function work(given: Work, context: Context): Promise<void> {
   try {
     const policy = await withTrainer(given.policy, trainer);
     if (learn) checkRewards([preferred], policy);
+    const drawer = { policy, remote, maxTokens: drawing.maxTokens };
+    const elsewhere = trainer && (await trainedElsewhere(trainer, drawer, values, context));
     const { metrics, adapterDirs } = await sharpenTask({
       policy,
       task,
@@ -187,13 +189,7 @@ async function work(given: Work, context: Context): Promise<void> {
               methods: training,
               curveSamples: training[0]!.curveSamples,
               command: run.manifest.command,
-              ...(trainer &&
-                (await trainedElsewhere(
-                  trainer,
-                  { policy, remote, maxTokens: drawing.maxTokens },
-                  values,
-                  context,
-                ))),
+              ...elsewhere,
             },
       note: (text) => context.note(text),
       now: () => context.now(),
