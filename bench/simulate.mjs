@@ -20,7 +20,7 @@ import { isMain } from "../scripts/lib/report.mjs";
  * @property {(running: number) => number} step seconds of one token of each of so many responses
  * @property {number} [first] seconds before a request's first token
  * @property {{ mtbf: number, repair: number }} [failures] of each replica, in seconds
- * @property {{ share: number, slower: number }} [stragglers]
+ * @property {{ share: number, slower: number } | undefined} [stragglers]
  * @property {number} [seed]
  *
  * @typedef {{ seconds: number, tokens: number, lost: number, retries: number, tail: number, busy: number[] }} Outcome
