@@ -105,16 +105,6 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
     expect(await apart(worker.url, 50, folder)).toBeLessThan(1e-3);
   });
 
-  it("does so as two processes of torchrun, each with its share of the sequences", async () => {
-    const launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"];
-    const two = await startWorker(base, ["--threads", "1"], undefined, launcher);
-    try {
-      expect(await apart(two.url, 5, join(base, "two"))).toBeLessThan(1e-3);
-    } finally {
-      await two.remove();
-    }
-  });
-
   it("passes its own tests", () => {
     const env = { ...process.env, PYTHONPATH: dirname(WORKER) };
     const args = ["-m", "unittest", "-q", "test_torch_worker"];
