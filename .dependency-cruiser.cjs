@@ -4,7 +4,7 @@
  */
 const LAYERS = [
   ["cli", "public"],
-  ["view"],
+  ["view", "demo"],
   ["serve", "report", "theory"],
   ["page"],
   ["reproduce"],

@@ -163,7 +163,8 @@ function createProgram(root) {
 }
 
 /**
- * The exports that a file declares itself, with their symbols; what it merely passes on belongs to another file.
+ * The exports that a file declares itself, with their symbols; what it merely passes on belongs to another file, and a typedef
+ * of JavaScript is exported whether it is meant to be or not.
  * @param {ts.TypeChecker} checker
  * @param {ts.SourceFile} file
  */
@@ -171,7 +172,11 @@ function ownExports(checker, file) {
   const module = checker.getSymbolAtLocation(file);
   return (module ? checker.getExportsOfModule(module) : [])
     .map((symbol) => ({ name: symbol.name, symbol: original(checker, symbol) }))
-    .filter(({ symbol }) => symbol.declarations?.some((declaration) => declaration.getSourceFile() === file));
+    .filter(({ symbol }) =>
+      symbol.declarations?.some(
+        (declaration) => declaration.getSourceFile() === file && !ts.isJSDocTypedefTag(declaration),
+      ),
+    );
 }
 
 /**

@@ -33,6 +33,8 @@ export interface EncodedModel {
   readonly fed: readonly MemoryInitializer[];
   /** Whether constants are to stay as they are: one in half the bits would be folded into one in float32. */
   readonly unfolded: boolean;
+  /** The names of what is to be fed beside these. */
+  readonly inputs: readonly string[];
   /** Where the files of the constants that lie in files are; absent where there are none. */
   readonly folder?: string;
 }
@@ -67,6 +69,7 @@ export function encode(graph: Graph, externalUpTo: number): EncodedModel {
     each.data.byteLength > (each.fixed ? EXTERNAL_LIMIT : externalUpTo);
   const fed = initializers.filter(isInMemory).filter(isFed);
   const held = initializers.filter((each) => !isFed(each));
+  const inputs = graph.inputs.filter((input) => used.has(input.name));
   const message = create(ModelProtoSchema, {
     irVersion: 8n,
     opsetImport: [
@@ -85,9 +88,7 @@ export function encode(graph: Graph, externalUpTo: number): EncodedModel {
         ),
       })),
       initializer: held.map((each) => tensorProto(each, isExternal(each))),
-      input: [...graph.inputs.filter((input) => used.has(input.name)), ...fed.map(({ value }) => value)].map(
-        valueInfo,
-      ),
+      input: [...inputs, ...fed.map(({ value }) => value)].map(valueInfo),
       output: graph.outputs.map(valueInfo),
     },
   });
@@ -96,6 +97,7 @@ export function encode(graph: Graph, externalUpTo: number): EncodedModel {
     external: held.filter(isInMemory).filter(isExternal),
     fed,
     unfolded: initializers.some(({ value }) => value.type === "float16" || value.type === "bfloat16"),
+    inputs: inputs.map(({ name }) => name),
     ...(file !== undefined && { folder: dirname(file) }),
   };
 }

@@ -72,6 +72,7 @@ export {
 export { DEVICES, DEVICE_NAMES, type Device, type DeviceName } from "./device.js";
 export { Engine, type EngineOptions } from "./engine.js";
 export { ResidentBuffer } from "./resident-buffer.js";
+export { storeGraphs, type StoredGraphs } from "./store-graphs.js";
 export { Session, type BufferFeed, type Store, type Tensor } from "./session.js";
 export { evaluate, evaluateInDoubles } from "./reference.js";
 export type { DoubleTensor } from "./reference/array.js";

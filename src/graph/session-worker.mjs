@@ -1,234 +1,39 @@
 /**
- * The thread that runs ONNX Runtime, whose `run` blocks the thread that calls it. It owns the sessions and the
- * resident buffers; everything else stays with the caller. Plain JavaScript, so that the same file serves the sources
- * under test and the built package.
+ * The thread that runs ONNX Runtime, whose `run` blocks the thread that calls it. Plain JavaScript, so that the same file serves the
+ * sources under test and the built package.
  */
 import { parentPort } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
+import { SessionHandlers } from "./session-handlers.mjs";
 
-/**
- * @typedef {"float32" | "int32" | "int64" | "bool" | "uint8"} DataType
- * @typedef {Float32Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array} Data
- * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly data: Data }} Tensor
- * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly buffer: number, readonly length: number }} BufferFeed
- * @typedef {{ readonly output: string, readonly buffer: number, readonly to: Int32Array, readonly length: number }} Store
- *
- * @typedef {{ readonly name: string, readonly type: DataType, readonly dims: readonly number[], readonly buffer: number }} Constant
- * @typedef {{
- *   readonly session: number,
- *   readonly model: Uint8Array,
- *   readonly external: readonly Constant[],
- *   readonly fed: readonly Constant[],
- *   readonly folder: string | undefined,
- *   readonly unfolded: boolean,
- *   readonly packs: boolean,
- *   readonly threads: number | undefined,
- *   readonly providers: readonly string[],
- * }} Create
- * @typedef {{ readonly buffer: number, readonly type: DataType, readonly length: number }} Allocate
- * @typedef {{ readonly buffer: number, readonly data: Data }} Adopt
- * @typedef {{ readonly buffer: number }} Free
- * @typedef {{ readonly buffer: number, readonly data: Data, readonly offset: number }} Write
- * @typedef {{ readonly buffer: number, readonly start: number, readonly end: number }} Read
- * @typedef {{ readonly buffer: number, readonly target: number, readonly from: Int32Array, readonly to: Int32Array, readonly length: number }} Copy
- * @typedef {{
- *   readonly session: number,
- *   readonly feeds: Readonly<Record<string, Tensor | BufferFeed>>,
- *   readonly fetches: readonly string[],
- *   readonly stores: readonly Store[],
- * }} Run
- * @typedef {{ readonly session: number }} Release
- *
- * @typedef {{ readonly value: unknown, readonly transfer?: readonly ArrayBuffer[] }} Answer
- */
+const handlers = new SessionHandlers(ort);
 
-/** @type {Map<number, { readonly compiled: ort.InferenceSession, readonly fed: Readonly<Record<string, ort.Tensor>> }>} */
-const sessions = new Map();
-/** @type {Map<number, Data>} */
-const buffers = new Map();
+/** @typedef {import("./session-handlers.mjs").Answer} Answer */
 
-/** @type {Readonly<Record<DataType, (length: number) => Data>>} */
-const allocate = {
-  float32: (length) => new Float32Array(length),
-  int32: (length) => new Int32Array(length),
-  int64: (length) => new BigInt64Array(length),
-  bool: (length) => new Uint8Array(length),
-  uint8: (length) => new Uint8Array(length),
-};
-
-/** @param {Data} data */
-const bytesOf = (data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-
-/** @param {number} id */
-function bufferOf(id) {
-  const buffer = buffers.get(id);
-  if (!buffer) throw new Error(`there is no buffer ${id}`);
-  return buffer;
-}
-
-const handlers = {
-  /** @param {Create} request @returns {Promise<Answer>} */
-  async create({ session, model, external, fed, folder, unfolded, packs, threads, providers }) {
-    const compiled = await ort.InferenceSession.create(model, {
-      executionProviders: [...providers],
-      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-      interOpNumThreads: 1,
-      graphOptimizationLevel: "all",
-      // A pattern is one block of memory beside the arena's own, for each set of shapes.
-      enableMemPattern: false,
-      // Its errors are thrown to the caller; it would print them to stderr as well.
-      logSeverityLevel: 4,
-      extra: {
-        // Where constants lie that are in files.
-        session: {
-          ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
-          ...(packs ? {} : { disable_prepacking: "1" }),
-        },
-        optimization: unfolded ? { disable_specified_optimizers: "ConstantFolding" } : {},
-      },
-      externalData: external.map(({ name, buffer }) => ({ path: name, data: bytesOf(bufferOf(buffer)) })),
-    });
-    const tensors = fed.map(({ name, type, dims, buffer }) => {
-      const data = /** @type {Float32Array} */ (bufferOf(buffer));
-      return /** @type {[string, ort.Tensor]} */ ([
-        name,
-        new ort.Tensor(/** @type {"float32"} */ (type), data, dims),
-      ]);
-    });
-    sessions.set(session, { compiled, fed: Object.fromEntries(tensors) });
-    return { value: undefined };
-  },
-
-  /** @param {Allocate} request @returns {Answer} */
-  allocate({ buffer, type, length }) {
-    buffers.set(buffer, allocate[type](length));
-    return { value: undefined };
-  },
-
-  /** @param {Adopt} request @returns {Answer} */
-  adopt({ buffer, data }) {
-    buffers.set(buffer, data);
-    return { value: undefined };
-  },
-
-  /** @param {Free} request @returns {Answer} */
-  free({ buffer }) {
-    buffers.delete(buffer);
-    return { value: undefined };
-  },
-
-  /** @param {Write} request @returns {Answer} */
-  write({ buffer, data, offset }) {
-    setAt(bufferOf(buffer), data, offset);
-    return { value: undefined };
-  },
-
-  /** @param {Read} request @returns {Answer} */
-  read({ buffer, start, end }) {
-    const value = bufferOf(buffer).slice(start, end);
-    return { value, transfer: [/** @type {ArrayBuffer} */ (value.buffer)] };
-  },
-
-  /** @param {Copy} request @returns {Answer} */
-  copy({ buffer, target, from, to, length }) {
-    copyRows(bufferOf(buffer), bufferOf(target), from, to, length);
-    return { value: undefined };
-  },
-
-  /** @param {Run} request @returns {Promise<Answer>} */
-  async run({ session, feeds, fetches, stores }) {
-    const { compiled, fed } = sessions.get(session) ?? {};
-    if (!compiled) throw new Error(`there is no session ${session}`);
-    /** @type {Record<string, ort.Tensor>} */
-    const tensors = { ...fed };
-    for (const [name, feed] of Object.entries(feeds)) {
-      const data = "data" in feed ? feed.data : bufferOf(feed.buffer).subarray(0, feed.length);
-      tensors[name] = new ort.Tensor(feed.type, data, feed.dims);
-    }
-    const wanted = [...new Set([...fetches, ...stores.map((store) => store.output)])];
-    const results = await compiled.run(tensors, wanted);
-    for (const { output, buffer, to, length } of stores) {
-      copyRows(dataOf(results, output), bufferOf(buffer), undefined, to, length);
-    }
-    /** @type {Record<string, { type: string | undefined, dims: number[], data: Data }>} */
-    const value = {};
-    /** @type {ArrayBuffer[]} */
-    const transfer = [];
-    for (const name of fetches) {
-      const data = dataOf(results, name);
-      value[name] = { type: results[name]?.type, dims: [...(results[name]?.dims ?? [])], data };
-      transfer.push(/** @type {ArrayBuffer} */ (data.buffer));
-    }
-    return { value, transfer };
-  },
-
-  /** @param {Release} request @returns {Promise<Answer>} */
-  async release({ session }) {
-    await sessions.get(session)?.compiled.release();
-    sessions.delete(session);
-    return { value: undefined };
-  },
-};
-
-/** @param {ort.InferenceSession.ReturnType} results @param {string} name */
-function dataOf(results, name) {
-  return /** @type {Data} */ (results[name]?.data);
-}
-
-/** The caller has made sure that both hold the same type. @param {Data} target @param {Data} source @param {number} place */
-function setAt(target, source, place) {
-  /** @type {Float32Array} */ (target).set(/** @type {Float32Array} */ (source), place);
-}
-
-/** Rows up to this long are copied element by element: a view for each would cost more than the copy (measured). */
-const SHORT = 32;
-
-/**
- * Copies rows of `length` elements from offsets `from` (undefined: one behind the other) to offsets `to`; a negative
- * target skips its row. A view past the end would be shortened without a word, so the bounds are checked.
- * @param {Data} source @param {Data} target @param {Int32Array | undefined} from @param {Int32Array} to
- * @param {number} length
- */
-function copyRows(source, target, from, to, length) {
-  for (let i = 0; i < to.length; i++) {
-    const start = from === undefined ? i * length : /** @type {number} */ (from[i]);
-    const place = /** @type {number} */ (to[i]);
-    if (place < 0) continue;
-    if (start < 0 || start + length > source.length || place + length > target.length) {
-      throw new RangeError(
-        `row ${i} (${length} elements from ${start} to ${place}) is not within ${source.length} and ${target.length}`,
-      );
-    }
-    // A buffer that is copied within itself has to be read before it is written.
-    if (length > SHORT || source === target) setAt(target, source.subarray(start, start + length), place);
-    else for (let j = 0; j < length; j++) target[place + j] = /** @type {never} */ (source[start + j]);
-  }
-}
-
-/** The request's fields are its kind's: `engine.ts` makes them. @param {{ kind: keyof typeof handlers }} request */
+/** The request's fields are its kind's: `engine.ts` makes them. @param {{ kind: string }} request */
 function answer(request) {
   /** @type {Readonly<Record<string, (request: any) => Answer | Promise<Answer>>>} */
-  const byKind = handlers;
+  const byKind = /** @type {any} */ (handlers);
   const handler = byKind[request.kind];
   if (!handler) throw new Error(`there is no request of kind ${request.kind}`);
-  return handler(request);
+  return handler.call(handlers, request);
 }
 
 /** Requests are answered strictly in order: a run that follows a write sees it. */
 let queue = Promise.resolve();
 /** Whether the thread is to end; what is still in the queue has been given up. */
 let closing = false;
-parentPort?.on("message", (/** @type {{ id: number, kind: keyof typeof handlers | "close" }} */ request) => {
+parentPort?.on("message", (/** @type {{ id: number, kind: string | "close" }} */ request) => {
   if (request.kind === "close") {
     closing = true;
     queue = queue.then(close);
   } else {
-    const asked = /** @type {{ id: number, kind: keyof typeof handlers }} */ (request);
+    const asked = /** @type {{ id: number, kind: string }} */ (request);
     queue = queue.then(() => (closing ? undefined : reply(asked)));
   }
 });
 
-/** @param {{ id: number, kind: keyof typeof handlers }} request */
+/** @param {{ id: number, kind: string }} request */
 async function reply(request) {
   try {
     const { value, transfer = [] } = await answer(request);
@@ -241,14 +46,8 @@ async function reply(request) {
   }
 }
 
-/** Frees everything and ends the thread; nothing native is at work then. */
+/** Frees everything and ends the thread. */
 async function close() {
-  for (const { compiled } of sessions.values()) {
-    try {
-      await compiled.release();
-    } catch {
-      // It ends with the thread.
-    }
-  }
+  await handlers.close();
   process.exit();
 }

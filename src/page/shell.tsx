@@ -21,6 +21,8 @@ export interface PageParts {
     readonly entry: string;
     /** Where modules that are named by their package lie. */
     readonly imports: Readonly<Record<string, string>>;
+    /** Whether they run WebAssembly. Default false. */
+    readonly wasm?: boolean;
   };
 }
 
@@ -38,7 +40,7 @@ export interface RenderedPage {
 export function renderPage({ title, style, children, script, data = {}, modules }: PageParts): RenderedPage {
   const map = modules && scriptJson({ imports: modules.imports });
   const scripts = [script, map].filter((each) => each !== undefined);
-  const policy = securityPolicy(style, scripts, modules !== undefined);
+  const policy = securityPolicy(style, scripts, modules);
   const page = (
     <html lang="en">
       <head>
@@ -74,14 +76,15 @@ export function renderPage({ title, style, children, script, data = {}, modules 
 }
 
 /** Nothing may be loaded or run but these; a page of a server may load that server's scripts and ask it. */
-function securityPolicy(style: string, scripts: readonly string[], live: boolean): string {
+function securityPolicy(style: string, scripts: readonly string[], modules: PageParts["modules"]): string {
   const hash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
-  const sources = [...(live ? ["'self'"] : []), ...scripts.map(hash)];
+  const wasm = modules?.wasm ? ["'wasm-unsafe-eval'"] : [];
+  const sources = [...(modules ? ["'self'"] : []), ...wasm, ...scripts.map(hash)];
   return [
     "default-src 'none'",
     `style-src ${hash(style)}`,
     `script-src ${sources.length > 0 ? sources.join(" ") : "'none'"}`,
-    ...(live ? ["connect-src 'self'"] : []),
+    ...(modules ? ["connect-src 'self'"] : []),
     "img-src data:",
     "base-uri 'none'",
     "form-action 'none'",

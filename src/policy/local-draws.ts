@@ -1,11 +1,14 @@
 import type { Draw, DrawSettings, Unfinished } from "../transformer/decode/draw-request.js";
-import type { Model } from "../transformer/model.js";
+import type { Model as WholeModel } from "../transformer/model.js";
 import { piecesIn } from "./pieces.js";
 import type { DrawnSoFar, RequestOptions, Response, SampleRequest, SamplingOptions } from "./policy.js";
 import { cutAtStop, narrows, tailTokens } from "./sampling-limits.js";
 
 /** What narrows or ends a response. */
 export type Limits = Pick<SamplingOptions, "topP" | "minP" | "stop">;
+
+/** What is needed of a model to say what was drawn. */
+type Model = Pick<WholeModel, "tokenizer" | "config">;
 
 type Settings = DrawSettings<SampleRequest>;
 

@@ -2,39 +2,10 @@ import { z } from "zod";
 import { OwnCodeError } from "../core/errors.js";
 import { OWN_MODULE, unknownName } from "../core/names.js";
 import { isModulePath, loadModule, moduleOf, withModule } from "../core/own-module.js";
-import { bestOfMajority } from "./best-of-majority.js";
-import { borda } from "./borda.js";
-import { entropy } from "./entropy.js";
-import { filteredMajority } from "./filtered-majority.js";
-import { judge } from "./judge.js";
-import { lengthNormalized } from "./length-normalized.js";
-import { logLikelihood } from "./log-likelihood.js";
-import { majority } from "./majority.js";
-import { pessimism } from "./pessimism.js";
-import { selfCertainty } from "./self-certainty.js";
-import { semanticClusters } from "./semantic-clusters.js";
+import { rewards } from "./built-in.js";
 import { withScore, type Pool, type SelfReward } from "./self-reward.js";
-import { weightedMajority } from "./weighted-majority.js";
 
-const all: readonly SelfReward[] = [
-  logLikelihood,
-  lengthNormalized,
-  majority,
-  selfCertainty,
-  judge(),
-  weightedMajority(),
-  borda(),
-  pessimism(),
-  bestOfMajority(),
-  filteredMajority(),
-  entropy,
-  semanticClusters(),
-];
-
-/** Every self-reward by its name, in the order of tables. A new one is a file in this folder and an item in this list. */
-export const rewards: Readonly<Record<string, SelfReward>> = Object.fromEntries(
-  all.map((reward) => [reward.name, reward]),
-);
+export { rewards };
 
 /**
  * The self-reward of a name, or of a module of one's own (`./mine.js`), whose scores are checked as they come.

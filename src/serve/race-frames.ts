@@ -1,11 +1,17 @@
 import type { ChosenFrame, FinishedFrame, OtherChoice, RaceFrame, TokenFrame } from "../page/race/frames.js";
 import { sequenceLogProb, type Policy } from "../policy/policy.js";
 import type { Pruner } from "../reward/pruning.js";
-import { choose } from "../reward/self-reward.js";
+import { choose, type SelfReward } from "../reward/self-reward.js";
 import type { AnswerEvent, DrawnEvent, FinishedEvent } from "../sharpen/answer-events.js";
-import { tokensOf, type Answered } from "./answered.js";
+import type { Answered } from "./answered.js";
 import type { Question } from "./question.js";
-import { ableRewards } from "./served-model.js";
+
+/** What is told of a question. */
+export type RaceQuestion = Pick<Question, "bestOf" | "extract" | "keepAll" | "prompt" | "reward">;
+/** What is told of what came of it. */
+export type RaceAnswered = Pick<Answered, "best" | "finished" | "drawn"> & {
+  readonly question: RaceQuestion;
+};
 
 /** Tells the events of a question as a race. Where losers are drawn to their end, it tells all the same when each is out of it. */
 export class RaceTeller {
@@ -14,7 +20,7 @@ export class RaceTeller {
   private readonly out = new Set<number>();
   private readonly pruner: Pruner | undefined;
 
-  constructor(question: Question, maxTokens: number) {
+  constructor(question: RaceQuestion, maxTokens: number) {
     const { bestOf: n, extract, keepAll, reward } = question;
     this.pruner = keepAll ? reward.pruner?.({ n, maxTokens, extract }) : undefined;
   }
@@ -74,8 +80,12 @@ export class RaceTeller {
 /** Log-probabilities to a thousandth of a nat: a third of the bytes. */
 const short = (value: number): number => Math.round(value * 1000) / 1000;
 
-/** The choice, and what the other rewards would have chosen among those that are whole. */
-export async function chosenFrame(answered: Answered, policy: Policy): Promise<ChosenFrame> {
+/** The choice, and what the other rewards, which the policy can give, would have chosen among those that are whole. */
+export async function chosenFrame(
+  answered: RaceAnswered,
+  policy: Policy,
+  others: readonly SelfReward[],
+): Promise<ChosenFrame> {
   const { question, best, finished, drawn } = answered;
   const [first] = best;
   const rest = finished.filter((each) => each !== first);
@@ -86,20 +96,22 @@ export async function chosenFrame(answered: Answered, policy: Policy): Promise<C
       ...{ reward: question.reward.name, score: first!.score, whole: finished.length },
       ...(second && { runnerUp: { c: second.response.index, score: second.score } }),
       scores: finished.map(({ response, score }) => ({ c: response.index, score })),
-      others: await otherChoices(answered, policy),
+      others: await otherChoices(answered, policy, others),
     },
-    tokens: { drawn, chosen: tokensOf([first!]) },
+    tokens: { drawn, chosen: first!.response.logProbs.length },
   };
 }
 
 /** Rewards that ask the model again are left out: the choice is to be there at once. */
-async function otherChoices({ question, finished, best }: Answered, policy: Policy): Promise<OtherChoice[]> {
+async function otherChoices(
+  { question, finished, best }: RaceAnswered,
+  policy: Policy,
+  others: readonly SelfReward[],
+): Promise<OtherChoice[]> {
   const { prompt, extract, reward } = question;
   const responses = finished.map(({ response }) => response);
   const at = responses.indexOf(best[0]!.response);
-  const asked = ableRewards(policy, reward).filter(
-    (other) => other.name !== reward.name && !other.needs.includes("policy"),
-  );
+  const asked = others.filter((other) => other.name !== reward.name && !other.needs.includes("policy"));
   return Promise.all(
     asked.map(async (other) => {
       const scores = await other.score({ prompt, responses, extract, policy });

@@ -31,7 +31,7 @@ export const raceSchema = z.strictObject({
 const BATCH_MS = 1000 / 30;
 
 /** Puzzles that the embedded model was never trained on. */
-const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+export const RACE_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   game24: ["4 9 10 13 = 24 :", "1 4 8 8 = 24 :", "5 6 7 12 = 24 :"],
 };
 
@@ -44,7 +44,7 @@ export function raceSettings(
   return {
     ...{ model: model.id, bestOf: defaults.bestOf, mostBestOf, reward: defaults.reward.name, needsKey, runs },
     rewards: able.map(({ name, description }) => ({ name, description })),
-    examples: EXAMPLES[model.id] ?? [],
+    examples: RACE_EXAMPLES[model.id] ?? [],
   };
 }
 
@@ -86,7 +86,8 @@ async function* framesOf(asked: AskedOne, { answering, model, client, note }: Ar
       yield* batch.map(framed);
     const answered = await gathering.answered();
     note.answered([answered]);
-    yield framed({ kind: "chosen", ...(await chosenFrame(answered, model.policy)) });
+    const others = ableRewards(model.policy, asked.question.reward);
+    yield framed({ kind: "chosen", ...(await chosenFrame(answered, model.policy, others)) });
     outcome = undefined;
   } catch (error) {
     outcome = client.aborted ? new ClientGone() : error;

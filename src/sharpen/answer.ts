@@ -8,16 +8,16 @@ import { graderNamed } from "../task/graders.js";
 import { graderForQuestion } from "../task/question.js";
 import type { AdaptiveOptions } from "./adaptive-best-of-n.js";
 import { adaptiveEvents } from "./adaptive-events.js";
+import { answerRoom } from "./answer-room.js";
 import type { AnswerEvent, ChosenEvent } from "./answer-events.js";
 import { bestOfNEvents, whyChosen, type BestOfNOptions } from "./best-of-n.js";
 import { drawPower, type PowerDrawing } from "./power/draw-power.js";
 import { checkLengths } from "./fitting-prompts.js";
 
+export { answerRoom };
+
 /** N of the paper's figures. */
 const DEFAULT_N = 50;
-/** Tokens of an answer where nothing else is said and the model has room for more. */
-const MAX_TOKENS = 512;
-
 export interface AnswerOptions extends Partial<BestOfNOptions> {
   /**
    * Draw from π^α by one of these methods, in place of independent samples of π; `n` is 1 then unless said otherwise, and the
@@ -26,16 +26,6 @@ export interface AnswerOptions extends Partial<BestOfNOptions> {
   readonly power?: Pick<PowerDrawing, "method" | "alpha" | "moves" | "blocks" | "particles">;
   /** Draw until the rule of adaptive best-of-N fires (paper App. D), at most `n`; the reward is log-likelihood then. */
   readonly adaptive?: Pick<AdaptiveOptions, "delta" | "round">;
-}
-
-/**
- * The most tokens that an answer may have: 512, or fewer where the model cannot hold so many beside the prompt.
- * At least 1; a prompt that fills the model is refused when it is drawn.
- */
-export async function answerRoom(policy: Policy, prompt: Prompt): Promise<number> {
-  const tokens = await policy.promptTokens?.(prompt);
-  const room = policy.can.longest - (tokens?.length ?? 0);
-  return Math.min(MAX_TOKENS, Math.max(1, room));
 }
 
 /**

@@ -15,6 +15,7 @@ const LOADERS: Readonly<Record<CommandName, (args: readonly string[]) => Promise
   complete: async () => (await import("./complete.js")).completeCommand,
   export: async () => (await import("./export.js")).exportCommand,
   models: async () => (await import("./models.js")).modelsCommand,
+  "demo-page": async () => (await import("./demo-page.js")).demoPageCommand,
   schema: async () => (await import("./schema.js")).schemaCommand,
   theory: async () => (await import("./theory.js")).theoryCommand,
   reproduce: async () => {

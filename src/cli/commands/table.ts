@@ -53,6 +53,10 @@ export const COMMANDS = {
     usage: "models [action] [name]",
     summary: "list the models on this machine, pull one from the Hugging Face hub, or inspect one",
   },
+  "demo-page": {
+    usage: "demo-page <folder>",
+    summary: "write a static page in which the embedded model draws and chooses by itself, in the browser",
+  },
   theory: {
     usage: "theory",
     summary: "check every theorem, lemma and example of the paper on exact finite instances",

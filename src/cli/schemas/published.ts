@@ -40,6 +40,7 @@ export const PUBLISHED = {
   runs: { title: lastLine("runs"), schema: runs },
   export: { title: lastLine("export"), schema: exported },
   models: { title: lastLine("models"), schema: models },
+  "demo-page": { title: lastLine("demo-page"), schema: z.strictObject({ folder: text, page: text }) },
   theory: { title: lastLine("theory"), schema: theory },
   reproduce: {
     title: `${lastLine("reproduce")} result.json holds it without page and figures.`,

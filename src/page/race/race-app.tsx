@@ -2,7 +2,7 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { serverTrack } from "./event-stream.js";
 import { RaceForm, type How } from "./form.js";
-import type { RaceRequest, RaceSettings } from "./frames.js";
+import type { RaceFrame, RaceRequest, RaceSettings } from "./frames.js";
 import { Lanes } from "./lanes.js";
 import { slowed } from "./pace.js";
 import { Paths } from "./paths.js";
@@ -14,8 +14,21 @@ import { Verdict } from "./verdict.js";
 const TOKEN_MS = 110;
 const nextToken = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, TOKEN_MS));
 
-/** The race: candidates as they are drawn, who can still win, and why the winner is chosen. */
-export function RaceApp({ settings }: { readonly settings: RaceSettings }): VNode {
+/** Where a race is run: its frames as they come, in batches. @param key of the server; empty for none. */
+export type Track = (
+  request: RaceRequest,
+  signal: AbortSignal,
+  key: string,
+) => AsyncGenerator<readonly RaceFrame[]>;
+
+/** The race: candidates as they are drawn, who can still win, and why the winner is chosen. @param track the page's server by default. */
+export function RaceApp({
+  settings,
+  track = serverTrack,
+}: {
+  readonly settings: RaceSettings;
+  readonly track?: Track;
+}): VNode {
   const [race, setRace] = useState<Race>(newRace(settings.bestOf));
   const [running, setRunning] = useState<AbortController>();
   const [marked, mark] = useState<number>();
@@ -27,7 +40,7 @@ export function RaceApp({ settings }: { readonly settings: RaceSettings }): VNod
   };
   const run = async (request: RaceRequest, { slow, key }: How, signal: AbortSignal): Promise<void> => {
     try {
-      const live = serverTrack(request, signal, key);
+      const live = track(request, signal, key);
       for await (const frames of slow ? slowed(live, nextToken) : live) {
         if (signal.aborted) return;
         setRace((before) => afterFrames(before, frames));

@@ -11,7 +11,8 @@ import {
   type DrawSettings,
 } from "./draw-request.js";
 import type { KeyValueCache } from "./key-value-cache.js";
-import { leastLog, type Narrowed } from "./narrowed.js";
+import { leastLog } from "./least-log.js";
+import type { Narrowed } from "./narrowed.js";
 import { samePrompt } from "./schedule.js";
 import type { Runs } from "./whole-session.js";
 

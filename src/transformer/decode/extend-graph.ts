@@ -1,5 +1,6 @@
 import { Graph, cast } from "../../graph/index.js";
-import { cachedAttention, HIDDEN, windowHides, type SeenRows } from "../decoder/attention.js";
+import { cachedAttention, windowHides, type SeenRows } from "../decoder/attention.js";
+import { HIDDEN } from "../decoder/hidden.js";
 import { decoder, lookUp, plainLinear, weightProduct } from "../decoder/decoder.js";
 import { loraLinear } from "../decoder/lora.js";
 import { rotaryTables } from "../decoder/rotary.js";

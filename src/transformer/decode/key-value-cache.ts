@@ -1,6 +1,6 @@
 import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
-import { HIDDEN } from "../decoder/attention.js";
+import { HIDDEN } from "../decoder/hidden.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
 import type { ModelConfig } from "../families/config.js";
 import type { PrefixPasses, PrefixStore } from "./prefix-store.js";
@@ -24,7 +24,7 @@ export class KeyValueCache {
   private readonly names: readonly string[];
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: Pick<Engine, "buffer">,
     private readonly config: ModelConfig,
     private layout: CacheLayout,
     /** Where prompts' keys and values are kept beyond the batch. Absent: nowhere. */

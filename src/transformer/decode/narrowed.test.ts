@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { randomStream } from "../../core/random.js";
 import { Engine, Graph } from "../../graph/index.js";
-import { leastLog, narrowingInputs, type Narrowing } from "./narrowed.js";
+import { leastLog } from "./least-log.js";
+import { narrowingInputs, type Narrowing } from "./narrowed.js";
 import { samplingHead } from "./sampling-head.js";
 
 let engine: Engine;

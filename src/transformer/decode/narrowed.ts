@@ -32,14 +32,6 @@ export interface Narrowed {
   readonly minP: boolean;
 }
 
-/** Below the logarithm of any weight that float32 holds. */
-const NOTHING_LOG = -200;
-
-/** log of the least probability that the search for a nucleus has to look at, in a vocabulary of `size`. */
-export function leastLog(p: number, size: number): number {
-  return p < 1 ? Math.log((1 - p) / size) : NOTHING_LOG;
-}
-
 /** The inputs `topP`, `leastLog` and `minP` of a graph, as far as its rows have them. @param shape of one value a row. */
 export function narrowingInputs(
   graph: Graph,

@@ -1,10 +1,12 @@
 /** What the sampler, its cache and the scorer ask of three sessions, answered by one that holds the weights once. */
 import type { BufferFeed, Session, Store, Tensor } from "../../graph/index.js";
-import { HIDDEN, windowHides } from "../decoder/attention.js";
+import { windowHides } from "../decoder/attention.js";
+import { HIDDEN } from "../decoder/hidden.js";
 import type { ModelConfig } from "../families/config.js";
 import type { FileRows } from "../format/gguf/rows.js";
 import { extendFeeds } from "./extend-graph.js";
-import { leastLog, type Narrowed } from "./narrowed.js";
+import { leastLog } from "./least-log.js";
+import type { Narrowed } from "./narrowed.js";
 
 /** What runs a graph. */
 export type Runs = Pick<Session, "run">;

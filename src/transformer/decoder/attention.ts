@@ -14,6 +14,7 @@ import {
   type Value,
 } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
+import { HIDDEN } from "./hidden.js";
 
 /**
  * The attention of one layer: from queries [·, ·, heads·d], keys and values [·, ·, kvHeads·d] (rotated already) to the
@@ -25,9 +26,6 @@ export type Attention = (layer: number, query: Value, key: Value, value: Value) 
 export function windowHides({ sliding }: ModelConfig, length: number): boolean {
   return sliding !== undefined && sliding.window < length;
 }
-
-/** Added to a score that may not be seen: its weight underflows to exactly 0. */
-export const HIDDEN = -1e9;
 
 /** Added to the scores of a layer's attention: 0 where a token may be seen, `HIDDEN` where not. By layer. */
 type Masks = readonly Value[];

@@ -1,0 +1,32 @@
+import { hydrate } from "preact";
+import type { WebRuntime } from "../graph/web-engine.js";
+import type { RaceSettings } from "../page/race/frames.js";
+import { RaceApp } from "../page/race/race-app.js";
+import { demoTrack } from "./demo-track.js";
+import { openModel } from "./open-model.js";
+
+/** Where the page's import map has ONNX Runtime for browsers: no package that whoever installs whetstone needs. */
+const RUNTIME: string = "onnxruntime-web";
+
+type Runtime = WebRuntime & { readonly env: { readonly wasm: { numThreads?: number } } };
+
+async function fetched(name: string): Promise<ArrayBuffer> {
+  const reply = await fetch(new URL(name, new URL("model/", document.baseURI)));
+  if (!reply.ok) throw new Error(`The model's file ${name} could not be had (${reply.status}).`);
+  return reply.arrayBuffer();
+}
+
+async function opened() {
+  const runtime = (await import(RUNTIME)) as Runtime;
+  // A second thread would need headers that static servers do not send.
+  runtime.env.wasm.numThreads = 1;
+  return openModel(runtime, fetched);
+}
+
+const settings = JSON.parse(document.getElementById("settings")!.textContent) as RaceSettings;
+const policy = opened();
+// Told when a race is asked for.
+policy.catch(() => undefined);
+const freshSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!;
+const track = demoTrack(policy, freshSeed);
+hydrate(<RaceApp settings={settings} track={track} />, document.getElementById("race")!);

@@ -1,0 +1,17 @@
+import type { StoredGraph } from "../graph/web-engine.js";
+import type { ModelConfig } from "../transformer/families/model-config.js";
+
+/** The graphs of a page's model, each in `<name>.onnx`: the steps of drawing, at temperature 1 and at any, and the pass over a prompt. */
+export const DEMO_GRAPHS = ["decode", "tempered", "prefix"] as const;
+
+/** What is to be known of a page's model, `model.json`; its constants are in `constants.bin`. */
+export interface StoredModel {
+  readonly name: string;
+  readonly config: ModelConfig;
+  /** The longest sequence, prompt and response, in tokens. */
+  readonly longest: number;
+  /** tokenizer.json and tokenizer_config.json. */
+  readonly tokenizer: object;
+  readonly tokenizerConfig: object;
+  readonly graphs: Readonly<Record<(typeof DEMO_GRAPHS)[number], StoredGraph>>;
+}

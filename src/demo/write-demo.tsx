@@ -1,0 +1,131 @@
+import { existsSync, readdirSync } from "node:fs";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../core/errors.js";
+import { storeGraphs } from "../graph/index.js";
+import type { RaceSettings } from "../page/race/frames.js";
+import { RaceApp } from "../page/race/race-app.js";
+import { RACE_STYLE } from "../page/race/style.js";
+import { renderPage } from "../page/shell.js";
+import { RACE_EXAMPLES } from "../serve/race-route.js";
+import { decodeGraph, prefixGraph } from "../transformer/decode/decode-graph.js";
+import { ordinaryLength } from "../transformer/decoder/rotary.js";
+import type { Model } from "../transformer/model.js";
+import { demoRewards } from "./demo-track.js";
+import { closureOf } from "./modules.js";
+import type { StoredModel } from "./stored-model.js";
+
+const BUILT = join(import.meta.dirname, "..");
+const ENTRY = "demo/main.js";
+/** Which version of ONNX Runtime for browsers the page is made with: that of Node's. */
+const RUNTIME_VERSION = "1.30.0";
+const WASM = "ort-wasm-simd-threaded.wasm";
+/** N that a page begins with, and the most: one thread of a browser draws it. */
+const BEST_OF = 8;
+const MOST_BEST_OF = 64;
+
+/** Where ONNX Runtime for browsers lies. @throws UsageError where it is not installed. */
+function runtimeFolder(require: NodeJS.Require): string {
+  try {
+    return dirname(require.resolve(`onnxruntime-web/${WASM}`));
+  } catch {
+    throw new UsageError(
+      `A page that draws by itself needs onnxruntime-web, which is not installed: npm install onnxruntime-web@${RUNTIME_VERSION}.`,
+    );
+  }
+}
+
+/** @throws UsageError for a folder with something else in it. */
+function checkFolder(folder: string): void {
+  if (!existsSync(folder) || readdirSync(folder).length === 0) return;
+  if (existsSync(join(folder, "model", "model.json"))) return;
+  throw new UsageError(`${folder} has something else in it; name a new folder, or an empty one.`);
+}
+
+/**
+ * Writes a folder that any static server can serve: a page in which a model draws and chooses by itself, by WebAssembly.
+ * @param model with its weights in memory, and a tokenizer.json in its folder.
+ * @throws UsageError where ONNX Runtime for browsers is not installed, or the folder holds something else.
+ */
+export async function writeDemo(folder: string, model: Model): Promise<void> {
+  checkFolder(folder);
+  const require = createRequire(import.meta.url);
+  const runtime = runtimeFolder(require);
+  const { files, packages } = closureOf(BUILT, ENTRY);
+  for (const part of ["app", "packages", "model"]) await mkdir(join(folder, part), { recursive: true });
+  for (const [name, text] of files) {
+    await mkdir(dirname(join(folder, "app", name)), { recursive: true });
+    await writeFile(join(folder, "app", name), text);
+  }
+  const imports: Record<string, string> = { "onnxruntime-web": "./packages/onnxruntime-web.js" };
+  for (const name of packages) {
+    const file = `packages/${name.replace(/^@/, "").replaceAll("/", "-")}.js`;
+    await copyFile(fileURLToPath(import.meta.resolve(name)), join(folder, file));
+    imports[name] = `./${file}`;
+  }
+  await copyFile(join(runtime, "ort.wasm.bundle.min.mjs"), join(folder, "packages", "onnxruntime-web.js"));
+  await copyFile(join(runtime, WASM), join(folder, "packages", WASM));
+  await writeModel(join(folder, "model"), model);
+  await writeFile(join(folder, "index.html"), demoPage(model.name, imports));
+}
+
+async function writeModel(folder: string, model: Model): Promise<void> {
+  const { name, config, weights } = model;
+  const longest = ordinaryLength(config, config.maxPositions);
+  const options = { maxLength: longest };
+  const { graphs, constants } = storeGraphs({
+    decode: decodeGraph(config, weights, options, true),
+    tempered: decodeGraph(config, weights, options, false),
+    prefix: prefixGraph(config, weights, options),
+  });
+  const json = async (file: string): Promise<object> =>
+    JSON.parse(await readFile(join(model.folder, file), "utf8")) as object;
+  const known = Object.entries(graphs).map(([graph, { graph: stored }]) => [graph, stored] as const);
+  const stored: StoredModel = {
+    ...{ name, config, longest },
+    tokenizer: await json("tokenizer.json"),
+    tokenizerConfig: await json("tokenizer_config.json"),
+    graphs: Object.fromEntries(known) as StoredModel["graphs"],
+  };
+  for (const [graph, { model: bytes }] of Object.entries(graphs))
+    await writeFile(join(folder, `${graph}.onnx`), bytes);
+  await writeFile(join(folder, "constants.bin"), constants);
+  await writeFile(join(folder, "model.json"), JSON.stringify(stored));
+}
+
+function demoPage(name: string, imports: Readonly<Record<string, string>>): string {
+  const settings: RaceSettings = {
+    ...{ model: name, bestOf: BEST_OF, mostBestOf: MOST_BEST_OF, reward: "log-likelihood", needsKey: false },
+    rewards: demoRewards.map(({ name, description }) => ({ name, description })),
+    runs: false,
+    examples: RACE_EXAMPLES[name] ?? [],
+  };
+  return renderPage({
+    title: `${name}: whetstone`,
+    style: RACE_STYLE,
+    data: { settings },
+    modules: { entry: `./app/${ENTRY}`, imports, wasm: true },
+    children: (
+      <div class="wrap">
+        <header class="masthead">
+          <span>
+            <b>whetstone</b> {name}
+          </span>
+        </header>
+        <main id="main">
+          <h1>What a model considers before it answers</h1>
+          <p class="intro">
+            A small model that plays the Game of 24 draws N candidates and chooses one by what it thinks of
+            them itself. It runs in this page: nothing is sent anywhere. A token is tinted the more, the less
+            likely it was. Whoever can no longer win turns grey.
+          </p>
+          <div id="race">
+            <RaceApp settings={settings} />
+          </div>
+        </main>
+      </div>
+    ),
+  }).markup;
+}

@@ -1,0 +1,44 @@
+import { EXTERNAL_LIMIT, encode } from "./encode.js";
+import type { Graph, InitializerData } from "./graph.js";
+import type { StoredConstant, StoredGraph } from "./web-engine.js";
+
+/** Where constants begin: at what every type's elements are aligned to. */
+const ALIGNMENT = 8;
+
+/** Graphs as files, for an engine that builds none: `WebEngine`. */
+export interface StoredGraphs {
+  /** Each graph's ONNX file and what is to be known of it, by its name. */
+  readonly graphs: Readonly<Record<string, { readonly model: Uint8Array; readonly graph: StoredGraph }>>;
+  /** The large constants of all of them, each once. */
+  readonly constants: Uint8Array;
+}
+
+/** Encodes graphs for `WebEngine`; an array that is a constant of several is stored once. */
+export function storeGraphs(graphs: Readonly<Record<string, Graph>>): StoredGraphs {
+  const offsets = new Map<InitializerData, number>();
+  let size = 0;
+  const place = (data: InitializerData): number => {
+    const known = offsets.get(data);
+    if (known !== undefined) return known;
+    const offset = size;
+    offsets.set(data, offset);
+    size = Math.ceil((size + data.byteLength) / ALIGNMENT) * ALIGNMENT;
+    return offset;
+  };
+  const stored = Object.entries(graphs).map(([name, graph]) => {
+    const { model, external, inputs } = encode(graph, EXTERNAL_LIMIT);
+    const constants = external.map(({ value, data }): StoredConstant => ({
+      name: value.name,
+      type: value.type,
+      dims: value.shape as readonly number[],
+      offset: place(data),
+      byteLength: data.byteLength,
+    }));
+    const outputs = graph.outputs.map((output) => output.name);
+    return [name, { model, graph: { inputs, outputs, constants } }] as const;
+  });
+  const bytes = new Uint8Array(size);
+  for (const [data, offset] of offsets)
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+  return { graphs: Object.fromEntries(stored), constants: bytes };
+}
