@@ -78,7 +78,7 @@ async function check() {
     children.map(
       (child) =>
         new Promise((/** @type {(url: string) => void} */ resolve) =>
-          child.once("message", (url) => resolve(String(url))),
+          child.once("message", (url) => resolve(/** @type {string} */ (url))),
         ),
     ),
   );

@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
-import { LocalPolicy } from "../../src/policy/local-policy.js";
+import type { LocalPolicy } from "../../src/policy/local-policy.js";
 import type { Policy, Response as Drawn } from "../../src/policy/policy.js";
 import { loadAdapter } from "../../src/transformer/format/peft.js";
 
