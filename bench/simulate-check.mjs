@@ -78,7 +78,7 @@ async function check() {
     children.map(
       (child) =>
         new Promise((/** @type {(url: string) => void} */ resolve) =>
-          child.once("message", (url) => resolve(/** @type {string} */ (url))),
+          child.once("message", (/** @type {unknown} */ url) => resolve(/** @type {string} */ (url))),
         ),
     ),
   );

@@ -60,11 +60,6 @@ const TEST_ONLY = [
   { file: "src/reward/subset-choice.ts", name: "fewSubsets", reason: "its bound is tested at its edges" },
   { file: "src/page/view/place.ts", name: "placeOf", reason: "an address must lead back where it came from" },
   {
-    file: "src/sharpen/compare-base.ts",
-    name: "compareBase",
-    reason: "the distance is compared with its closed form",
-  },
-  {
     file: "src/sharpen/power/chains.ts",
     name: "exactAcceptance",
     reason: "detailed balance is checked with it",

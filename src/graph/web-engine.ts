@@ -75,11 +75,11 @@ export class WebEngine implements Requests {
     const settings = { fed: [], unfolded: false, packs: true, providers: ["wasm"], threads: 1 };
     await this.request("create", { session, model, external, ...settings });
     const run: Session["run"] = (feeds, { fetch, stores = [] } = {}) => {
-      const sent = graph.inputs.map((name) => {
+      const sent = graph.inputs.map((name): readonly [string, object] => {
         const feed = feeds[name]!;
-        if (!("buffer" in feed)) return [name, { ...feed, data: compact(feed.data) }] as const;
+        if (!("buffer" in feed)) return [name, { ...feed, data: compact(feed.data) }];
         const length = feed.dims.reduce((product, dim) => product * dim, 1);
-        return [name, { type: feed.buffer.type, dims: feed.dims, buffer: feed.buffer.id, length }] as const;
+        return [name, { type: feed.buffer.type, dims: feed.dims, buffer: feed.buffer.id, length }];
       });
       const stored = new Set(stores.map(({ output }) => output));
       return this.request("run", {

@@ -170,7 +170,7 @@ describe.skipIf(executablePath === undefined)("the page that draws by itself", {
 
   it("draws under Node as well, by the same WebAssembly", async () => {
     const get = async (name: string) => new Uint8Array(await readFile(join(folder, "model", name))).buffer;
-    const inPage = await openModel(webRuntime as unknown as Parameters<typeof openModel>[0], get);
+    const inPage = await openModel(webRuntime, get);
     const options = { n: N, seed: 5 };
     const [here, there] = [
       await answer(policy, "1 4 8 8 = 24 :", options),

@@ -25,6 +25,7 @@ import {
   neg,
   pow,
   quantizeMatrix,
+  dequantizedProduct,
   quantizedProduct,
   reduceMax,
   reduceMean,
@@ -120,6 +121,15 @@ export const VALUE_CASES: Readonly<Record<string, Case>> = {
     const axes = draw.axes(0, 3);
     const [a, b] = [draw.indices(axes, 100), draw.indices(draw.broadcastable(axes), 100)];
     return [add(a, b), sub(a, b), mul(a, 3), neg(b), reduceSum(a)];
+  },
+  dequantizedProduct: (draw) => {
+    const axes = [...draw.axes(1, 2), draw.axis()];
+    return [32, 64].map((columns) => {
+      const rows = draw.integer(1, 9);
+      const values = Float32Array.from({ length: rows * columns }, () => draw.integer(-99, 99) / 64);
+      const x = draw.floats([...axes, { dim: columns, size: columns }]);
+      return dequantizedProduct(x, `w${columns}`, quantizeMatrix(values, rows, columns, 4));
+    });
   },
   quantizedProduct: (draw) => {
     const axes = [...draw.axes(1, 2), draw.axis()];

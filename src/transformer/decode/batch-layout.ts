@@ -30,21 +30,14 @@ export interface Lookahead {
   };
 }
 
-/**
- * The most rows of a group by its prompt's length in tokens: a group that waits for its last row has idle ones, fewer where it is narrow
- * (docs/log.md), and each group holds its prompt's keys and values, which are cheap to hold once more where the prompt is short.
- */
-const WIDEST: readonly { readonly upTo: number; readonly rows: number; readonly dropping: number }[] = [
-  { upTo: 64, rows: 4, dropping: 2 },
-  { upTo: 256, rows: 4, dropping: 8 },
-  { upTo: 1024, rows: 8, dropping: 8 },
-  { upTo: Infinity, rows: 16, dropping: 8 },
-];
+/** Up to this length the keys and values of a prompt are cheap to hold once more. */
+const SHORT_PROMPT = 64;
 
 /**
  * The layout for the requests that wait, of at most `rows` rows or few more; undefined where it is empty.
  * Groups as wide as the first prompt's run of requests, up to the limit; a run that does not divide evenly is spread, so that
- * none is left nearly empty. Where responses can be dropped, narrower groups: the earlier ones decide over the later.
+ * none is left nearly empty. Where responses can be dropped, narrow groups: the earlier ones decide over the later, and
+ * few rows wait for the last of a prompt; narrower still where prompts are short, since each group holds its prompt's keys.
  */
 export function chooseLayout(
   requests: Lookahead,
@@ -74,8 +67,8 @@ export function chooseLayout(
 
 /** The most rows that should share a prompt of so many tokens. */
 export function widestGroup(length: number, canDrop: boolean): number {
-  const { rows, dropping } = WIDEST.find(({ upTo }) => length <= upTo)!;
-  return canDrop ? dropping : rows;
+  if (!canDrop) return 16;
+  return length <= SHORT_PROMPT ? 2 : 8;
 }
 
 /**
@@ -88,66 +81,30 @@ export function exactLayout(groups: number, perGroup: number): CacheLayout {
   return { groups: roundUp(groups, missing), rows: perGroup };
 }
 
-/** A row of a batch. */
-export interface Place {
-  readonly group: number;
-  readonly row: number;
-}
-
 /** A batch laid out anew: by group and row of the new layout, where each comes from; the rest is idle. */
 export interface Relayout {
   readonly layout: CacheLayout;
-  /** Groups of the old layout whose prompts the new ones have; one that is split comes several times. */
+  /** Groups of the old layout; one that is split comes several times. */
   readonly groups: readonly number[];
-  /** Where their rows were, in groups of the same prompt. */
-  readonly rows: readonly (readonly Place[])[];
-}
-
-/** By group, the rows at work. */
-export function placesOf(busy: readonly (readonly boolean[])[]): Place[][] {
-  return busy.map((rows, group) => rows.flatMap((works, row) => (works ? [{ group, row }] : [])));
+  /** Places in the old group. */
+  readonly rows: readonly (readonly number[])[];
 }
 
 /**
- * A layout for the rows at work alone, those of groups with the same prompt joined; undefined where it would have more than half as
- * many rows, since moving costs as much as a step or two.
- * @param busy by group and row. @param same whether two groups have the same prompt. Default: none have.
+ * A layout for the rows at work alone; undefined where it would have more than half as many rows, since moving costs as much
+ * as a step or two.
+ * @param busy by group and row.
  */
 export function remainder(
   { groups, rows }: CacheLayout,
   busy: readonly (readonly boolean[])[],
-  same: (a: number, b: number) => boolean = () => false,
 ): Relayout | undefined {
-  const joined: { readonly group: number; readonly places: Place[] }[] = [];
-  placesOf(busy).forEach((places, group) => {
-    if (places.length === 0) return;
-    const known = joined.find((each) => same(each.group, group));
-    if (known) known.places.push(...places);
-    else joined.push({ group, places: [...places] });
-  });
-  if (joined.length === 0) return undefined;
-  const layoutOf = (perGroup: number): CacheLayout =>
-    exactLayout(
-      joined.reduce((sum, { places }) => sum + Math.ceil(places.length / perGroup), 0),
-      perGroup,
-    );
-  const size = (layout: CacheLayout): number => layout.groups * layout.rows;
-  // As in `chooseLayout`: rows that were several stay so, and one row of a group does too.
-  const widest = Math.max(Math.min(rows, 2), ...joined.map(({ places }) => places.length));
-  let best: CacheLayout | undefined;
-  let width = 0;
-  for (let perGroup = Math.min(rows, 2); perGroup <= Math.min(rows, widest); perGroup++) {
-    const layout = layoutOf(perGroup);
-    // Whoever deals requests counts on no more groups than there were.
-    const fits = layout.groups <= groups && size(layout) * 2 <= groups * rows;
-    if (fits && size(layout) <= size(best ?? layout)) [best, width] = [layout, perGroup];
-  }
-  if (best === undefined) return undefined;
-  const parts = joined.flatMap(({ group, places }) =>
-    Array.from({ length: Math.ceil(places.length / width) }, (_, i) => ({
-      group,
-      places: places.slice(i * width, (i + 1) * width),
-    })),
-  );
-  return { layout: best, groups: parts.map(({ group }) => group), rows: parts.map(({ places }) => places) };
+  const places = busy.map((group) => group.flatMap((works, r) => (works ? [r] : [])));
+  const kept = places.flatMap((group, g) => (group.length > 0 ? [g] : []));
+  if (kept.length === 0) return undefined;
+  const widest = Math.max(...places.map(({ length }) => length));
+  // As in `chooseLayout`: rows that were several stay so.
+  const layout = exactLayout(kept.length, Math.max(widest, Math.min(rows, 2)));
+  if (layout.groups * layout.rows * 2 > groups * rows) return undefined;
+  return { layout, groups: kept, rows: kept.map((g) => places[g]!) };
 }

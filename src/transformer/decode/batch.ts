@@ -2,7 +2,7 @@ import { tokenUniform } from "../../core/random.js";
 import type { Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import type { ModelConfig } from "../families/config.js";
-import { placesOf, remainder, type CacheLayout, type Relayout } from "./batch-layout.js";
+import { remainder, type CacheLayout, type Relayout } from "./batch-layout.js";
 import {
   isCancelled,
   type Draw,
@@ -13,7 +13,6 @@ import {
 import type { KeyValueCache } from "./key-value-cache.js";
 import { leastLog } from "./least-log.js";
 import type { Narrowed } from "./narrowed.js";
-import { samePrompt } from "./schedule.js";
 import type { Runs } from "./whole-session.js";
 
 /** Compiled graphs of one model, and the adapter to run them with. */
@@ -146,9 +145,7 @@ export class Batch<T> {
 
   /** Lays the rows that are at work together, where that makes the batch half as large or smaller. @returns whether it did. */
   async shrink(): Promise<boolean> {
-    const left = remainder(this.shape, this.busy, (a, b) =>
-      samePrompt(this.groups[a]!.prompt, this.groups[b]!.prompt),
-    );
+    const left = remainder(this.shape, this.busy);
     if (left) await this.relay(left);
     return left !== undefined;
   }
@@ -156,8 +153,8 @@ export class Batch<T> {
   /** Shortens the caches where half their length would do: a long prompt or response may have come and gone. @returns whether it did. */
   async shorten(): Promise<boolean> {
     if (!this.cache.isTooLong(this.longest(), this.longestPrefix())) return false;
-    const all = this.groups.map((_, g) => g);
-    await this.relay({ layout: this.shape, groups: all, rows: placesOf(this.busy) });
+    const places = this.busy.map((group) => group.flatMap((works, r) => (works ? [r] : [])));
+    await this.relay({ layout: this.shape, groups: this.groups.map((_, g) => g), rows: places });
     return true;
   }
 
@@ -165,14 +162,10 @@ export class Batch<T> {
   async relay(next: Relayout): Promise<void> {
     await this.cache.relay(next, this.longest(), this.longestPrefix());
     this.shape = next.layout;
-    const { groups } = this;
     this.groups = Array.from({ length: next.layout.groups }, (_, g) => {
-      const from = groups[next.groups[g] ?? -1];
+      const from = this.groups[next.groups[g] ?? -1];
       const places = next.rows[g] ?? [];
-      const rows = Array.from({ length: next.layout.rows }, (__, r) => {
-        const place = places[r];
-        return place && groups[place.group]!.rows[place.row];
-      });
+      const rows = Array.from({ length: next.layout.rows }, (__, r) => from?.rows[places[r] ?? -1]);
       // What an idle group holds of its last prompt may have been cut off.
       return { prompt: from && places.length > 0 ? from.prompt : [], rows };
     });

@@ -67,7 +67,7 @@ export interface DrawOptions<T> extends DrawSettings<T> {
   readonly rows?: number;
   /** Bytes of memory that caches and steps may take. Default: no limit. */
   readonly bytes?: number;
-  /** At most this many rows share one copy of a prompt's keys and values. Default: by the prompt's length, from 4 to 16; with `abandon` from 2 to 8. */
+  /** At most this many rows share one copy of a prompt's keys and values. Default 16; with `abandon` 8, for short prompts 2. */
   readonly rowsPerGroup?: number;
 }
 

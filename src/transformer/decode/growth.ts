@@ -1,4 +1,4 @@
-import { exactLayout, placesOf, type CacheLayout, type Place, type Relayout } from "./batch-layout.js";
+import { exactLayout, type CacheLayout, type Relayout } from "./batch-layout.js";
 
 export interface GrowthOptions {
   /** The most rows of a batch, but for the few that make it exact. */
@@ -45,7 +45,7 @@ export function grown(
   runs: readonly number[],
   { rows, least, widest }: GrowthOptions,
 ): Relayout | undefined {
-  const places = placesOf(busy);
+  const places = busy.map((group) => group.flatMap((works, r) => (works ? [r] : [])));
   const counts = places.map(({ length }) => length);
   let best: Plan | undefined;
   for (let perGroup = least; perGroup <= Math.max(least, widest); perGroup *= 2) {
@@ -61,7 +61,7 @@ export function grown(
   const { perGroup, held, groups } = best;
   const doubled = Math.floor(Math.min(rows, 2 * layout.groups * layout.rows) / perGroup);
   const from: number[] = [];
-  const moved: Place[][] = [];
+  const moved: number[][] = [];
   places.forEach((group, g) => {
     for (let start = 0; start < group.length; start += perGroup) {
       from.push(g);

@@ -122,9 +122,9 @@ export class KeyValueCache {
     const [wide, narrow] = [this.suffixLength * headDim, suffix * headDim];
     const own: { from: number[]; to: number[] } = { from: [], to: [] };
     rows.forEach((places, g) =>
-      places.forEach(({ group, row }, r) => {
+      places.forEach((place, r) => {
         for (let h = 0; h < kvHeads; h++) {
-          own.from.push(((group * old.rows + row) * kvHeads + h) * wide);
+          own.from.push(((groups[g]! * old.rows + place) * kvHeads + h) * wide);
           own.to.push(((g * layout.rows + r) * kvHeads + h) * narrow);
         }
       }),
