@@ -113,7 +113,7 @@ function pageOf(results) {
     "",
     "Made by `npm run bench -- --peers` (`--only <name>` measures one row again). Ours and llama.cpp's are measured in turn on the same",
     `file, with as many threads, ${REPEATS} times each in processes of their own: the median, and from the least to the largest. Responses have no`,
-    "end token on either side. Where the spreads of two overlap, the difference is noise.",
+    "end token on either side. Where the spreads of two overlap, the difference is noise. Memory is the peak of one process, ours.",
     "",
     ...machines.map((name, i) => `- Machine ${i + 1}: ${name}`),
     "",
