@@ -2,12 +2,18 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openWeights } from "./format/weights.js";
-import { blockModel, heldModel } from "./block-models.test-helper.js";
-import type { Draw } from "./decode/draw-request.js";
-import type { Model } from "./model.js";
-import { Runtime } from "./runtime.js";
-import { collect, largestDifference, modelOfIds, randomModel, testdata } from "./tiny-models.test-helper.js";
+import { openWeights } from "../../src/transformer/format/weights.js";
+import { blockModel, heldModel } from "../../src/transformer/block-models.test-helper.js";
+import type { Draw } from "../../src/transformer/decode/draw-request.js";
+import type { Model } from "../../src/transformer/model.js";
+import { Runtime } from "../../src/transformer/runtime.js";
+import {
+  collect,
+  largestDifference,
+  modelOfIds,
+  randomModel,
+  testdata,
+} from "../../src/transformer/tiny-models.test-helper.js";
 
 const cache = mkdtempSync(join(tmpdir(), "whetstone-held-"));
 const before = process.env["XDG_CACHE_HOME"];

@@ -3,21 +3,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { randomStream } from "../../core/random.js";
-import { Engine } from "../../graph/index.js";
-import { blockModel, heldModel } from "../block-models.test-helper.js";
-import { ALL_LINEARS, newAdapter } from "../decoder/lora.js";
-import type { LoraAdapter } from "../format/peft.js";
-import { openWeights } from "../format/weights.js";
-import type { Model } from "../model.js";
+import { randomStream } from "../../src/core/random.js";
+import { Engine } from "../../src/graph/index.js";
+import { blockModel, heldModel } from "../../src/transformer/block-models.test-helper.js";
+import { ALL_LINEARS, newAdapter } from "../../src/transformer/decoder/lora.js";
+import type { LoraAdapter } from "../../src/transformer/format/peft.js";
+import { openWeights } from "../../src/transformer/format/weights.js";
+import type { Model } from "../../src/transformer/model.js";
 import {
   largestDifference,
   modelOfIds,
   randomAdapter,
   randomModel,
   testdata,
-} from "../tiny-models.test-helper.js";
-import { Trainer, type TrainerOptions } from "./trainer.js";
+} from "../../src/transformer/tiny-models.test-helper.js";
+import { Trainer, type TrainerOptions } from "../../src/transformer/train/trainer.js";
 
 const cache = mkdtempSync(join(tmpdir(), "whetstone-held-training-"));
 const before = process.env["XDG_CACHE_HOME"];
