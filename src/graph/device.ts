@@ -17,7 +17,7 @@ export interface Device {
   readonly lacks: readonly string[];
   /**
    * Types that it does not compute with: ONNX Runtime computes with them on the CPU. Integers of 64 bits are shapes and positions, a few
-   * numbers each.
+   * numbers each; weights that are kept in bfloat16 are made float32 there, at each use.
    */
   readonly leaves: readonly DataType[];
 }
@@ -31,7 +31,7 @@ export const DEVICES: Readonly<Record<DeviceName, Device>> = {
     provider: "webgpu",
     sharesConstants: false,
     lacks: ["FusedMatMul", "LogSoftmax", "SimplifiedLayerNormalization"],
-    leaves: ["int64"],
+    leaves: ["int64", "bfloat16"],
   },
 };
 
