@@ -44,6 +44,7 @@ const LINES: readonly (readonly string[])[] = [
   ["runs", "show", "power"],
   ["runs", "compare", "job", "plain"],
   ["runs", "remove", "smc", "--yes"],
+  ["demo-page", "demo"],
   ["export", "draws/adapters/dpo", "merged", "--model", "game24"],
   ["export", "draws/adapters/dpo", "lora.gguf", "--model", "game24"],
   ["answer", "4 9 10 13 = 24 :", "-n", "4"],
