@@ -12,10 +12,19 @@ import {
 } from "../../src/graph/index.js";
 import * as cases from "../../src/graph/operators/cases.test-helper.js";
 import { Draw, checkRandomly, type Case } from "../../src/graph/operators/check.test-helper.js";
+import { randomStream } from "../../src/core/random.js";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import { modelFolder } from "../../src/policy/model-folder.js";
 import { answer } from "../../src/sharpen/answer.js";
 import { provideWebgpu } from "../support/webgpu.js";
+import { ALL_LINEARS, newAdapter } from "../../src/transformer/decoder/lora.js";
+import type { LoraAdapter } from "../../src/transformer/format/peft.js";
+import {
+  largestDifference,
+  randomAdapter,
+  randomModel,
+} from "../../src/transformer/tiny-models.test-helper.js";
+import { Trainer } from "../../src/transformer/train/trainer.js";
 
 const found = provideWebgpu();
 if (found === undefined)
@@ -128,3 +137,41 @@ test.skipIf(found === undefined)("a model on the GPU chooses as on the CPU", asy
     await gpu.dispose();
   }
 });
+
+test.skipIf(found === undefined)(
+  "an adapter is trained on the GPU by the CPU's gradients and losses",
+  async () => {
+    const model = await randomModel();
+    const fresh = (): LoraAdapter =>
+      randomAdapter(
+        newAdapter(model.config, { rank: 4, targetModules: ALL_LINEARS }, randomStream(1, "adapter")),
+        2,
+        0.1,
+      );
+    const pairs = [
+      { prompt: [3, 1, 4], response: [1, 5, 9, 2] },
+      { prompt: [2], response: [7, 1, 8] },
+    ];
+    const weights = [0.25, 1];
+    const trainedOn = async (device: DeviceName) => {
+      const engine = new Engine({ threads: 1, device });
+      const trainer = await Trainer.lora(engine, model.config, model.weights, fresh(), {
+        maxLength: 32,
+        clipNorm: 1,
+      });
+      const { gradients } = await trainer.gradients(pairs, weights);
+      const losses: number[] = [];
+      for (let step = 0; step < 3; step++) losses.push((await trainer.step(pairs, weights, 1e-2)).loss);
+      await engine.dispose();
+      return { names: trainer.names, gradients, losses };
+    };
+    const [wanted, had] = [await trainedOn("cpu"), await trainedOn("webgpu")];
+    wanted.gradients.forEach((gradient, i) => {
+      const largest = gradient.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      expect(largest, wanted.names[i]).toBeGreaterThan(0);
+      expect(largestDifference(had.gradients[i]!, gradient), wanted.names[i]).toBeLessThan(1e-3 * largest);
+    });
+    had.losses.forEach((loss, i) => expect(Math.abs(loss - wanted.losses[i]!)).toBeLessThan(1e-3));
+    expect(wanted.losses[2]).toBeLessThan(wanted.losses[0]!);
+  },
+);
