@@ -20,7 +20,7 @@ const PARTS = [
   {
     file: "src/reward/brevity.ts",
     name: "brevity",
-    registry: "src/reward/registry.ts",
+    registry: "src/reward/built-in.ts",
     list: /const all: readonly SelfReward\[\] = \[[^]*?(?=,?\s*\];)/,
     text: `import type { SelfReward } from "./self-reward.js";
 
