@@ -81,13 +81,7 @@ const SOURCES: readonly (readonly [string, string])[] = [
 export function Citation(): VNode {
   return (
     <>
-      <p>
-        A. Huang, A. Block, D. J. Foster, D. Rohatgi, C. Zhang, M. Simchowitz, J. T. Ash, A. Krishnamurthy:{" "}
-        <cite>Self-Improvement in Language Models: The Sharpening Mechanism</cite>. ICLR 2025.{" "}
-        <a href="https://arxiv.org/abs/2412.01951" rel="noreferrer">
-          arXiv 2412.01951
-        </a>
-      </p>
+      <Paper />
       <details class="figures">
         <summary>Where each quantity of this page is defined</summary>
         <Table
@@ -98,5 +92,18 @@ export function Citation(): VNode {
         />
       </details>
     </>
+  );
+}
+
+/** The paper's reference. */
+export function Paper(): VNode {
+  return (
+    <p>
+      A. Huang, A. Block, D. J. Foster, D. Rohatgi, C. Zhang, M. Simchowitz, J. T. Ash, A. Krishnamurthy:{" "}
+      <cite>Self-Improvement in Language Models: The Sharpening Mechanism</cite>. ICLR 2025.{" "}
+      <a href="https://arxiv.org/abs/2412.01951" rel="noreferrer">
+        arXiv 2412.01951
+      </a>
+    </p>
   );
 }

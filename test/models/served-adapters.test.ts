@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ import { newAdapter } from "../../src/transformer/decoder/lora.js";
 import { loadAdapter, saveAdapter } from "../../src/transformer/format/peft.js";
 import { commandLine, recordsOf, type CommandLine } from "../support/cli.js";
 import { loraServer, type LoraMisdeed, type LoraServer } from "../support/lora-server.js";
-import { writeTinyModel } from "../support/tiny-model.js";
+import { writeTinyModel, writeTinyPrompts } from "../support/tiny-model.js";
 import { PYTHON, startWorker, type Worker } from "../support/worker.js";
 
 const PROMPTS = Array.from({ length: 8 }, (_, i) => ({ id: `p${i}`, text: `${i + 1} 2 3 4 = 24 :` }));
@@ -161,14 +161,7 @@ describe.skipIf(PYTHON === undefined)("sharpening what servers draw", () => {
     base = await LocalPolicy.load(place, { threads: 1, name: "tiny" });
     worker = await startWorker(place, ["--threads", "1"]);
     servers = [await loraServer(base), await loraServer(base)];
-    const lines = Array.from({ length: 14 }, (_, i) =>
-      JSON.stringify({
-        id: `p${i}`,
-        prompt: `${i} 2 3 4 = 24 :`,
-        split: ["test", "train", "validation"][i % 3],
-      }),
-    );
-    writeFileSync(join(cli.folder, "prompts.jsonl"), lines.join("\n"));
+    writeTinyPrompts(join(cli.folder, "prompts.jsonl"));
   });
   afterAll(async () => {
     for (const server of servers ?? []) await server.stop();

@@ -1,11 +1,10 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import type { Response } from "../../src/policy/policy.js";
 import { loadAdapter } from "../../src/transformer/format/peft.js";
 import { commandLine, recordsOf, untilLines, type CommandLine } from "../support/cli.js";
-import { writeTinyModel } from "../support/tiny-model.js";
+import { writeTinyModel, writeTinyPrompts } from "../support/tiny-model.js";
 import { PYTHON, startWorker, type Worker } from "../support/worker.js";
 
 interface Epoch {
@@ -22,14 +21,7 @@ describe.skipIf(PYTHON === undefined)("sharpening with a trainer elsewhere", () 
   beforeAll(async () => {
     cli = commandLine();
     await writeTinyModel(join(cli.folder, "tiny"), 2);
-    const lines = Array.from({ length: 14 }, (_, i) =>
-      JSON.stringify({
-        id: `p${i}`,
-        prompt: `${i} 2 3 4 = 24 :`,
-        split: ["test", "train", "validation"][i % 3],
-      }),
-    );
-    writeFileSync(join(cli.folder, "prompts.jsonl"), lines.join("\n"));
+    writeTinyPrompts(join(cli.folder, "prompts.jsonl"));
     worker = await startWorker(join(cli.folder, "tiny"), ["--threads", "1"]);
   });
   afterAll(async () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { axeViolations } from "../support/axe.js";
+import { expectAccessible } from "../support/axe.js";
 import { findBrowser } from "../support/browser.js";
 import { commandLine, type CommandLine, type Running } from "../support/cli.js";
 import { ONE_THREAD } from "../support/small-job.js";
@@ -172,11 +172,7 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
       ] as const) {
         const page = await open(query, { viewport: { width, height }, colorScheme, bypassCSP: true });
         await page.locator(ready).first().waitFor({ state: "attached" });
-        expect(await axeViolations(page), query).toEqual([]);
-        expect(
-          await page.evaluate<number>("document.documentElement.scrollWidth"),
-          query,
-        ).toBeLessThanOrEqual(width);
+        await expectAccessible(page);
         await page.close();
       }
     },

@@ -51,3 +51,15 @@ export async function writeTinyModel(
   await writeSafetensors(join(folder, "model.safetensors"), weights);
   writeFileSync(join(folder, "config.json"), JSON.stringify(toHuggingFaceConfig(config)));
 }
+
+/** Writes a file of fourteen prompts that such a model can read, in the three splits by turns. */
+export function writeTinyPrompts(path: string): void {
+  const lines = Array.from({ length: 14 }, (_, i) =>
+    JSON.stringify({
+      id: `p${i}`,
+      prompt: `${i} 2 3 4 = 24 :`,
+      split: ["test", "train", "validation"][i % 3],
+    }),
+  );
+  writeFileSync(path, lines.join("\n"));
+}

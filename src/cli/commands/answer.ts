@@ -124,9 +124,10 @@ async function fitting(
   const fit = asked.groups.map(async (group): Promise<Asked> => {
     const { prompts, where, maxTokens = 1 } = group;
     const length = given ?? maxTokens;
-    if (!skipLong) await checkLengths(policy, prompts, length, { ...(where && { where }) });
     const note = (text: string): void => context.note(text);
-    return { ...group, prompts: await fittingPrompts(policy, prompts, length, note) };
+    if (skipLong) return { ...group, prompts: await fittingPrompts(policy, prompts, length, note) };
+    await checkLengths(policy, prompts, length, { ...(where && { where }) });
+    return group;
   });
   const left = await Promise.all(fit);
   const kept = new Set(left.flatMap(({ prompts }) => prompts));

@@ -1,10 +1,11 @@
 import { withGradient } from "../differentiate.js";
-import type { Attribute, DataType, FileData, Graph, InitializerData, Value } from "../graph.js";
+import type { Attribute, FileData, Value } from "../graph.js";
 import { QUANTIZED_BLOCK, type HeldMatrix } from "../quantized-matrix.js";
 import { zeroAfter } from "../recompute.js";
 import { add, cast, mul } from "./elementwise.js";
 import { gather } from "./gather.js";
 import { matMul } from "./linear.js";
+import { fixedConstant } from "./quantized.js";
 import { reshape } from "./shape.js";
 
 /**
@@ -14,7 +15,7 @@ import { reshape } from "./shape.js";
 export function dequantized(name: string, matrix: HeldMatrix, after: Value): Value {
   const { graph } = after;
   const { rows, columns } = matrix;
-  const places = constant(
+  const places = fixedConstant(
     graph,
     `rows.${rows}`,
     "int64",
@@ -24,14 +25,17 @@ export function dequantized(name: string, matrix: HeldMatrix, after: Value): Val
   const indices = add(places, zeroAfter(after));
   if ("half" in matrix)
     return cast(
-      gather(constant(graph, `${name}.rows of halves`, matrix.half, [rows, columns], matrix.values), indices),
+      gather(
+        fixedConstant(graph, `${name}.rows of halves`, matrix.half, [rows, columns], matrix.values),
+        indices,
+      ),
       "float32",
     );
   const { blockSize: size = QUANTIZED_BLOCK, low, offsets } = matrix;
   const blocks = columns / size;
-  const scales = constant(graph, `${name}.rows of scales`, "float32", [rows, blocks], matrix.scales);
+  const scales = fixedConstant(graph, `${name}.rows of scales`, "float32", [rows, blocks], matrix.scales);
   const digit = (part: string, data: Uint8Array | FileData, zeros?: Value): Value => {
-    const packed = constant(graph, `${name}.rows of ${part}`, "uint8", [rows, columns / 2], data);
+    const packed = fixedConstant(graph, `${name}.rows of ${part}`, "uint8", [rows, columns / 2], data);
     const attributes: Record<string, Attribute> = {
       gather_axis: { kind: "int", value: 0 },
       quantize_axis: { kind: "int", value: 1 },
@@ -57,7 +61,7 @@ export function dequantized(name: string, matrix: HeldMatrix, after: Value): Val
           digit(
             "low",
             low,
-            constant(
+            fixedConstant(
               graph,
               `no zeros.${rows}.${zeroBytes}`,
               "uint8",
@@ -67,7 +71,7 @@ export function dequantized(name: string, matrix: HeldMatrix, after: Value): Val
           ),
         );
   if (offsets === undefined) return values;
-  const shifts = constant(graph, `${name}.rows of offsets`, "float32", [rows, blocks, 1], offsets);
+  const shifts = fixedConstant(graph, `${name}.rows of offsets`, "float32", [rows, blocks, 1], offsets);
   return reshape(add(reshape(values, [rows, blocks, size]), shifts), [rows, columns]);
 }
 
@@ -78,14 +82,4 @@ export function dequantized(name: string, matrix: HeldMatrix, after: Value): Val
 export function dequantizedProduct(x: Value, name: string, matrix: HeldMatrix): Value {
   const y = matMul(x, dequantized(name, matrix, x), { transB: true });
   return withGradient(y, [x], (gradient) => [matMul(gradient, dequantized(name, matrix, gradient))]);
-}
-
-function constant(
-  graph: Graph,
-  name: string,
-  type: DataType,
-  shape: readonly number[],
-  data: InitializerData | FileData,
-): Value {
-  return graph.once(`dequantized:${name}`, () => graph.initializer(name, type, shape, data, { fixed: true }));
 }

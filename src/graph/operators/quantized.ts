@@ -30,7 +30,7 @@ export function quantizedProduct(x: Value, name: string, matrix: HeldMatrix): Va
     );
   }
   if ("half" in matrix) {
-    const half = constant(x.graph, `${name}.half`, matrix.half, [rows, columns], matrix.values);
+    const half = fixedConstant(x.graph, `${name}.half`, matrix.half, [rows, columns], matrix.values);
     return matMul(x, cast(half, "float32"), { transB: true });
   }
   const digit = (of: Value, part: "packed" | "low"): Value => bitsProduct(of, name, matrix, part);
@@ -52,11 +52,12 @@ export function quantizedProduct(x: Value, name: string, matrix: HeldMatrix): Va
   const sums = x.graph.once(`block sums:${size}:${x.name}`, () =>
     reduceSum(reshape(x, [...x.shape.slice(0, -1), blocks, size]), [-1]),
   );
-  const offsets = constant(x.graph, `${name}.offsets`, "float32", [rows, blocks], matrix.offsets);
+  const offsets = fixedConstant(x.graph, `${name}.offsets`, "float32", [rows, blocks], matrix.offsets);
   return add(product, matMul(sums, offsets, { transB: true }));
 }
 
-function constant(
+/** A constant of the graph by its name, once however often it is asked for; it stays what it is. */
+export function fixedConstant(
   graph: Graph,
   name: string,
   type: DataType,
@@ -72,14 +73,15 @@ function bitsProduct(x: Value, name: string, matrix: HeldIntegers, part: "packed
   const { bits, rows, columns, blockSize = QUANTIZED_BLOCK } = matrix;
   const blocks = Math.ceil(columns / blockSize);
   const shape = [rows, blocks, (blockSize * bits) / 8];
-  const packed = constant(graph, `${name}.${part}`, "uint8", shape, matrix[part]!);
-  const scales = constant(graph, `${name}.scales`, "float32", [rows * blocks], matrix.scales);
+  const packed = fixedConstant(graph, `${name}.${part}`, "uint8", shape, matrix[part]!);
+  const scales = fixedConstant(graph, `${name}.scales`, "float32", [rows * blocks], matrix.scales);
   const zeroBytes = rows * Math.ceil((blocks * bits) / 8);
   // Lower digits are 0 … 15 as they stand, where without zero points 8 would be taken for 0.
   const zeros =
     part === "low"
-      ? constant(graph, `no zero points.${zeroBytes}`, "uint8", [zeroBytes], new Uint8Array(zeroBytes))
-      : matrix.zeroPoints && constant(graph, `${name}.zero_points`, "uint8", [zeroBytes], matrix.zeroPoints);
+      ? fixedConstant(graph, `no zero points.${zeroBytes}`, "uint8", [zeroBytes], new Uint8Array(zeroBytes))
+      : matrix.zeroPoints &&
+        fixedConstant(graph, `${name}.zero_points`, "uint8", [zeroBytes], matrix.zeroPoints);
   const attributes: Record<string, Attribute> = {
     K: { kind: "int", value: columns },
     N: { kind: "int", value: rows },

@@ -4,6 +4,7 @@ import { PAPER_TABLE } from "../../reproduce/paper-settings.js";
 import { renderPage } from "../../page/shell.js";
 import { Table } from "../../page/table.js";
 import { list, plural } from "../format.js";
+import { Paper } from "../provenance.js";
 import { amortizedFigures, methodOf, tableOne } from "./amortized-figures.js";
 import { figureId, FoldedTable, Framed, type PaperFigure } from "./figure-frame.js";
 import { inferenceFigures } from "./inference-figures.js";
@@ -182,13 +183,7 @@ function Provenance({ input }: { readonly input: SuiteResult }): VNode {
         }))}
       />
       <p>{protocol(input)}</p>
-      <p>
-        A. Huang, A. Block, D. J. Foster, D. Rohatgi, C. Zhang, M. Simchowitz, J. T. Ash, A. Krishnamurthy:{" "}
-        <cite>Self-Improvement in Language Models: The Sharpening Mechanism</cite>. ICLR 2025.{" "}
-        <a href="https://arxiv.org/abs/2412.01951" rel="noreferrer">
-          arXiv 2412.01951
-        </a>
-      </p>
+      <Paper />
     </>
   );
 }

@@ -3,13 +3,12 @@ import type { Prompt, Response } from "../../policy/policy.js";
 import { logLikelihood } from "../../reward/log-likelihood.js";
 import { responseKey, responseRecords } from "../../run/records.js";
 import { firstOf, sharedDraws } from "../draw.js";
-import { checkFit, DEFAULT_PATIENCE } from "../fit-adapter.js";
+import { DEFAULT_PATIENCE } from "../fit-adapter.js";
 import { throwIfStopped } from "../interrupt.js";
 import { drawPower, POWER_DEFAULTS } from "../power/draw-power.js";
-import { sftProblem } from "../sft.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
 import { ownSettings, type MethodOption } from "./options.js";
-import { allOf } from "./unselected.js";
+import { planToLearnAll } from "./unselected.js";
 
 /** Chains that are at work side by side. */
 const ROWS = 512;
@@ -66,23 +65,10 @@ export const powerSft: Method = {
 
 async function plan(context: MethodContext): Promise<MethodPlan> {
   const { split, settings } = context;
-  const alpha = ownSettings(powerSft.options, settings.own)["power"]!;
-  const learned = await powerDraws(context, split.train, alpha);
-  const judged = await powerDraws(context, split.validation, alpha);
-  const problem = sftProblem(
-    allOf(split.train, learned),
-    allOf(split.validation, judged),
-    checkFit(settings.fit).epochs,
-  );
-  return {
-    fitTo: (fit) => fit(problem),
-    iterates: problem.iterates,
-    facts: {
-      modelCalls: split.train.length * settings.trainN,
-      validationCalls: split.validation.length * settings.trainN,
-      power: alpha,
-    },
-  };
+  const power = ownSettings(powerSft.options, settings.own)["power"]!;
+  const learned = await powerDraws(context, split.train, power);
+  const judged = await powerDraws(context, split.validation, power);
+  return planToLearnAll(context, learned, judged, { power });
 }
 
 /** N draws of π^α to each prompt, from the run's file or drawn into it, some prompts at a time. */

@@ -4,16 +4,6 @@ import { sftProblem } from "../sft.js";
 import { BASE_DRAWS, baseResponses } from "./base-responses.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
 
-/** All responses to the prompts as examples, but those without a token, of which there is nothing to learn. */
-export function allOf(
-  prompts: readonly Prompt[],
-  responses: ReadonlyMap<string, readonly Response[]>,
-): ScoreRequest[] {
-  return prompts.flatMap((prompt) =>
-    responses.get(prompt.id)!.flatMap(({ tokens }) => (tokens.length === 0 ? [] : [{ prompt, tokens }])),
-  );
-}
-
 /**
  * SFT on the base's own responses as they come, none chosen (arXiv 2604.01193): a baseline. Its optimum is the base itself, so that
  * whatever it changes is the doing of training and not of choosing, and what a method brings beyond it is the choice's.
@@ -44,20 +34,37 @@ export const unselected: Method = {
 
 async function plan(context: MethodContext): Promise<MethodPlan> {
   const { split, settings } = context;
-  const { trainN } = settings;
-  const learned = await baseResponses(context, split.train, trainN, "drawing training responses");
-  const judged = await baseResponses(context, split.validation, trainN, "drawing validation responses");
-  const problem = sftProblem(
-    allOf(split.train, learned),
-    allOf(split.validation, judged),
-    checkFit(settings.fit).epochs,
-  );
+  const drawn = (
+    prompts: readonly Prompt[],
+    stage: string,
+  ): Promise<ReadonlyMap<string, readonly Response[]>> =>
+    baseResponses(context, prompts, settings.trainN, stage);
+  const learned = await drawn(split.train, "drawing training responses");
+  const judged = await drawn(split.validation, "drawing validation responses");
+  return planToLearnAll(context, learned, judged);
+}
+
+/** SFT on all N responses to each training prompt alike, judged by all N to each validation prompt. @param facts what else is recorded. */
+export function planToLearnAll(
+  { split: { train, validation }, settings: { trainN, fit: settings } }: MethodContext,
+  learned: ReadonlyMap<string, readonly Response[]>,
+  judged: ReadonlyMap<string, readonly Response[]>,
+  facts: MethodPlan["facts"] = {},
+): MethodPlan {
+  const problem = sftProblem(allOf(train, learned), allOf(validation, judged), checkFit(settings).epochs);
   return {
     fitTo: (fit) => fit(problem),
     iterates: problem.iterates,
-    facts: {
-      modelCalls: split.train.length * trainN,
-      validationCalls: split.validation.length * trainN,
-    },
+    facts: { modelCalls: train.length * trainN, validationCalls: validation.length * trainN, ...facts },
   };
+}
+
+/** All responses to the prompts as examples, but those without a token, of which there is nothing to learn. */
+function allOf(
+  prompts: readonly Prompt[],
+  responses: ReadonlyMap<string, readonly Response[]>,
+): ScoreRequest[] {
+  return prompts.flatMap((prompt) =>
+    responses.get(prompt.id)!.flatMap(({ tokens }) => (tokens.length === 0 ? [] : [{ prompt, tokens }])),
+  );
 }

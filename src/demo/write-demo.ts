@@ -6,9 +6,7 @@ import { fileURLToPath } from "node:url";
 import { UsageError } from "../core/errors.js";
 import { storeGraphs } from "../graph/index.js";
 import type { RaceSettings } from "../page/race/frames.js";
-import { RaceApp } from "../page/race/race-app.js";
-import { RACE_STYLE } from "../page/race/style.js";
-import { renderPage } from "../page/shell.js";
+import { renderRace } from "../page/race/race-page.js";
 import { RACE_EXAMPLES } from "../serve/race-route.js";
 import { decodeGraph, prefixGraph } from "../transformer/decode/decode-graph.js";
 import { ordinaryLength } from "../transformer/decoder/rotary.js";
@@ -25,6 +23,9 @@ const WASM = "ort-wasm-simd-threaded.wasm";
 /** N that a page begins with, and the most: one thread of a browser draws it. */
 const BEST_OF = 8;
 const MOST_BEST_OF = 64;
+const INTRO =
+  "A small model that plays the Game of 24 draws N candidates and chooses one by what it thinks of them itself. It runs in this page: " +
+  "nothing is sent anywhere. A token is tinted the more, the less likely it was. Whoever can no longer win turns grey.";
 
 /** Where ONNX Runtime for browsers lies. @throws UsageError where it is not installed. */
 function runtimeFolder(require: NodeJS.Require): string {
@@ -102,30 +103,5 @@ function demoPage(name: string, imports: Readonly<Record<string, string>>): stri
     runs: false,
     examples: RACE_EXAMPLES[name] ?? [],
   };
-  return renderPage({
-    title: `${name}: whetstone`,
-    style: RACE_STYLE,
-    data: { settings },
-    modules: { entry: `./app/${ENTRY}`, imports, wasm: true },
-    children: (
-      <div class="wrap">
-        <header class="masthead">
-          <span>
-            <b>whetstone</b> {name}
-          </span>
-        </header>
-        <main id="main">
-          <h1>What a model considers before it answers</h1>
-          <p class="intro">
-            A small model that plays the Game of 24 draws N candidates and chooses one by what it thinks of
-            them itself. It runs in this page: nothing is sent anywhere. A token is tinted the more, the less
-            likely it was. Whoever can no longer win turns grey.
-          </p>
-          <div id="race">
-            <RaceApp settings={settings} />
-          </div>
-        </main>
-      </div>
-    ),
-  }).markup;
+  return renderRace(settings, INTRO, { entry: `./app/${ENTRY}`, imports, wasm: true }).markup;
 }

@@ -5,9 +5,8 @@ import { Hono, type Context } from "hono";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import type { RaceSettings } from "../page/race/frames.js";
-import { RaceApp } from "../page/race/race-app.js";
-import { RACE_STYLE } from "../page/race/style.js";
-import { renderPage, type RenderedPage } from "../page/shell.js";
+import { renderRace } from "../page/race/race-page.js";
+import type { RenderedPage } from "../page/shell.js";
 import { ApiError } from "./api-error.js";
 import type { Noted } from "./request-log.js";
 
@@ -20,10 +19,13 @@ export const PACKAGES = {
 /** The compiled files that browsers may have: those of the page, and what they share with everything else. */
 const OWN = /^(page|core)\/[a-z0-9/-]+\.js$/;
 const BUILT = join(import.meta.dirname, "..");
+const INTRO =
+  "It draws N candidates and chooses one by what it thinks of them itself. A token is tinted the more, the less likely it was. " +
+  "Whoever can no longer win turns grey.";
 
 /** Adds the page of the race at `/`. */
 export function addPage(app: Hono<Noted>, settings: RaceSettings): void {
-  const page = racePage(settings);
+  const page = renderRace(settings, INTRO, { entry: "/app/page/race/main.js", imports: PACKAGES });
   app.get("/", compress(), (context) => pageReply(context, page));
 }
 
@@ -64,37 +66,4 @@ function ownModule(path: string): string | undefined {
 
 function packageModule(name: string): string {
   return readFileSync(createRequire(import.meta.url).resolve(name), "utf8");
-}
-
-function racePage(settings: RaceSettings): RenderedPage {
-  return renderPage({
-    title: `${settings.model}: whetstone`,
-    style: RACE_STYLE,
-    data: { settings },
-    modules: { entry: "/app/page/race/main.js", imports: PACKAGES },
-    children: (
-      <div class="wrap">
-        <header class="masthead">
-          <span>
-            <b>whetstone</b> {settings.model}
-          </span>
-          {settings.runs && (
-            <nav aria-label="Pages">
-              <a href="/runs">Runs</a>
-            </nav>
-          )}
-        </header>
-        <main id="main">
-          <h1>What a model considers before it answers</h1>
-          <p class="intro">
-            It draws N candidates and chooses one by what it thinks of them itself. A token is tinted the
-            more, the less likely it was. Whoever can no longer win turns grey.
-          </p>
-          <div id="race">
-            <RaceApp settings={settings} />
-          </div>
-        </main>
-      </div>
-    ),
-  });
 }
