@@ -1,9 +1,8 @@
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { z } from "zod";
 import { OwnCodeError, UsageError, WhetstoneError } from "./errors.js";
-import { sha256File } from "./files.js";
+import { isFile, sha256File } from "./files.js";
 
 /** A file of somebody's own code: what it does is fixed by its bytes, wherever it lies. */
 export interface ModuleFile {
@@ -113,8 +112,4 @@ export function guarded<T extends object>(value: T, word: string): T {
 function messageOf(cause: unknown): string {
   const text = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
   return text.replace(/[.\s]+$/, "");
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

@@ -1,15 +1,12 @@
 import type { VNode } from "preact";
 import { Axes, frameOf, type Axis as ChartAxis } from "../page/chart/axes.js";
-import { Marker } from "../page/chart/marks.js";
+import { Marker, type Look } from "../page/chart/marks.js";
 import { domainAround, px, type Frame } from "../page/chart/scale.js";
-import { seriesStyle, type SeriesStyle } from "../page/palette.js";
+import { seriesStyle } from "../page/palette.js";
 import type { Axis, Figure, Series } from "./row.js";
 
 /** More measured points than this are a cloud, which no line joins. */
 const MANY = 40;
-
-/** How a series is drawn: only what was measured has markers. */
-type Look = Omit<SeriesStyle, "symbol"> & Partial<Pick<SeriesStyle, "symbol">>;
 
 /** How each series is drawn: measured ones by colour and marker, bounds and references by dashes. */
 export function looks(series: readonly Series[]): readonly Look[] {

@@ -86,11 +86,6 @@ export class PromptLog<T> {
     return this.order.length;
   }
 
-  /** How many records a prompt has. */
-  countOf(prompt: number): number {
-    return (this.places.get(prompt)?.length ?? 0) / 2;
-  }
-
   /** A prompt's records, in the order of the file; what does not fit the schema is left out. */
   async recordsOf(prompt: number): Promise<T[]> {
     const places = this.places.get(prompt);

@@ -162,6 +162,11 @@ describe("a run", () => {
     ] as const)
       log.append(response(id, k, "is 1"));
     expect((await changes(sorted.cursor)).state).toBe("measuring");
+    // A cursor of a server that has ended means nothing to the next one.
+    const next = new RunsFolder(root, () => Promise.resolve(task));
+    const reply = await runRoutes(next).request(`/api/runs/changes?run=suite-cell&after=${sorted.cursor}`);
+    expect(((await reply.json()) as RunChanges).changed).toBe("all");
+    await next.close();
   });
 
   it("is not opened under a name that is none of the list's, nor its task where that would run a file", async () => {

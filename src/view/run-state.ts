@@ -4,14 +4,19 @@ import type { RunState } from "../page/view/told.js";
 import { isLocked } from "../run/lock.js";
 import type { RunReader } from "../run/read-run.js";
 
-/** When a run was measured last, as something that changes whenever it is; undefined before. */
-export function measuredAt({ dir }: Pick<RunReader, "dir">): string | undefined {
+/** Something that changes whenever a file does; undefined where there is none. */
+export function stampOf(path: string): string | undefined {
   try {
-    const { mtimeMs, size, ino } = statSync(join(dir, "metrics.json"));
+    const { mtimeMs, size, ino } = statSync(path);
     return `${mtimeMs}-${size}-${ino}`;
   } catch {
     return undefined;
   }
+}
+
+/** When a run was measured last, as something that changes whenever it is; undefined before. */
+export function measuredAt({ dir }: Pick<RunReader, "dir">): string | undefined {
+  return stampOf(join(dir, "metrics.json"));
 }
 
 /**

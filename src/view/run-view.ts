@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
@@ -13,10 +13,18 @@ import { runFile, type RunReader } from "../run/read-run.js";
 import { responseRecords, selectionRecords, type PromptRecord } from "../run/records.js";
 import type { Task } from "../task/task.js";
 import { PromptLog } from "./prompt-log.js";
-import { measuredAt, stateOf } from "./run-state.js";
+import { measuredAt, stampOf, stateOf } from "./run-state.js";
 
 /** The task of a run. @throws WhetstoneError where it cannot be opened. */
 export type TaskOf = (run: RunReader) => Promise<Task>;
+
+/** How far the base's drawing has come, in responses. */
+export interface Progress {
+  readonly drawn: number;
+  readonly asked: number;
+  /** Whether all that was asked for is there. */
+  readonly whole: boolean;
+}
 
 type Responses = PromptLog<z.infer<typeof responseRecords.schema>>;
 
@@ -36,7 +44,8 @@ export class RunView {
   private logs: Logs;
   /** The prompts of all records in the order in which they were found; begins anew with each generation. */
   private events: number[] = [];
-  private generation = 0;
+  /** Never the same again, so that a cursor of another server's or of an earlier view is not taken for one's own. */
+  private generation = randomUUID();
   private readonly facts = new Map<number, PromptFacts>();
   private task: Promise<{ readonly task?: Task; readonly remark?: string }> | undefined;
   private last: Promise<unknown> = Promise.resolve();
@@ -87,7 +96,7 @@ export class RunView {
   }
 
   private async read(): Promise<void> {
-    const made = madeAt(join(this.run.dir, "prompts.jsonl"));
+    const made = stampOf(join(this.run.dir, "prompts.jsonl")) ?? "";
     const adapters = this.run.adapters().join();
     if (made !== this.promptsMade || adapters !== [...this.logs.adapters.keys()].join()) {
       await this.close();
@@ -105,7 +114,7 @@ export class RunView {
   }
 
   private beginAnew(): void {
-    this.generation++;
+    this.generation = randomUUID();
     this.events = [];
     this.facts.clear();
   }
@@ -143,11 +152,10 @@ export class RunView {
   }
 
   /** Responses that the base has drawn, and that it is to draw. */
-  get progress(): { readonly drawn: number; readonly asked: number } {
-    return {
-      drawn: this.logs.responses.size,
-      asked: this.prompts.length * this.run.manifest.drawing.n,
-    };
+  get progress(): Progress {
+    const drawn = this.logs.responses.size;
+    const asked = this.prompts.length * this.run.manifest.drawing.n;
+    return { drawn, asked, whole: asked > 0 && drawn >= asked };
   }
 
   async head(id: string): Promise<RunHead> {
@@ -164,15 +172,15 @@ export class RunView {
 
   /** How the run stands, and which prompts have gained records since a cursor. */
   async changes(after: string): Promise<RunChanges> {
-    const [generation, from] = after.split(".").map(Number);
-    const known = generation === this.generation && from !== undefined && from <= this.events.length;
-    const { drawn, asked } = this.progress;
+    const [generation, from = ""] = after.split(".");
+    const known = generation === this.generation && Number(from) <= this.events.length;
+    const { drawn, asked, whole } = this.progress;
     const measured = measuredAt(this.run);
     return {
       cursor: `${this.generation}.${this.events.length}`,
-      state: await stateOf(this.run, () => Promise.resolve(asked > 0 && drawn >= asked)),
+      state: await stateOf(this.run, () => Promise.resolve(whole)),
       ...{ drawn, asked },
-      changed: known ? [...new Set(this.events.slice(from))] : "all",
+      changed: known ? [...new Set(this.events.slice(Number(from)))] : "all",
       training: await Promise.all(this.adapters.map((name) => this.iteratesOf(name))),
       ...(measured !== undefined && { measured }),
     };
@@ -264,13 +272,4 @@ function moduleIn({ task }: RunReader["manifest"]): string | undefined {
   if (task.module) return task.module.path;
   const words = [task.name, task.path, task.grader?.name, task.grader?.module?.path];
   return words.find((word) => word !== undefined && /\.[mc]?[jt]s$/i.test(word));
-}
-
-function madeAt(path: string): string {
-  try {
-    const { mtimeMs, size, ino } = statSync(path);
-    return `${mtimeMs}-${size}-${ino}`;
-  } catch {
-    return "";
-  }
 }

@@ -1,14 +1,15 @@
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { WhetstoneError } from "../core/errors.js";
+import { isFile } from "../core/files.js";
 import { highest } from "../evaluate/largest-n.js";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
 import type { RunLine, RunList } from "../page/view/told.js";
 import { inWords, methodName, NATS, PERCENT } from "../report/format.js";
 import { readRun, type RunReader } from "../run/read-run.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
-import { measuredAt, stateOf } from "./run-state.js";
-import { RunView, type TaskOf } from "./run-view.js";
+import { measuredAt, stampOf, stateOf } from "./run-state.js";
+import { RunView, type Progress, type TaskOf } from "./run-view.js";
 
 /** How deep below the folder runs are looked for: those of suites lie two below it. */
 const DEPTH = 3;
@@ -16,6 +17,7 @@ const DEPTH = 3;
 const KEPT = 6;
 /** The list's only run, where the folder is a run's own. */
 const ITSELF = ".";
+const MANIFEST = "manifest.json";
 
 /** The runs in a folder, those that somebody looks at kept open. */
 export class RunsFolder {
@@ -25,6 +27,7 @@ export class RunsFolder {
     string,
     { readonly measured: string; readonly words: readonly string[] }
   >();
+  private readonly progress = new Map<string, { readonly stamp: string; readonly progress: Progress }>();
 
   constructor(
     readonly folder: string,
@@ -58,7 +61,7 @@ export class RunsFolder {
   private ids(): string[] {
     const found: string[] = [];
     const look = (dir: string, depth: number): void => {
-      if (isFile(join(dir, "manifest.json"))) {
+      if (isFile(join(dir, MANIFEST))) {
         found.push(relative(this.folder, dir).replaceAll("\\", "/") || ITSELF);
         return;
       }
@@ -69,19 +72,41 @@ export class RunsFolder {
     return found;
   }
 
+  /** Whether a run of the list has that name, by its own folders alone. */
+  private has(id: string): boolean {
+    const parts = id === ITSELF ? [] : id.split("/");
+    if (parts.length > DEPTH) return false;
+    let dir = this.folder;
+    for (const part of parts) {
+      if (isFile(join(dir, MANIFEST)) || !foldersIn(dir).includes(part)) return false;
+      dir = join(dir, part);
+    }
+    return isFile(join(dir, MANIFEST));
+  }
+
   private async line(id: string, run: RunReader): Promise<RunLine> {
     const { task, model, drawing, createdAt } = run.manifest;
-    let progress: { readonly drawn: number; readonly asked: number } | undefined;
+    let progress: Progress | undefined;
     const state = await stateOf(run, async () => {
-      const view = this.opened(id, run);
-      progress = await view.turn(() => Promise.resolve(view.progress));
-      return progress.asked > 0 && progress.drawn >= progress.asked;
+      progress = await this.progressOf(id, run);
+      return progress.whole;
     });
     return {
       ...{ id, task: task.name, model: model.name, n: drawing.n, createdAt, state },
-      ...(progress && progress.drawn < progress.asked && progress),
+      ...(progress && progress.drawn < progress.asked && { drawn: progress.drawn, asked: progress.asked }),
       figures: this.figuresOf(id, run),
     };
+  }
+
+  /** Read again only where the run's files are others than before, so that a list keeps no run open that nobody looks at. */
+  private async progressOf(id: string, run: RunReader): Promise<Progress> {
+    const stamp = ["prompts.jsonl", "responses.jsonl"].map((name) => stampOf(join(run.dir, name))).join();
+    const known = this.progress.get(id);
+    if (known?.stamp === stamp) return known.progress;
+    const view = this.opened(id, run);
+    const progress = await view.turn(() => Promise.resolve(view.progress));
+    this.progress.set(id, { stamp, progress });
+    return progress;
   }
 
   private figuresOf(id: string, run: RunReader): readonly string[] {
@@ -97,7 +122,7 @@ export class RunsFolder {
 
   /** A run that is in the list, open; undefined where there is none of that name. */
   async view(id: string): Promise<RunView | undefined> {
-    if (!this.ids().includes(id)) {
+    if (!this.has(id)) {
       await this.letGo(id);
       return undefined;
     }
@@ -125,10 +150,6 @@ export class RunsFolder {
   async close(): Promise<void> {
     await Promise.all([...this.views.keys()].map((id) => this.letGo(id)));
   }
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 function foldersIn(dir: string): string[] {

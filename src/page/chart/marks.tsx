@@ -55,7 +55,7 @@ export function Marker({
 }
 
 /** How something in a legend looks; without a symbol it is a line alone. */
-type Look = Omit<SeriesStyle, "symbol"> & Partial<Pick<SeriesStyle, "symbol">>;
+export type Look = Omit<SeriesStyle, "symbol"> & Partial<Pick<SeriesStyle, "symbol">>;
 
 /** A line and its marker, as in the chart, for a legend. */
 function Swatch({ style: { symbol, ...style } }: { readonly style: Look }): VNode {

@@ -35,8 +35,8 @@ export function pointIntoCharts(root: ParentNode): void {
   }
 }
 
-/** Opens what is folded where a link leads into it, now and whenever one does. Refers to nothing outside itself. */
-export function unfoldTargets(): void {
+/** Opens what is folded where a link leads into it, now and whenever one does. Refers to nothing outside itself. @returns what ends it. */
+export function unfoldTargets(): () => void {
   const unfold = (): void => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const details = target?.closest("details");
@@ -47,4 +47,5 @@ export function unfoldTargets(): void {
   };
   addEventListener("hashchange", unfold);
   unfold();
+  return () => removeEventListener("hashchange", unfold);
 }

@@ -1,3 +1,4 @@
+import { refusalOf } from "../refusal.js";
 import type { RaceFrame, RaceRequest } from "./frames.js";
 
 /** Splits a stream of server-sent events into frames, piece by piece. */
@@ -29,10 +30,7 @@ export async function* serverTrack(
     ...(key !== "" && { authorization: `Bearer ${key}` }),
   };
   const reply = await fetch("/api/race", { method: "POST", headers, body: JSON.stringify(request), signal });
-  if (!reply.ok || !reply.body) {
-    const told = (await reply.json().catch(() => ({}))) as { readonly error?: { readonly message?: string } };
-    throw new Error(told.error?.message ?? `The server answered ${reply.status}.`);
-  }
+  if (!reply.ok || !reply.body) throw await refusalOf(reply);
   const decoder = new TextDecoder();
   const reader = reply.body.getReader();
   const frames = new FrameReader();

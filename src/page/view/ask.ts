@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { refusalOf } from "../refusal.js";
 
 /** Asks the page's own server. @throws Error with the server's words where it refuses. */
 export async function ask<T>(
@@ -11,8 +12,7 @@ export async function ask<T>(
     ...(signal && { signal }),
   });
   if (reply.ok) return (await reply.json()) as T;
-  const told = (await reply.json().catch(() => ({}))) as { readonly error?: { readonly message?: string } };
-  throw new Error(told.error?.message ?? `The server answered ${reply.status}.`);
+  throw await refusalOf(reply);
 }
 
 /** What was asked for, or why it is not there; neither while it is on its way. */
@@ -38,29 +38,24 @@ export function useAsked<T>(
   query: Readonly<Record<string, string>> = {},
   version: unknown = undefined,
 ): Asked<T> {
-  const [asked, set] = useState<Asked<T>>({});
   const key = JSON.stringify([path, query]);
-  const [of, setOf] = useState(key);
+  const [asked, set] = useState<Asked<T> & { readonly of: string }>({ of: key });
   useEffect(() => {
     if (path === undefined) return undefined;
     const leave = new AbortController();
     ask<T>(path, query, leave.signal).then(
-      (value) => {
-        setOf(key);
-        set({ value });
-      },
+      (value) => set({ of: key, value }),
       (error: unknown) => {
-        if (leave.signal.aborted) return;
-        setOf(key);
-        set({ error: wordsOf(error) });
+        if (!leave.signal.aborted) set({ of: key, error: wordsOf(error) });
       },
     );
     return () => leave.abort();
   }, [key, version]);
-  return of === key ? asked : {};
+  return asked.of === key ? asked : {};
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Waits. */
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Resolves once the page can be seen. */
 function seen(): Promise<void> {

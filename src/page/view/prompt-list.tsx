@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Mark } from "../browse/mark.js";
-import { ask } from "./ask.js";
+import { ask, pause } from "./ask.js";
 import { Link } from "./link.js";
 import type { PromptLine, RunHead } from "./told.js";
 import type { Followed } from "./use-run.js";
@@ -105,7 +105,7 @@ function useLines(run: string, shown: readonly number[], { store, standing }: Fo
     ask<readonly PromptLine[]>("prompts", { run, at: missing.join() })
       .then((lines) => store.put(lines, versions))
       // That the server is gone is said by whoever follows the run.
-      .catch(() => new Promise((resolve) => setTimeout(resolve, LATER_MS)))
+      .catch(() => pause(LATER_MS))
       .finally(() => {
         busy.current = false;
         tell((times) => times + 1);
