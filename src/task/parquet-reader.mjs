@@ -2,7 +2,7 @@
  * The process that reads a Parquet file: rows as JSON lines on stdout, one group of rows after another. A process of its own,
  * because a damaged or hostile file can make a reader ask for any amount of memory, which ends the process that asks.
  *
- * Arguments: the file, then the names of the columns. An error is the last line of stderr, and the exit code is 1. Plain
+ * Arguments: the file, then the names of the columns, whatever their capitals. An error is the last line of stderr, and the exit code is 1. Plain
  * JavaScript, so that the same file serves the sources under test and the built package.
  */
 import { once } from "node:events";
@@ -20,10 +20,11 @@ const jsonValue = (_key, value) => {
 async function writeRows() {
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file, { geoparquet: false });
-  const there = new Set(parquetSchema(metadata).children.map(({ element }) => element.name));
-  const columns = wanted.filter((column) => there.has(column));
+  const there = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const names = new Set(wanted.map((name) => name.toLowerCase()));
+  const columns = there.filter((column) => names.has(column.toLowerCase()));
   if (columns.length === 0) {
-    throw new Error(`none of its columns is read: ${[...there].slice(0, 8).join(", ")}`);
+    throw new Error(`none of its columns is read: ${there.slice(0, 8).join(", ")}`);
   }
   let rowStart = 0;
   for (const { num_rows } of metadata.row_groups) {

@@ -2,7 +2,7 @@ import { DataError } from "../core/errors.js";
 import { readCsvRows } from "./csv-rows.js";
 import { parseJson, readJsonLines, type RawRow } from "./json-lines.js";
 import { readParquetRows } from "./parquet.js";
-import { PROMPT_FIELDS } from "./prompt-row.js";
+import { PROMPT_FIELDS, ROW_FIELDS } from "./prompt-row.js";
 import { utf8Chunks } from "./text-bytes.js";
 
 const KINDS = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)(\.gz)?$/i;
@@ -31,7 +31,7 @@ export function readPromptRows(path: string): AsyncGenerator<RawRow> {
     case "txt":
       return readLines(path);
     case "parquet":
-      return readParquetRows(path, PROMPT_FIELDS);
+      return readParquetRows(path, ROW_FIELDS);
     default:
       return readJsonLines(path, utf8Chunks(path));
   }

@@ -66,6 +66,21 @@ describe("promptRow", () => {
     ],
     ["a query", { query: "q", gold: "4" }, { prompt: "q", aside: ["gold"] }],
     ["an input with its output", { input: "q", output: "4" }, { prompt: "q", reference: "4" }],
+    [
+      "a label of another name in a table headed in capitals",
+      { Question: "q", Label: "4" },
+      { prompt: "q", aside: ["label"] },
+    ],
+    [
+      "a key in capitals",
+      { question: "q", choices: ["x", "y"], AnswerKey: "B" },
+      { prompt: "q\n\nA) x\nB) y", answer: "B" },
+    ],
+    [
+      "a prompt beside fields of other shapes",
+      { prompt: "q", solution: ["…"], problem: 3, query: {} },
+      { prompt: "q" },
+    ],
     ["a table headed in capitals", { Question: "q", Answer: "4" }, { prompt: "q", answer: "4" }],
     [
       "a request of a batch file",

@@ -57,8 +57,10 @@ export const PROMPT_FIELDS = [
   ],
 ] as const;
 
-const KNOWN: ReadonlySet<string> = new Set(PROMPT_FIELDS);
 const LABELS_OF_OTHERS = ["label", "target", "gold", "expected", "ground_truth", "reference"] as const;
+/** The fields that a row is looked for, in a table whatever their capitals. */
+export const ROW_FIELDS: readonly string[] = [...PROMPT_FIELDS, ...LABELS_OF_OTHERS];
+const NAMED: ReadonlyMap<string, string> = new Map(ROW_FIELDS.map((name) => [name.toLowerCase(), name]));
 
 const scalar = z.union(
   [z.string(), z.number(), z.boolean(), z.instanceof(LosslessNumber)],
@@ -74,10 +76,10 @@ const common = z.object({
 });
 const texts = z.looseObject(
   Object.fromEntries(
-    [
-      ...["question", "instruction", "problem", "query", "context", "input"],
-      ...["output", "response", "completion", "solution"],
-    ].map((name) => [name, z.string().exactOptional()]),
+    ["question", "instruction", "context", "input", "output", "response", "completion"].map((name) => [
+      name,
+      z.string().exactOptional(),
+    ]),
   ),
 );
 
@@ -111,8 +113,8 @@ export function promptRow(raw: RawRow): PromptRow {
 /** `Question` is `question` where the row has no such field: tables are often headed so. */
 function knownNames(fields: Fields): Fields {
   const names = Object.keys(fields).map((name) => {
-    const plain = name.toLowerCase().trim();
-    return fields[plain] === undefined && KNOWN.has(plain) ? plain : name;
+    const known = NAMED.get(name.toLowerCase());
+    return known !== undefined && fields[known] === undefined ? known : name;
   });
   return Object.fromEntries(names.map((name, at) => [name, Object.values(fields)[at]]));
 }
@@ -141,11 +143,12 @@ function askedBy(fields: Fields, where: string): Asked {
       return fromInstruction(fields);
     case "problem":
     case "query":
-    case "input":
-      return withReference(fields, {
-        prompt: fields[source] as string,
-        took: [`"${source}" as the prompt`],
-      });
+    case "input": {
+      const prompt = fields[source];
+      if (typeof prompt !== "string")
+        throw new DataError(`${where} has a wrong "${source}": must be a string.`);
+      return withReference(fields, { prompt, took: [`"${source}" as the prompt`] });
+    }
     case "body":
       return fromBatchRequest(fields, where);
     case undefined:

@@ -21,7 +21,6 @@ export function transductive(task: Task): Task {
     digest: sha256(JSON.stringify(["transductive", task.digest])),
     learnsFromTest: true,
     prompts: (split) => (split === "train" ? train : task.prompts(split)),
-    extract: (text) => task.extract(text),
     grade: (promptId, text) => task.grade(own(promptId), text),
     ...(task.where && { where: (promptId: string) => task.where!(own(promptId)) }),
   };

@@ -151,6 +151,9 @@ describe("extractors", () => {
     ["zeros inside a number", numericAnswer, `0.${"0".repeat(MEGABYTE)}1`, `0.${"0".repeat(MEGABYTE)}1`],
     ["a million digits", numericAnswer, "7".repeat(MEGABYTE), "7".repeat(MEGABYTE)],
     ["spaces before a verdict", truthAnswer, `not${" ".repeat(MEGABYTE)}true`, "True"],
+    ["line breaks", numericAnswer, `${"\n".repeat(MEGABYTE)}1`, "1"],
+    ["closing remarks alone", numericAnswer, "\nthank".repeat(150_000), undefined],
+    ["sentences without a number", numericAnswer, "so a. ".repeat(150_000), undefined],
     ["a long line", exactAnswer, `a${" ".repeat(MEGABYTE)}b`, "a b"],
     ["no line break", exactAnswer, `${"a".repeat(MEGABYTE)}\nb`, "b"],
   ] as const)("of %s", (_, extract, text, answer) => {

@@ -49,8 +49,8 @@ function patternsTo(last: string): Patterns {
       "g",
     ),
     concluded: new RegExp(
-      String.raw`(?:\b(?:so|thus|hence|therefore|leaves|leaving|only)|\b(?:best|correct|right|most likely)(?:\s\w{1,12}){0,2}\sis),?\s{1,4}(?:it(?:'s|\sis|\smust\sbe)\s|only\s|just\s)?\(?([${upper}])\)?(?=\s{0,4}(?:[.,;:!]|$))`,
-      "gim",
+      String.raw`(?:\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|[Ll]eaves|[Ll]eaving|[Oo]nly)|\b(?:[Bb]est|[Cc]orrect|[Rr]ight|[Mm]ost likely)(?:\s\w{1,12}){0,2}\sis),?\s{1,4}(?:it(?:'s|\sis|\smust\sbe)\s|only\s|just\s)?(?!I,)\(?([${upper}])\)?(?=\s{0,4}(?:[.,;:!]|$))`,
+      "gm",
     ),
     inParentheses: new RegExp(String.raw`\(([${any}])\)`, "g"),
     named: new RegExp(String.raw`\b(?:[Oo]ption|[Cc]hoice)\s{1,8}[("']?([${upper}])(?![\w'])`, "g"),

@@ -1,11 +1,11 @@
 /** The value of a response that marks no answer: what it says last, and what of the last numbers is only told beside it. */
 import { numberInWords } from "./number-words.js";
-import { directValue, numbersIn, valueOf } from "./value-in-text.js";
+import { directValue, firstSentence, numbersIn, sentenceEnds, valueOf } from "./value-in-text.js";
 import { wholeValue, type Value } from "./whole-value.js";
 
 /** How the closing remarks of an assistant begin. */
 const CLOSING =
-  /\n\s*(?:let me know|i hope|hope (?:this|that)|if you(?:'d| would| have| need| want)|would you like|do you (?:want|need|have)|feel free|please (?:let|feel|note|ask)|thank|is there anything|any (?:other )?questions|want me to|can i help|wenn du|lass mich|falls du|n'hésite|espero|si (?:tienes|necesitas|vous)|fammi sapere|se (?:hai|você)|если у вас|надеюсь|希望|如果你|如果您|还有)/giu;
+  /\n[^\S\n]{0,20}(?:let me know|i hope|hope (?:this|that)|if you(?:'d| would| have| need| want)|would you like|do you (?:want|need|have)|feel free|please (?:let|feel|note|ask)|thank|is there anything|any (?:other )?questions|want me to|can i help|wenn du|lass mich|falls du|n'hésite|espero|si (?:tienes|necesitas|vous)|fammi sapere|se (?:hai|você)|если у вас|надеюсь|希望|如果你|如果您|还有)/giu;
 const LAST_CHARACTERS = 2000;
 const LONGEST_ALONE = 400;
 const LONGEST_SURD = 80;
@@ -13,7 +13,7 @@ const LONGEST_ASIDE = 120;
 const MOST_REVERSED = 8;
 
 const REVERSED =
-  /\s(?:is|are|as|gives|was)\s(?:the|our|my|your)\s(?:(?:final|correct|right|exact|required)\s){0,2}(?:answer|result|solution)(?!\p{L})/giu;
+  /(?<!\b(?:what|which))\s(?:is|are|as|was)\s(?:the|our|my|your)\s(?:(?:final|correct|right|exact|required)\s){0,2}(?:answer|result|solution)(?!\p{L}|\s(?:of|is|=|\d))/giu;
 
 /** "17 is the answer": the last number of its sentence before that. */
 export function reversedValue(text: string): Value | undefined {
@@ -47,10 +47,14 @@ export function lastValue(text: string): Value | undefined {
   return last && valueOf(last);
 }
 
-/** Where the sentence begins that `at` stands in; a line is a sentence of its own, and a point within a number ends none. */
+/** Where the sentence begins that `at` stands in; a line is a sentence of its own. */
 function sentenceStart(text: string, at: number): number {
-  const before = text.slice(0, at);
-  return Math.max(before.lastIndexOf("\n"), ...[". ", "! ", "? "].map((end) => before.lastIndexOf(end))) + 1;
+  let start = 0;
+  for (const end of sentenceEnds(text)) {
+    if (end >= at) break;
+    start = end + 1;
+  }
+  return start;
 }
 
 /** `= 2\sqrt{3} square units`: an expression that is no number, behind the last "=" of a sentence. */
@@ -62,12 +66,12 @@ function surdAtEnd(sentence: string): Value | undefined {
   return value?.kind === "literal" ? value : undefined;
 }
 
-/** The number that the last sentence of a text without digits says in words. */
+/** The number that the last sentence of a text without digits says in words, behind its last "so". */
 export function wordsAtEnd(text: string): Value | undefined {
-  const body = withoutClosing(text).trimEnd();
-  if (/\p{N}/u.test(body)) return undefined;
+  if (/\p{N}/u.test(text)) return undefined;
+  const body = withoutClosing(text, /\p{L}/u).trimEnd();
   const sentence = body.slice(sentenceStart(body, body.length - 1));
-  const words = numberInWords(sentence);
+  const words = numberInWords(sentence.split(/[,;]\s(?:so|thus|hence|therefore)(?!\p{L})/iu).at(-1)!);
   // "No one knows" and "one can see" count nothing.
   return words === undefined || words === "1" ? undefined : { kind: "number", text: words };
 }
@@ -92,11 +96,11 @@ function readOne(text: string | undefined): Value | undefined {
   return text === undefined ? undefined : wholeValue(text);
 }
 
-function withoutClosing(text: string): string {
-  for (const { index } of text.matchAll(CLOSING)) {
-    const before = text.slice(0, index);
-    if (/\d/.test(before)) return before;
-  }
+/** What stands before the closing remarks that come behind an answer. @param answer what an answer has at least. */
+function withoutClosing(text: string, answer = /\d/): string {
+  const from = text.search(answer);
+  if (from < 0) return text;
+  for (const { index } of text.matchAll(CLOSING)) if (index > from) return text.slice(0, index).trimEnd();
   return text;
 }
 
@@ -135,8 +139,7 @@ function lastConclusion(text: string): number {
   for (const { index, 0: words } of text.matchAll(CONCLUSION)) at = index + words.length;
   if (at < 0) return -1;
   const rest = text.slice(at);
-  const end = /[.!?](?=\s)|\n/.exec(rest)?.index ?? rest.length;
-  return /\d/.test(rest.slice(end)) ? -1 : at;
+  return /\d/.test(rest.slice(firstSentence(rest).length)) ? -1 : at;
 }
 
 const CIRCUMSTANCE = /\b(?:in|per|after|within|every|each|over|during|since)\s{1,2}$/i;

@@ -19,12 +19,17 @@ const EXPRESSION =
 
 /** The first sentence of a text: to a full stop, exclamation or question mark or line break that ends one. */
 export function firstSentence(text: string): string {
+  for (const end of sentenceEnds(text)) return text.slice(0, end);
+  return text;
+}
+
+/** Where the signs stand that end sentences; the point of an abbreviation ends none. */
+export function* sentenceEnds(text: string): Generator<number> {
   const ends = /[.!?](?=["'\u201D*)\]}_$]{0,4}(?:\s|$))|[\u3002\n]/gu;
   for (const { index, 0: sign } of text.matchAll(ends)) {
     const before = text.slice(Math.max(0, index - 12), index + 1);
-    if (sign !== "." || !ABBREVIATION.test(before)) return text.slice(0, index);
+    if (sign !== "." || !ABBREVIATION.test(before)) yield index;
   }
-  return text;
 }
 
 /**
