@@ -1,4 +1,5 @@
-import { drawResamples, estimateDifference, estimateMean, type ValueKind } from "./bootstrap.js";
+import { groundOf } from "./answers.js";
+import { estimateDifference, estimateMean, type ValueKind } from "./bootstrap.js";
 import { directionOf, type Direction } from "./findings-words.js";
 import type { Estimate } from "./metrics.js";
 
@@ -35,11 +36,12 @@ export function compareWays(first: readonly Way[], second: readonly Way[], seed:
     const ids = other ? [...way.values.keys()].filter((id) => other.values.has(id)) : [];
     return other && ids.length > 0 ? [{ way, other, ids }] : [];
   });
+  const ground = groundOf(0, 0, { seed });
   return pairs.map(({ way, other, ids }) => {
     const { name, of } = way;
     const kind: ValueKind = of === "accuracy" ? "share" : "number";
     const [a, b] = [way, other].map(({ values }) => ids.map((id) => values.get(id)!)) as [number[], number[]];
-    const resamples = drawResamples(ids.length, { seed });
+    const resamples = ground.resamples(ids.length);
     const wider = { ...resamples, level: 1 - RISK / pairs.length };
     const simultaneous = estimateDifference(b, a, wider, kind);
     return {

@@ -28,10 +28,11 @@ export function endsOf(
   chosen: ReadonlyMap<string, readonly Response[]>,
 ): Pick<Metrics, "ends"> {
   const drawn = pools.flatMap(({ responses }) => responses);
-  const extractors = pools.flatMap(({ responses, extract }) => responses.map(() => extract));
   const byPrompt = new Map(pools.map(({ prompt, extract }) => [prompt.id, extract]));
   const known = greedy.filter(({ promptId }) => byPrompt.has(promptId));
-  const answers = drawn.map(({ text }, place) => extractors[place]!(text) !== undefined);
+  const answers = pools.flatMap(({ responses, extract }) =>
+    responses.map(({ text }) => extract(text) !== undefined),
+  );
   const open = !answers.includes(true);
   const ends = {
     drawn: shares(drawn, (place) => open || answers[place]!),

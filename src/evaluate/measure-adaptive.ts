@@ -1,6 +1,6 @@
 import type { Response } from "../policy/policy.js";
 import { answerMetrics, factsOf, oneEach, prepareBase, sampledOnce } from "./answers.js";
-import type { BaseInputs } from "./answers.js";
+import type { Base, BaseInputs } from "./answers.js";
 import type { AdaptiveMetrics } from "./metrics.js";
 
 /** What the rule did. */
@@ -16,10 +16,13 @@ export interface AdaptiveInputs extends BaseInputs {
 
 /**
  * Measures a rule that draws as many responses as it needs (paper App. D, eq. 10, or by the lead of a vote) against the base's greedy responses.
+ * @param base what `prepareBase` makes of the same inputs, where it is there already.
  * @throws UsageError without prompts; DataError where a prompt has no greedy or no chosen response.
  */
-export function measureAdaptive(inputs: AdaptiveInputs): AdaptiveMetrics {
-  const { ground, greedy } = prepareBase(inputs);
+export function measureAdaptive(
+  inputs: AdaptiveInputs,
+  { ground, greedy }: Pick<Base, "ground" | "greedy"> = prepareBase(inputs),
+): AdaptiveMetrics {
   const chosen = oneEach(
     inputs.pools.map((pool) => pool.prompt),
     inputs.chosen,

@@ -3,6 +3,7 @@ import type { EncodingPolicy, Policy, Prompt, Response } from "../policy/policy.
 import { writtenTokens, type Scorer } from "../policy/scored-by.js";
 import type { Pool } from "../reward/self-reward.js";
 import { compareBase, FEWEST_TOKENS } from "./compare-base.js";
+import { firstOf } from "./draw.js";
 
 /** Responses that each server draws to be looked at. */
 const LOOKED_AT = 8;
@@ -70,9 +71,7 @@ async function drawnBy(
 ): Promise<Pool[]> {
   const chosen = prompts.slice(0, LOOKED_AT);
   const each = Math.ceil(LOOKED_AT / Math.max(1, chosen.length));
-  const requests = chosen.flatMap((prompt) =>
-    Array.from({ length: each }, (_, index) => ({ prompt, index })),
-  );
+  const requests = firstOf(chosen, each);
   const options = { temperature: 1, maxTokens: Math.min(maxTokens, LONGEST), seed: 0 };
   const drawn = new Map<string, Response[]>(chosen.map(({ id }) => [id, []]));
   for await (const response of served.sample(requests, { ...options, ...(signal && { signal }) }))

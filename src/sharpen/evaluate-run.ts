@@ -2,6 +2,7 @@ import { RunError } from "../core/errors.js";
 import { byPrompt } from "../evaluate/answers.js";
 import { findings } from "../evaluate/findings.js";
 import { measure } from "../evaluate/measure.js";
+import { measureBaselines } from "../evaluate/measure-baselines.js";
 import type { Metrics } from "../evaluate/metrics.js";
 import { promptIdentity, type Policy, type Response } from "../policy/policy.js";
 import type { SelfReward } from "../reward/self-reward.js";
@@ -12,6 +13,7 @@ import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { wordsOf } from "./methods/registry.js";
 import { recordedBaselines } from "./baselines.js";
+import { rulesOf } from "./measure-rules.js";
 import type { PromptSplit } from "./prompts.js";
 import { settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
@@ -99,11 +101,16 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
     run,
     drawn.map(({ prompt }) => prompt),
   );
+  const greedy = drawn.map((records) => records.greedy);
+  const waysMeasured =
+    baselines.length === 0
+      ? before?.baselines
+      : measureBaselines({ task, pools, greedy, seed, drawn: baselines });
   const parts = {
     ...(await measure({
       task,
       pools,
-      greedy: drawn.map(({ greedy }) => greedy),
+      greedy,
       rewards: recorded,
       seed,
       baselines,
@@ -112,9 +119,8 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
     model: model.name,
     temperature: drawing.temperature,
     ...(sampler !== undefined && { sampler }),
-    ...(before?.adaptive && { adaptive: before.adaptive }),
-    ...(before?.adaptiveVotes && { adaptiveVotes: before.adaptiveVotes }),
-    ...(before?.baselines && { baselines: before.baselines }),
+    ...rulesOf(before),
+    ...(waysMeasured && { baselines: waysMeasured }),
     adapters: before?.adapters ?? {},
     findings: [],
     seconds: before?.seconds ?? {},

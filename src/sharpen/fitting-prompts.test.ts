@@ -6,6 +6,7 @@ import type { LocalPolicy } from "../policy/local-policy.js";
 import { readRun } from "../run/read-run.js";
 import { jsonlTask } from "../task/jsonl.js";
 import type { Task } from "../task/task.js";
+import { transductive } from "../task/transductive.js";
 import { checkLengths, withoutLong } from "./fitting-prompts.js";
 import { drawTask } from "./sharpen-task.js";
 import { newFolder, startJob, tinyJob } from "./tiny-job.test-helper.js";
@@ -69,4 +70,11 @@ it("left out, the others are what they were, and how many were is told", async (
 
 it("a policy that does not tell how long a prompt is takes all", async () => {
   await checkLengths(wordPolicy(), task.prompts("test"), MAX_TOKENS, task);
+});
+
+it("a task that learns from what is measured still does so without the long ones, and says where prompts stand", async () => {
+  const left = await withoutLong(policy, transductive(task), MAX_TOKENS);
+  expect(left.learnsFromTest).toBe(true);
+  expect(left.prompts("train").map(({ id }) => id)).toEqual(["again-p0", "again-p2"]);
+  expect(left.where!("again-p2")).toBe(`Line 3 of ${path}`);
 });

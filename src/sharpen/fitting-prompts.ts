@@ -53,12 +53,14 @@ export async function withoutLong(
   const all = SPLITS.flatMap((split) => task.prompts(split));
   const left = new Set((await fittingPrompts(policy, all, maxTokens, note)).map(({ id }) => id));
   if (left.size === all.length) return task;
-  const { name, digest, chance, grader, notes } = task;
+  const { name, digest, chance, grader, notes, learnsFromTest } = task;
   return {
     ...{ name, digest, maxTokens: task.maxTokens },
     ...(chance !== undefined && { chance }),
     ...(grader !== undefined && { grader }),
     ...(notes && { notes }),
+    ...(learnsFromTest && { learnsFromTest }),
+    ...(task.where && { where: (id: string) => task.where!(id) }),
     prompts: (split) => task.prompts(split).filter(({ id }) => left.has(id)),
     extract: (text) => task.extract(text),
     grade: (id, text) => task.grade(id, text),

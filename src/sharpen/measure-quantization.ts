@@ -7,6 +7,7 @@ import {
 import type { Policy } from "../policy/policy.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
+import { byPlace } from "./draw.js";
 
 const FILE = "quantization.json";
 
@@ -32,7 +33,7 @@ export async function measureQuantization(
   const responses = (await run.responses()).filter(
     ({ promptId, tokens }) => order.has(promptId) && tokens.length > 0,
   );
-  responses.sort((a, b) => order.get(a.promptId)! - order.get(b.promptId)! || a.index - b.index);
+  responses.sort(byPlace(prompts));
   if (responses.length === 0) return;
   const drawn = handfulOf(responses).map((response) => ({
     prompt: prompts[order.get(response.promptId)!]!,

@@ -1,3 +1,4 @@
+import { prepareBase } from "../evaluate/answers.js";
 import { measureAdaptive } from "../evaluate/measure-adaptive.js";
 import type { AdaptiveMetrics, Metrics } from "../evaluate/metrics.js";
 import type { Response } from "../policy/policy.js";
@@ -19,21 +20,24 @@ export function measureRules(
   pools: readonly Pool[],
   greedy: readonly Response[],
 ): Pick<Metrics, "adaptive" | "adaptiveVotes"> {
+  const inputs = { task, pools, greedy, seed };
+  const base = prepareBase(inputs);
+  const mu = adaptiveMu(delta);
   const measured = (best: readonly Omit<VoteLead, "risk">[]): AdaptiveMetrics =>
-    measureAdaptive({
-      task,
-      pools,
-      greedy,
-      seed,
-      chosen: best.map(({ chosen }) => chosen),
-      drawn: best.map(({ drawn }) => drawn),
-      capped: best.filter(({ capped }) => capped).length,
-      cap: n,
-    });
+    measureAdaptive(
+      {
+        ...inputs,
+        chosen: best.map(({ chosen }) => chosen),
+        drawn: best.map(({ drawn }) => drawn),
+        capped: best.filter(({ capped }) => capped).length,
+        cap: n,
+      },
+      base,
+    );
   const answersOf = ({ responses, extract }: Pool): (string | undefined)[] =>
     responses.map(({ text }) => extract(text));
   return {
-    adaptive: measured(pools.map(({ responses }) => chooseAdaptively(responses, adaptiveMu(delta)))),
+    adaptive: measured(pools.map(({ responses }) => chooseAdaptively(responses, mu))),
     adaptiveVotes: measured(pools.map((pool) => chooseByVoteLead(pool.responses, answersOf(pool), delta))),
   };
 }

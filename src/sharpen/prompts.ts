@@ -65,7 +65,7 @@ export function splitPrompts(
     }
   }
   test = test.slice(0, prompts);
-  if (task.learnsFromTest) train = train.filter(({ text }) => test.some((prompt) => prompt.text === text));
+  if (task.learnsFromTest) train = withTexts(train, distinctTexts(test));
   return { test, train: train.slice(0, trainPrompts), validation };
 }
 

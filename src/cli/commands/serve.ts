@@ -88,8 +88,8 @@ export const serveCommand = defineCommand({
       context.result({ url: `${server.url}/v1`, model: id, bestOf, reward: reward.name });
       if (!context.signal.aborted) await once(context.signal, "abort");
       await server.close();
-      await runs.close();
     } finally {
+      await runs.close();
       await policy.dispose();
     }
   },

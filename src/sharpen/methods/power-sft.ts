@@ -4,14 +4,10 @@ import { logLikelihood } from "../../reward/log-likelihood.js";
 import { responseKey, responseRecords } from "../../run/records.js";
 import { firstOf, sharedDraws } from "../draw.js";
 import { DEFAULT_PATIENCE } from "../fit-adapter.js";
-import { throwIfStopped } from "../interrupt.js";
-import { drawPower, POWER_DEFAULTS } from "../power/draw-power.js";
+import { drawPowerInto, POWER_DEFAULTS } from "../power/draw-power.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
 import { ownSettings, type MethodOption } from "./options.js";
 import { planToLearnAll } from "./unselected.js";
-
-/** Chains that are at work side by side. */
-const ROWS = 512;
 
 const ALPHA = {
   name: "power",
@@ -80,19 +76,17 @@ async function powerDraws(
   const { run, policy, settings, maxTokens, seed, signal, onProgress } = context;
   const n = settings.trainN;
   const log = await run.log(DRAWS, responseRecords);
-  const missing = prompts.filter(({ id }) =>
-    firstOf([{ id, text: "" }], n).some(({ index }) => !log.has(responseKey(id, index))),
+  const missing = prompts.filter((prompt) =>
+    firstOf([prompt], n).some(({ index }) => !log.has(responseKey(prompt.id, index))),
   );
-  const atOnce = Math.max(1, Math.floor(ROWS / n));
-  for (let at = 0; at < missing.length; at += atOnce) {
-    throwIfStopped(signal, "Drawing");
-    onProgress?.({ stage: "drawing from π^α", done: at, total: missing.length });
-    const part = missing.slice(at, at + atOnce);
-    const { moves, blocks, particles } = POWER_DEFAULTS;
-    const drawing = { method: "power", alpha, moves, blocks, particles, n, maxTokens, seed, signal } as const;
-    for (const { responses } of await drawPower(policy, part, drawing))
-      for (const response of responses)
-        if (!log.has(responseKey(response.promptId, response.index))) log.append(response);
-  }
+  let done = 0;
+  const progress = (): void => onProgress?.({ stage: "drawing from π^α", done, total: missing.length });
+  const { moves, blocks, particles } = POWER_DEFAULTS;
+  const drawing = { method: "power", alpha, moves, blocks, particles, n, maxTokens, seed, signal } as const;
+  if (missing.length > 0) progress();
+  await drawPowerInto(log, policy, missing, drawing, () => {
+    done++;
+    progress();
+  });
   return sharedDraws(log, policy, context).responses(prompts, n);
 }

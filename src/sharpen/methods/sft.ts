@@ -4,7 +4,7 @@ import { responseRecords } from "../../run/records.js";
 import type { RecordKind } from "../../run/record-log.js";
 import type { Best } from "../answer-events.js";
 import { bestOfN } from "../best-of-n.js";
-import { appendTo } from "../draw.js";
+import { appendTo, byPlace } from "../draw.js";
 import { checkFit, DEFAULT_PATIENCE } from "../fit-adapter.js";
 import { sftProblem } from "../sft.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
@@ -78,7 +78,6 @@ async function chooseExamples(context: MethodContext): Promise<Map<string, Respo
   });
   const counts = { stage: "drawing training examples", missing: missing.length, wanted: prompts.length };
   await appendTo(log, chosenOf(draws), counts, onProgress);
-  const places = new Map(prompts.map(({ id }, i) => [id, i]));
-  const sorted = await log.sort((a, b) => places.get(a.promptId)! - places.get(b.promptId)!);
+  const sorted = await log.sort(byPlace(prompts));
   return new Map(sorted.map((response) => [response.promptId, response]));
 }

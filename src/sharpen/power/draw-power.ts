@@ -1,6 +1,7 @@
 import { randomStream } from "../../core/random.js";
 import type { Policy, Prompt, Response } from "../../policy/policy.js";
 import { responseKey } from "../../run/records.js";
+import type { RecordLog } from "../../run/record-log.js";
 import type { Run } from "../../run/run.js";
 import type { Progress } from "../draw.js";
 import { powerRecords, type PowerRecord } from "./power-record.js";
@@ -95,23 +96,36 @@ export async function drawPowerTask(
   const responseLog = await run.responseLog();
   const log = await run.log("power.jsonl", powerRecords);
   const missing = prompts.filter(({ id }) => !log.has(id));
-  const rows = drawing.method === "power" ? drawing.n : drawing.particles;
-  const batch = Math.max(1, Math.floor(ROWS / rows));
   const progress = (): void => onProgress({ stage: "sampling", done: log.size, total: prompts.length });
   progress();
-  for (let start = 0; start < missing.length; start += batch) {
-    for (const { record, responses } of await drawPower(
-      policy,
-      missing.slice(start, start + batch),
-      drawing,
-    )) {
+  await drawPowerInto(responseLog, policy, missing, drawing, (record) => {
+    log.append(record);
+    progress();
+  });
+  return log.records();
+}
+
+/**
+ * Draws some prompts at a time into a log, past what it has. @param told is told how each prompt's responses came about, once they are in the
+ * log.
+ */
+export async function drawPowerInto(
+  log: RecordLog<Response>,
+  policy: Policy,
+  prompts: readonly Prompt[],
+  drawing: PowerDrawing,
+  told: (record: PowerRecord) => void,
+): Promise<void> {
+  const rows = drawing.method === "power" ? drawing.n : drawing.particles;
+  const batch = Math.max(1, Math.floor(ROWS / rows));
+  for (let start = 0; start < prompts.length; start += batch) {
+    const part = prompts.slice(start, start + batch);
+    for (const { record, responses } of await drawPower(policy, part, drawing)) {
       for (const response of responses)
-        if (!responseLog.has(responseKey(response.promptId, response.index))) responseLog.append(response);
-      log.append(record);
-      progress();
+        if (!log.has(responseKey(response.promptId, response.index))) log.append(response);
+      told(record);
     }
   }
-  return log.records();
 }
 
 /** What the records come to, for people and `--json`. */
