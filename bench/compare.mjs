@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- --peers`: speed beside llama.cpp and transformers on the same file and as many threads, ours and theirs in turn, and
+ * `npm run bench -- --peers`: speed beside llama.cpp on the same file and as many threads, ours and theirs in turn, and
  * the peaks of memory; row by row into docs/results/bench.json, of which docs/results/bench.md is made. `--only <names>` measures the
  * rows that are named so and leaves the others as they were.
  */

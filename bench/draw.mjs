@@ -1,5 +1,5 @@
 /**
- * One process draws `n` responses of `tokens` tokens to a prompt of `prompt` tokens, or trains, and prints a line of JSON: `node
+ * One process draws `n` responses of `tokens` tokens to a prompt of `prompt` tokens, and prints a line of JSON: `node
  * bench/draw.mjs '{"model":"qwen","quantize":"keep","n":50,"prompt":100,"tokens":64}'`. Responses have no end token, as the peers' have
  * none. The seconds leave out loading and one draw to warm up; those to the first token begin when the libraries are loaded.
  */

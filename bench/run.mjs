@@ -28,7 +28,7 @@ import { SMOLLM2 } from "./shapes.mjs";
 const HELP = `Usage: npm run bench -- [options]
   --only <names>  cases to run, by parts of their names, separated by commas: ${CASES.map(({ name }) => name).join(", ")};
                   or serve, the server's figures alone
-  --peers         beside llama.cpp, transformers and peft, in turn and model by model, written to docs/results/bench.md; with
+  --peers         beside llama.cpp, in turn and row by row, and the peaks of memory, written to docs/results/bench.md; with
                   --only the rows that are named so
   --no-peers      without Python's libraries
   --dtypes <list> the peers' data types (default: float32,bfloat16)

@@ -87,7 +87,7 @@ export async function resolveDrawing(
   // A run goes on where it was begun, whatever a trial would say now.
   const begun = (): RunModel | undefined =>
     values.resume ? readRun(runFolder(values.run, opened.task.name, true)).manifest.model : undefined;
-  const source = unsettled.auto ? await settled(unsettled, context, begun()) : unsettled;
+  const source = unsettled.auto ? await settled(unsettled, values, context, begun()) : unsettled;
   const splits = (["test", "train", "validation"] as const).map((split) => opened.task.prompts(split));
   await needModel(values.model, splits.flat());
   // Of a user's file, the grader that was chosen for it too: the run is to keep it.

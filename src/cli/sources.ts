@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { RunError, UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
 import { tryDevices } from "../policy/device-trial.js";
-import { LocalPolicy } from "../policy/local-policy.js";
+import { LocalPolicy, type LocalPolicyOptions } from "../policy/local-policy.js";
 import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
 import type { RunModel, RunTask } from "../run/config.js";
@@ -123,17 +123,20 @@ export async function policySource(
 
 /**
  * The source with its device found, where that was left to a trial.
+ * @param machine what of this machine the run is to use: it is tried so.
  * @param recorded what computed the run that is to go on, which goes on so; absent: there is none.
  */
 export async function settled(
   { auto, ...source }: ModelSource,
+  machine: Machine,
   context: Context,
   recorded?: Pick<RunModel, "device">,
 ): Promise<ModelSource> {
   if (!auto) return source;
   if (recorded) return { ...source, ...holdingOf({ ...source, device: recorded.device }) };
   const { folder, name: _, path: __, remote: ___, ...held } = source;
-  const { device, sentence } = await tryDevices(folder!, held, () => context.now());
+  const options = { ...held, ...useOf(machine) };
+  const { device, sentence } = await tryDevices(folder!, options, () => context.now());
   context.note(sentence);
   return { ...source, ...holdingOf({ ...source, device }) };
 }
@@ -146,13 +149,26 @@ export interface Machine {
   readonly checkpointing?: boolean | undefined;
 }
 
+/** The same for the library. */
+function useOf({
+  threads,
+  memory,
+  checkpointing,
+}: Machine): Pick<LocalPolicyOptions, "threads" | "memory" | "checkpointing"> {
+  return {
+    ...(threads !== undefined && { threads }),
+    ...(memory !== undefined && { memory: memory * 1e9 }),
+    ...(checkpointing !== undefined && { checkpointing }),
+  };
+}
+
 /** How a model is to be held, of all that can be asked for: in float32 for certain too. */
 type Held<T extends ModelSource> = Omit<T, "quantize"> & { readonly quantize?: LoadOptions["quantize"] };
 
 /** Loads a model; how it is held where float32 does not fit, and that its copy in the cache is made anew is said on stderr. @throws as `LocalPolicy.load`. */
 export function loadPolicy(
   { folder, name, quantize, ...held }: Held<LocalSource>,
-  { threads, memory, checkpointing }: Machine,
+  machine: Machine,
   prefixBytes = 0,
 ): Promise<LocalPolicy> {
   const notice = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
@@ -160,9 +176,7 @@ export function loadPolicy(
     ...{ name, notice, prefixBytes },
     ...holdingOf(held),
     ...(quantize !== undefined && { quantize }),
-    ...(threads !== undefined && { threads }),
-    ...(memory !== undefined && { memory: memory * 1e9 }),
-    ...(checkpointing !== undefined && { checkpointing }),
+    ...useOf(machine),
   });
 }
 

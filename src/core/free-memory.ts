@@ -2,6 +2,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { dirname, join } from "node:path";
 
+/** Of the memory that is free, what is left to others. */
+const SPARED = 1e9;
+
+/** Bytes that this process may still take. @param memory what it may take in all. Default: what is free, less 1 GB for others. */
+export function memoryLeft(memory: number | undefined): number {
+  return memory === undefined ? freeMemory() - SPARED : memory - process.memoryUsage.rss();
+}
+
 /**
  * How many bytes of memory can still be taken: what the system calls available, and no more than the process's control groups
  * (of containers, of services) leave. What these hold of files counts as free: it gives way.

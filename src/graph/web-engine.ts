@@ -13,7 +13,7 @@ export interface StoredConstant {
   readonly byteLength: number;
 }
 
-/** A graph that was encoded elsewhere: `storedGraph` makes it. */
+/** A graph that was encoded elsewhere: `storeGraphs` makes it. */
 export interface StoredGraph {
   /** The names of what is fed. */
   readonly inputs: readonly string[];
@@ -39,7 +39,7 @@ export class WebEngine implements Requests {
   /** Constants that are there, by their place in the file. */
   private readonly constants = new Map<number, Promise<number>>();
 
-  /** @param constants the file of all constants. */
+  /** @param file of all constants. */
   constructor(
     runtime: WebRuntime,
     private readonly file: ArrayBuffer,

@@ -18,7 +18,7 @@ import type { Model } from "./model.js";
 import type { LoraAdapter } from "./format/peft.js";
 import { ordinaryLength } from "./decoder/rotary.js";
 import { UsageError } from "../core/errors.js";
-import { freeMemory } from "../core/free-memory.js";
+import { memoryLeft } from "../core/free-memory.js";
 import type { Source } from "../core/source.js";
 import type { StepNeeds } from "./decode/batch.js";
 import type { Narrowed } from "./decode/narrowed.js";
@@ -29,8 +29,6 @@ import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./decod
 const NOT_NARROWED: Narrowed = { topP: false, minP: false };
 /** The longest rotary table that is made when a model would allow for more. */
 const LONGEST = 8192;
-/** Of the memory that is free, what is left to others. */
-const SPARED = 1e9;
 /** Padded tokens of a scoring pass. */
 const MAX_TOKENS_PER_PASS = 4096;
 
@@ -179,15 +177,14 @@ export class Runtime {
       },
       config,
       requests,
-      { bytes: this.bytesForCaches(), ...options },
+      { bytes: () => this.bytesForCaches(), ...options },
     );
   }
 
   /** What memory is left beside the weights, and the graphs that are still to be compiled of them. */
   private bytesForCaches(): number {
     const { weights, quantized, held } = this.model;
-    const { memory } = this.forTraining;
-    const left = memory === undefined ? freeMemory() - SPARED : memory - process.memoryUsage.rss();
+    const left = memoryLeft(this.forTraining.memory);
     if ([...this.sessions.keys()].some((kind) => kind.startsWith("decode"))) return left;
     let inMemory = held?.bytes ?? 0;
     for (const { data } of weights.values()) inMemory += 2 * data.byteLength;

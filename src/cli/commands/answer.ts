@@ -74,7 +74,7 @@ async function answerCommandOf(
   context: Context,
 ): Promise<void> {
   const named = await policySource(options.model ?? DEFAULT_MODEL, { ...options, ...(device && { device }) });
-  const source = await settled(named, context);
+  const source = await settled(named, options, context);
   const values = { ...options, ...holdingOf(source) };
   const power = powerSettings(values);
   const { n = power ? 1 : DEFAULT_N, temperature = 1, seed = 0, all = false, maxTokens } = values;

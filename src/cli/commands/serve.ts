@@ -56,7 +56,7 @@ export const serveCommand = defineCommand({
     const megabytes = values.prefixMemory ?? DEFAULT_PREFIX_MEGABYTES;
     const { slots, allowOrigin: origins = [], allowHost: hosts = [] } = values;
     const named = await policySource(values.model ?? DEFAULT_MODEL, { stream: true, ...values });
-    const source = await settled(named, context);
+    const source = await settled(named, values, context);
     const takes = (await promptsOf(source)) ?? "text";
     const reward = await findReward(values.reward ?? DEFAULT_SERVE_REWARD);
     const policy = await openPolicy(source, values, context, megabytes * 1e6);

@@ -96,6 +96,14 @@ export class Arrivals<T> implements Lookahead, Work<T> {
     return { run, total: seen.length, length: first?.prompt.length ?? 0, several };
   }
 
+  /** The most tokens that any of the first so many is to have. @param otherwise of those that do not say. */
+  mostTokens(limit: number, otherwise: number): number {
+    return Math.max(
+      1,
+      ...this.waiting.slice(0, limit).map(({ settings }) => settings?.maxTokens ?? otherwise),
+    );
+  }
+
   /** Whether any request that waits can be dropped on account of others. */
   get canDrop(): boolean {
     return this.waiting.some(({ settings }) => settings?.abandon !== undefined);

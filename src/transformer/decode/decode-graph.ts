@@ -20,7 +20,12 @@ import { rotaryTables } from "../decoder/rotary.js";
 import { cacheInputs, maskInputs } from "./cache-inputs.js";
 import { narrowingInputs, type Narrowed } from "./narrowed.js";
 import { samplingHead } from "./sampling-head.js";
-import { adaptedParameters, sequencePass, type Weights } from "../decoder/sequence-pass.js";
+import {
+  adaptedParameters,
+  sequencePass,
+  type SequencePass,
+  type Weights,
+} from "../decoder/sequence-pass.js";
 
 export interface PolicyGraphOptions {
   /** Target modules of the adapters that will be fed; absent: none. */
@@ -116,34 +121,30 @@ export function prefixGraph(
   return graph;
 }
 
-/** Scores responses: inputs as `sequencePass`; outputs `logProbs` and `certainties` (KL(uniform ‖ p), nats) [k]. */
-export function scoreGraph(
+/** The pass over given responses that both graphs below tell of: inputs as `sequencePass`. */
+function responsePass(
+  graph: Graph,
   config: ModelConfig,
   weights: Weights,
-  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
-): Graph {
+  options: PolicyGraphOptions,
+): SequencePass {
+  const { parameter } = adaptedParameters(graph, config, weights, options.replaced);
+  return sequencePass(graph, config, { parameter, ...options });
+}
+
+/** Scores responses; outputs `logProbs` and `certainties` (KL(uniform ‖ p), nats) [k]. */
+export function scoreGraph(config: ModelConfig, weights: Weights, options: PolicyGraphOptions): Graph {
   const graph = new Graph();
-  const pass = sequencePass(graph, config, {
-    parameter: adaptedParameters(graph, config, weights, replaced).parameter,
-    loraModules,
-    replaced,
-    quantized,
-    maxLength,
-  });
+  const pass = responsePass(graph, config, weights, options);
   graph.output("logProbs", pass.logProbs);
   graph.output("certainties", sub(pass.spread, Math.log(config.vocabSize)));
   return graph;
 }
 
-/** The entropies of given responses' tokens: inputs as `sequencePass`; output `entropies` (−Σ p·log p, nats) [k]. */
-export function entropyGraph(
-  config: ModelConfig,
-  weights: Weights,
-  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
-): Graph {
+/** The entropies of given responses' tokens; output `entropies` (−Σ p·log p, nats) [k]. */
+export function entropyGraph(config: ModelConfig, weights: Weights, options: PolicyGraphOptions): Graph {
   const graph = new Graph();
-  const { parameter } = adaptedParameters(graph, config, weights, replaced);
-  const { all } = sequencePass(graph, config, { parameter, loraModules, replaced, quantized, maxLength });
+  const { all } = responsePass(graph, config, weights, options);
   graph.output("entropies", neg(reduceSum(mul(exp(all), all), [-1])));
   return graph;
 }

@@ -66,7 +66,7 @@ export interface DrawOptions<T> extends DrawSettings<T> {
   /** Rows decoded at once. Default 64; fewer where `bytes` do not hold their caches. */
   readonly rows?: number;
   /** Bytes of memory that caches and steps may take. Default: no limit. */
-  readonly bytes?: number;
+  readonly bytes?: () => number;
   /** At most this many rows share one copy of a prompt's keys and values. Default 16; with `abandon` 8, for short prompts 2. */
   readonly rowsPerGroup?: number;
 }

@@ -76,7 +76,7 @@ function fitting<T>(
   if (bytes === undefined) return rows;
   const { run, length: prompt } = requests.look(rows);
   const sharing = Math.max(1, Math.min(run, rowsPerGroup ?? widestGroup(prompt, canDrop)));
-  return rowsThatFit(config, rows, { prompt, sharing, response: maxTokens }, bytes);
+  return rowsThatFit(config, rows, { prompt, sharing, response: maxTokens }, bytes());
 }
 
 async function* drawArrivals<T>(
@@ -95,7 +95,8 @@ async function* drawArrivals<T>(
     while (await arrivals.wait(signal)) {
       await arrivals.gather(most);
       const canDrop = abandon !== undefined || arrivals.canDrop;
-      const rows = fitting(config, arrivals, options, canDrop);
+      const maxTokens = arrivals.mostTokens(most, options.maxTokens);
+      const rows = fitting(config, arrivals, { ...options, maxTokens }, canDrop);
       const layout = chooseLayout(arrivals, { rows, widest, canDrop });
       if (!layout) continue;
       batch = new Batch<T>(sessions, config, layout, options);

@@ -139,8 +139,9 @@ async function otherCopies(file: string): Promise<Copy[]> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     if (path === file || !name.endsWith(".bin") || name.startsWith(".")) continue;
-    const { size, atimeMs, mtimeMs } = await stat(path);
-    copies.push({ file: path, bytes: size, used: Math.max(atimeMs, mtimeMs) });
+    // Another process may have removed it since.
+    const found = await stat(path).catch(() => undefined);
+    if (found) copies.push({ file: path, bytes: found.size, used: Math.max(found.atimeMs, found.mtimeMs) });
   }
   return copies.sort((a, b) => a.used - b.used);
 }

@@ -1,4 +1,4 @@
-import { freeMemory } from "../../core/free-memory.js";
+import { memoryLeft } from "../../core/free-memory.js";
 import type { Engine, Graph, Session } from "../../graph/index.js";
 import { lengthBatches, type TokenPair } from "../decoder/sequence-pass.js";
 import type { ModelConfig } from "../families/config.js";
@@ -17,9 +17,6 @@ export interface PassOptions {
   /** Bytes of memory that the process may take. Default: what is free, less 1 GB. */
   readonly memory?: number | undefined;
 }
-
-/** Of the memory that is free, what is left to others. */
-const SPARED = 1e9;
 
 /**
  * Frozen weights up to this size, in bytes, are packed for training where memory is plentiful. A weight is used by a product and by
@@ -51,7 +48,7 @@ export class TrainingSession {
   /** Compiles the graph. @returns what is trained, and what is fed beside a batch, for good. */
   async begin(): Promise<TrainingGraph> {
     const plain = this.graphOf(false);
-    this.recompute = this.options.checkpointing ?? 2 * bytesOf(plain.graph) > this.free();
+    this.recompute = this.options.checkpointing ?? 2 * bytesOf(plain.graph) > memoryLeft(this.options.memory);
     await this.compile(this.recompute ? this.graphOf(true).graph : plain.graph);
     return plain;
   }
@@ -59,12 +56,6 @@ export class TrainingSession {
   private async compile(graph: Graph): Promise<Session> {
     const packed = !this.recompute && bytesOf(graph) <= PACK_UP_TO;
     return (this.session = await this.engine.session(graph, { constants: packed ? "packed" : "shared" }));
-  }
-
-  /** Bytes that may still be taken. */
-  private free(): number {
-    const { memory } = this.options;
-    return memory === undefined ? freeMemory() - SPARED : memory - process.memoryUsage.rss();
   }
 
   private cut(pairs: readonly TokenPair[]): number[][] {
@@ -77,8 +68,9 @@ export class TrainingSession {
     const batches = this.cut(pairs);
     if (this.recompute || this.options.checkpointing === false) return { session: this.session!, batches };
     const need = Math.max(0, ...batches.map((batch) => this.bytesOf(batch.map((i) => pairs[i]!))));
-    // What earlier passes took is kept for the next.
-    if (need - this.largest <= this.free()) {
+    // What earlier passes took is kept for the next: what is no larger fits, and nobody has to look.
+    const more = need - this.largest;
+    if (more <= 0 || more <= memoryLeft(this.options.memory)) {
       this.largest = Math.max(this.largest, need);
       return { session: this.session!, batches };
     }
