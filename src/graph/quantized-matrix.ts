@@ -38,8 +38,11 @@ export interface HalfMatrix {
   readonly values: Uint16Array | FileData;
 }
 
+/** A quantized matrix whose arrays may lie in a file. */
+export type HeldQuantizedMatrix = QuantizedMatrix<Uint8Array | FileData, Float32Array | FileData>;
+
 /** A matrix that is held in fewer bits than float32 has, in memory or in a file. */
-export type HeldMatrix = QuantizedMatrix<Uint8Array | FileData, Float32Array | FileData> | HalfMatrix;
+export type HeldMatrix = HeldQuantizedMatrix | HalfMatrix;
 
 /**
  * Quantizes a row-major matrix of finite values. Eight bits: each block's range, 0 included, becomes the integers', with a zero

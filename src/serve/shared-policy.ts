@@ -1,6 +1,7 @@
 import { InterruptedError, UsageError } from "../core/errors.js";
 import { Inbox } from "../core/inbox.js";
 import { isAsync, type Source } from "../core/source.js";
+import { optionalMethods } from "../policy/optional-methods.js";
 import { optionsOf } from "../policy/policy.js";
 import type {
   Policy,
@@ -51,11 +52,7 @@ export class SharedPolicy {
       sample: (requests, options) => this.draw(requests, options, own),
       greedy: (prompts, options) => policy.greedy(prompts, options),
       logProb: (examples) => policy.logProb(examples),
-      ...(policy.score && { score: (examples) => policy.score!(examples) }),
-      ...(policy.firstTokens && { firstTokens: (prompt) => policy.firstTokens!(prompt) }),
-      ...(policy.pieces && { pieces: (response) => policy.pieces!(response) }),
-      ...(policy.encode && { encode: (text) => policy.encode!(text) }),
-      ...(policy.promptTokens && { promptTokens: (prompt) => policy.promptTokens!(prompt) }),
+      ...optionalMethods(policy),
       dispose: async () => undefined,
     };
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { randomStream } from "../../src/core/random.js";
 import { verifyRun } from "../../src/run/verify-run.js";
-import { commandLine, type CommandLine } from "../support/cli.js";
+import { commandLine, killedAfter, timeOf, type CommandLine } from "../support/cli.js";
 
 /** `WHETSTONE_CRASH=full`: 80. */
 const FULL = process.env["WHETSTONE_CRASH"] === "full";
@@ -21,22 +21,15 @@ const bytes = (run: string, name: string): string => readFileSync(join(cli.folde
 
 beforeAll(async () => {
   cli = commandLine();
-  const started = performance.now();
-  await cli.json([...SAMPLE, "--run", "whole"]);
-  took = performance.now() - started;
+  took = await timeOf(cli, [...SAMPLE, "--run", "whole"]);
 });
 afterAll(() => cli.remove());
 
 it(`a sampling run that is killed at ${MOMENTS} random moments loses and doubles nothing`, async () => {
   const moments = randomStream(20, "moments of death");
   /** Kills an attempt at a random moment. @returns whether it was still alive. */
-  const kill = async (run: string): Promise<boolean> => {
-    const running = cli.start([...SAMPLE, "--run", run, "--resume"]);
-    const timer = setTimeout(() => running.child.kill("SIGKILL"), (moments.next() * took) / 2);
-    const { signal } = await running.ended;
-    clearTimeout(timer);
-    return signal === "SIGKILL";
-  };
+  const kill = (run: string): Promise<boolean> =>
+    killedAfter(cli.start([...SAMPLE, "--run", run, "--resume"]), (moments.next() * took) / 2);
   let killed = 0;
   for (let i = 0; killed < MOMENTS; i++) {
     const run = `killed-${i}`;

@@ -1,13 +1,13 @@
 import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import { modelFolder } from "../../src/policy/model-folder.js";
 import { rewardNamed } from "../../src/reward/registry.js";
 import { startServer, type RunningServer } from "../../src/serve/server.js";
 import { answer } from "../../src/sharpen/answer.js";
+import { childServer, type ChildServer } from "../support/child-server.js";
 import { freePort } from "../support/free-port.js";
 
 /** Where the clients are, or undefined with a notice where they cannot be had. */
@@ -149,23 +149,23 @@ describe.skipIf(!found)("each of 24 variants is answered as without a client, by
   );
 });
 
-/** LiteLLM as a proxy in front of the server. @returns its address, and what ends it. */
-async function startProxy(litellm: string): Promise<{ readonly url: string; readonly end: () => void }> {
+/** Starts LiteLLM as a proxy in front of the server. */
+async function startProxy(litellm: string): Promise<ChildServer & { readonly url: string }> {
   const config = join(pythonFolder, "proxy.yaml");
   const params = { model: "openai/game24", api_base: `${server.url}/v1`, api_key: "none" };
   // YAML reads JSON.
   writeFileSync(config, JSON.stringify({ model_list: [{ model_name: "game24", litellm_params: params }] }));
   const port = await freePort();
-  const args = ["--config", config, "--host", "127.0.0.1", "--port", String(port), "--telemetry", "False"];
-  const env = { LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: "true" };
-  const child = spawn(litellm, args, { env: { ...process.env, ...OFFLINE, ...env }, stdio: "ignore" });
   const url = `http://127.0.0.1:${port}`;
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`LiteLLM's proxy ended with ${child.exitCode}.`);
-    const alive = await fetch(`${url}/health/liveliness`).catch(() => undefined);
-    if (alive?.ok) return { url, end: () => void child.kill("SIGKILL") };
-    await setTimeout(200);
-  }
+  const proxy = await childServer({
+    what: "LiteLLM's proxy",
+    command: litellm,
+    args: ["--config", config, "--host", "127.0.0.1", "--port", String(port), "--telemetry", "False"],
+    ready: async () => (await fetch(`${url}/health/liveliness`).catch(() => undefined))?.ok === true,
+    patienceMs: 180_000,
+    env: { ...OFFLINE, LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: "true" },
+  });
+  return { ...proxy, url };
 }
 
 it.skipIf(!found)("each of 24 variants passes through LiteLLM's proxy", async () => {
@@ -174,7 +174,7 @@ it.skipIf(!found)("each of 24 variants passes through LiteLLM's proxy", async ()
     const script = join(import.meta.dirname, "clients/clients.py");
     await check("openai-python", found!.python, script, proxy.url);
   } finally {
-    proxy.end();
+    await proxy.kill();
   }
 });
 

@@ -18,6 +18,8 @@ export interface ChildServerOptions {
   /** Whether it answers. */
   readonly ready: () => boolean | Promise<boolean>;
   readonly patienceMs: number;
+  /** Variables beside this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const LOOK_MS = 50;
@@ -29,8 +31,11 @@ process.on("exit", () => {
 
 /** Starts a server and waits until it answers. @throws Error with the end of its log where it does not. */
 export async function childServer(options: ChildServerOptions): Promise<ChildServer> {
-  const { what, command, args, ready, patienceMs } = options;
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const { what, command, args, ready, patienceMs, env } = options;
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   alive.add(child);
   let log = "";
   for (const stream of [child.stdout, child.stderr])

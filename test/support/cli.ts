@@ -122,6 +122,21 @@ function oneProcess(program: string, folder: string): OneProcess {
   };
 }
 
+/** Kills a command after some milliseconds. @returns whether it was still alive. */
+export async function killedAfter({ child, ended }: Running, ms: number): Promise<boolean> {
+  const timer = setTimeout(() => child.kill("SIGKILL"), ms);
+  const { signal } = await ended;
+  clearTimeout(timer);
+  return signal === "SIGKILL";
+}
+
+/** How long a command takes that has to succeed, in milliseconds. */
+export async function timeOf(cli: CommandLine, args: readonly string[]): Promise<number> {
+  const started = performance.now();
+  await cli.json(args);
+  return performance.now() - started;
+}
+
 /** Waits until a file has so many lines, or the command has ended. */
 export async function untilLines(path: string, lines: number, { child }: Running): Promise<void> {
   while (child.exitCode === null && child.signalCode === null) {

@@ -1,6 +1,6 @@
 import { withGradient } from "../differentiate.js";
 import type { Attribute, FileData, Value } from "../graph.js";
-import { QUANTIZED_BLOCK, type HeldMatrix } from "../quantized-matrix.js";
+import { QUANTIZED_BLOCK, type HeldMatrix, type HeldQuantizedMatrix } from "../quantized-matrix.js";
 import { zeroAfter } from "../recompute.js";
 import { add, cast, mul } from "./elementwise.js";
 import { gather } from "./gather.js";
@@ -15,64 +15,47 @@ import { reshape } from "./shape.js";
 export function dequantized(name: string, matrix: HeldMatrix, after: Value): Value {
   const { graph } = after;
   const { rows, columns } = matrix;
-  const places = fixedConstant(
-    graph,
-    `rows.${rows}`,
-    "int64",
-    [rows],
-    BigInt64Array.from({ length: rows }, (_, i) => BigInt(i)),
-  );
+  const counted = BigInt64Array.from({ length: rows }, (_, i) => BigInt(i));
+  const places = fixedConstant(graph, `rows.${rows}`, "int64", [rows], counted);
   const indices = add(places, zeroAfter(after));
-  if ("half" in matrix)
-    return cast(
-      gather(
-        fixedConstant(graph, `${name}.rows of halves`, matrix.half, [rows, columns], matrix.values),
-        indices,
-      ),
-      "float32",
-    );
-  const { blockSize: size = QUANTIZED_BLOCK, low, offsets } = matrix;
+  if (!("half" in matrix)) return fromDigits(name, matrix, indices);
+  const shape = [rows, columns];
+  const halves = fixedConstant(graph, `${name}.rows of halves`, matrix.half, shape, matrix.values);
+  return cast(gather(halves, indices), "float32");
+}
+
+/** A matrix that is held as integers of four bits, in one digit or two: high · 16 + low, in each block times its scale, and its offset added. */
+function fromDigits(name: string, matrix: HeldQuantizedMatrix, indices: Value): Value {
+  const { graph } = indices;
+  const { rows, columns, blockSize: size = QUANTIZED_BLOCK, low, offsets } = matrix;
   const blocks = columns / size;
   const scales = fixedConstant(graph, `${name}.rows of scales`, "float32", [rows, blocks], matrix.scales);
-  const digit = (part: string, data: Uint8Array | FileData, zeros?: Value): Value => {
+  const digit = (part: string, data: Uint8Array | FileData, ...zeros: readonly Value[]): Value => {
     const packed = fixedConstant(graph, `${name}.rows of ${part}`, "uint8", [rows, columns / 2], data);
-    const attributes: Record<string, Attribute> = {
-      gather_axis: { kind: "int", value: 0 },
-      quantize_axis: { kind: "int", value: 1 },
-      block_size: { kind: "int", value: size },
-      bits: { kind: "int", value: 4 },
-    };
-    const inputs = [packed, indices, scales, ...(zeros ? [zeros] : [])];
-    return graph.node(
-      "GatherBlockQuantized",
-      inputs,
-      [{ type: "float32", shape: [rows, columns] }],
-      attributes,
-      "com.microsoft",
-    )[0]!;
+    return dequantizedRows([packed, indices, scales, ...zeros], [rows, columns], size);
   };
-  const high = digit("packed", matrix.packed);
-  const zeroBytes = Math.ceil(blocks / 2);
-  const values =
-    low === undefined
-      ? high
-      : add(
-          mul(high, 16),
-          digit(
-            "low",
-            low,
-            fixedConstant(
-              graph,
-              `no zeros.${rows}.${zeroBytes}`,
-              "uint8",
-              [rows, zeroBytes],
-              new Uint8Array(rows * zeroBytes),
-            ),
-          ),
-        );
+  let values = digit("packed", matrix.packed);
+  if (low !== undefined) {
+    const shape = [rows, Math.ceil(blocks / 2)] as const;
+    const none = new Uint8Array(shape[0] * shape[1]);
+    const zeros = fixedConstant(graph, `no zeros.${shape.join(".")}`, "uint8", shape, none);
+    values = add(mul(values, 16), digit("low", low, zeros));
+  }
   if (offsets === undefined) return values;
   const shifts = fixedConstant(graph, `${name}.rows of offsets`, "float32", [rows, blocks, 1], offsets);
   return reshape(add(reshape(values, [rows, blocks, size]), shifts), [rows, columns]);
+}
+
+function dequantizedRows(inputs: readonly Value[], shape: readonly number[], size: number): Value {
+  const { graph } = inputs[0]!;
+  const attributes: Record<string, Attribute> = {
+    gather_axis: { kind: "int", value: 0 },
+    quantize_axis: { kind: "int", value: 1 },
+    block_size: { kind: "int", value: size },
+    bits: { kind: "int", value: 4 },
+  };
+  const outputs = [{ type: "float32", shape }] as const;
+  return graph.node("GatherBlockQuantized", inputs, outputs, attributes, "com.microsoft")[0]!;
 }
 
 /**
