@@ -22,5 +22,7 @@ const NAMES: Readonly<Record<OptionalMethod, true>> = {
 /** Those of the methods a policy may lack that this one has, for an object that stands before it. */
 export function optionalMethods(policy: Policy): Pick<Policy, OptionalMethod> {
   const names = Object.keys(NAMES) as OptionalMethod[];
-  return Object.fromEntries(names.flatMap((name) => (policy[name] ? [[name, policy[name].bind(policy)]] : [])));
+  return Object.fromEntries(
+    names.flatMap((name) => (policy[name] ? [[name, policy[name].bind(policy)]] : [])),
+  );
 }

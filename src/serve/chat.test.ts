@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { LocalPolicy } from "../policy/local-policy.js";
 import { modelFolder } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
-import { rewardNamed } from "../reward/registry.js";
+import { rewardNamed, rewards } from "../reward/registry.js";
 import { answer } from "../sharpen/answer.js";
 import { wordPolicy } from "../sharpen/tiny-policies.test-helper.js";
 import { servePolicy, whetstoneOf } from "./serve.test-helper.js";
@@ -19,7 +19,7 @@ const asked = (more: object = {}): OpenAI.ChatCompletionCreateParamsNonStreaming
 });
 
 describe("a chat completion", () => {
-  it.each(["length-normalized", "log-likelihood", "majority", "self-certainty"])(
+  it.each(Object.keys(rewards))(
     "is the choice of `answer` with the same seed: %s",
     async (name) => {
       const { client } = await servePolicy(policy);
