@@ -1,16 +1,14 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { sha256File } from "./files.js";
 import { rememberedDigest } from "./remembered-digest.js";
 
 const folder = mkdtempSync(join(tmpdir(), "whetstone-digests-"));
-const before = process.env["XDG_CACHE_HOME"];
-beforeAll(() => void (process.env["XDG_CACHE_HOME"] = folder));
+beforeAll(() => void vi.stubEnv("XDG_CACHE_HOME", folder));
 afterAll(() => {
-  if (before === undefined) delete process.env["XDG_CACHE_HOME"];
-  else process.env["XDG_CACHE_HOME"] = before;
+  vi.unstubAllEnvs();
   rmSync(folder, { recursive: true });
 });
 
@@ -50,10 +48,10 @@ it("reads it for each thing that is asked of it, and after a broken record", asy
 it("does not remember small files, or what cannot be written down", async () => {
   expect((await digested("small", 4)).read).toBe(true);
   expect((await digested("small", 4)).read).toBe(true);
-  process.env["XDG_CACHE_HOME"] = file;
+  vi.stubEnv("XDG_CACHE_HOME", file);
   expect((await digested()).read).toBe(true);
   expect((await digested()).read).toBe(true);
-  process.env["XDG_CACHE_HOME"] = folder;
+  vi.stubEnv("XDG_CACHE_HOME", folder);
 });
 
 it("leaves it to the reader to say what is missing", async () => {

@@ -174,7 +174,7 @@ describe("a malformed JSONL file is refused by line", () => {
     [`${ok}null`, /^Line 2 of FILE is not a JSON object/],
     [
       `${ok}{"promt":"b"}`,
-      /^Line 2 of FILE has neither "prompt" nor "messages", nor "question", "instruction" or "conversations"; it has "promt"\.$/,
+      /^Line 2 of FILE has neither "prompt" nor "messages", nor "question", "instruction", "conversations", "problem", "query" or "input"; it has "promt"\.$/,
     ],
     [`${ok}{"prompt":5}`, /^Line 2 of FILE has a wrong "prompt": .*string/],
     [`${ok}{"prompt":""}`, /^Line 2 of FILE has an empty prompt\.$/],

@@ -101,7 +101,7 @@ describe("promptRow", () => {
     [[user], "is not a JSON object"],
     [
       { text: "q", "label ": 1 },
-      'nor "question", "instruction" or "conversations"; it has "text", "label ".',
+      'nor "question", "instruction", "conversations", "problem", "query" or "input"; it has "text", "label ".',
     ],
     [{ prompt: null }, "it has no fields."],
     [{ prompt: "q", messages: [user] }, "has both"],

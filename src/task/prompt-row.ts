@@ -158,7 +158,7 @@ function askedBy(fields: Fields, where: string): Asked {
 
 function nothingAsked(fields: Fields, where: string): DataError {
   return new DataError(
-    `${where} has neither "prompt" nor "messages", nor "question", "instruction" or "conversations"; it has ${foundFields(fields)}.`,
+    `${where} has neither "prompt" nor "messages", nor "question", "instruction", "conversations", "problem", "query" or "input"; it has ${foundFields(fields)}.`,
   );
 }
 

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkArchitecture } from "../../scripts/architecture.mjs";
 import { runSteps } from "../../scripts/check.mjs";
-import { fetched } from "../../scripts/collect-responses.mjs";
 import { countTests } from "../../scripts/count-tests.mjs";
 import { checkDependencies } from "../../scripts/dead-dependencies.mjs";
 import { checkExports } from "../../scripts/dead-exports.mjs";
@@ -316,17 +315,6 @@ describe("Python for tests", () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [script], { env, encoding: "utf8" });
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(/^Python cannot make an environment in .*whetstone\/py: .*\n$/);
-  });
-});
-
-describe("collecting responses", () => {
-  it("takes a model's place from what fetches it, and says why where it cannot be had", () => {
-    const folder = fixture({
-      "there.mjs": 'console.log("fetching"); console.log("/cache/model.gguf");',
-      "gone.mjs": 'console.error("no such model"); process.exitCode = 1;',
-    });
-    expect(fetched("tiny", join(folder, "there.mjs"))).toBe("/cache/model.gguf");
-    expect(() => fetched("tiny", join(folder, "gone.mjs"))).toThrow("tiny cannot be fetched: no such model");
   });
 });
 

@@ -145,9 +145,13 @@ describe.skipIf(executablePath === undefined)("the page that draws by itself", {
     await page.getByLabel("Seed").fill("");
     await page.getByRole("button", { name: "Race" }).click();
     await page.getByText(/Decided\. Seed \d+, temperature 1\.6/).waitFor();
+    // Words that nobody taught it are drawn from like any other prompt.
     await page.getByLabel("Prompt", { exact: true }).fill("nobody taught it words");
+    await page.getByLabel("Seed").fill("12");
     await page.getByRole("button", { name: "Race" }).click();
-    await page.locator(".error, .verdict-panel").first().waitFor();
+    await page.getByText(/Decided\. Seed 12, temperature 1\.6/).waitFor();
+    expect(await page.locator(".error").count()).toBe(0);
+    expect(await page.locator(".verdict-panel tbody tr").count()).toBeGreaterThanOrEqual(1);
     expect(complaints).toEqual([]);
     await page.close();
   });

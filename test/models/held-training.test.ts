@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { randomStream } from "../../src/core/random.js";
 import { Engine } from "../../src/graph/index.js";
 import { blockModel, heldModel } from "../../src/transformer/block-models.test-helper.js";
@@ -20,13 +20,11 @@ import {
 import { Trainer, type TrainerOptions } from "../../src/transformer/train/trainer.js";
 
 const cache = mkdtempSync(join(tmpdir(), "whetstone-held-training-"));
-const before = process.env["XDG_CACHE_HOME"];
-beforeAll(() => void (process.env["XDG_CACHE_HOME"] = cache));
+beforeAll(() => void vi.stubEnv("XDG_CACHE_HOME", cache));
 const engine = new Engine({ threads: 1 });
 afterAll(async () => {
   await engine.dispose();
-  if (before === undefined) delete process.env["XDG_CACHE_HOME"];
-  else process.env["XDG_CACHE_HOME"] = before;
+  vi.unstubAllEnvs();
   rmSync(cache, { recursive: true });
 });
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { openWeights } from "../../src/transformer/format/weights.js";
 import { blockModel, heldModel } from "../../src/transformer/block-models.test-helper.js";
 import type { Draw } from "../../src/transformer/decode/draw-request.js";
@@ -16,11 +16,9 @@ import {
 } from "../../src/transformer/tiny-models.test-helper.js";
 
 const cache = mkdtempSync(join(tmpdir(), "whetstone-held-"));
-const before = process.env["XDG_CACHE_HOME"];
-beforeAll(() => void (process.env["XDG_CACHE_HOME"] = cache));
+beforeAll(() => void vi.stubEnv("XDG_CACHE_HOME", cache));
 afterAll(() => {
-  if (before === undefined) delete process.env["XDG_CACHE_HOME"];
-  else process.env["XDG_CACHE_HOME"] = before;
+  vi.unstubAllEnvs();
   rmSync(cache, { recursive: true });
 });
 
@@ -153,7 +151,7 @@ it("refuses to keep what has no blocks, and a copy that has no place", async () 
     "here has no linear in a format that can be kept (Q4_0,",
   );
   writeFileSync(join(cache, "taken"), "");
-  process.env["XDG_CACHE_HOME"] = join(cache, "taken");
+  vi.stubEnv("XDG_CACHE_HOME", join(cache, "taken"));
   await expect(heldModel(model, source, true)).rejects.toThrow(/cannot (open|be written)/);
-  process.env["XDG_CACHE_HOME"] = cache;
+  vi.stubEnv("XDG_CACHE_HOME", cache);
 });

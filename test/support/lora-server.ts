@@ -56,14 +56,14 @@ export async function loraServer(base: LocalPolicy, misdeed?: LoraMisdeed): Prom
     const path = new URL(request.url).pathname.replace("/v1", "");
     if (path === "/models")
       return Response.json({ data: [...models.keys()].map((id) => ({ id, owned_by: "vllm" })) });
-    const body = (await request.clone().json()) as Record<string, string>;
+    const body = (await request.json()) as Asked & Record<string, string>;
     if (path.endsWith("load_lora_adapter") && misdeed === "no route")
       return Response.json({ detail: "Not Found" }, { status: 404 });
     if (path === "/load_lora_adapter") return load(body["lora_name"]!, body["lora_path"]!);
     if (path === "/unload_lora_adapter") return unload(body["lora_name"]!);
-    const policy = models.get(body["model"]!);
+    const policy = models.get(body.model);
     if (policy === undefined) return Response.json({ error: { message: "no such model" } }, { status: 404 });
-    return Response.json(await completion(policy, { ...(body as unknown as Asked) }));
+    return Response.json(await completion(policy, body));
   };
   const listening = serve({ fetch: answer, port: 0, hostname: "127.0.0.1" });
   if (!listening.listening) await new Promise((resolve) => listening.once("listening", resolve));

@@ -11,17 +11,17 @@ const KEEP = 0x1000;
 /**
  * Makes a GPU available to this process, if there is none otherwise: SwiftShader, from chromium's package. The loader that ONNX Runtime
  * asks for by name is loaded beforehand, since a library path would have to be set before the process starts.
- * @returns the variables with which a process that is started has the same; undefined where there is no such device.
+ * @returns whether there is such a device.
  */
-export function provideWebgpu(): Readonly<Record<string, string>> | undefined {
+export function provideWebgpu(): boolean {
   const icd = process.env["VK_ICD_FILENAMES"] ?? join(CHROMIUM, ICD);
   const loader = join(dirname(realpathSync(existsSync(icd) ? icd : "/")), "libvulkan.so.1");
-  if (process.platform !== "linux" || !existsSync(icd) || !existsSync(loader)) return undefined;
+  if (process.platform !== "linux" || !existsSync(icd) || !existsSync(loader)) return false;
   process.env["VK_ICD_FILENAMES"] = icd;
   try {
     process.dlopen({ exports: {} }, loader, constants.dlopen.RTLD_NOW | KEEP);
   } catch {
     // It is no module of Node's, and stays loaded all the same.
   }
-  return { VK_ICD_FILENAMES: icd, LD_LIBRARY_PATH: dirname(loader) };
+  return true;
 }

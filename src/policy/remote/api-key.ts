@@ -17,7 +17,10 @@ export class ApiKey {
    * @param from where it stands, for the message.
    * @throws UsageError for a key that cannot stand in a header; the message does not hold it.
    */
-  constructor(text: string, from: string = KEY_VARIABLES.join(" or ")) {
+  constructor(
+    text: string,
+    readonly from: string = KEY_VARIABLES.join(" or "),
+  ) {
     if (!/^[\x21-\x7e]+$/.test(text)) {
       throw new UsageError(
         `The key in ${from} holds spaces or other characters that no key has; set it anew.`,
@@ -60,6 +63,13 @@ function base64Forms(text: string): string[] {
     const [first, end] = [Math.ceil((before * 8) / 6), Math.floor((bytes.length * 8) / 6)];
     return (["base64", "base64url"] as const).map((alphabet) => bytes.toString(alphabet).slice(first, end));
   });
+}
+
+/** A status with the server's words; where it refuses the key, with the variable that this came from. */
+export function refusalText(status: number, said: string, key: ApiKey | undefined): string {
+  if (status !== 401 && status !== 403) return `${status} ${said}`;
+  const from = key === undefined ? "no key was sent" : `the key comes from ${key.from}`;
+  return `${status} ${said.replace(/\.$/, "")}; ${from}`;
 }
 
 /** The key that the environment gives, in the first of these variables that is set; undefined if none is: local servers often need none. */

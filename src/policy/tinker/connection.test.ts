@@ -94,6 +94,21 @@ describe("a trainer's connection", () => {
     expect(asked).toHaveLength(1);
   });
 
+  it.each([401, 403])(
+    "says on %i which variable a refused key came from, or that there is none",
+    async (status) => {
+      const { url } = await serving((_, reply) => json(reply, { detail: "Invalid API key." }, status));
+      const options = { url, dispatcher: dispatcherFor(), firstWaitMs: 1 };
+      const named = new TinkerConnection({ ...options, key: new ApiKey(SECRET, "TINKER_API_KEY") });
+      await expect(named.get("models")).rejects.toThrow(
+        `${status} Invalid API key; the key comes from TINKER_API_KEY`,
+      );
+      await expect(new TinkerConnection({ ...options, key: undefined }).get("models")).rejects.toThrow(
+        `${status} Invalid API key; no key was sent`,
+      );
+    },
+  );
+
   it("tells a request that came to nothing", async () => {
     const { url } = await serving((_, reply) => json(reply, { error: "out of memory", category: "server" }));
     await expect(connect(url).result("r1")).rejects.toThrow("out of memory");

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fetch, type Dispatcher, type Headers } from "undici";
 import { InterruptedError, ServerError } from "../../core/errors.js";
-import type { ApiKey } from "../remote/api-key.js";
+import { refusalText, type ApiKey } from "../remote/api-key.js";
 import { ServerFault } from "../remote/fault.js";
 import { connectionFault, retryAfterMs } from "../remote/transport-faults.js";
 import { PROTOBUF } from "./wire.js";
@@ -49,8 +49,10 @@ export class Refusal extends ServerError {
     /** The server's own words, without the key. */
     readonly said: string,
     url: string,
+    /** The key that was sent. */
+    key?: ApiKey,
   ) {
-    super(`The trainer at ${url} refused a request: ${status} ${said}`, { where: url });
+    super(`The trainer at ${url} refused a request: ${refusalText(status, said, key)}`, { where: url });
     this.name = "Refusal";
   }
 }
@@ -188,7 +190,7 @@ export class TinkerConnection {
       const said = this.#shown(detailIn(new TextDecoder().decode(bytes)));
       if (status === 408 || status === 425 || status === 429 || status >= 500)
         throw new ServerFault("server error", `${status} ${said}`, { retryAfterMs: retryAfterMs(headers) });
-      throw new Refusal(status, said, this.url);
+      throw new Refusal(status, said, this.url, own ? key : undefined);
     } catch (error) {
       if (error instanceof ServerFault || error instanceof Refusal) throw error;
       if (silence.aborted) throw new ServerFault("timeout", `no reply within ${LONGEST_MS / 1000} s`);

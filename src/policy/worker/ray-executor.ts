@@ -2,7 +2,7 @@ import { request, type Dispatcher } from "undici";
 import { z } from "zod";
 import { ServerError } from "../../core/errors.js";
 import { sha256 } from "../../core/files.js";
-import type { ApiKey } from "../remote/api-key.js";
+import { refusalText, type ApiKey } from "../remote/api-key.js";
 import { filesOf, shellWord, type Executor, type JobStatus } from "./executor.js";
 import { zipOf } from "./zip.js";
 
@@ -60,9 +60,8 @@ class Dashboard {
     const { url, key } = this.options;
     if (status >= 200 && status < 300) return text;
     const said = text.trim().split("\n").at(-1)!.slice(0, 300);
-    throw new ServerError(`Ray at ${url} refused a request: ${status} ${key?.redact(said) ?? said}`, {
-      where: url,
-    });
+    const why = refusalText(status, key?.redact(said) ?? said, key);
+    throw new ServerError(`Ray at ${url} refused a request: ${why}`, { where: url });
   }
 
   async status(id: string): Promise<JobStatus> {
