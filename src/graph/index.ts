@@ -45,6 +45,7 @@ export {
   reduceMean,
   reduceSum,
   softmax,
+  topK,
   type ReduceOptions,
 } from "./operators/reduce.js";
 export { concat, expand, full, reshape, slice, split, transpose } from "./operators/shape.js";

@@ -31,6 +31,8 @@ export type Ability = keyof Abilities;
 export interface Capabilities extends Abilities {
   /** The longest sequence that it holds, prompt and response, in tokens; Infinity where that is not known. */
   readonly longest: number;
+  /** The most of the likeliest tokens at each position of what it drew that `likeliest` tells; 0 where there is no such method. */
+  readonly likeliest: number;
   /** How its weights are held where not as they came, such as `int8`; absent for those, and where that is not known. */
   readonly quantization?: string;
   /** What a person can do about something that is missing, as the end of a sentence. */
@@ -75,7 +77,7 @@ const WORDS: Readonly<Record<Ability, readonly [needed: string, remedy: string]>
 
 /** The record of a policy that can do what is named and nothing else; its longest sequence is unknown unless it is given. */
 export function capabilities(some: Partial<Capabilities>): Capabilities {
-  return { ...NOTHING, longest: Infinity, remedies: {}, ...some };
+  return { ...NOTHING, longest: Infinity, likeliest: 0, remedies: {}, ...some };
 }
 
 /** @throws UsageError with who needs it, what is missing, and what to do, where the policy is not able to do it. */

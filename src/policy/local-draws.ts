@@ -1,7 +1,16 @@
 import type { Draw, DrawSettings, Unfinished } from "../transformer/decode/draw-request.js";
 import type { Model as WholeModel } from "../transformer/model.js";
-import { piecesIn } from "./pieces.js";
-import type { DrawnSoFar, RequestOptions, Response, SampleRequest, SamplingOptions } from "./policy.js";
+import type { LikelyToken } from "../transformer/runtime.js";
+import { gained, piecesIn } from "./pieces.js";
+import type {
+  DrawnSoFar,
+  FirstToken,
+  Prompt,
+  RequestOptions,
+  Response,
+  SampleRequest,
+  SamplingOptions,
+} from "./policy.js";
 import { cutAtStop, narrows, tailTokens } from "./sampling-limits.js";
 
 /** What narrows or ends a response. */
@@ -33,6 +42,11 @@ export function settingsOf(model: Model, options: RequestOptions, call: Limits):
     ...(abandon && { abandon: asked(abandon) }),
     ...(watcher?.drawn && { watch: (request, row) => watcher.drawn?.(soFarOf(model, request, row)) }),
   };
+}
+
+/** The request for each prompt's greedy response. */
+export function* asGreedy(prompts: Iterable<Prompt>): Generator<SampleRequest> {
+  for (const prompt of prompts) yield { prompt, index: -1 };
 }
 
 /** A rule of partial responses, as the sampler asks it. */
@@ -83,4 +97,27 @@ export function piecesOf({ tokenizer, config }: Model, { text, tokens }: Respons
   const own = ended ? tokens.slice(0, -1) : tokens;
   const soFar = own.map((_, at) => tokenizer.decode(own.slice(0, at + 1)));
   return piecesIn(text, ended ? [...soFar, text] : soFar);
+}
+
+/** Tokens before one that it is decoded with: some tokenizers write a word at the start of a text otherwise than within it. */
+const BEFORE = 8;
+
+/** The likeliest tokens of each position as text: what each would add there, and of the one that was drawn what it did add. */
+export function likeliestOf(
+  model: Model,
+  response: Response,
+  found: readonly (readonly LikelyToken[])[],
+  count: number,
+): FirstToken[][] {
+  const { tokenizer } = model;
+  const { tokens, logProbs } = response;
+  const pieces = piecesOf(model, response);
+  return found.map((likeliest, at) => {
+    const before = tokens.slice(Math.max(0, at - BEFORE), at);
+    const text = tokenizer.decode(before);
+    return likeliest.slice(0, count).map(({ token, logProb }) => {
+      if (token === tokens[at]) return { text: pieces[at]!, logProb: logProbs[at]! };
+      return { text: gained(text, tokenizer.decode([...before, token])), logProb };
+    });
+  });
 }

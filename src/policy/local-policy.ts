@@ -5,7 +5,7 @@ import type { EngineOptions } from "../graph/index.js";
 import type { AdapterFeeds } from "../transformer/decoder/adapter-feeds.js";
 import { loadModel, type LoadOptions, type Model } from "../transformer/model.js";
 import type { LoraAdapter } from "../transformer/format/peft.js";
-import { Runtime, type ScoredTokens } from "../transformer/runtime.js";
+import { MOST_LIKELY, Runtime, type ScoredTokens } from "../transformer/runtime.js";
 import { isAsync, mapLater, mapSource, type Source } from "../core/source.js";
 import type { DrawRequest } from "../transformer/decode/draw-request.js";
 import type { PrefixCounts } from "../transformer/decode/prefix-store.js";
@@ -14,9 +14,19 @@ import { capabilities, type Capabilities } from "./capabilities.js";
 import { Conversations } from "./conversations.js";
 import { checkNumbers } from "./device-trial.js";
 import { checkPrefix, failOf } from "./policy.js";
-import { asked, limitsOf, piecesOf, settingsOf, toResponse, type Limits } from "./local-draws.js";
+import {
+  asGreedy,
+  asked,
+  likeliestOf,
+  limitsOf,
+  piecesOf,
+  settingsOf,
+  toResponse,
+  type Limits,
+} from "./local-draws.js";
 import { checkLimits } from "./sampling-limits.js";
 import type {
+  FirstToken,
   GreedyOptions,
   Policy,
   Prompt,
@@ -76,6 +86,7 @@ export class LocalPolicy implements Policy {
       temperatures: true,
       messages: conversations.possible,
       longest: runtime.maxLength,
+      likeliest: runtime.model.held === undefined ? MOST_LIKELY : 0,
       ...(quantization !== undefined && {
         quantization,
         ...(!trains && { remedies: { trains: TO_TRAIN } }),
@@ -228,6 +239,15 @@ export class LocalPolicy implements Policy {
     return piecesOf(this.runtime.model, response);
   }
 
+  async likeliest(prompt: Prompt, response: Response, count: number): Promise<readonly FirstToken[][]> {
+    this.check();
+    const [found] = await this.runtime.likeliest(
+      await this.pairsOf([{ prompt, tokens: response.tokens }]),
+      this.adapter,
+    );
+    return likeliestOf(this.runtime.model, response, found!, count);
+  }
+
   /** The token ids of a text, without special tokens. */
   encode(text: string): number[] {
     return this.runtime.model.tokenizer.encode(text, { addSpecialTokens: false });
@@ -322,10 +342,6 @@ export class LocalPolicy implements Policy {
     if (this.owner) await this.runtime.dispose();
     else await this.adapter?.dispose();
   }
-}
-
-function* asGreedy(prompts: Iterable<Prompt>): Generator<SampleRequest> {
-  for (const prompt of prompts) yield { prompt, index: -1 };
 }
 
 function bytes(data: Float32Array): Uint8Array {

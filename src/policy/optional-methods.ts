@@ -16,6 +16,7 @@ const NAMES: Readonly<Record<OptionalMethod, true>> = {
   firstTokens: true,
   encode: true,
   pieces: true,
+  likeliest: true,
   promptTokens: true,
 };
 

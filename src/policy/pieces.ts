@@ -23,6 +23,11 @@ export function piecesFrom(text: string, tokens: readonly string[]): string[] {
   );
 }
 
+/** What a text has gained by a token. */
+export function gained(before: string, after: string): string {
+  return after.slice(wholeCharacters(after, sharedLength(after, before)));
+}
+
 function cutAt(text: string, ends: readonly number[]): string[] {
   let from = 0;
   return ends.map((upTo, at) => {

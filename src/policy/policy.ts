@@ -223,6 +223,17 @@ export interface Policy {
    */
   pieces?(response: Response): readonly string[] | undefined;
   /**
+   * The likeliest tokens at each position of a response that this policy drew, as text with log π at temperature 1 in nats, the likeliest
+   * first: one list a log-probability. What gives no text, such as the end token, is "". The token that was drawn has the text and the
+   * log-probability that `pieces` and the response have, where it is among them. Undefined where that is not known any more.
+   * @param count from 1 to `can.likeliest`.
+   */
+  likeliest?(
+    prompt: Prompt,
+    response: Response,
+    count: number,
+  ): Promise<readonly (readonly FirstToken[])[] | undefined>;
+  /**
    * The token ids that a response to a prompt goes on from, start token and chat template included; where the policy encodes. What it has to
    * do for a prompt is done with that: before a `sample` whose requests are made as they are read.
    * @throws UsageError for a prompt that the model cannot read.
@@ -270,7 +281,7 @@ export interface TokenScores {
   readonly certainties: ArrayLike<number>;
 }
 
-/** One of the likeliest first tokens of a response. */
+/** One of the likeliest tokens at a position, the first of a response mostly. */
 export interface FirstToken {
   readonly text: string;
   readonly logProb: number;

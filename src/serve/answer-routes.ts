@@ -4,7 +4,7 @@ import type { Prompt } from "../policy/policy.js";
 import type { Answering } from "./answering.js";
 import { ApiError } from "./api-error.js";
 import { chatForm } from "./chat-reply.js";
-import { parseChat, promptOfChat } from "./chat-request.js";
+import { likeliestOfChat, parseChat, promptOfChat } from "./chat-request.js";
 import { completionForm } from "./completion-reply.js";
 import { parseCompletion, promptsOfCompletion } from "./completion-request.js";
 import { questionOf, type AskedFields, type QuestionSettings } from "./question.js";
@@ -28,7 +28,7 @@ interface Read {
   readonly fields: AskedFields;
   /** One, or several that are answered each for itself. */
   readonly prompts: readonly Prompt[];
-  readonly logProbs: boolean;
+  readonly logProbs: number | undefined;
   readonly maxTokens: number | null | undefined;
   readonly stream: boolean | null | undefined;
   readonly includeUsage?: boolean | null | undefined;
@@ -41,7 +41,7 @@ export function addAnswerRoutes(app: Hono<Noted>, settings: AnswerSettings): voi
     const fields = parseChat(json);
     const { max_completion_tokens: most, max_tokens: maxTokens, stream, stream_options: options } = fields;
     const prompts = [promptOfChat(fields, model)];
-    const logProbs = fields.logprobs === true;
+    const logProbs = likeliestOfChat(fields);
     const includeUsage = options?.include_usage;
     return { fields, prompts, logProbs, maxTokens: most ?? maxTokens, stream, includeUsage };
   });
@@ -49,14 +49,14 @@ export function addAnswerRoutes(app: Hono<Noted>, settings: AnswerSettings): voi
     const fields = parseCompletion(json);
     const { max_tokens: maxTokens, stream, stream_options: options } = fields;
     const prompts = promptsOfCompletion(fields, model);
-    const logProbs = fields.logprobs != null;
+    const logProbs = fields.logprobs ?? undefined;
     return { fields, prompts, logProbs, maxTokens, stream, includeUsage: options?.include_usage };
   });
   addRoute(app, "/v1/responses", responsesForm, settings, (json) => {
     const fields = parseResponses(json);
     const { max_output_tokens: maxTokens, stream } = fields;
     const prompts = [promptOfChat(conversationOf(fields), model)];
-    return { fields, prompts, logProbs: false, maxTokens, stream };
+    return { fields, prompts, logProbs: undefined, maxTokens, stream };
   });
 }
 

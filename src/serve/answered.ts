@@ -1,4 +1,4 @@
-import type { Policy, RequestWatcher, Response } from "../policy/policy.js";
+import type { Policy, Prompt, RequestWatcher, Response } from "../policy/policy.js";
 import type { AnswerEvent, ChosenEvent, DroppedEvent } from "../sharpen/answer-events.js";
 import { ApiError } from "./api-error.js";
 import { entriesOf, type TokenEntry } from "./logprobs.js";
@@ -95,7 +95,10 @@ export class Gathering {
     const best = [first, ...ranked.filter((each) => each !== first)].slice(0, n);
     return {
       question,
-      best: logProbs ? best.map((one) => ({ ...one, entries: entriesOf(policy, one.response) })) : best,
+      best:
+        logProbs === undefined
+          ? best
+          : await Promise.all(best.map((one) => withEntries(policy, prompt, one, logProbs))),
       finished: all,
       dropped: chosen?.power ? [] : dropped,
       drawn: chosen?.power?.tokens ?? unfinished + (this.counted || this.tokensWhole),
@@ -105,6 +108,15 @@ export class Gathering {
       ...(chosen?.adaptive && { adaptive: chosen.adaptive }),
     };
   }
+}
+
+async function withEntries(
+  policy: Policy,
+  prompt: Prompt,
+  one: Candidate,
+  likeliest: number,
+): Promise<Candidate> {
+  return { ...one, entries: await entriesOf(policy, prompt, one.response, likeliest) };
 }
 
 /** Tokens of candidates. */

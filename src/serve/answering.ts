@@ -80,8 +80,7 @@ export class Answering {
     if (temperature === 0) requireAbility(policy, "greedy", "The greedy response");
     else checkTemperature(policy, temperature);
     if (power) requireAbility(policy, "continues", `The method ${power.method}`);
-    if (logProbs && !policy.pieces)
-      throw refused("logprobs", `${policy.name} does not tell its tokens: leave out logprobs.`);
+    if (logProbs !== undefined) checkTells(policy, logProbs);
     const tokens = (await policy.promptTokens?.(prompt))?.length ?? 0;
     const wanted = maxTokens ?? 1;
     if (tokens + wanted > policy.can.longest)
@@ -167,4 +166,18 @@ export class Answering {
     clearTimeout(timer);
     await this.shared.close();
   }
+}
+
+/** @throws ApiError where the policy does not tell its tokens, or fewer of the likeliest. */
+function checkTells({ name, pieces, can }: Policy, likeliest: number): void {
+  if (!pieces) throw refused("logprobs", `${name} does not tell its tokens: leave out logprobs.`);
+  if (likeliest <= can.likeliest) return;
+  const most =
+    can.likeliest === 0
+      ? "the tokens that were drawn alone"
+      : `at most ${can.likeliest} of the likeliest tokens`;
+  throw refused(
+    "logprobs",
+    `${name} tells ${most}, and ${likeliest} are asked for: ask for ${can.likeliest}.`,
+  );
 }

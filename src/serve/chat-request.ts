@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { conversationText, type Message, type Prompt } from "../policy/policy.js";
 import { refused, schemaError } from "./api-error.js";
-import { COMMON, DRAWN_ALONE, maybe, NEUTRAL_IN_CHAT, STREAM } from "./fields.js";
+import { COMMON, LIKELIEST, maybe, NEUTRAL_IN_CHAT, STREAM } from "./fields.js";
 import type { ServedModel } from "./served-model.js";
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
@@ -18,7 +18,7 @@ export const chatSchema = z.strictObject({
   max_completion_tokens: COMMON.max_tokens,
   ...STREAM,
   logprobs: maybe(z.boolean("must be true or false")),
-  top_logprobs: maybe(z.literal(0, DRAWN_ALONE)),
+  top_logprobs: maybe(LIKELIEST),
 });
 
 /** The body of a request to /v1/chat/completions. */
@@ -29,6 +29,19 @@ export function parseChat(body: unknown): ChatRequest {
   const parsed = chatSchema.safeParse(body);
   if (parsed.success) return parsed.data;
   throw schemaError(parsed.error);
+}
+
+/**
+ * How many of the likeliest tokens are to be told at each position, beside those of the choices; undefined: no tokens at all.
+ * @throws ApiError where they are asked for without the tokens.
+ */
+export function likeliestOfChat({ logprobs, top_logprobs: top }: ChatRequest): number | undefined {
+  if (logprobs === true) return top ?? 0;
+  if (!top) return undefined;
+  throw refused(
+    "top_logprobs",
+    "top_logprobs is for replies with logprobs: set logprobs to true, or leave it out.",
+  );
 }
 
 /** The id of every prompt: with the seed and the index it keys the randomness, as in `answer`. */

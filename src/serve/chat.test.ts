@@ -19,50 +19,47 @@ const asked = (more: object = {}): OpenAI.ChatCompletionCreateParamsNonStreaming
 });
 
 describe("a chat completion", () => {
-  it.each(Object.keys(rewards))(
-    "is the choice of `answer` with the same seed: %s",
-    async (name) => {
-      const { client } = await servePolicy(policy);
-      const seed = 11;
-      const reply = await client.chat.completions.create(
-        asked({ best_of: 12, seed, max_tokens: 18, whetstone: { reward: name, return: "scores" } }),
-      );
-      const best = await answer(policy, TEXT, { reward: rewardNamed(name), n: 12, seed, maxTokens: 18 });
-      expect(reply).toMatchObject({
-        ...{
-          id: expect.stringMatching(/^chatcmpl-\d+$/),
-          object: "chat.completion",
-          created: 1_700_000_000,
-          model: "game24",
+  it.each(Object.keys(rewards))("is the choice of `answer` with the same seed: %s", async (name) => {
+    const { client } = await servePolicy(policy);
+    const seed = 11;
+    const reply = await client.chat.completions.create(
+      asked({ best_of: 12, seed, max_tokens: 18, whetstone: { reward: name, return: "scores" } }),
+    );
+    const best = await answer(policy, TEXT, { reward: rewardNamed(name), n: 12, seed, maxTokens: 18 });
+    expect(reply).toMatchObject({
+      ...{
+        id: expect.stringMatching(/^chatcmpl-\d+$/),
+        object: "chat.completion",
+        created: 1_700_000_000,
+        model: "game24",
+      },
+      choices: [
+        {
+          ...{ index: 0, finish_reason: best.chosen.finish, logprobs: null },
+          message: { role: "assistant", content: best.chosen.text },
         },
-        choices: [
-          {
-            ...{ index: 0, finish_reason: best.chosen.finish, logprobs: null },
-            message: { role: "assistant", content: best.chosen.text },
-          },
-        ],
-      });
-      const own = whetstoneOf(reply);
-      expect(own).toMatchObject({ reward: name, seed, chosen: best.chosen.index, score: best.score });
-      expect(own.candidates!.map(({ index }) => index)).toEqual([...Array(12).keys()]);
-      const whole = own.candidates!.filter(({ score }) => score !== null);
-      expect(whole).toEqual(
-        best.finished.map(({ index, finish, logProbs }, i) => ({
-          ...{ index, score: best.scores[i], tokens: logProbs.length, finish_reason: finish },
-        })),
-      );
-      const drawn = own.candidates!.reduce((sum, { tokens }) => sum + tokens, 0);
-      expect(own.tokens).toEqual({
-        ...{ drawn, chosen: best.chosen.logProbs.length },
-        prompt: (await policy.promptTokens({ id: "prompt", text: TEXT })).length,
-      });
-      expect(reply.usage).toEqual({
-        prompt_tokens: own.tokens.prompt,
-        completion_tokens: drawn,
-        total_tokens: own.tokens.prompt + drawn,
-      });
-    },
-  );
+      ],
+    });
+    const own = whetstoneOf(reply);
+    expect(own).toMatchObject({ reward: name, seed, chosen: best.chosen.index, score: best.score });
+    expect(own.candidates!.map(({ index }) => index)).toEqual([...Array(12).keys()]);
+    const whole = own.candidates!.filter(({ score }) => score !== null);
+    expect(whole).toEqual(
+      best.finished.map(({ index, finish, logProbs }, i) => ({
+        ...{ index, score: best.scores[i], tokens: logProbs.length, finish_reason: finish },
+      })),
+    );
+    const drawn = own.candidates!.reduce((sum, { tokens }) => sum + tokens, 0);
+    expect(own.tokens).toEqual({
+      ...{ drawn, chosen: best.chosen.logProbs.length },
+      prompt: (await policy.promptTokens({ id: "prompt", text: TEXT })).length,
+    });
+    expect(reply.usage).toEqual({
+      prompt_tokens: own.tokens.prompt,
+      completion_tokens: drawn,
+      total_tokens: own.tokens.prompt + drawn,
+    });
+  });
 
   it("has the n best as choices, all candidates as they are asked for, and counts as it is asked to", async () => {
     const { client } = await servePolicy(policy);
@@ -135,7 +132,8 @@ describe("what cannot be done", () => {
     [{ min_p: 1 }, 400, "min_p", /below 1/],
     [{ stop: ["a", ""] }, 400, "stop.1", /must not be empty/],
     [{ stop: ["a", "b", "c", "d", "e"] }, 400, "stop", /at most 4/],
-    [{ logprobs: true, top_logprobs: 3 }, 400, "top_logprobs", /must be 0/],
+    [{ top_logprobs: 3 }, 400, "top_logprobs", /set logprobs to true/],
+    [{ logprobs: true, top_logprobs: 21 }, 400, "top_logprobs", /at most 20/],
     [{ stop: "a", whetstone: { method: "power" } }, 400, "stop", /independent candidates/],
     [{ whetstone: { delta: 0.1 } }, 400, "whetstone.delta", /method adaptive/],
     [{ whetstone: { method: "adaptive", reward: "majority" } }, 400, "whetstone.reward", /by log-likelihood/],

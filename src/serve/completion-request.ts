@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Prompt } from "../policy/policy.js";
 import { refused, schemaError } from "./api-error.js";
 import { PROMPT_ID } from "./chat-request.js";
-import { COMMON, DRAWN_ALONE, maybe, STREAM } from "./fields.js";
+import { COMMON, LIKELIEST, maybe, STREAM } from "./fields.js";
 import type { ServedModel } from "./served-model.js";
 
 const TEXTS = "must be a text, or a list of texts; tokens are not supported";
@@ -19,7 +19,7 @@ export const completionSchema = z.strictObject({
   ),
   echo: maybe(z.literal(false, "is not supported; leave it out")),
   suffix: maybe(z.literal("", "is not supported; leave it out")),
-  logprobs: maybe(z.literal(0, DRAWN_ALONE)),
+  logprobs: maybe(LIKELIEST),
 });
 
 /** The body of a request to /v1/completions. */

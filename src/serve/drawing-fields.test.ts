@@ -7,9 +7,12 @@ import { rewardNamed } from "../reward/registry.js";
 import { adaptiveBestOfN } from "../sharpen/adaptive-best-of-n.js";
 import { answer } from "../sharpen/answer.js";
 import { servePolicy, whetstoneOf, type Whetstone } from "./serve.test-helper.js";
+import { SharedPolicy } from "./shared-policy.js";
 
 const policy = await LocalPolicy.load(modelFolder("game24"), { threads: 1 });
 afterAll(() => policy.dispose());
+
+const { vocabSize } = policy.runtime.model.config;
 
 const TEXT = "4 9 10 13 = 24 :";
 const chat = { model: "game24", messages: [{ role: "user" as const, content: TEXT }] };
@@ -72,8 +75,7 @@ describe("logprobs", () => {
     const best = await answer(policy, TEXT, { reward, n: 5, seed: 1, keepAll: true });
     const { content } = choices[0]!.logprobs!;
     expect(content!.map(({ token }) => token).join("")).toBe(choices[0]!.message.content);
-    const own = best.chosen.finish === "stop" ? best.chosen.logProbs.slice(0, -1) : best.chosen.logProbs;
-    expect(content!.map(({ logprob }) => logprob)).toEqual(own);
+    expect(content!.map(({ logprob }) => logprob)).toEqual(best.chosen.logProbs);
     for (const { token, bytes, top_logprobs: top } of content!) {
       expect(Buffer.from(bytes!).toString()).toBe(token);
       expect(top).toEqual([]);
@@ -84,15 +86,57 @@ describe("logprobs", () => {
     expect(streamed).toEqual(choices.map(({ logprobs }) => logprobs!.content));
   });
 
-  it("are told in the shape of completions", async () => {
+  it("are told in the shape of completions, with what stands behind a text that ended them", async () => {
     const { client } = await servePolicy(policy);
     const body = { model: "game24", prompt: TEXT, seed: 2, logprobs: 0, stop: " =" };
     const [{ text, logprobs } = expect.fail()] = (await client.completions.create(body)).choices;
     expect(logprobs!.tokens!.join("")).toBe(text);
-    expect(logprobs!.token_logprobs).toHaveLength(logprobs!.tokens!.length);
+    const best = await answer(policy, TEXT, { reward, n: 4, seed: 2, stop: [" ="] });
+    expect(logprobs!.token_logprobs).toEqual(best.chosen.logProbs);
+    const drawn = logprobs!.tokens!.map((token, at) => ({ [token]: best.chosen.logProbs[at]! }));
+    expect(logprobs!.top_logprobs).toEqual(drawn);
     logprobs!.text_offset!.forEach((offset, at) => {
       expect(text.slice(offset).startsWith(logprobs!.tokens![at]!)).toBe(true);
     });
+  });
+
+  it("name the likeliest tokens at each position: those that scoring every token finds", async () => {
+    const { client } = await servePolicy(policy);
+    const body = { model: "game24", prompt: TEXT, seed: 3, best_of: 1, temperature: 1.5, max_tokens: 12 };
+    const [five] = (await client.completions.create({ ...body, logprobs: 5 })).choices;
+    const [one] = (await client.completions.create({ ...body, logprobs: 1 })).choices;
+    const asked = { ...chat, ...body, prompt: undefined, logprobs: true, top_logprobs: 5 };
+    const { content } = (await client.chat.completions.create(asked)).choices[0]!.logprobs!;
+    const prompt = { id: "prompt", text: TEXT };
+    const { tokens } = (
+      await answer(policy, TEXT, { reward, n: 1, seed: 3, temperature: 1.5, maxTokens: 12 })
+    ).chosen;
+    for (const at of [0, 3, 7]) {
+      const examples = Array.from({ length: vocabSize }, (_, v) => ({
+        prompt,
+        tokens: [...tokens.slice(0, at), v],
+      }));
+      const all = (await policy.logProb(examples)).map((scores) => scores.at(-1)!).sort((a, b) => b - a);
+      const { token, logprob, top_logprobs: top } = content![at]!;
+      top.forEach((entry, rank) => expect(entry.logprob).toBeCloseTo(all[rank]!, 4));
+      expect(top).toHaveLength(5);
+      const told = Object.fromEntries(top.map((entry) => [entry.token, entry.logprob]));
+      expect(five!.logprobs!.top_logprobs![at]).toEqual({ ...told, [token]: logprob });
+      const [first] = top;
+      expect(one!.logprobs!.top_logprobs![at]).toEqual({ [first!.token]: first!.logprob, [token]: logprob });
+    }
+  });
+
+  it("are refused beyond what the model tells, by name", async () => {
+    const lent = new SharedPolicy(policy).caller();
+    const { client } = await servePolicy({ ...lent, can: { ...policy.can, likeliest: 1 } });
+    const body = { model: "game24", prompt: TEXT, logprobs: 2 };
+    await expect(client.completions.create(body)).rejects.toMatchObject({
+      ...{ status: 400, param: "logprobs", message: expect.stringMatching(/at most 1 of the likeliest/) },
+    });
+    await expect(client.completions.create({ ...body, logprobs: 21 })).rejects.toThrow(/at most 20/);
+    const alone = { ...chat, top_logprobs: 3 };
+    await expect(client.chat.completions.create(alone)).rejects.toThrow(/set logprobs to true/);
   });
 });
 

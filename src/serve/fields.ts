@@ -21,9 +21,11 @@ export const isEmpty = (value: unknown): boolean =>
 
 const OWN_DISTRIBUTION =
   "is not supported, since candidates are drawn from the model's own distribution, but for temperature, top_p and min_p; leave it out";
-/** Why the likeliest tokens are not told. */
-export const DRAWN_ALONE =
-  "must be 0: each token that was drawn is told with its log-probability, and no others";
+/** How many of the likeliest tokens may be asked for at each position; what the model tells may be fewer. */
+export const LIKELIEST = z
+  .int("must be a whole number")
+  .min(0, "must be at least 0")
+  .max(20, "must be at most 20");
 /** Why what is no text is not taken. */
 export const TEXT_ALONE = "is not supported: this server gives text alone; leave it out";
 

@@ -38,8 +38,11 @@ export interface Question {
   readonly power?: Power;
   /** As many candidates as the adaptive rule asks for, at most N. */
   readonly adaptive?: NonNullable<AnswerOptions["adaptive"]>;
-  /** Whether the tokens of the choices are told with their log-probabilities. */
-  readonly logProbs: boolean;
+  /**
+   * So many of the likeliest tokens are told at each position of the choices, beside their own tokens with their log-probabilities; absent:
+   * none of it.
+   */
+  readonly logProbs?: number;
   /** After so long, the choice is made among the candidates that are whole. */
   readonly deadlineMs?: number;
 }
@@ -68,7 +71,7 @@ export interface AskedHeaders {
 /** What a request says elsewhere than in the fields that all routes have. */
 export interface AskedBeside {
   readonly maxTokens: number | null | undefined;
-  readonly logProbs: boolean;
+  readonly logProbs: number | undefined;
   readonly headers: AskedHeaders;
 }
 
@@ -108,7 +111,8 @@ export function questionOf(
   const given =
     rewardName === undefined ? named.reward : rewardFor(rewardName, defaults.reward, "whetstone.reward");
   return {
-    ...{ model: asked.model, prompt, n, shows, temperature, logProbs },
+    ...{ model: asked.model, prompt, n, shows, temperature },
+    ...(logProbs !== undefined && { logProbs }),
     reward: adaptive ? adaptiveReward(given) : (given ?? defaults.reward),
     limits: limitsOf(asked, temperature, power !== undefined),
     ...(adaptive && { adaptive }),

@@ -62,7 +62,7 @@ export function addRaceRoute(app: Hono<Noted>, settings: AnswerSettings): void {
         : promptOfChat({ messages: [{ role: "user", content: text }] }, model);
     const fields = { model: model.id, ...rest, whetstone: { reward, answer, early_stop } };
     const headers = { bestOf: undefined, reward: undefined };
-    const question = questionOf(fields, prompt, { maxTokens, logProbs: false, headers }, settings);
+    const question = questionOf(fields, prompt, { maxTokens, logProbs: undefined, headers }, settings);
     note.asked([question], true);
     const [asked] = await answering.ask([question]);
     return eventStream(context.req.raw.signal, (client) =>

@@ -3,6 +3,7 @@ import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./de
 import {
   decodeGraph,
   entropyGraph,
+  likeliestGraph,
   prefixGraph,
   scoreGraph,
   type PolicyGraphOptions,
@@ -54,6 +55,15 @@ export interface ScoredTokens {
   readonly logProbs: Float32Array;
   readonly certainties: Float32Array;
 }
+
+/** One of the likeliest tokens at a position, with log π of it at temperature 1, in nats. */
+export interface LikelyToken {
+  readonly token: number;
+  readonly logProb: number;
+}
+
+/** Of the likeliest tokens at a position, how many are looked for. */
+export const MOST_LIKELY = 20;
 
 /**
  * A model with its engine. Graphs are compiled when they are first needed, once without adapters and once for each set
@@ -220,6 +230,27 @@ export class Runtime {
     return (await passOver(session, pairs, ["entropies"], adapter))[0]!;
   }
 
+  /**
+   * The likeliest tokens at each position of given responses, the likeliest first: `MOST_LIKELY`, or as many as the vocabulary has. Not of
+   * a model whose weights are held as they came, as `entropies`.
+   */
+  async likeliest(pairs: readonly TokenPair[], adapter?: AdapterFeeds): Promise<LikelyToken[][][]> {
+    const { config, weights } = this.model;
+    const count = Math.min(MOST_LIKELY, config.vocabSize);
+    const session = await this.session("likeliest", adapter, () =>
+      likeliestGraph(config, weights, this.graphOptions(adapter), count),
+    );
+    const [values, ids] = await passOver(session, pairs, ["likeliest", "likeliestIds"], adapter, count);
+    return pairs.map(({ response }, i) =>
+      response.map((_, at) =>
+        Array.from({ length: count }, (_, rank) => ({
+          token: ids![i]![at * count + rank]!,
+          logProb: values![i]![at * count + rank]!,
+        })),
+      ),
+    );
+  }
+
   /** Ends the engine and frees every session and buffer. */
   async dispose(): Promise<void> {
     this.embeddings?.close();
@@ -228,12 +259,16 @@ export class Runtime {
   }
 }
 
-/** Runs a pass over given responses in batches of similar length: each output's values of each pair, none for an empty response. */
+/**
+ * Runs a pass over given responses in batches of similar length: each output's values of each pair, none for an empty response.
+ * @param each how many values a token has.
+ */
 async function passOver(
   session: Runs,
   pairs: readonly TokenPair[],
   outputs: readonly string[],
   adapter: AdapterFeeds | undefined,
+  each = 1,
 ): Promise<Float32Array[][]> {
   const results = outputs.map(() => pairs.map(() => new Float32Array()));
   const groups = sharedInputs(pairs);
@@ -246,7 +281,7 @@ async function passOver(
       const values = output[name]!.data as Float32Array;
       let at = 0;
       members.flat().forEach((i, k) => {
-        results[o]![i] = values.slice(at, (at += counts[k]!));
+        results[o]![i] = values.slice(at, (at += each * counts[k]!));
       });
     });
   }

@@ -43,6 +43,7 @@ import {
   sqrt,
   sub,
   tanh,
+  topK,
   transpose,
   where,
   type Value,
@@ -113,6 +114,14 @@ export const VALUE_CASES: Readonly<Record<string, Case>> = {
     return [lessOrEqual(cast(a, "float32"), cast(b, "float32")), equal(a, b), lessOrEqual(a, 1)];
   },
   argMax: (draw) => argMax(cast(draw.indices([...draw.axes(0, 2), draw.axis()], 3), "float32")),
+  topK: (draw) => {
+    const axes = [...draw.axes(0, 2), draw.axis(2)];
+    const found = [
+      topK(cast(draw.indices(axes, 3), "float32"), draw.integer(1, 2)),
+      topK(draw.floats(axes, { phase: 0 }), 2),
+    ];
+    return found.flatMap(({ values, indices }) => [values, indices]);
+  },
   cast: (draw) => {
     const x = draw.floats(draw.axes(0, 3));
     return [cast(x, "int64"), cast(x, "int32"), cast(x, "bool"), cast(cast(x, "bool"), "float32")];

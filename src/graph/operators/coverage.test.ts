@@ -54,6 +54,7 @@ describe("nothing is left untested", () => {
       "MatMulNBits",
       "Mod",
       "Shape",
+      "TopK",
     ]);
   });
 });

@@ -102,6 +102,28 @@ export function argMax(x: Value): Value {
   })[0]!;
 }
 
+/**
+ * The k largest elements along the last axis, the largest first and of equal ones the lowest index first, with their indices (int64); no
+ * gradient. @throws GraphError where the axis has fewer.
+ */
+export function topK(x: Value, k: number): { readonly values: Value; readonly indices: Value } {
+  const axis = normalizeAxis("TopK", -1, x.shape);
+  const size = x.shape[axis]!;
+  if (!(Number.isInteger(k) && k >= 1 && (typeof size === "string" || k <= size)))
+    throw new GraphError(`TopK: there are no ${k} largest along the last axis of ${formatShape(x.shape)}.`);
+  const shape = [...x.shape.slice(0, -1), k];
+  const [values, indices] = x.graph.node(
+    "TopK",
+    [x, x.graph.integers([k])],
+    [
+      { type: x.type, shape },
+      { type: "int64", shape },
+    ],
+    { axis: { kind: "int", value: axis } },
+  );
+  return { values: values!, indices: indices! };
+}
+
 /** Softmax over the last axis. */
 export function softmax(x: Value): Value {
   return x.graph.node("Softmax", [x], [{ type: x.type, shape: x.shape }], {

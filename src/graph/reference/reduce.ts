@@ -79,6 +79,21 @@ export const REDUCE: KernelTable = {
     );
     return [{ ...first[0]!, type: "int64" }];
   },
+  TopK: (_, [x, count]) => {
+    const [size, k] = [x!.dims.at(-1)!, count!.data[0]!];
+    const lines = Array.from({ length: x!.data.length / size }, (_, at) =>
+      x!.data.slice(at * size, (at + 1) * size),
+    );
+    const orders = lines.map((line) =>
+      [...line.keys()].sort((a, b) => line[b]! - line[a]! || a - b).slice(0, k),
+    );
+    const dims = [...x!.dims.slice(0, -1), k];
+    const values = orders.flatMap((order, at) => order.map((i) => lines[at]![i]!));
+    return [
+      { type: x!.type, dims, data: Float64Array.from(values) },
+      { type: "int64", dims, data: Float64Array.from(orders.flat()) },
+    ];
+  },
   Softmax: (node, [x]) => [
     alongAxis(x!, numberAttribute(node, "axis", -1), (line) => {
       const total = logSumExp(line);

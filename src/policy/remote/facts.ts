@@ -10,7 +10,9 @@ export function abilities(facts: ServerFacts, dialect: Dialect, renders: boolean
   const raw = kind.rawHint;
   return capabilities({
     scores,
-    firstTokens: true,
+    // One told alone is the one that was drawn.
+    firstTokens: facts.fingerprint.length !== 1,
+    likeliest: facts.kind.usualTop,
     greedy: greedyRaw || scores,
     temperatures: logProbs === "raw",
     messages: renders || dialect.takes === "messages",

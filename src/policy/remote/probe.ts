@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { ServerError } from "../../core/errors.js";
 import type { FirstToken } from "../policy.js";
 import type { ServedModel } from "./connection.js";
@@ -53,6 +54,7 @@ export async function probe(
   }
   const kind = serverKind(listed?.owner);
   const names = new Set<string>();
+  let saysRaw = false;
   const draw: Draw = (ask, read, tries) =>
     send(
       kind,
@@ -60,19 +62,23 @@ export async function probe(
       (body) => {
         const name = dialect.model(body);
         if (name !== undefined) names.add(name);
+        saysRaw ||= ownWord.safeParse(body).success;
         return read(body);
       },
       tries,
     );
   const oneToken = (body: unknown): Reply => readReply(dialect, body, { maxTokens: 1, ids: "none" });
-  const first = await firstReply(url, kind, dialect, draw);
-  const atOne = first.top[0] ?? [];
-  const low = await draw({ top: TOP, temperature: LOW_TEMPERATURE }, oneToken);
-  const greedy = await draw({ top: TOP, temperature: 0 }, oneToken);
+  const { first, top } = await firstReply(url, kind, dialect, draw);
+  const told = first.top[0] ?? [];
+  const atOne = told.length > 0 ? told : [{ text: first.pieces[0]!, logProb: first.logProbs[0]! }];
+  const low = await draw({ top, temperature: LOW_TEMPERATURE }, oneToken);
+  const greedy = await draw({ top, temperature: 0 }, oneToken);
+  // Where the drawn token alone is told, there is nothing to see it by but whetstone's own word.
+  const believed = top === 0 && saysRaw;
   const facts = {
     kind,
-    logProbs: temperatureEffect(atOne, low.top[0] ?? []),
-    greedyRaw: Math.abs((greedy.logProbs[0] ?? NaN) - (atOne[0]?.logProb ?? NaN)) < SAME,
+    logProbs: believed ? "raw" : temperatureEffect(atOne, low.top[0] ?? []),
+    greedyRaw: believed || Math.abs((greedy.logProbs[0] ?? NaN) - (atOne[0]?.logProb ?? NaN)) < SAME,
     seeds: (await sameTwice(dialect, draw)) ? "repeat" : "do not repeat",
     n: await severalChoices(dialect, draw),
     echo: dialect.echoes ? await echoed(dialect, draw, atOne) : "none",
@@ -84,13 +90,22 @@ export async function probe(
 
 type Draw = <R>(ask: Partial<Ask>, read: (body: unknown) => R, tries?: number) => Promise<R>;
 
-async function firstReply(url: string, kind: ServerKind, dialect: Dialect, draw: Draw): Promise<Reply> {
+/** What whetstone's server says of its log-probabilities. */
+const ownWord = z.looseObject({ whetstone: z.looseObject({ logprobs: z.literal("raw") }) });
+
+/** The first reply, and how many of the likeliest tokens may be asked for: none of a server of whetstone's own that tells no five. */
+async function firstReply(
+  url: string,
+  kind: ServerKind,
+  dialect: Dialect,
+  draw: Draw,
+): Promise<{ readonly first: Reply; readonly top: number }> {
   const lacking = (): ServerError =>
     new ServerError(
       `The server ${url} gives no log-probabilities of its tokens, which every run needs: ${kind.logProbsHint}.`,
     );
-  try {
-    return await draw({ top: TOP }, (body) => {
+  const drawTop = async (top: number): Promise<{ readonly first: Reply; readonly top: number }> => {
+    const first = await draw({ top }, (body) => {
       try {
         const first = readReply(dialect, body, { maxTokens: 1, ids: "optional" });
         if (first.logProbs.length > 0) return first;
@@ -99,7 +114,13 @@ async function firstReply(url: string, kind: ServerKind, dialect: Dialect, draw:
       }
       throw lacking();
     });
+    return { first, top };
+  };
+  try {
+    return await drawTop(TOP);
   } catch (error) {
+    if (kind.usualTop === 0 && error instanceof ServerError && /are asked for: ask for/.test(error.message))
+      return drawTop(0);
     if (error instanceof ServerError && /logits_all|logprobs is not|logprobs are not/i.test(error.message))
       throw lacking();
     throw error;

@@ -57,8 +57,8 @@ export class RemotePolicy implements Policy {
   readonly #scorer: Scorer;
   /** log π of an empty response, by what it goes on from: asked for once. */
   readonly #ends = new Map<string, number>();
-  /** The tokens of responses as texts, as long as somebody has the response. */
-  readonly #pieces = new WeakMap<Response, readonly string[]>();
+  /** The tokens of responses as texts, and the likeliest at each position, as long as somebody has the response. */
+  readonly #told = new WeakMap<Response, Pick<Reply, "pieces" | "top">>();
   #disposed = false;
 
   private constructor(options: ServersOptions, servers: Servers) {
@@ -160,7 +160,7 @@ export class RemotePolicy implements Policy {
     if (this.facts.greedyRaw) return response;
     const scored = await this.#score({ prompt, tokens: response.tokens }, atOnce(signals.abort));
     const raw = { ...response, logProbs: Array.from(scored) };
-    this.#pieces.set(raw, reply.pieces);
+    this.#told.set(raw, reply);
     return raw;
   }
 
@@ -226,13 +226,21 @@ export class RemotePolicy implements Policy {
 
   #asResponse(promptId: string, index: number, reply: Reply): Response {
     const response = toResponse(promptId, index, reply);
-    this.#pieces.set(response, reply.pieces);
+    this.#told.set(response, reply);
     return response;
   }
 
   pieces(response: Response): readonly string[] | undefined {
-    const told = this.#pieces.get(response);
-    return told && piecesFrom(response.text, told);
+    const told = this.#told.get(response);
+    return told && piecesFrom(response.text, told.pieces);
+  }
+
+  async likeliest(
+    _prompt: Prompt,
+    response: Response,
+    count: number,
+  ): Promise<readonly (readonly FirstToken[])[] | undefined> {
+    return this.#told.get(response)?.top.map((likeliest) => likeliest.slice(0, count));
   }
 
   /** A whole response, or undefined if it was dropped. */

@@ -3,13 +3,15 @@ type Parameters = Readonly<Record<string, string | number | boolean>>;
 
 /** What we know of a kind of server beyond OpenAI's own parameters. */
 export interface ServerKind {
-  readonly name: "vLLM" | "SGLang" | "llama-server" | "llama-cpp-python" | "OpenAI" | "unknown";
+  readonly name: "vLLM" | "SGLang" | "llama-server" | "llama-cpp-python" | "whetstone" | "OpenAI" | "unknown";
   /** Sent with every request: switches off what would change the distribution behind our back. */
   readonly neutral: Parameters;
   /** Sent to get token ids. */
   readonly ids: Parameters;
   /** Log-probabilities that may be asked for at each position, at most. */
   readonly top: Readonly<Record<"completions" | "chat", number>>;
+  /** So many are asked for where the drawn token's is all that matters. */
+  readonly usualTop: 0 | 1;
   /** What to change where log-probabilities come after temperature. */
   readonly rawHint: string;
   /** What to change where there are no log-probabilities. */
@@ -20,6 +22,8 @@ const ANY = {
   neutral: {},
   ids: {},
   top: { completions: 5, chat: 20 },
+  // OpenAI's least that all servers take.
+  usualTop: 1,
   rawHint: "draw at temperature 1",
   logProbsHint: "choose a server and model that give them",
 } as const;
@@ -62,6 +66,17 @@ const KINDS: readonly (ServerKind & { readonly owner: RegExp })[] = [
     neutral: { top_k: 0, min_p: 0, repeat_penalty: 1 },
     top: { completions: 20, chat: 20 },
     logProbsHint: "start it with --logits_all true",
+  },
+  {
+    ...ANY,
+    name: "whetstone",
+    owner: /^whetstone$/i,
+    // One candidate is a sample; the best of several, which is what it would answer with, is none.
+    neutral: { best_of: 1, min_p: 0 },
+    top: { completions: 20, chat: 20 },
+    // Of some models it tells no others.
+    usualTop: 0,
+    logProbsHint: "choose a model on its machine, or one that tells its tokens",
   },
   {
     ...ANY,

@@ -8,6 +8,7 @@ import {
   reduceSum,
   reshape,
   sub,
+  topK,
   type Value,
 } from "../../graph/index.js";
 import { cachedAttention, causalAttention, causalMasks, windowHides } from "../decoder/attention.js";
@@ -121,7 +122,7 @@ export function prefixGraph(
   return graph;
 }
 
-/** The pass over given responses that both graphs below tell of: inputs as `sequencePass`. */
+/** The pass over given responses that the graphs below tell of: inputs as `sequencePass`. */
 function responsePass(
   graph: Graph,
   config: ModelConfig,
@@ -146,6 +147,21 @@ export function entropyGraph(config: ModelConfig, weights: Weights, options: Pol
   const graph = new Graph();
   const { all } = responsePass(graph, config, weights, options);
   graph.output("entropies", neg(reduceSum(mul(exp(all), all), [-1])));
+  return graph;
+}
+
+/** The likeliest tokens at each position of given responses, the likeliest first; outputs `likeliest` (log p, nats) and `likeliestIds` [k, count]. */
+export function likeliestGraph(
+  config: ModelConfig,
+  weights: Weights,
+  options: PolicyGraphOptions,
+  count: number,
+): Graph {
+  const graph = new Graph();
+  const { values, indices } = topK(responsePass(graph, config, weights, options).all, count);
+  graph.output("likeliest", values);
+  // Ids are far below what a float32 holds exactly.
+  graph.output("likeliestIds", cast(indices, "float32"));
   return graph;
 }
 

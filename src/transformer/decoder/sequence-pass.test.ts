@@ -56,6 +56,24 @@ describe.each(["tiny-gqa", "tiny-tied"] as const)("%s against Python's transform
     expect(found.at(-1)).toHaveLength(0);
   });
 
+  test("and one gives the likeliest tokens at each position", async () => {
+    const pairs = rows.map(({ tokens }) => ({ prompt: tokens.slice(0, 1), response: tokens.slice(1) }));
+    const found = await runtime.likeliest([...pairs, { prompt: rows[0]!.tokens, response: [] }]);
+    for (const [i, { logits }] of rows.entries()) {
+      const expected = logits.slice(0, -1).map((row) => logSoftmax(row));
+      expect(found[i]).toHaveLength(expected.length);
+      found[i]!.forEach((likeliest, at) => {
+        const sorted = [...expected[at]!].sort((a, b) => b - a);
+        expect(likeliest).toHaveLength(Math.min(20, sorted.length));
+        const values = likeliest.map(({ logProb }) => logProb);
+        expect(largestDifference(values, sorted.slice(0, values.length))).toBeLessThan(1e-4);
+        const own = likeliest.map(({ token }) => expected[at]![token]!);
+        expect(largestDifference(values, own)).toBeLessThan(1e-4);
+      });
+    }
+    expect(found.at(-1)).toEqual([]);
+  });
+
   test("greedy decoding gives its tokens and their log-probabilities", async () => {
     const requests = rows.map(({ tokens }, tag) => ({ tag, prompt: tokens, promptKey: 0, index: -1 }));
     const options = { temperature: 1, maxTokens: 8, seed: 0, greedy: true, rows: 3 };

@@ -37,7 +37,7 @@ export const chat: Dialect = {
     ...commonFields(model, kind, ask),
     messages: messagesOf(ask.prompt),
     logprobs: true,
-    top_logprobs: Math.min(ask.top ?? 1, kind.top.chat),
+    top_logprobs: Math.min(ask.top ?? kind.usualTop, kind.top.chat),
   }),
   choices: (body) => choicesOf(body, choiceSchema).map(choiceOf),
   stream: () => {

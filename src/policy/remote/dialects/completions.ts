@@ -29,7 +29,7 @@ export const completions: Dialect = {
   body: (model, kind, ask) => ({
     ...commonFields(model, kind, ask),
     prompt: promptOf(ask.prompt),
-    logprobs: Math.min(ask.top ?? 1, kind.top.completions),
+    logprobs: Math.min(ask.top ?? kind.usualTop, kind.top.completions),
     ...(ask.echo && { echo: true }),
   }),
   choices: (body) => choicesOf(body, choiceSchema).map(choiceOf),

@@ -16,7 +16,7 @@ export interface Ask {
   readonly topP?: number;
   readonly minP?: number;
   readonly stop?: readonly string[];
-  /** The likeliest tokens to be told at each position; at least 1, at most what the kind of server allows. Default 1. */
+  /** The likeliest tokens to be told at each position, at most what the kind of server allows. Default: `usualTop` of its kind. */
   readonly top?: number;
   /** Ask for several choices; only the probe does. */
   readonly n?: number;
