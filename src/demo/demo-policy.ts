@@ -3,7 +3,7 @@ import { hash32 } from "../core/random.js";
 import { mapSource } from "../core/source.js";
 import type { WebEngine } from "../graph/web-engine.js";
 import { capabilities } from "../policy/capabilities.js";
-import { asked, settingsOf, toResponse } from "../policy/local-draws.js";
+import { asked, settingsOf, tokenizedOnce, toResponse } from "../policy/local-draws.js";
 import type { Policy, Prompt, Response, SampleRequest, SamplingOptions } from "../policy/policy.js";
 import { KeyValueCache } from "../transformer/decode/key-value-cache.js";
 import type { DrawRequest } from "../transformer/decode/draw-request.js";
@@ -42,6 +42,7 @@ export class DemoPolicy implements Policy {
     const { model } = this;
     const { temperature, maxTokens, seed, abandon, signal } = options;
     const { decode, tempered, prefix } = model.graphs;
+    const tokensOf = tokenizedOnce((prompt) => this.encodePrompt(prompt));
     const draws = draw(
       {
         decode: (needs) => Promise.resolve(needs.temperature ? tempered : decode),
@@ -51,15 +52,18 @@ export class DemoPolicy implements Policy {
         cacheFactory: (layout) => new KeyValueCache(model.engine, model.config, layout),
       },
       model.config,
-      mapSource(requests, (request) => this.drawRequest(request, options)),
+      mapSource(requests, (request) => this.drawRequest(request, tokensOf(request.prompt), options)),
       { temperature, maxTokens, seed, signal, ...(abandon && { abandon: asked(abandon) }) },
     );
     for await (const drawn of draws) yield toResponse(model, drawn);
   }
 
-  private drawRequest(tag: SampleRequest, { maxTokens }: SamplingOptions): DrawRequest<SampleRequest> {
+  private drawRequest(
+    tag: SampleRequest,
+    tokens: readonly number[],
+    { maxTokens }: SamplingOptions,
+  ): DrawRequest<SampleRequest> {
     const { prompt, index, options } = tag;
-    const tokens = this.encode(prompt.text);
     if (tokens.length === 0) throw new UsageError("The prompt is empty; give it some text.");
     if (tokens.length + (options?.maxTokens ?? maxTokens) > this.model.longest)
       throw new UsageError(
@@ -72,11 +76,15 @@ export class DemoPolicy implements Policy {
   }
 
   encode(text: string): readonly number[] {
+    return this.model.tokenizer.encode(text, { addSpecialTokens: false });
+  }
+
+  private encodePrompt({ text }: Prompt): readonly number[] {
     return this.model.tokenizer.encode(text, { addSpecialTokens: true });
   }
 
   promptTokens(prompt: Prompt): Promise<readonly number[]> {
-    return Promise.resolve(this.encode(prompt.text));
+    return Promise.resolve(this.encodePrompt(prompt));
   }
 
   // eslint-disable-next-line require-yield

@@ -1,4 +1,5 @@
 import { GraphError } from "../core/errors.js";
+import { bfloatToFloat, halfToFloat } from "../core/half-precision.js";
 import { evaluateDim, formatShape } from "./dim.js";
 import { neededNodes } from "./encode.js";
 import type { Graph, InitializerData, Value } from "./graph.js";
@@ -74,26 +75,11 @@ function requireShape(value: Value, result: DoubleTensor, sizes: ReadonlyMap<str
 
 function toDoubles({ type, dims, data }: Tensor): DoubleTensor {
   if (type === "float16" || type === "bfloat16") {
-    const value = type === "float16" ? halfValue : (word: number): number => floatOf(word << 16);
-    return { type, dims, data: Float64Array.from(data as Uint16Array, value) };
+    const floats = new Float32Array(data.length);
+    (type === "float16" ? halfToFloat : bfloatToFloat)(data as Uint16Array, floats, 0);
+    return { type, dims, data: Float64Array.from(floats) };
   }
   return { type, dims, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) };
-}
-
-const bits = new Int32Array(1);
-const floats = new Float32Array(bits.buffer);
-
-/** The float32 of 32 bits. */
-function floatOf(word: number): number {
-  bits[0] = word;
-  return floats[0]!;
-}
-
-/** IEEE 754's half precision. */
-function halfValue(word: number): number {
-  const [sign, exponent, fraction] = [word & 0x8000 ? -1 : 1, (word >>> 10) & 31, (word & 1023) / 1024];
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -14 : (1 + fraction) * 2 ** (exponent - 15));
 }
 
 function fromDoubles({ type, dims, data }: DoubleTensor): Tensor {

@@ -2,7 +2,7 @@ import { GraphError } from "../core/errors.js";
 import { evaluateDim, formatShape } from "./dim.js";
 import { neededNodes } from "./encode.js";
 import type { DataType, Graph, InitializerData } from "./graph.js";
-import { ARRAYS, compact, type Requests, type ResidentBuffer } from "./resident-buffer.js";
+import { ARRAYS, sentFeed, sentStore, type Requests, type ResidentBuffer } from "./resident-buffer.js";
 
 /** A tensor's values, row-major. */
 export interface Tensor {
@@ -66,10 +66,7 @@ export class Session {
       const feed = feeds[name];
       if (!feed) throw new GraphError(`The input "${name}" (${type}${formatShape(shape)}) is not fed.`);
       checkFeed(name, type, shape, feed, sizes);
-      if ("buffer" in feed) {
-        const length = feed.dims.reduce((product, dim) => product * dim, 1);
-        sent[name] = { buffer: feed.buffer.id, type, dims: feed.dims, length };
-      } else sent[name] = { ...feed, data: compact(feed.data) };
+      sent[name] = sentFeed(feed);
     }
     const stored = new Set(stores.map(({ output }) => output));
     const fetches = [...new Set(fetch ?? [...this.outputs.keys()].filter((name) => !stored.has(name)))];
@@ -82,8 +79,12 @@ export class Session {
         );
       }
     }
-    const plan = stores.map(({ output, buffer, to, length }) => ({ output, buffer: buffer.id, to, length }));
-    return this.engine.request("run", { session: this.id, feeds: sent, fetches, stores: plan });
+    return this.engine.request("run", {
+      session: this.id,
+      feeds: sent,
+      fetches,
+      stores: stores.map(sentStore),
+    });
   }
 
   /** The size of each symbol that is an input's dimension, from the first input that has it. */

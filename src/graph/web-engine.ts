@@ -1,5 +1,5 @@
-import type { DataType, InitializerData } from "./graph.js";
-import { ResidentBuffer, compact, type Requests } from "./resident-buffer.js";
+import type { DataType } from "./graph.js";
+import { ARRAYS, ResidentBuffer, sentFeed, sentStore, type Requests } from "./resident-buffer.js";
 import { SessionHandlers } from "./session-handlers.mjs";
 import type { Session } from "./session.js";
 
@@ -75,18 +75,12 @@ export class WebEngine implements Requests {
     const settings = { fed: [], unfolded: false, packs: true, providers: ["wasm"], threads: 1 };
     await this.request("create", { session, model, external, ...settings });
     const run: Session["run"] = (feeds, { fetch, stores = [] } = {}) => {
-      const sent = graph.inputs.map((name): readonly [string, object] => {
-        const feed = feeds[name]!;
-        if (!("buffer" in feed)) return [name, { ...feed, data: compact(feed.data) }];
-        const length = feed.dims.reduce((product, dim) => product * dim, 1);
-        return [name, { type: feed.buffer.type, dims: feed.dims, buffer: feed.buffer.id, length }];
-      });
       const stored = new Set(stores.map(({ output }) => output));
       return this.request("run", {
         session,
-        feeds: Object.fromEntries(sent),
+        feeds: Object.fromEntries(graph.inputs.map((name) => [name, sentFeed(feeds[name]!)])),
         fetches: fetch ?? graph.outputs.filter((name) => !stored.has(name)),
-        stores: stores.map(({ buffer, ...store }) => ({ ...store, buffer: buffer.id })),
+        stores: stores.map(sentStore),
       });
     };
     return { run };
@@ -97,17 +91,12 @@ export class WebEngine implements Requests {
     if (known) return known;
     const made = (async () => {
       const id = this.nextId++;
-      await this.request("adopt", { buffer: id, data: this.values(type, offset, byteLength) });
+      const values = ARRAYS[type];
+      const data = new values(this.file, offset, byteLength / values.BYTES_PER_ELEMENT);
+      await this.request("adopt", { buffer: id, data });
       return id;
     })();
     this.constants.set(offset, made);
     return made;
-  }
-
-  private values(type: DataType, offset: number, byteLength: number): InitializerData {
-    if (type === "float32") return new Float32Array(this.file, offset, byteLength / 4);
-    if (type === "int32") return new Int32Array(this.file, offset, byteLength / 4);
-    if (type === "int64") return new BigInt64Array(this.file, offset, byteLength / 8);
-    return new Uint8Array(this.file, offset, byteLength);
   }
 }

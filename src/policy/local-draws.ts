@@ -49,6 +49,18 @@ export function* asGreedy(prompts: Iterable<Prompt>): Generator<SampleRequest> {
   for (const prompt of prompts) yield { prompt, index: -1 };
 }
 
+/** Prompts as tokens: samples of one prompt are tokenized once, and those that are drawn side by side come in any order. */
+export function tokenizedOnce(
+  encode: (prompt: Prompt) => readonly number[],
+): (prompt: Prompt) => readonly number[] {
+  const known = new WeakMap<Prompt, readonly number[]>();
+  return (prompt) => {
+    const tokens = known.get(prompt) ?? encode(prompt);
+    known.set(prompt, tokens);
+    return tokens;
+  };
+}
+
 /** A rule of partial responses, as the sampler asks it. */
 export function asked(
   abandon: NonNullable<SamplingOptions["abandon"]>,

@@ -21,6 +21,7 @@ import {
   limitsOf,
   piecesOf,
   settingsOf,
+  tokenizedOnce,
   toResponse,
   type Limits,
 } from "./local-draws.js";
@@ -293,13 +294,7 @@ export class LocalPolicy implements Policy {
     call: Limits & Pick<SamplingOptions, "maxTokens">,
   ): Source<DrawRequest<SampleRequest>> {
     const { model } = this.runtime;
-    // Samples of one prompt are tokenized once, and those that are drawn side by side come in any order.
-    const known = new WeakMap<Prompt, readonly number[]>();
-    const tokensOf = (prompt: Prompt): readonly number[] => {
-      const tokens = known.get(prompt) ?? this.encodePrompt(prompt);
-      known.set(prompt, tokens);
-      return tokens;
-    };
+    const tokensOf = tokenizedOnce((prompt) => this.encodePrompt(prompt));
     return mapSource(requests, (request): DrawRequest<SampleRequest> | undefined => {
       try {
         const { prompt, index, prefix = [], options } = request;

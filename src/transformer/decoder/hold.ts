@@ -9,7 +9,7 @@ import { cacheFolder } from "../../core/cache-folder.js";
 import type { FileData, HeldMatrix, QuantizedMatrix } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
 import { EMBEDDINGS, headName, linearModules } from "../families/modules.js";
-import { toWords } from "../format/half-precision.js";
+import { toWords } from "../../core/half-precision.js";
 import { arrayFile, type ArrayIndex, type PutArray } from "../format/array-file.js";
 import { blockFormats } from "../format/gguf/dequantize.js";
 import { keptBytes, keptFormats, keptHalf } from "../format/gguf/keep.js";

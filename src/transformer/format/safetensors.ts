@@ -6,7 +6,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { ModelError } from "../../core/errors.js";
 import { writeAtomically } from "../../core/files.js";
-import { bfloatToFloat, halfToFloat } from "./half-precision.js";
+import { bfloatToFloat, halfToFloat } from "../../core/half-precision.js";
 import { openFile, reasonOf } from "../../core/json-file.js";
 import {
   elementCount,

@@ -47,10 +47,12 @@ export class TrainingSession {
 
   /** Compiles the graph. @returns what is trained, and what is fed beside a batch, for good. */
   async begin(): Promise<TrainingGraph> {
-    const plain = this.graphOf(false);
-    this.recompute = this.options.checkpointing ?? 2 * bytesOf(plain.graph) > memoryLeft(this.options.memory);
-    await this.compile(this.recompute ? this.graphOf(true).graph : plain.graph);
-    return plain;
+    const { checkpointing, memory } = this.options;
+    const asked = this.graphOf(checkpointing === true);
+    this.recompute = checkpointing ?? 2 * bytesOf(asked.graph) > memoryLeft(memory);
+    const chosen = this.recompute && checkpointing === undefined ? this.graphOf(true) : asked;
+    await this.compile(chosen.graph);
+    return chosen;
   }
 
   private async compile(graph: Graph): Promise<Session> {

@@ -1,5 +1,5 @@
 /** ggml's "K" formats: super-blocks of 256 elements whose sub-blocks have scales of their own, in six or eight bits. */
-import { halfAt } from "../half-precision.js";
+import { halfAt } from "../../../core/half-precision.js";
 
 const scales = new Float32Array(8);
 const minima = new Float32Array(8);

@@ -4,7 +4,7 @@
  * exact in float32, so the values are those of ggml's own reference, and of Python's `gguf`, to the last bit.
  * Little-endian, as the files that are read.
  */
-import { bfloatToFloat, halfAt, halfToFloat } from "../half-precision.js";
+import { bfloatToFloat, halfAt, halfToFloat } from "../../../core/half-precision.js";
 import { dequantizeQ4K, dequantizeQ5K, dequantizeQ6K } from "./dequantize-k.js";
 
 /** Turns whole blocks into float32. @param target receives them from `offset` on. */

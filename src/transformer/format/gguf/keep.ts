@@ -5,7 +5,7 @@
  * it is another model (docs/log.md).
  */
 import { QUANTIZED_BLOCK, type QuantizedMatrix } from "../../../graph/index.js";
-import { halfAt } from "../half-precision.js";
+import { halfAt } from "../../../core/half-precision.js";
 import type { BlockFormat } from "./dequantize.js";
 import { readScales } from "./dequantize-k.js";
 

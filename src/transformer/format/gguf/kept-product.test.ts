@@ -12,7 +12,7 @@ import {
 } from "../../../graph/index.js";
 import { testdata } from "../../tiny-models.test-helper.js";
 import { readGgufHeader } from "./header.js";
-import { toWords } from "../half-precision.js";
+import { toWords } from "../../../core/half-precision.js";
 import { emptyMatrix, keepRows, keptFormats, keptHalf } from "./keep.js";
 
 const engine = new Engine({ threads: 2 });
