@@ -23,10 +23,12 @@ import { runFolder } from "./run-folder.js";
 import { writtenOut, type Settings } from "./settings.js";
 import {
   holdingOf,
+  keptBy,
   policySource,
   openPolicy,
   openTask,
   promptsOf,
+  recordedModel,
   settled,
   type ModelSource,
   type OpenedTask,
@@ -209,21 +211,11 @@ async function goesOn(
   return (await context.confirm("Go on?")) ?? true;
 }
 
-/** That a model is kept as it is stored, whoever has chosen so. */
-function keptBy({ can }: Policy): { readonly quantize?: "keep" } {
-  return can.quantization === "keep" ? { quantize: "keep" } : {};
-}
-
 function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {
   const module = moduleOf(drawing.opened.task);
   const { source, opened, taskOptions, n, temperature, maxTokens, prompts, sampler, seed } = drawing;
   return {
-    model: {
-      ...withPath(policy.name, policy.digest, source.path),
-      ...holdingOf(source),
-      ...keptBy(policy),
-      ...(policy.served && { server: policy.served.settings }),
-    },
+    model: recordedModel(policy, source),
     task: {
       ...withPath(opened.task.name, opened.task.digest, opened.path),
       ...(module && { module }),

@@ -98,6 +98,11 @@ export function modelSource(name: string): LocalSource {
   return { folder, name: modelName(name), path: folder };
 }
 
+/** A model on this machine, held and computed as is asked for. @throws UsageError if there is no such model. */
+export function heldSource(name: string, values: Parameters<typeof holdingOf>[0]): LocalSource {
+  return { ...modelSource(name), ...holdingOf(values), ...(values.device === "auto" && { auto: true }) };
+}
+
 /**
  * A model on this machine, or behind servers.
  * @throws UsageError as `modelSource` and `remoteModel`, and for a model of servers that is to be held in some way.
@@ -109,7 +114,7 @@ export async function policySource(
   const remote = await remoteModel(name, values);
   const held = holdingOf(values);
   const auto = values.device === "auto";
-  if (remote === undefined) return { ...modelSource(name), ...held, ...(auto && { auto }) };
+  if (remote === undefined) return heldSource(name, values);
   const path = remote.baseUrls.join(",");
   const [asked] = [...Object.keys(held), ...(auto ? ["device"] : [])] as (keyof Holding)[];
   if (asked === undefined) return { name, remote, ...(path !== "" && { path }) };
@@ -139,6 +144,23 @@ export async function settled(
   const { device, sentence } = await tryDevices(folder!, options, () => context.now());
   context.note(sentence);
   return { ...source, ...holdingOf({ ...source, device }) };
+}
+
+/** That a model is kept as it is stored, whoever has chosen so. */
+export function keptBy({ can }: Policy): { readonly quantize?: "keep" } {
+  return can.quantization === "keep" ? { quantize: "keep" } : {};
+}
+
+/** A model as a run's manifest names it: where it lies, how it is held and what computes it, and what its servers were found to do. */
+export function recordedModel(policy: Policy, source: ModelSource): RunModel {
+  const { name, digest, served } = policy;
+  return {
+    ...{ name, digest },
+    ...(source.path !== undefined && { path: source.path }),
+    ...holdingOf(source),
+    ...keptBy(policy),
+    ...(served && { server: served.settings }),
+  };
 }
 
 /** What of this machine may be used. */

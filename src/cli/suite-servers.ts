@@ -5,10 +5,11 @@ import { checkDrawing } from "../policy/capabilities.js";
 import type { Policy } from "../policy/policy.js";
 import type { ServerUsage } from "../policy/remote/usage.js";
 import type { OpenedModel } from "../reproduce/cells.js";
-import type { SuiteModels } from "./commands/reproduce.js";
+import type { RunModel } from "../run/config.js";
+import { openSuiteModel, type SuiteModels } from "./commands/reproduce.js";
 import type { Context } from "./context.js";
 import { usageLine, usageResult, type RemoteValues } from "./remote.js";
-import { modelSource, openPolicy, policySource, type Machine, type ModelSource } from "./sources.js";
+import { heldSource, policySource, type Machine, type ModelSource } from "./sources.js";
 
 /** Models on this machine and behind servers, side by side. */
 export interface MixedModels extends SuiteModels {
@@ -24,7 +25,7 @@ export interface MixedModels extends SuiteModels {
  */
 export async function mixedModels(
   models: readonly string[],
-  values: RemoteValues & Machine & { readonly temperature?: number },
+  values: RemoteValues & Machine & Parameters<typeof heldSource>[1] & { readonly temperature?: number },
   context: Context,
 ): Promise<MixedModels> {
   const { baseUrl, temperature = 1 } = values;
@@ -34,16 +35,20 @@ export async function mixedModels(
       `--base-url is for models behind servers, --models ${REMOTE_PREFIX}<name>; ${models.join(", ")} is none.`,
     );
   }
+  // How a model is held is for those on this machine, where there are any.
+  const { quantize: _, maxLength: __, device: ___, ...unheld } = values;
+  const ofServers = models.every(isServed) ? values : unheld;
   const sources = new Map<string, ModelSource>();
   for (const name of models)
-    sources.set(name, isServed(name) ? await policySource(name, values) : modelSource(name));
+    sources.set(name, isServed(name) ? await policySource(name, ofServers) : heldSource(name, values));
   const served: Policy[] = [];
-  const open = async (source: ModelSource): Promise<OpenedModel> => {
-    const policy = await openPolicy(source, values, context);
-    if (!policy.served) return { policy, path: source.path };
-    served.push(policy);
-    checkDrawing(policy, temperature);
-    return { policy, path: source.path, server: policy.served.settings };
+  const open = async (source: ModelSource, before?: RunModel): Promise<OpenedModel> => {
+    const opened = await openSuiteModel(source, values, context, before);
+    if (opened.policy.served) {
+      served.push(opened.policy);
+      checkDrawing(opened.policy, temperature);
+    }
+    return opened;
   };
   const probed = new Map<string, Promise<OpenedModel>>();
   for (const name of models.filter(isServed)) {
@@ -56,7 +61,7 @@ export async function mixedModels(
   }
   return {
     sources,
-    openModel: (name) => probed.get(name) ?? open(sources.get(name)!),
+    openModel: (name, before) => probed.get(name) ?? open(sources.get(name)!, before),
     usage: () =>
       Object.fromEntries(
         served.flatMap((policy) => {

@@ -34,7 +34,8 @@ function suiteOf(task: Task): AmortizedOptions & { readonly loaded: string[] } {
     openModel: async (name) => {
       base.loaded.push(name);
       if (name === "missing") throw new UsageError("There is no such model.");
-      return { policy: await tinyPolicy("tiny-tied") };
+      const policy = await tinyPolicy("tiny-tied");
+      return { policy, recorded: { name: policy.name, digest: policy.digest } };
     },
     openTask: () => Promise.resolve({ task }),
     training: () => ({ fit, source: "this test" }),

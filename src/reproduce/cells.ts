@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { InterruptedError, RunError, UsageError, WhetstoneError } from "../core/errors.js";
 import { readError, TEMPORARY_PREFIX, writeAtomically, writeError } from "../core/files.js";
 import type { Policy } from "../policy/policy.js";
-import type { Json, RunConfig, Source } from "../run/config.js";
+import type { Json, RunConfig, RunModel, Source } from "../run/config.js";
 import { firstDifference } from "../run/difference.js";
 import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
@@ -17,15 +17,18 @@ import type { CellFailure } from "./result.js";
 /** A model as a suite gets it. */
 export interface OpenedModel {
   readonly policy: Policy;
-  readonly path?: string | undefined;
-  /** What its servers were found to do, for the manifests: a cell that is resumed must find the same. */
-  readonly server?: { readonly [name: string]: Json } | undefined;
+  /** What manifests say of it: a cell that is resumed must find the same. */
+  readonly recorded: RunModel;
 }
 
 /** What a suite is given to open models and tasks with: the library knows no command line and no clock. */
 export interface SuiteHost {
-  /** @param name as it was asked for. The suite disposes of it. */
-  readonly openModel: (name: string) => Promise<OpenedModel>;
+  /**
+   * The suite disposes of it.
+   * @param name as it was asked for.
+   * @param before how it was held in cells that are there already, which are to go on so.
+   */
+  readonly openModel: (name: string, before: RunModel | undefined) => Promise<OpenedModel>;
   readonly openTask: (
     name: string,
     model: string,
@@ -211,9 +214,10 @@ export async function runCells(
   const failed: FailedCell[] = [];
   let at = 0;
   for (const model of new Set(cells.map((cell) => cell.model))) {
-    const load = loader(model, options);
+    const own = cells.filter((candidate) => candidate.model === model);
+    const load = loader(model, own, options);
     try {
-      for (const cell of cells.filter((candidate) => candidate.model === model)) {
+      for (const cell of own) {
         throwIfStopped(options.signal, "The suite");
         const place = `cell ${++at} of ${cells.length} (${describe(cell)})`;
         const progress = (told: Progress): void =>
@@ -255,8 +259,7 @@ async function runCell(
     ...work.config(opened),
   };
   if (isRunOf(cell.dir, asked) && (await work.finished(opened))) return;
-  const { policy, path, server } = await load.model();
-  const model = { ...withPath(policy.name, policy.digest, path), ...(server && { server }) };
+  const { policy, recorded: model } = await load.model();
   const { command, createdAt } = options;
   const run = await startRun(cell.dir, { ...asked, model }, { resume: true, command, createdAt });
   try {
@@ -288,10 +291,11 @@ interface Loader {
 }
 
 /** Loads a model once, when it is first needed; a model that cannot be loaded is not tried again. */
-function loader(name: string, { openModel }: SuiteHost): Loader {
+function loader(name: string, cells: readonly Cell[], { openModel }: SuiteHost): Loader {
+  const begun = cells.find(({ dir }) => existsSync(join(dir, "manifest.json")));
   let loaded: Promise<OpenedModel> | undefined;
   return {
-    model: () => (loaded ??= openModel(name)),
+    model: () => (loaded ??= openModel(name, begun && readRun(begun.dir).manifest.model)),
     dispose: async () => {
       const model = await loaded?.catch(() => undefined);
       await model?.policy.dispose();

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { InterruptedError, RunError, UsageError } from "../core/errors.js";
@@ -153,6 +153,31 @@ describe("reproduceInference", () => {
       [0, 1],
     ]);
     expect(filesOf(suite.out)).toMatchObject(before);
+  });
+
+  it("has a model opened for more cells as its first ones recorded it, and stands by what is recorded", async () => {
+    const asked: (string | undefined)[] = [];
+    const held = (quantize?: "keep") => {
+      const suite = tinySuite({ seeds: 1 });
+      const openModel: typeof suite.openModel = async (name, before) => {
+        asked.push(before && `${before.name} ${before.quantize}`);
+        const { policy, recorded } = await suite.openModel(name, before);
+        return { policy, recorded: { ...recorded, ...(quantize && { quantize }) } };
+      };
+      return { ...suite, openModel };
+    };
+    const suite = held("keep");
+    await reproduceInference(suite);
+    const more = { resume: true, seeds: 2, out: suite.out };
+    const [whole] = (await reproduceInference({ ...suite, ...more })).cells;
+    expect(whole).toMatchObject({ seeds: [0, 1], failures: [] });
+    expect(asked).toEqual([undefined, "words keep"]);
+    // Each run is one model: the cell that is not finished refuses another.
+    rmSync(join(folderOf(suite.out, 1), "metrics.json"));
+    const [other] = (await reproduceInference({ ...held(), ...more })).cells;
+    expect(other!.failures.map(({ seed, sentence }) => [seed, /quantize/.test(sentence)])).toEqual([
+      [1, true],
+    ]);
   });
 
   it("refuses what cannot be a suite", async () => {

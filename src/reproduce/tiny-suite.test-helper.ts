@@ -41,7 +41,8 @@ export function tinySuite(
     openModel: (name) => {
       loaded.push(name);
       if (name === "missing") return Promise.reject(new UsageError(`There is no model "${name}".`));
-      return Promise.resolve({ policy: { ...wordPolicy(), name } satisfies Policy });
+      const policy = { ...wordPolicy(), name } satisfies Policy;
+      return Promise.resolve({ policy, recorded: { name, digest: policy.digest } });
     },
     openTask: (name) => Promise.resolve({ task: wordTask(name) }),
     loaded,

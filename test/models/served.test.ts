@@ -68,6 +68,32 @@ it("reproduce inference puts a model behind a server beside one on this machine,
   expect(drawn).toHaveLength(3 * (1 + 2));
 });
 
+it("holds the models of a suite that are on this machine as is asked for, and says so where there is none", async () => {
+  const suite = ["reproduce", "inference", "--tasks", "game24", "--prompts", "2", "--n", "2", "--seeds", "1"];
+  const held = ["--quantize", "int8", "--max-length", "40", "--max-tokens", "6", "--out", "held"];
+  const served = ["--base-url", server.url, "--api", "completions"];
+  await cli.json([...suite, ...held, ...served, "--models", "game24,openai:tiny"]);
+  const modelOf = (model: string): object => {
+    const manifest = readFileSync(
+      join(cli.folder, "held", model, "game24", "seed-0", "manifest.json"),
+      "utf8",
+    );
+    return (JSON.parse(manifest) as { readonly model: object }).model;
+  };
+  expect(modelOf("game24")).toMatchObject({ quantize: "int8", maxLength: 40 });
+  expect(modelOf("openai-tiny")).not.toHaveProperty("quantize");
+  const alone = await cli.run([...suite, ...held, ...served, "--models", "openai:tiny"]);
+  expect([alone.status, alone.stderr]).toEqual([
+    2,
+    expect.stringMatching(/--quantize is for a model on this machine/),
+  ]);
+  const trained = await cli.run(["reproduce", "amortized", "--quantize", "int4", "--out", "trained"]);
+  expect([trained.status, trained.stderr]).toEqual([
+    2,
+    expect.stringMatching(/use --quantize keep or leave it out to train/),
+  ]);
+});
+
 it("says before anything is drawn that a server lacks a model, and leaves its cells blank", async () => {
   const models = ["--models", "openai:tiny,openai:other"];
   const urls = ["--base-url", `tiny=${server.url},other=${server.url}`];

@@ -48,7 +48,7 @@ export const reproduceAmortizedCommand = defineCommand({
   ],
   run: async (_words, values, context) => {
     const out = values.out ?? "runs/reproduce-amortized";
-    const settings = suiteSettings(values, localModels(values), context);
+    const settings = suiteSettings(values, localModels(values, context), context);
     const named = values.methods?.map(methodNamed);
     const variants = values.sweep && sweptMethods(named ?? [methodNamed(PAPER_METHOD)], values.sweep);
     const sweptBy = new Map(variants?.map(({ method, swept }) => [method.name, swept]));

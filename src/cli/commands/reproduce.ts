@@ -2,14 +2,25 @@ import { join } from "node:path";
 import { UsageError, WhetstoneError } from "../../core/errors.js";
 import { writeAtomically } from "../../core/files.js";
 import { REMOTE_PREFIX } from "../../policy/remote/base-urls.js";
+import type { RunModel } from "../../run/config.js";
 import { presetFor } from "../../sharpen/presets.js";
-import type { SuiteHost } from "../../reproduce/cells.js";
+import type { OpenedModel, SuiteHost } from "../../reproduce/cells.js";
 import type { SuiteResult } from "../../reproduce/result.js";
 import { shellLine } from "../command-line.js";
 import type { Context } from "../context.js";
 import { DEFAULT_MODEL, DEFAULT_TASK } from "../defaults.js";
-import type { OptionName, Values } from "../options.js";
-import { loadPolicy, promptsOf, modelSource, openTask, type ModelSource } from "../sources.js";
+import { HOLDING, type OptionName, type Values } from "../options.js";
+import { refuseTraining } from "../quantize.js";
+import {
+  heldSource,
+  openPolicy,
+  openTask,
+  promptsOf,
+  recordedModel,
+  settled,
+  type Machine,
+  type ModelSource,
+} from "../sources.js";
 
 /** Options that both suites take. */
 export const SUITE = [
@@ -20,6 +31,7 @@ export const SUITE = [
   "n",
   "temperature",
   "maxTokens",
+  ...HOLDING,
   "out",
   "resume",
   "threads",
@@ -72,20 +84,39 @@ export interface SuiteModels {
   readonly openModel: SuiteHost["openModel"];
 }
 
-/** Models on this machine. @throws UsageError for one behind a server: nothing of it can be trained. */
-export function localModels({ models = [DEFAULT_MODEL], ...machine }: SuiteValues): SuiteModels {
+/**
+ * Models on this machine, to be trained.
+ * @throws UsageError for one behind a server, or held in integers: nothing of it can be trained.
+ */
+export function localModels(
+  { models = [DEFAULT_MODEL], ...values }: SuiteValues,
+  context: Context,
+): SuiteModels {
+  refuseTraining(values.quantize, "");
   const served = models.find((name) => name.startsWith(REMOTE_PREFIX));
   if (served !== undefined) {
     throw new UsageError(
       `Training needs the model's weights, which the server of ${served} does not hand out: name models on this machine, or use \`whetstone reproduce inference\`.`,
     );
   }
-  const sources = new Map(models.map((name) => [name, modelSource(name)] as const));
-  const openModel: SuiteHost["openModel"] = async (name) => {
-    const source = sources.get(name)!;
-    return { policy: await loadPolicy(source, machine), path: source.path };
+  const sources = new Map(models.map((name) => [name, heldSource(name, values)] as const));
+  return {
+    sources,
+    openModel: (name, before) => openSuiteModel(sources.get(name)!, values, context, before),
   };
-  return { sources, openModel };
+}
+
+/** Opens a model of a suite: as in cells that are there already, else as was asked for. @throws as `openPolicy`. */
+export async function openSuiteModel(
+  unsettled: ModelSource,
+  machine: Machine,
+  context: Context,
+  before: RunModel | undefined,
+): Promise<OpenedModel> {
+  const source = await settled(unsettled, machine, context, before);
+  const held = before && source.folder !== undefined ? (before.quantize ?? "float32") : undefined;
+  const policy = await openPolicy(held ? { quantize: held, ...source } : source, machine, context);
+  return { policy, recorded: recordedModel(policy, source) };
 }
 
 /** The words that change what a suite's figures are; where they go and how fast is left out. */
