@@ -51,7 +51,9 @@ export const HOLDING_OPTIONS = {
 /** @throws UsageError if there is training to do, and the base's weights are rounded. */
 export function refuseTraining(quantize: Quantization | undefined, remedy: string): void {
   if (quantize !== undefined && quantize !== "keep")
-    throw new UsageError(`${QUANTIZED_TRAINING}; use --quantize keep or leave it out to train. ${remedy}`.trimEnd());
+    throw new UsageError(
+      `${QUANTIZED_TRAINING}; use --quantize keep or leave it out to train. ${remedy}`.trimEnd(),
+    );
 }
 
 /** Tells what quantizing a run's base has done. @returns the same for the JSON object; nothing where it is not quantized. */
