@@ -36,9 +36,12 @@ const { values } = parseArgs({
     repeats: { type: "string", default: "3" },
   },
 });
-const [puzzles, rows, promptTokens, newTokens, batch, repeats] = [
-  ...[values.puzzles, values.rows, values.prompt, values.tokens, values.batch, values.repeats],
-].map(Number);
+const [puzzles, rows, batch] = [Number(values.puzzles), Number(values.rows), Number(values.batch)];
+const [promptTokens, newTokens, repeats] = [
+  Number(values.prompt),
+  Number(values.tokens),
+  Number(values.repeats),
+];
 const MODELS = { embedded: embeddedModel, smollm2: smolLM2 };
 const asked = /** @type {(keyof typeof MODELS)[]} */ (values.models.split(","));
 
@@ -201,7 +204,7 @@ async function choices() {
 const machine = `${availableParallelism()} cores of ${cpus()[0]?.model.trim()}, Node ${process.version}`;
 console.log(`Machine: ${machine}\nAdapters: ${adapters()}`);
 /** @type {Record<string, object>} */
-const result = { machine, adapters: adapters() };
+const models = {};
 let right = true;
 for (const name of asked) {
   const open = MODELS[name];
@@ -222,7 +225,7 @@ for (const name of asked) {
       `most ${gradient.toExponential(1)} of a tensor's largest`,
   );
   right &&= apart.largestDifference <= TOLERANCE && gradient <= TOLERANCE;
-  result[name] = { source: model.source, numbers: apart, sampling: drawn, training: trained };
+  models[name] = { source: model.source, numbers: apart, sampling: drawn, training: trained };
 }
 const chosen = await choices();
 console.log(
@@ -232,5 +235,7 @@ for (const { id, apart } of chosen.different) console.log(`  ${id}: scores ${apa
 right &&= chosen.different.length === chosen.nearTies;
 const peak = process.resourceUsage().maxRSS / 1e6;
 console.log(`Peak memory of the process: ${peak.toFixed(2)} GB`);
-console.log(JSON.stringify({ ...result, choices: chosen, peakGigabytes: peak, right }));
+console.log(
+  JSON.stringify({ machine, adapters: adapters(), models, choices: chosen, peakGigabytes: peak, right }),
+);
 if (!right) process.exitCode = 1;
