@@ -151,7 +151,7 @@ export const OPTIONS = {
   ),
   baselines: option(
     "--baselines <count>",
-    "also measure one sample at temperatures 0.25, 0.5 and 0.7 and with top-p 0.9, over <count> of each test prompt; one of N at random is one sample",
+    "also measure one sample at temperatures 0.25, 0.5 and 0.7 and with top-p 0.9, over <count> of each test prompt, and beam search of width 2, 4 and 8; one of N at random is one sample",
     wholeNumber(1),
     "not measured",
   ),

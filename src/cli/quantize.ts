@@ -1,7 +1,7 @@
 import { UsageError } from "../core/errors.js";
 import { DEVICE_NAMES, type DeviceName } from "../graph/device.js";
 import type { QuantizationError } from "../evaluate/quantization.js";
-import { QUANTIZED_TRAINING } from "../policy/local-policy.js";
+import { QUANTIZED_TRAINING } from "../policy/local-draws.js";
 import { quantizationInWords } from "../report/quantization.js";
 import type { RunReader } from "../run/read-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";

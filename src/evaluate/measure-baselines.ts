@@ -5,12 +5,33 @@ import type { Answers, BaseInputs } from "./answers.js";
 import { estimateDifference, type Resamples } from "./bootstrap.js";
 import type { AnswerMetrics, GainsOver } from "./metrics.js";
 
+const BEAM = "beam search of width ";
+
+/** What the base's beam search of a width is called, as a baseline. */
+export const beamOfWidth = (width: number): string => `${BEAM}${width}`;
+
+/** Whether a baseline is a search, which gives one response and no sample. */
+export const isSearch = (name: string): boolean => name.startsWith(BEAM);
+
+/** A baseline in words, among those of one policy: `one sample, temperature 0.5`, or the search that it is. */
+export const baselineInWords = (name: string): string => (isSearch(name) ? name : `one sample, ${name}`);
+
 /** What the base drew in one way other than at the run's temperature. */
 export interface BaselineDraws {
-  /** In words: `temperature 0.5`. */
+  /** In words: `temperature 0.5`, or as `beamOfWidth`. */
   readonly name: string;
   /** At least one a prompt, in any order; log-probabilities at temperature 1. */
   readonly responses: readonly Response[];
+}
+
+/** What was drawn with several seeds, together: those ways in which each seed drew. */
+export function mergedBaselines(bySeed: readonly (readonly BaselineDraws[])[]): BaselineDraws[] {
+  return (bySeed[0] ?? []).flatMap(({ name }) => {
+    const drawn = bySeed.map((own) => own.find((other) => other.name === name));
+    return drawn.every((own) => own !== undefined)
+      ? [{ name, responses: drawn.flatMap(({ responses }) => responses) }]
+      : [];
+  });
 }
 
 /** What `measureBaselines` takes. */

@@ -235,7 +235,7 @@ export interface Metrics {
     readonly greedy: Ends;
     readonly chosen: Readonly<Record<string, Ends>>;
   };
-  /** One sample of the base drawn in other ways, by what they are: `temperature 0.5`; where it was asked for. */
+  /** What the base gives when asked in other ways, by what they are: `temperature 0.5`, or as `beamOfWidth`; where it was asked for. */
   readonly baselines?: Readonly<Record<string, AnswerMetrics>>;
   /** Amortized adapters by the names of their methods. */
   readonly adapters: Readonly<Record<string, AdapterMetrics>>;

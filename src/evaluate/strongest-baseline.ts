@@ -1,6 +1,7 @@
+import { isSearch } from "./measure-baselines.js";
 import type { AnswerMetrics, Estimate, GainsOver, Metrics } from "./metrics.js";
 
-/** What a way of answering is held against: the best that the base does with one response. */
+/** What a way of answering is held against: the best that the base does without a reward and without training. */
 export interface Baseline {
   /** In words, for a sentence: "the base's greedy response". */
   readonly name: string;
@@ -19,9 +20,12 @@ interface Judged extends Pick<AnswerMetrics, "accuracy" | "liftPoints"> {
 /** Whether it is the greedy response: what the paper compares with. */
 export const GREEDY_RESPONSE = "the base's greedy response";
 
+const ofTheBase = (name: string): string =>
+  isSearch(name) ? `the base's ${name}` : `one sample of the base, ${name}`;
+
 /**
  * The one rule by which a run, a suite and the README judge: against the strongest of the base's greedy response, one sample of the base,
- * and one sample drawn in each other way that was measured (`Metrics.baselines`); all of them cost one response. Undefined without labels.
+ * and what the base gives when asked in each other way that was measured (`Metrics.baselines`). Undefined without labels.
  */
 export function strongestBaseline(
   { accuracy, accuracyGain, liftPoints, gainOver = {} }: Judged,
@@ -32,7 +36,7 @@ export function strongestBaseline(
     ["one sample of the base", base.accuracy, accuracyGain] as const,
     [GREEDY_RESPONSE, greedy.accuracy, liftPoints] as const,
     ...Object.entries(gainOver).map(
-      ([name, gain]) => [`one sample of the base, ${name}`, baselines[name]?.accuracy, gain] as const,
+      ([name, gain]) => [ofTheBase(name), baselines[name]?.accuracy, gain] as const,
     ),
   ].flatMap(([name, own, gain]): Baseline[] => (own && gain ? [{ name, accuracy: own, gain }] : []));
   return candidates.reduce<Baseline | undefined>(

@@ -8,6 +8,8 @@ export interface Abilities {
   readonly certainties: boolean;
   /** There is `entropies`. */
   readonly entropies: boolean;
+  /** There is `beam`. */
+  readonly beams: boolean;
   /** `logProb` scores given tokens. */
   readonly scores: boolean;
   /** There is `firstTokens`. */
@@ -49,6 +51,7 @@ const NOTHING: Abilities = {
   continues: false,
   certainties: false,
   entropies: false,
+  beams: false,
   scores: false,
   firstTokens: false,
   encodes: false,
@@ -63,6 +66,7 @@ const WORDS: Readonly<Record<Ability, readonly [needed: string, remedy: string]>
   continues: ["a model that goes on after given tokens", "use a local model, or best-of-N"],
   certainties: ["the certainty of every token", "leave it out, or use a local model"],
   entropies: ["the entropy of every token's distribution", "leave it out, or use a local model"],
+  beams: ["the likeliest next tokens of many beginnings", "leave it out, or use a local model"],
   scores: ["log-probabilities of given text", "use a local model"],
   firstTokens: ["the likeliest first tokens of a response", "use a model behind a server"],
   encodes: ["text turned into tokens", "use a local model"],

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InterruptedError, UsageError } from "../core/errors.js";
 import { Inbox } from "../core/inbox.js";
-import type { Policy, Prompt, Response, SampleRequest, SamplingOptions } from "./policy.js";
+import {
+  searchesBeams,
+  type Policy,
+  type Prompt,
+  type Response,
+  type SampleRequest,
+  type SamplingOptions,
+} from "./policy.js";
 
 /** A policy to hold to the contract of `Policy`. */
 export interface PolicyCase {
@@ -134,6 +141,28 @@ export function testPolicyContract({ name, make, prompts, maxTokens, tolerance }
             expect(sample.logProbs[at]!).toBeLessThanOrEqual(logProbs[at]! + tolerance);
         }
       }
+    });
+
+    test("beam search of width 1 is greedy, and of each width the same each time", async ({ skip }) => {
+      const searching = policy;
+      skip(!searchesBeams(searching), "this policy does not search");
+      if (!searchesBeams(searching)) return;
+      const found = (width: number) => collect(searching.beam(prompts, { width, maxTokens }));
+      expectSame(await found(1), await collect(policy.greedy(prompts, { maxTokens })));
+      const wide = await found(3);
+      expect(wide.map(({ promptId, index }) => [promptId, index])).toEqual(
+        prompts.map(({ id }) => [id, -1]).sort(),
+      );
+      expect(wide).toEqual(await found(3));
+      const scored = await policy.logProb(
+        wide.map(({ promptId, tokens }) => ({ prompt: promptOf(promptId), tokens })),
+      );
+      wide.forEach(({ logProbs }, i) => close(scored[i]!, logProbs, tolerance));
+      await expect(found(0)).rejects.toThrow(UsageError);
+      const signal = AbortSignal.abort();
+      await expect(collect(searching.beam(prompts, { width: 2, maxTokens, signal }))).rejects.toThrow(
+        InterruptedError,
+      );
     });
 
     test("maxTokens cuts and changes nothing else; a cut response has finish length", async () => {

@@ -80,6 +80,48 @@ describe("sequentialPolicy", () => {
     expect(drawn.every(({ tokens, finish }) => (finish === "stop") === (tokens.at(-1) === 2))).toBe(true);
   });
 
+  it("searches beams as they are defined, and finds the mode where nothing is left out", async () => {
+    // The likeliest first token leads to no likely response.
+    const trap = {
+      ...withEnd,
+      next: (_: string, prefix: readonly number[]) =>
+        Float64Array.from(
+          prefix.length === 0 ? [0.5, 0.4, 0.1] : prefix[0] === 0 ? [0.35, 0.3, 0.35] : [0.04, 0.06, 0.9],
+          Math.log,
+        ),
+    };
+    const all = enumerateResponses(trap, "x", 4);
+    const key = (tokens: readonly number[]): string => tokens.join();
+    /** log of all the probability that begins so: of a whole response its own. */
+    const massOf = (tokens: readonly number[]): number =>
+      Math.log(
+        all
+          .filter((one) => key(one.tokens.slice(0, tokens.length)) === key(tokens))
+          .reduce((sum, { logProb }) => sum + Math.exp(logProb), 0),
+      );
+    const isWhole = (tokens: readonly number[]): boolean =>
+      all.some((one) => key(one.tokens) === key(tokens));
+    const policy = sequentialPolicy(trap);
+    const found = async (width: number) =>
+      (await collect(policy.beam!([prompt], { width, maxTokens: 4 })))[0]!;
+    for (const width of [1, 2, 3, 100]) {
+      let beam: number[][] = [[]];
+      while (!beam.every(isWhole)) {
+        const longer = beam.flatMap((tokens) =>
+          isWhole(tokens) ? [tokens] : [0, 1, 2].map((token) => [...tokens, token]),
+        );
+        beam = longer.sort((a, b) => massOf(b) - massOf(a)).slice(0, width);
+      }
+      const { tokens, logProbs } = await found(width);
+      expect(logProbs.reduce((sum, value) => sum + value, 0)).toBeCloseTo(massOf(beam[0]!), 12);
+      expect(massOf(tokens)).toBeCloseTo(massOf(beam[0]!), 12);
+    }
+    const [mode] = [...all].sort((a, b) => b.logProb - a.logProb);
+    expect(mode!.tokens).toEqual([1, 2]);
+    expect((await found(100)).tokens).toEqual([1, 2]);
+    expect((await found(1)).tokens[0]).toBe(0);
+  });
+
   it("drops what the abandon rule names and stops on an aborted signal", async () => {
     const policy = sequentialPolicy(withEnd);
     const kept = await collect(

@@ -1,3 +1,4 @@
+import { UsageError } from "../core/errors.js";
 import type { Draw, DrawSettings, Unfinished } from "../transformer/decode/draw-request.js";
 import type { Model as WholeModel } from "../transformer/model.js";
 import type { LikelyToken } from "../transformer/runtime.js";
@@ -11,7 +12,14 @@ import type {
   SampleRequest,
   SamplingOptions,
 } from "./policy.js";
-import { cutAtStop, narrows, tailTokens } from "./sampling-limits.js";
+import { checkPrefix, cutAtStop, narrows, tailTokens } from "./sampling-limits.js";
+
+/** Why a model is not trained as it is. */
+export const QUANTIZED_TRAINING =
+  "A model in int8 or int4 is for sampling and scoring: an adapter is trained on the float weights, or on those that are kept as they are stored, from responses that these have drawn";
+
+/** What helps. */
+export const TO_TRAIN = 'load it without `quantize`, or with "keep", to train';
 
 /** What narrows or ends a response. */
 export type Limits = Pick<SamplingOptions, "topP" | "minP" | "stop">;
@@ -132,4 +140,22 @@ export function likeliestOf(
       return { text: gained(text, tokenizer.decode([...before, token])), logProb };
     });
   });
+}
+
+/** Refuses a prefix that the model cannot read or that ends the response. @throws UsageError where it does. */
+export function checkGiven(
+  { name }: { readonly name: string },
+  { config }: Pick<Model, "config">,
+  request: SampleRequest,
+  maxTokens: number,
+): void {
+  const { vocabSize, eosTokenIds } = config;
+  checkPrefix(request, maxTokens, (prefix) => prefix.some((token) => eosTokenIds.includes(token)));
+  const unknown = request.prefix?.find((token) => !(token >= 0 && token < vocabSize));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `A response to the prompt "${request.prompt.id}" is to go on after the token ${unknown}, but ${name} has ` +
+        `only ${vocabSize} tokens: give it tokens of its own.`,
+    );
+  }
 }

@@ -10,23 +10,26 @@ import { isAsync, mapLater, mapSource, type Source } from "../core/source.js";
 import type { DrawRequest } from "../transformer/decode/draw-request.js";
 import type { PrefixCounts } from "../transformer/decode/prefix-store.js";
 import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
-import { capabilities, type Capabilities } from "./capabilities.js";
+import { capabilities, requireAbility, type Capabilities } from "./capabilities.js";
 import { Conversations } from "./conversations.js";
 import { checkNumbers } from "./device-trial.js";
-import { checkPrefix, failOf } from "./policy.js";
+import { failOf } from "./policy.js";
 import {
   asGreedy,
   asked,
+  checkGiven,
   likeliestOf,
   limitsOf,
   piecesOf,
   settingsOf,
   tokenizedOnce,
+  TO_TRAIN,
   toResponse,
   type Limits,
 } from "./local-draws.js";
-import { checkLimits } from "./sampling-limits.js";
+import { checkLimits, checkWidth } from "./sampling-limits.js";
 import type {
+  BeamSearchOptions,
   FirstToken,
   GreedyOptions,
   Policy,
@@ -36,13 +39,6 @@ import type {
   SamplingOptions,
   ScoreRequest,
 } from "./policy.js";
-
-/** Why a model is not trained as it is. */
-export const QUANTIZED_TRAINING =
-  "A model in int8 or int4 is for sampling and scoring: an adapter is trained on the float weights, or on those that are kept as they are stored, from responses that these have drawn";
-
-/** What helps. */
-export const TO_TRAIN = 'load it without `quantize`, or with "keep", to train';
 
 export interface LocalPolicyOptions extends EngineOptions {
   /** What the model is called. Default: its folder's or file's name. */
@@ -80,6 +76,7 @@ export class LocalPolicy implements Policy {
       continues: true,
       certainties: true,
       entropies: runtime.model.held === undefined,
+      beams: runtime.model.held === undefined,
       scores: true,
       encodes: true,
       trains,
@@ -183,6 +180,18 @@ export class LocalPolicy implements Policy {
     const requests = this.drawRequests(asGreedy(all), { maxTokens });
     const options = { temperature: 1, maxTokens, seed: 0, greedy: true, rows: this.rows, signal };
     for await (const drawn of this.runtime.draw(requests, options, this.adapter))
+      yield toResponse(this.runtime.model, drawn);
+  }
+
+  async *beam(prompts: Iterable<Prompt>, { width, ...own }: BeamSearchOptions): AsyncGenerator<Response> {
+    this.check();
+    requireAbility(this, "beams", "Beam search");
+    checkWidth(width);
+    const all = [...prompts];
+    await this.conversations.prepare(all);
+    const requests: DrawRequest<SampleRequest>[] = [];
+    for await (const request of this.drawRequests(asGreedy(all), own)) requests.push(request);
+    for await (const drawn of this.runtime.beam(requests, { ...own, width, rows: this.rows }, this.adapter))
       yield toResponse(this.runtime.model, drawn);
   }
 
@@ -302,7 +311,7 @@ export class LocalPolicy implements Policy {
         const maxTokens = options?.maxTokens ?? call.maxTokens;
         if (options) checkLimits(options);
         this.checkLength(prompt, tokens, maxTokens);
-        this.checkTokens(request, maxTokens);
+        checkGiven(this, this.runtime.model, request, maxTokens);
         return {
           tag: request,
           prompt: prefix.length === 0 ? tokens : [...tokens, ...prefix],
@@ -316,19 +325,6 @@ export class LocalPolicy implements Policy {
         return undefined;
       }
     });
-  }
-
-  /** Refuses a prefix that the model cannot read or that ends the response. */
-  private checkTokens(request: SampleRequest, maxTokens: number): void {
-    const { vocabSize, eosTokenIds } = this.runtime.model.config;
-    checkPrefix(request, maxTokens, (prefix) => prefix.some((token) => eosTokenIds.includes(token)));
-    const unknown = request.prefix?.find((token) => !(token >= 0 && token < vocabSize));
-    if (unknown !== undefined) {
-      throw new UsageError(
-        `A response to the prompt "${request.prompt.id}" is to go on after the token ${unknown}, but ${this.name} has ` +
-          `only ${vocabSize} tokens: give it tokens of its own.`,
-      );
-    }
   }
 
   async dispose(): Promise<void> {

@@ -8,7 +8,8 @@ import { loadModel, type Model } from "../transformer/model.js";
 import { isHeld } from "../transformer/train/training-graph.js";
 import { Trainer as Engine } from "../transformer/train/trainer.js";
 import { requireAbility } from "./capabilities.js";
-import { LocalPolicy, QUANTIZED_TRAINING, TO_TRAIN } from "./local-policy.js";
+import { QUANTIZED_TRAINING, TO_TRAIN } from "./local-draws.js";
+import { LocalPolicy } from "./local-policy.js";
 import type { Policy, ScoreRequest } from "./policy.js";
 import type { Trainer, TrainerOptions, Trainers } from "./trainer.js";
 

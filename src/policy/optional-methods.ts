@@ -11,6 +11,7 @@ type OptionalMethod = {
 
 /** By name, so that the compiler asks for each that is added to `Policy`. */
 const NAMES: Readonly<Record<OptionalMethod, true>> = {
+  beam: true,
   score: true,
   entropies: true,
   firstTokens: true,

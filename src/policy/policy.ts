@@ -1,4 +1,3 @@
-import { UsageError } from "../core/errors.js";
 import type { Capabilities } from "./capabilities.js";
 import type { ServerUsage } from "./remote/usage.js";
 import type { Source } from "../core/source.js";
@@ -196,6 +195,12 @@ export interface Policy {
   /** The greedy response (token-level argmax, lowest id on ties) to each prompt, with `index` -1. */
   greedy(prompts: Iterable<Prompt>, options: GreedyOptions): AsyncIterable<Response>;
   /**
+   * The likeliest response to each prompt that beam search of a width finds (`extendBeam`), with `index` -1: the rules of `greedy`, which
+   * is width 1. Where the policy `beams`.
+   * @throws UsageError for a width that is no whole number of at least 1.
+   */
+  beam?(prompts: Iterable<Prompt>, options: BeamSearchOptions): AsyncIterable<Response>;
+  /**
    * log π(y_t | x, y_<t) for given responses, in the order given; where the policy `scores`.
    * @param examples each with the prompt and the token ids of y (the end token included if it is to be scored).
    */
@@ -269,6 +274,11 @@ export function tellsFirstTokens(policy: Policy): policy is Policy & Required<Pi
   return policy.can.firstTokens;
 }
 
+/** Whether `beam` is there to be called. */
+export function searchesBeams(policy: Policy): policy is Policy & Required<Pick<Policy, "beam">> {
+  return policy.can.beams;
+}
+
 /** Whether `entropies` is there to be called. */
 export function tellsEntropies(policy: Policy): policy is Policy & Required<Pick<Policy, "entropies">> {
   return policy.can.entropies;
@@ -287,25 +297,12 @@ export interface FirstToken {
   readonly logProb: number;
 }
 
-/**
- * Refuses a prefix after which there is nothing to draw.
- * @param whole whether the response ends with, or in, this prefix.
- * @throws UsageError when it does, or is already as long as the response may be.
- */
-export function checkPrefix(
-  { prompt, prefix = [] }: SampleRequest,
-  maxTokens: number,
-  whole: (prefix: readonly number[]) => boolean,
-): void {
-  if (prefix.length > 0 && (prefix.length >= maxTokens || whole(prefix))) {
-    throw new UsageError(
-      `A response to the prompt "${prompt.id}" is to go on after ${prefix.length} given tokens, but it is whole with them: ` +
-        `give fewer, or allow more than ${maxTokens}.`,
-    );
-  }
-}
-
 export type GreedyOptions = Pick<SamplingOptions, "maxTokens" | "signal">;
+
+export interface BeamSearchOptions extends GreedyOptions {
+  /** Hypotheses kept at each step, at least 1. */
+  readonly width: number;
+}
 
 export interface ScoreRequest {
   readonly prompt: Prompt;

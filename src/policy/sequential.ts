@@ -3,9 +3,11 @@ import { InterruptedError, UsageError } from "../core/errors.js";
 import { hash32, tokenUniform } from "../core/random.js";
 import { capabilities } from "./capabilities.js";
 import { arriving, isAsync, type Source } from "../core/source.js";
-import { checkPrefix, failOf, optionsOf } from "./policy.js";
-import { checkLimits, cutAtStop, narrows } from "./sampling-limits.js";
+import { failOf, optionsOf } from "./policy.js";
+import { EMPTY_BEAM, extendBeam, found, type Hypothesis } from "../transformer/decode/hypotheses.js";
+import { checkLimits, checkPrefix, checkWidth, cutAtStop, narrows } from "./sampling-limits.js";
 import type {
+  BeamSearchOptions,
   DrawnSoFar,
   GreedyOptions,
   Policy,
@@ -215,12 +217,14 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
       continues: true,
       certainties: true,
       entropies: true,
+      beams: true,
       scores: true,
       greedy: true,
       temperatures: true,
     }),
     sample,
     greedy: (prompts, asked) => greedily(options, prompts, asked, check),
+    beam: (prompts, asked) => searched(options, prompts, asked, check),
     logProb: async (examples) => {
       check();
       return Promise.resolve(examples.map(({ prompt, tokens }) => scoreTokens(options, prompt.id, tokens)));
@@ -263,6 +267,39 @@ async function* greedily(
     await Promise.resolve();
     yield drawResponse(policy, { prompt, index: -1, maxTokens, pick: argmax }) as Response;
   }
+}
+
+async function* searched(
+  policy: SequentialOptions,
+  prompts: Iterable<Prompt>,
+  { width, maxTokens, signal }: BeamSearchOptions,
+  check: (signal?: AbortSignal) => void,
+): AsyncIterable<Response> {
+  check(signal);
+  checkWidth(width);
+  for (const { id } of prompts) {
+    check(signal);
+    await Promise.resolve();
+    const ends = (tokens: readonly number[]): boolean =>
+      tokens.at(-1) === policy.endToken || policy.next(id, tokens) === undefined;
+    let beam: readonly Hypothesis[] = EMPTY_BEAM;
+    while (found(beam) === undefined) {
+      const from = beam;
+      const extended = extendBeam(from, (place) => rankedTokens(policy.next(id, from[place]!.tokens)!), {
+        ...{ width, maxTokens, ends },
+      });
+      beam = extended.map(({ hypothesis }) => hypothesis);
+    }
+    const { tokens, logProbs, certainties, finish } = found(beam)!;
+    const text = textOf(policy, tokens);
+    yield { promptId: id, index: -1, text, tokens, logProbs, certainties, finish: finish! };
+  }
+}
+
+/** All tokens, the likeliest first; on ties the lowest. */
+function rankedTokens(logProbs: Float64Array) {
+  const next = Array.from(logProbs, (logProb, token) => ({ token, logProb }));
+  return { next: next.sort((a, b) => b.logProb - a.logProb), certainty: certainty(logProbs) };
 }
 
 /** H(p_h) of what each token of a response was drawn from. @throws as `scoreTokens`. */

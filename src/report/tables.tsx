@@ -1,5 +1,6 @@
 import type { ComponentChildren, VNode } from "preact";
 import { sampleSizes } from "../evaluate/largest-n.js";
+import { baselineInWords } from "../evaluate/measure-baselines.js";
 import type {
   AdaptiveMetrics,
   AnswerMetrics,
@@ -72,7 +73,7 @@ export function AllTables({ metrics }: { readonly metrics: Metrics }): VNode {
     ["Ordering of right and wrong", orderingTable(metrics)],
     ["Agreement between rewards", agreementTable(metrics)],
     ["What training on each reward could give", tiltTable(metrics)],
-    ["One sample drawn otherwise", baselinesTable(metrics)],
+    ["Asked in other ways", baselinesTable(metrics)],
     ["Adaptive best-of-N", adaptiveTable(metrics)],
     ["How responses end", endsTable(metrics)],
     ...Object.keys(metrics.adapters).map(
@@ -272,17 +273,18 @@ function objectiveCell({ value, error, collapsed }: JudgedObjective): VNode {
   );
 }
 
-/** One sample of the base at other temperatures and with top-p: what training has to beat. */
+/** One sample of the base at other temperatures and with top-p, and what beam search finds: what training has to beat. */
 function baselinesTable({ baselines = {}, base, temperature }: Metrics): TableData | undefined {
-  const ways = [[`temperature ${temperature}, as drawn`, base] as const, ...Object.entries(baselines)];
+  const others = Object.entries(baselines).map(([name, way]) => [baselineInWords(name), way] as const);
+  const ways = [[`one sample, temperature ${temperature}, as drawn`, base] as const, ...others];
   if (ways.length === 1) return undefined;
   const labelled = base.accuracy !== undefined;
   return {
     id: "baselines-table",
     caption:
-      "One sample of the base, drawn in other ways, against its greedy response; in brackets the 95\u00a0% interval, differences paired by prompt.",
+      "What the base gives when asked in other ways, against its greedy response; in brackets the 95\u00a0% interval, differences paired by prompt.",
     columns: [
-      "One sample",
+      "The base’s",
       ...(labelled ? ["Accuracy, %", "… less greedy, points"] : []),
       "Log-likelihood, nats",
       "… less greedy, nats",

@@ -4,6 +4,7 @@ import { baseKept } from "../evaluate/findings-adapter.js";
 import { transductiveFinding } from "../evaluate/findings.js";
 import { tiltFindings } from "../evaluate/findings-tilt.js";
 import { sampleSizes } from "../evaluate/largest-n.js";
+import { baselineInWords } from "../evaluate/measure-baselines.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import { wordsOf } from "../sharpen/methods/registry.js";
 import { beginningOf, padEndTo, padStartTo, widthOf, wrapped } from "./columns.js";
@@ -98,7 +99,7 @@ function answersBlock(metrics: Metrics): string[] {
     row("greedy", greedy.accuracy, greedy.accuracy, greedy.logLikelihood),
     row(`one sample, ${samplerInWords(metrics)}`, base.accuracy, undefined, base.logLikelihood),
     ...Object.entries(baselines).map(([name, a]) =>
-      row(`one sample, ${plain(name)}`, a.accuracy, undefined, a.logLikelihood),
+      row(plain(baselineInWords(name)), a.accuracy, undefined, a.logLikelihood),
     ),
     ...[["adaptive", adaptive] as const, ["adaptive votes", adaptiveVotes] as const].flatMap(
       ([name, rule]) =>

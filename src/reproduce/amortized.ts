@@ -10,6 +10,7 @@ import { rewardNamed } from "../reward/registry.js";
 import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
+import { BASELINE_FILES, recordedBaselines } from "../sharpen/baselines.js";
 import { drawnPrompts } from "../sharpen/evaluate-run.js";
 import { splitPrompts } from "../sharpen/prompts.js";
 import type { Method } from "../sharpen/methods/method.js";
@@ -22,6 +23,7 @@ import { poolsOf } from "../sharpen/selections.js";
 import { sharpenTask } from "../sharpen/sharpen-task.js";
 import { adapterSample, isScored } from "./base-log-probs.js";
 import {
+  baselinesAsked,
   checkCounts,
   checkNames,
   labelOf,
@@ -68,7 +70,13 @@ const REWARD = "log-likelihood";
 /** The run's own seed, which fixes splits and draws; the suite's seeds are of training. */
 const RUN_SEED = 0;
 /** What the seeds of a model and task have in common, and is therefore drawn once. */
-const SHARED = ["prompts.jsonl", "greedy.jsonl", "responses.jsonl", "selections.jsonl"] as const;
+const SHARED = [
+  "prompts.jsonl",
+  "greedy.jsonl",
+  "responses.jsonl",
+  "selections.jsonl",
+  ...BASELINE_FILES,
+] as const;
 
 /**
  * The paper's amortized experiments (§6, App. A.3): SFT-Sharpening by log-likelihood of each model on each task, for each N, with
@@ -82,11 +90,9 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
   checkNames("model", models);
   checkNames("task", tasks);
   for (const trainN of trainNs) checkCounts({ "N of training": trainN });
-  checkCounts({ prompts, n, seeds });
+  checkCounts({ prompts, n, seeds, ...baselinesAsked(options) });
   if (trainNs.length === 0) throw new UsageError("Name at least one N to train with.");
-  const { curveSamples, maxTokens = null, trainPrompts = null } = options;
-  const fixed = { prompts, n, temperature, maxTokens, trainPrompts, curveSamples };
-  await openSuite(out, resume, { kind: "amortized", ...fixed });
+  await openSuite(out, resume, fixedOf(options));
   const cells: TrainingCell[] = models.flatMap((model) =>
     tasks.flatMap((task) =>
       // The largest N first: it is Table 1.
@@ -133,6 +139,13 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
   };
 }
 
+/** What a suite that is continued must be as. */
+function fixedOf(options: AmortizedOptions): Parameters<typeof openSuite>[2] {
+  const { prompts, n, temperature, curveSamples, maxTokens = null, trainPrompts = null } = options;
+  const drawing = { prompts, n, temperature, maxTokens, trainPrompts, curveSamples };
+  return { kind: "amortized", ...drawing, ...baselinesAsked(options) };
+}
+
 /** What trains, each once. */
 function methodsOf({ methods }: Pick<AmortizedOptions, "methods">): readonly Method[] {
   return [...new Set(methods ?? [methodNamed(PAPER_METHOD)])];
@@ -160,6 +173,7 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
       return {
         drawing: { prompts, n, temperature, maxTokens: maxTokens ?? opened.maxTokens },
         rewards: [{ name: REWARD }],
+        ...baselinesAsked(options),
         amortize: { reward: { name: REWARD }, methods: { [method.name]: settings } },
         seeds: { run: RUN_SEED, training: seed },
       };
@@ -186,6 +200,7 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
         temperature,
         maxTokens: maxTokens ?? opened.maxTokens,
         seed: RUN_SEED,
+        baselineSamples: options.baselines,
         amortize: {
           reward: rewardNamed(REWARD),
           methods: [{ method, trainN: trainN!, trainPrompts, own, fit: { ...fit, seed } }],
@@ -284,12 +299,17 @@ async function measureSeeds(
   const samples = [];
   for (const run of runs) samples.push(await adapterSample(run, method));
   const greedy = drawn.map((prompt) => prompt.greedy);
+  const baselines = await recordedBaselines(
+    runs[0]!,
+    drawn.map(({ prompt }) => prompt),
+  );
   const adapter = measureAdapter({
     task,
     pools,
     greedy,
     seed: RUN_SEED,
     independent: each[0]!.temperature === 1,
+    baselines,
     runs: samples,
   });
   const first = each[0]!;
@@ -302,6 +322,7 @@ async function measureSeeds(
     labelledPrompts,
     greedy: first.greedy,
     base: first.base,
+    ...(first.baselines && { baselines: first.baselines }),
     adapter,
     epochs: adapters.map(({ epochs }) => epochs),
     keptEpochs: adapters.map(({ keptEpoch }) => keptEpoch),

@@ -53,6 +53,8 @@ export interface SuiteOptions extends SuiteHost {
   /** Responses drawn per test prompt. */
   readonly n: number;
   readonly temperature: number;
+  /** Samples of each test prompt in each of the base's other ways to answer (`drawBaselines`); absent: they are not measured. */
+  readonly baselines?: number | undefined;
   /** The longest response, in tokens; default the task's. */
   readonly maxTokens?: number | undefined;
   /** How many seeds, at least 1. */
@@ -61,6 +63,13 @@ export interface SuiteOptions extends SuiteHost {
   readonly command: string;
   /** A clock in milliseconds, for how long a cell's stages took; absent: not measured. */
   readonly now?: (() => number) | undefined;
+}
+
+/** The suite's baselines as a run's configuration has them: nothing where they are not measured. */
+export function baselinesAsked({ baselines }: Pick<SuiteOptions, "baselines">): {
+  readonly baselines?: number;
+} {
+  return baselines === undefined ? {} : { baselines };
 }
 
 /** One run folder of a suite. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { UsageError } from "../core/errors.js";
 import { findings } from "../evaluate/findings.js";
 import { measure } from "../evaluate/measure.js";
+import { measureBaselines, mergedBaselines, type BaselineDraws } from "../evaluate/measure-baselines.js";
 import type { Metrics } from "../evaluate/metrics.js";
 import type { Policy } from "../policy/policy.js";
 import { rewardNamed } from "../reward/registry.js";
@@ -10,12 +11,14 @@ import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
+import { checkBaselines, drawBaselines, recordedBaselines } from "../sharpen/baselines.js";
 import { drawGreedy, drawResponses, type Progress } from "../sharpen/draw.js";
 import { checkLengths } from "../sharpen/fitting-prompts.js";
 import { recordPrompts } from "../sharpen/record-prompts.js";
 import { drawnPrompts, evaluateRun, type DrawnPrompt } from "../sharpen/evaluate-run.js";
 import { poolsOf } from "../sharpen/selections.js";
 import {
+  baselinesAsked,
   checkCounts,
   checkNames,
   labelOf,
@@ -47,8 +50,13 @@ export async function reproduceInference(options: SuiteOptions): Promise<Inferen
   const { models, tasks, out, resume, prompts, n, seeds, temperature, maxTokens, command } = options;
   checkNames("model", models);
   checkNames("task", tasks);
-  checkCounts({ prompts, n, seeds });
-  await openSuite(out, resume, { kind: "inference", prompts, n, temperature, maxTokens: maxTokens ?? null });
+  checkCounts({ prompts, n, seeds, ...baselinesAsked(options) });
+  const fixed = { prompts, n, temperature, maxTokens: maxTokens ?? null };
+  await openSuite(out, resume, {
+    kind: "inference",
+    ...fixed,
+    ...baselinesAsked(options),
+  });
   const cells: Cell[] = models.flatMap((model) =>
     tasks.flatMap((task) =>
       Array.from({ length: seeds }, (_, seed) => {
@@ -80,11 +88,12 @@ export async function reproduceInference(options: SuiteOptions): Promise<Inferen
 }
 
 function inferenceWork(options: SuiteOptions): CellWork {
-  const { prompts, n, temperature } = options;
+  const { prompts, n, temperature, baselines } = options;
   const maxTokensOf = (task: Task): number => options.maxTokens ?? task.maxTokens;
   return {
     config: ({ opened, seed }) => ({
       drawing: { prompts, n, temperature, maxTokens: maxTokensOf(opened) },
+      ...baselinesAsked(options),
       seeds: { run: seed },
     }),
     finished: ({ dir }) => Promise.resolve(readRun(dir).json("metrics.json") !== undefined),
@@ -115,9 +124,11 @@ function inferenceWork(options: SuiteOptions): CellWork {
     const tested = task.prompts("test").slice(0, prompts);
     if (tested.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
     await checkLengths(policy, tested, draw.maxTokens, task);
+    if (baselines !== undefined) checkBaselines(policy, baselines);
     await recordPrompts(run, task, { test: tested, train: [], validation: [] }, 0);
     await drawGreedy(await run.greedyLog(), policy, tested, draw, "greedy");
     await drawResponses(await run.responseLog(), policy, tested, draw, "sampling");
+    if (baselines !== undefined) await drawBaselines({ ...draw, policy, run }, baselines, tested);
   }
 }
 
@@ -144,9 +155,20 @@ async function mergeSeeds(
   if (done.length === 0) return name;
   const { task } = await options.openTask(taskName, model);
   const drawn: DrawnPrompt[][] = [];
-  for (const { dir } of done) drawn.push(await drawnPrompts(readRun(dir)));
+  const baselines: BaselineDraws[][] = [];
+  for (const { dir } of done) {
+    const run = readRun(dir);
+    const own = await drawnPrompts(run);
+    drawn.push(own);
+    baselines.push(
+      await recordedBaselines(
+        run,
+        own.map(({ prompt }) => prompt),
+      ),
+    );
+  }
   const { manifest } = readRun(done[0]!.dir);
-  const metrics = await measureSeeds(task, name.model, drawn, options);
+  const metrics = await measureSeeds(task, name.model, drawn, mergedBaselines(baselines), options);
   const verdict = inferenceVerdict(metrics);
   return {
     ...name,
@@ -165,6 +187,7 @@ async function measureSeeds(
   task: Task,
   model: string,
   drawn: readonly (readonly DrawnPrompt[])[],
+  baselines: readonly BaselineDraws[],
   { temperature }: SuiteOptions,
 ): Promise<Metrics> {
   const [pools, ...furtherSeeds] = drawn.map((prompts): Pool[] =>
@@ -177,18 +200,13 @@ async function measureSeeds(
   const certainties = drawn.every((prompts) =>
     prompts.every(({ responses }) => responses.every((r) => r.certainties)),
   );
+  const base = { task, pools: pools!, greedy: drawn[0]!.map(({ greedy }) => greedy), seed: 0 };
+  const rewards = rewardsFor(certainties);
   const parts = {
-    ...(await measure({
-      task,
-      pools: pools!,
-      furtherSeeds,
-      greedy: drawn[0]!.map(({ greedy }) => greedy),
-      rewards: rewardsFor(certainties),
-      seed: 0,
-      independent: temperature === 1,
-    })),
+    ...(await measure({ ...base, furtherSeeds, rewards, baselines, independent: temperature === 1 })),
     model,
     temperature,
+    ...(baselines.length > 0 && { baselines: measureBaselines({ ...base, drawn: baselines }) }),
     adapters: {},
     findings: [],
     seconds: {},

@@ -84,6 +84,8 @@ export interface AmortizedMetrics {
   readonly labelledPrompts: number;
   readonly greedy: AnswerMetrics;
   readonly base: AnswerMetrics;
+  /** The base asked in other ways (`Metrics.baselines`), where it was. */
+  readonly baselines?: NonNullable<Metrics["baselines"]>;
   /** Intervals over prompts and seeds. */
   readonly adapter: MeasuredAdapter;
   /** The training curve of each seed, in the order of `seeds`. */

@@ -95,7 +95,7 @@ export interface RunConfig {
   readonly rewards?: readonly Part[];
   /** δ of adaptive best-of-N; absent: not measured. */
   readonly adaptive?: number;
-  /** Samples of each test prompt for baselines at other temperatures; absent: not measured. */
+  /** Samples of each test prompt in each of the base's other ways to answer; absent: they are not measured. */
   readonly baselines?: number;
   /** Absent: inference time only. */
   readonly amortize?: RunAmortize;

@@ -20,6 +20,9 @@ it("draws and measures one sample in other ways, and leaves what is drawn else a
     "temperature 0.5",
     "temperature 0.7",
     "top-p 0.9",
+    "beam search of width 2",
+    "beam search of width 4",
+    "beam search of width 8",
   ]);
   const [before, after] = [filesOf(plain), filesOf(wide)];
   for (const name of ["greedy.jsonl", "responses.jsonl", "selections.jsonl", "prompts.jsonl"])

@@ -1,4 +1,11 @@
-import type { Policy, Prompt, Response, SampleRequest, SamplingOptions } from "../policy/policy.js";
+import type {
+  GreedyOptions,
+  Policy,
+  Prompt,
+  Response,
+  SampleRequest,
+  SamplingOptions,
+} from "../policy/policy.js";
 import { responseKey } from "../run/records.js";
 import type { RecordLog } from "../run/record-log.js";
 import { checkN } from "./best-of-n.js";
@@ -90,16 +97,29 @@ export async function drawResponses(
   return inOrder(log, prompts);
 }
 
+type OneEachSettings = Pick<DrawSettings, "maxTokens" | "signal" | "onProgress">;
+
 /** The greedy response to each prompt, as `drawResponses`. */
-export async function drawGreedy(
+export function drawGreedy(
   log: RecordLog<Response>,
   policy: Policy,
   prompts: readonly Prompt[],
-  { maxTokens, signal, onProgress }: Pick<DrawSettings, "maxTokens" | "signal" | "onProgress">,
+  settings: OneEachSettings,
+  stage: string,
+): Promise<Response[]> {
+  return drawOneEach(log, (missing, limits) => policy.greedy(missing, limits), prompts, settings, stage);
+}
+
+/** The one response, with index -1, that a way of decoding gives to each prompt, as `drawResponses`. */
+export async function drawOneEach(
+  log: RecordLog<Response>,
+  decode: (prompts: readonly Prompt[], options: GreedyOptions) => AsyncIterable<Response>,
+  prompts: readonly Prompt[],
+  { maxTokens, signal, onProgress }: OneEachSettings,
   stage: string,
 ): Promise<Response[]> {
   const missing = prompts.filter((prompt) => !log.has(responseKey(prompt.id, -1)));
-  const drawn = policy.greedy(missing, { maxTokens, ...(signal && { signal }) });
+  const drawn = decode(missing, { maxTokens, ...(signal && { signal }) });
   await appendTo(log, drawn, { stage, missing: missing.length, wanted: prompts.length }, onProgress);
   return (await inOrder(log, prompts)).flat();
 }

@@ -47,7 +47,7 @@ export interface SharpenOptions extends DrawSettings {
   readonly learn?: boolean | undefined;
   /** Also measure adaptive best-of-N (paper eq. 10) with this δ, capped at `n`. */
   readonly adaptiveDelta?: number | undefined;
-  /** Also measure one sample at other temperatures and from the likeliest tokens, over so many of each test prompt. */
+  /** Also measure what the base gives when asked in other ways (`drawBaselines`), over so many samples of each test prompt. */
   readonly baselineSamples?: number | undefined;
   /** Train what this reward prefers into adapters; absent: inference time only. */
   readonly amortize?:

@@ -1,6 +1,7 @@
 import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
 import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./decoder/adapter-feeds.js";
 import {
+  beamGraph,
   decodeGraph,
   entropyGraph,
   likeliestGraph,
@@ -24,6 +25,7 @@ import type { Source } from "../core/source.js";
 import type { StepNeeds } from "./decode/batch.js";
 import type { Narrowed } from "./decode/narrowed.js";
 import type { Draw, DrawOptions, DrawRequest } from "./decode/draw-request.js";
+import { beamSearch, type BeamOptions } from "./decode/beam.js";
 import { draw } from "./decode/sampler.js";
 import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./decoder/sequence-pass.js";
 
@@ -184,6 +186,32 @@ export class Runtime {
         adapter,
         cacheFactory: (layout) =>
           new KeyValueCache(this.engine, config, layout, adapter ? undefined : this.prefixes),
+      },
+      config,
+      requests,
+      { bytes: () => this.bytesForCaches(), ...options },
+    );
+  }
+
+  /** Searches for likely responses; see `beamSearch`. Not of a model whose weights are held as they came. */
+  beam<T>(
+    requests: readonly DrawRequest<T>[],
+    options: BeamOptions,
+    adapter?: AdapterFeeds,
+  ): AsyncGenerator<Draw<T>> {
+    const { config, weights } = this.model;
+    const count = Math.min(options.width, config.vocabSize);
+    const graphOptions = this.graphOptions(adapter);
+    return beamSearch(
+      {
+        step: () =>
+          this.session(`decode beam ${count}`, adapter, () =>
+            beamGraph(config, weights, graphOptions, count),
+          ),
+        prefix: () => this.session("prefix", adapter, () => prefixGraph(config, weights, graphOptions)),
+        extend: () => this.session("extend", adapter, () => extendGraph(config, weights, graphOptions)),
+        adapter,
+        cacheFactory: (layout) => new KeyValueCache(this.engine, config, layout),
       },
       config,
       requests,

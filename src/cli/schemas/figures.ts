@@ -38,7 +38,7 @@ export const answers = z
   .meta({ id: "answers", description: "One way of answering. What needs labels is absent without them." });
 
 const gainOver = byN
-  .describe("By baseline: accuracy minus that of one sample drawn so, in points; paired.")
+  .describe("By baseline: accuracy minus that of the base asked so, in points; paired.")
   .exactOptional();
 
 const choiceOfN = z
@@ -165,7 +165,9 @@ export const metricsFields = {
   tilt: z.record(text, z.array(tilt)).exactOptional(),
   baselines: z
     .record(text, answers)
-    .describe("One sample of the base drawn in other ways, such as `temperature 0.5`.")
+    .describe(
+      "What the base gives when asked in other ways, such as `temperature 0.5` or `beam search of width 4`.",
+    )
     .exactOptional(),
   adaptive: adaptive.describe("Adaptive best-of-N (paper eq. 10).").exactOptional(),
   adaptiveVotes: adaptive.describe("Majority over as many responses as its lead asks for.").exactOptional(),

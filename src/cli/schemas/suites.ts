@@ -82,6 +82,10 @@ const amortizedMetrics = z.strictObject({
   labelledPrompts: whole,
   greedy: answers,
   base: answers,
+  baselines: z
+    .record(text, answers)
+    .describe("What the base gives when asked in other ways, such as `temperature 0.5`.")
+    .exactOptional(),
   adapter: measuredAdapter,
   epochs: z.array(z.array(epoch)).describe("The training curve of each seed."),
   keptEpochs: z.array(whole),

@@ -18,6 +18,28 @@ describe("the page of an inference suite", () => {
     }
   });
 
+  it("has what the base gives when asked in other ways, where it was", () => {
+    expect(page.querySelector("[id^=other-ways]")).toBeNull();
+    const own = inference.cells[0]!.metrics!;
+    const at = String(own.n);
+    const way = { ...own.base, accuracy: { value: 0.437, low: 0.3, high: 0.5 } };
+    const gainOver = { "beam search of width 4": { value: 0.123, low: 0.01, high: 0.2 } };
+    const best = own.bestOfN["log-likelihood"]!;
+    const metrics = {
+      ...own,
+      baselines: { "beam search of width 4": way },
+      bestOfN: { ...own.bestOfN, "log-likelihood": { ...best, [at]: { ...best[at]!, gainOver } } },
+    };
+    const cells = [{ ...inference.cells[0]!, metrics }];
+    const table = parsePage(suitePage({ ...inference, cells })).getElementById("other-ways-0")!;
+    expect(table.querySelector("thead")!.textContent).toContain(
+      `best-of-${own.n} by log-likelihood, above it`,
+    );
+    expect(table.querySelector("tbody")!.textContent.replace(/\s+/g, " ")).toMatch(
+      /^beam search of width 4\s?43\.7.*\+12\.3/,
+    );
+  });
+
   it("prints each cell's lift, and leaves a cell without a result blank", () => {
     const cells = [...page.querySelectorAll("#figure-1a-heat tbody td")];
     const lift = inference.cells[0]!.metrics!.bestOfN["log-likelihood"]!["50"]!.lift!;

@@ -49,9 +49,10 @@ export function VerdictList({ result }: { readonly result: SuiteResult }): VNode
   return (
     <>
       <p class="note">
-        Choosing among N against greedy decoding of the base; an adapter against the stronger of that and one
-        sample of the base. A gain or a loss is claimed only where it is clear of 0 among all comparisons of
-        its cell together, on ten prompts or more; that there are several cells is not corrected for.
+        Choosing among N against greedy decoding of the base; an adapter against the strongest of that, one
+        sample of the base and what the base gives when asked in other ways. A gain or a loss is claimed only
+        where it is clear of 0 among all comparisons of its cell together, on ten prompts or more; that there
+        are several cells is not corrected for.
       </p>
       <dl class="claims">
         {result.cells.map(judged).map(({ name, verdict, findings, failures, blank }) => (

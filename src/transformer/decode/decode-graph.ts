@@ -20,6 +20,7 @@ import type { QuantizedWeights } from "../decoder/quantize.js";
 import { rotaryTables } from "../decoder/rotary.js";
 import { cacheInputs, maskInputs } from "./cache-inputs.js";
 import { narrowingInputs, type Narrowed } from "./narrowed.js";
+import { likeliestTokens } from "./likeliest.js";
 import { samplingHead } from "./sampling-head.js";
 import {
   adaptedParameters,
@@ -41,27 +42,31 @@ export interface PolicyGraphOptions {
   readonly narrowing?: Narrowed | undefined;
 }
 
+/** What a decoding step computes before anything is drawn of it. */
+interface Step {
+  /** [g·r, V] */
+  readonly logits: Value;
+  /** Keys and values of the new tokens, by layer. */
+  readonly fresh: readonly (readonly [Value, Value])[];
+}
+
 /**
- * One decoding step of g groups of r rows; the rows of a group share a prompt. Inputs: `ids`, `positions` [g, r];
- * `prefixMask` [g, 1, p]; `suffixMask` [g, r, 1, 1, s]; `uniforms` [g, r]; `temperature` [g, r] unless `plain`;
- * of its `narrowing`, `topP`, `leastLog`, `minP` [g, r] (`narrowingInputs`);
- * where a sliding window hides, `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of its layers;
- * `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d]; `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d].
- * Outputs: `token`, `logProb`, `certainty` [g·r]; `key.L`, `value.L` [g, r, kvHeads·d] of the new token.
- * @param plain temperature 1 is built in, which saves a pass over the vocabulary.
+ * A step of g groups of r rows; the rows of a group share a prompt. Inputs: `ids`, `positions` [g, r]; `prefixMask` [g, 1, p];
+ * `suffixMask` [g, r, 1, 1, s]; where a sliding window hides, `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of
+ * its layers; `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d]; `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d].
+ * @param more makes further inputs, between the masks and the caches.
  */
-export function decodeGraph(
+function decodingStep<T>(
+  graph: Graph,
   config: ModelConfig,
   weights: Weights,
-  { loraModules, replaced, quantized, maxLength, narrowing }: PolicyGraphOptions,
-  plain: boolean,
-): Graph {
-  const graph = new Graph();
+  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
+  more: () => T,
+): Step & { readonly inputs: T } {
   const ids = graph.input("ids", "int32", ["g", "r"]);
   const positions = graph.input("positions", "int32", ["g", "r"]);
   const masks = maskInputs(graph, windowHides(config, maxLength));
-  const uniforms = graph.input("uniforms", "float32", ["g", "r"]);
-  const temperature = plain ? undefined : graph.input("temperature", "float32", ["g", "r"]);
+  const inputs = more();
   const caches = cacheInputs(graph, config);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const product = weightProduct(parameter, quantized);
@@ -76,6 +81,28 @@ export function decodeGraph(
     attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value])),
   });
   const logits = product(reshape(hidden, [-1, config.hiddenSize]), headName(config, replaced));
+  return { logits, fresh, inputs };
+}
+
+/**
+ * One decoding step (`decodingStep`) that draws. Further inputs: `uniforms` [g, r]; `temperature` [g, r] unless `plain`; of its
+ * `narrowing`, `topP`, `leastLog`, `minP` [g, r] (`narrowingInputs`).
+ * Outputs: `token`, `logProb`, `certainty` [g·r]; `key.L`, `value.L` [g, r, kvHeads·d] of the new token.
+ * @param plain temperature 1 is built in, which saves a pass over the vocabulary.
+ */
+export function decodeGraph(
+  config: ModelConfig,
+  weights: Weights,
+  options: PolicyGraphOptions,
+  plain: boolean,
+): Graph {
+  const graph = new Graph();
+  const { narrowing } = options;
+  const { logits, fresh, inputs } = decodingStep(graph, config, weights, options, () => ({
+    uniforms: graph.input("uniforms", "float32", ["g", "r"]),
+    temperature: plain ? undefined : graph.input("temperature", "float32", ["g", "r"]),
+  }));
+  const { uniforms, temperature } = inputs;
   const column = (perRow: Value): Value => reshape(perRow, [-1, 1]);
   const drawn = samplingHead(
     logits,
@@ -87,6 +114,27 @@ export function decodeGraph(
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);
   graph.output("certainty", drawn.certainty);
+  outputKeysAndValues(graph, fresh);
+  return graph;
+}
+
+/**
+ * One decoding step (`decodingStep`) that names each row's likeliest tokens.
+ * Outputs: `tokens`, `logProbs` [g·r, count], the likeliest first; `certainty` [g·r]; `key.L`, `value.L` [g, r, kvHeads·d].
+ * @param count how many; at most the vocabulary's size.
+ */
+export function beamGraph(
+  config: ModelConfig,
+  weights: Weights,
+  options: PolicyGraphOptions,
+  count: number,
+): Graph {
+  const graph = new Graph();
+  const { logits, fresh } = decodingStep(graph, config, weights, options, () => undefined);
+  const { tokens, logProbs, certainty } = likeliestTokens(logits, count);
+  graph.output("tokens", tokens);
+  graph.output("logProbs", logProbs);
+  graph.output("certainty", certainty);
   outputKeysAndValues(graph, fresh);
   return graph;
 }

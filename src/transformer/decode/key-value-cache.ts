@@ -136,6 +136,29 @@ export class KeyValueCache {
     this.suffixLength = suffix;
   }
 
+  /**
+   * Lets rows go on from what others of their group have behind them.
+   * @param from by group and row, the row of before; absent for idle ones. @param steps tokens behind the longest.
+   */
+  async reorder(from: readonly (readonly (number | undefined)[])[], steps: number): Promise<void> {
+    if (from.every((group) => group.every((place, r) => place === undefined || place === r))) return;
+    const { kvHeads, headDim } = this.config;
+    const { groups, rows } = this.layout;
+    const width = this.suffixLength * headDim;
+    const moved: { from: number[]; to: number[] } = { from: [], to: [] };
+    from.forEach((group, g) =>
+      group.forEach((place, r) => {
+        if (place === undefined) return;
+        for (let h = 0; h < kvHeads; h++) {
+          moved.from.push(((g * rows + place) * kvHeads + h) * width);
+          moved.to.push(((g * rows + r) * kvHeads + h) * width);
+        }
+      }),
+    );
+    const length = Math.min(steps, this.suffixLength) * headDim;
+    await this.move(this.suffix, groups * rows * kvHeads * width, moved, length);
+  }
+
   /** Whether half of the places behind the prompts, or behind the rows, would do for these lengths. */
   isTooLong(steps: number, prompt: number): boolean {
     const half = (length: number, wanted: number): boolean =>

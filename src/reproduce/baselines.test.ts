@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { RunError } from "../core/errors.js";
+import { strongestBaseline } from "../evaluate/strongest-baseline.js";
+import type { Response } from "../policy/policy.js";
+import { tinyTask } from "../sharpen/tiny-job.test-helper.js";
+import { collect, tinyPolicy, wordPolicy } from "../sharpen/tiny-policies.test-helper.js";
+import { reproduceAmortized } from "./amortized.js";
+import { reproduceInference } from "./inference.js";
+import { tinySuite, wordTask } from "./tiny-suite.test-helper.js";
+
+const NAMES = [
+  "temperature 0.25",
+  "temperature 0.5",
+  "temperature 0.7",
+  "top-p 0.9",
+  "beam search of width 2",
+  "beam search of width 4",
+  "beam search of width 8",
+];
+
+it("reproduce inference measures what the base gives when asked in other ways, over all seeds", async () => {
+  const suite = tinySuite({ baselines: 3 });
+  const { metrics } = (await reproduceInference(suite)).cells[0]!;
+  expect(Object.keys(metrics!.baselines!)).toEqual(NAMES);
+  const task = wordTask("first");
+  const shareRight = (responses: readonly Response[]): number =>
+    responses.filter(({ promptId, text }) => task.grade(promptId, text)).length / responses.length;
+  const prompts = task.prompts("test").slice(0, 11);
+  const policy = wordPolicy();
+  const searched = await collect(policy.beam!(prompts, { width: 4, maxTokens: task.maxTokens }));
+  expect(metrics!.baselines!["beam search of width 4"]!.accuracy!.value).toBeCloseTo(
+    shareRight(searched),
+    12,
+  );
+  const sampled = [0, 1].flatMap((seed) =>
+    readFileSync(join(suite.out, "words", "first", `seed-${seed}`, "baseline-temperature-0.5.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Response),
+  );
+  expect(sampled).toHaveLength(2 * 11 * 3);
+  expect(metrics!.baselines!["temperature 0.5"]!.accuracy!.value).toBeCloseTo(shareRight(sampled), 12);
+  for (const name of NAMES) {
+    const best = metrics!.bestOfN["majority"]!["5"]!;
+    expect(best.gainOver![name]!.value).toBeCloseTo(
+      best.accuracy!.value - metrics!.baselines![name]!.accuracy!.value,
+      12,
+    );
+  }
+  await expect(reproduceInference({ ...suite, resume: true, baselines: 4 })).rejects.toThrow(RunError);
+});
+
+it("reproduce amortized judges an adapter against the strongest of them", { timeout: 60_000 }, async () => {
+  const task = await tinyTask(true);
+  const fit = { epochs: 1, batchSize: 4, learningRate: 0.02, clipNorm: 1, rank: 2, keep: "last" } as const;
+  const suite = {
+    ...tinySuite({ baselines: 2, models: ["tiny"], seeds: 1, prompts: 4, n: 3 }),
+    trainNs: [2],
+    curveSamples: 0,
+    openModel: async () => ({ policy: await tinyPolicy("tiny-tied") }),
+    openTask: () => Promise.resolve({ task }),
+    training: () => ({ fit: { ...fit, targetModules: ["q_proj"] }, source: "this test" }),
+  };
+  const { metrics } = (await reproduceAmortized(suite)).cells[0]!;
+  const { adapter, baselines, verdict } = metrics!;
+  expect(Object.keys(baselines!)).toEqual(NAMES);
+  expect(Object.keys(adapter.gainOver!)).toEqual(NAMES);
+  expect(verdict!.sentence).toContain(strongestBaseline(adapter, metrics!)!.name);
+});
