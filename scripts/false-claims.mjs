@@ -1,7 +1,7 @@
 /**
  * `node scripts/false-claims.mjs [runs]` after `npm run build`: how often a page on which nothing is true makes a claim, and how often it
- * would if every comparison were judged by its own 95 % interval. Rewards are noise; greedy and one adapter draw from what the base draws
- * from. The quick form of it is a test, src/evaluate/declared.test.ts.
+ * would if every comparison were judged by its own 95 % interval. Rewards are noise; greedy, one adapter and what the base gives
+ * when asked in other ways (two of them) draw from what the base draws from. The quick form of it is a test, src/evaluate/declared.test.ts.
  */
 import { randomStream } from "../dist/core/random.js";
 import { claims, pValue } from "../dist/evaluate/declared.js";
@@ -39,7 +39,12 @@ async function nullPage(prompts, seed) {
     name,
     score: (/** @type {{ responses: unknown[] }} */ pool) => pool.responses.map(() => stream.next()),
   }));
-  const common = { task, pools, greedy: chances.map((_, p) => answer(p, 0)), seed: 0, resamples: 200 };
+  const baselines = [
+    { name: "temperature 0.5", responses: chances.flatMap((_, p) => some(p)) },
+    { name: "beam search of width 4", responses: chances.map((_, p) => answer(p, -1)) },
+  ];
+  const greedy = chances.map((_, p) => answer(p, 0));
+  const common = { task, pools, greedy, baselines, seed: 0, resamples: 200 };
   const measured = await measure(/** @type {any} */ ({ ...common, rewards, ns: [1, 2, 4, 8] }));
   const adapter = { responses: chances.flatMap((_, p) => some(p)), greedy: common.greedy };
   const sft = measureAdapter(/** @type {any} */ ({ ...common, runs: [adapter] }));

@@ -86,7 +86,11 @@ async function nullPage(prompts: number, seed: number): Promise<Metrics> {
     extract: (text: string) => text,
   })) as unknown as Pool[];
   const greedy = chances.map((_, p) => answer(p, 0)) as unknown as Response[];
-  const common = { task, pools, greedy, seed: 0, resamples: 200 };
+  const baselines = [
+    { name: "temperature 0.5", responses: chances.flatMap((_, p) => some(p)) },
+    { name: "beam search of width 4", responses: chances.map((_, p) => answer(p, -1)) as never },
+  ];
+  const common = { task, pools, greedy, baselines, seed: 0, resamples: 200 };
   const rewards = ["a", "b", "c"].map((name) => noise(name, stream));
   const measured = await measure({ ...common, rewards, ns: [1, 2, 4, 8] });
   const responses = chances.flatMap((_, p) => some(p)) as never;

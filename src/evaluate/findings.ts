@@ -15,6 +15,7 @@ import {
   type Direction,
 } from "./findings-words.js";
 import type { AdaptiveMetrics, BestOfNMetrics, Estimate, Metrics } from "./metrics.js";
+import { shortName, strongestBaseline } from "./strongest-baseline.js";
 
 /** What the findings are read from. */
 export type FindingsInputs = Omit<
@@ -109,22 +110,25 @@ function lastStep(
 }
 
 /** Best-of-N at the largest N against greedy. */
-function againstGreedy(metrics: FindingsInputs, reward: string, curve: Curve): string[] {
+/** The choice at the largest N against the strongest baseline. */
+function againstBaseline(metrics: FindingsInputs, reward: string, curve: Curve): string[] {
   const [n, last] = curve.at(-1) ?? [];
-  if (!last?.accuracy || !last.liftPoints || !metrics.greedy.accuracy) return [];
+  const strongest = last && strongestBaseline(last, metrics);
+  if (!last?.accuracy || !strongest) return [];
+  const over = shortName(strongest);
   const figures =
-    `${percent(last.accuracy.value)} against ${percent(metrics.greedy.accuracy.value)} ` +
-    `(${change(last.liftPoints, "points", metrics)})`;
-  switch (directionOf(last.liftPoints, labelledPrompts(metrics), "points", metrics)) {
+    `${percent(last.accuracy.value)} against ${percent(strongest.accuracy.value)} ` +
+    `(${change(strongest.gain, "points", metrics)})`;
+  switch (directionOf(strongest.gain, labelledPrompts(metrics), "points", metrics)) {
     case "few":
-      return [`Best-of-${n} with ${reward} against greedy: ${figures}; too few prompts to say.`];
+      return [`Best-of-${n} with ${reward} against ${over}: ${figures}; too few prompts to say.`];
     case "up":
-      return [`Best-of-${n} with ${reward} beats greedy: ${figures}.`];
+      return [`Best-of-${n} with ${reward} beats ${over}: ${figures}.`];
     case "down":
-      return [`Do not sharpen with ${reward} on this task: best-of-${n} is worse than greedy, ${figures}.`];
+      return [`Do not sharpen with ${reward} on this task: best-of-${n} is worse than ${over}, ${figures}.`];
     case "unclear":
       return [
-        `Best-of-${n} with ${reward} is neither clearly better nor clearly worse than greedy: ${figures}.`,
+        `Best-of-${n} with ${reward} is neither clearly better nor clearly worse than ${over}: ${figures}.`,
       ];
   }
 }
@@ -237,14 +241,15 @@ function bestReward(
 ): string {
   const prompts = metrics.mixedPrompts ?? labelledPrompts(metrics);
   const last = curveOf(metrics, name).at(-1)?.[1];
-  const loses = directionOf(last?.liftPoints, labelledPrompts(metrics), "points", metrics) === "down";
+  const strongest = last && strongestBaseline(last, metrics);
+  const loses = directionOf(strongest?.gain, labelledPrompts(metrics), "points", metrics) === "down";
   const below = second && metrics.aucBelowBest?.[second[0]];
   const level =
     second && directionOf(below, prompts, "points", metrics) !== "up"
       ? `, ${second[0]} not clearly worse (AUC ${withInterval(second[1])}${below ? `, paired difference ${withInterval(below, metrics)}` : ""})`
       : "";
   const advice = loses
-    ? "and yet choosing by it is worse than greedy"
+    ? `and yet choosing by it is worse than ${shortName(strongest!)}`
     : level
       ? "these prompts do not tell which of the two is better"
       : "use it";
@@ -314,7 +319,7 @@ export function findings(
     ...caution(metrics),
     ...rewards.flatMap((reward) => {
       const curve = curveOf(metrics, reward);
-      return [...againstGreedy(metrics, reward, curve), ...trendFinding(reward, curve, metrics)];
+      return [...againstBaseline(metrics, reward, curve), ...trendFinding(reward, curve, metrics)];
     }),
     ...aucFindings(metrics),
     ...guessFinding(metrics),

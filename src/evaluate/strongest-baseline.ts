@@ -17,15 +17,21 @@ interface Judged extends Pick<AnswerMetrics, "accuracy" | "liftPoints"> {
   readonly gainOver?: GainsOver;
 }
 
-/** Whether it is the greedy response: what the paper compares with. */
+/** What the paper compares with. */
 export const GREEDY_RESPONSE = "the base's greedy response";
 
 const ofTheBase = (name: string): string =>
   isSearch(name) ? `the base's ${name}` : `one sample of the base, ${name}`;
 
+/** A baseline in a sentence that has no room: "greedy" for the greedy response. */
+export const shortName = ({ name }: Pick<Baseline, "name">): string =>
+  name === GREEDY_RESPONSE ? "greedy" : name;
+
 /**
  * The one rule by which a run, a suite and the README judge: against the strongest of the base's greedy response, one sample of the base,
- * and what the base gives when asked in each other way that was measured (`Metrics.baselines`). Undefined without labels.
+ * and what the base gives when asked in each other way that was measured (`Metrics.baselines`). Which is strongest is seen in the same
+ * data; that costs no claim its level, since the gains over all of them were declared beforehand and are judged together (declared.ts).
+ * Undefined without labels.
  */
 export function strongestBaseline(
   { accuracy, accuracyGain, liftPoints, gainOver = {} }: Judged,

@@ -13,7 +13,7 @@ export interface CellFailure {
 
 /** Whether sharpening helped in a cell, and, where it did not, why as far as the data tell. */
 export interface Verdict {
-  /** Against greedy, at the largest N, by log-likelihood; up or down only where the interval is clear of 0. */
+  /** Against the strongest baseline: of the choice at the largest N by log-likelihood, or of one sample of an adapter. */
   readonly direction: Direction;
   /** One sentence with the figures. */
   readonly sentence: string;

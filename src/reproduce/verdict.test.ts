@@ -72,6 +72,24 @@ describe("a verdict", () => {
   });
 });
 
+describe("the strongest baseline", () => {
+  it("decides a choice's verdict where it is stronger than greedy", () => {
+    const metrics = metricsOf(at(0.1, 0.05), 6, at(0.7, 0.05));
+    const way = "beam search of width 4";
+    const best = { ...metrics.bestOfN["log-likelihood"]!["8"]!, gainOver: { [way]: at(-0.1, 0.04) } };
+    const beaten = {
+      ...metrics,
+      baselines: { [way]: { ...metrics.greedy, accuracy: at(0.7, 0.1) } },
+      bestOfN: { ...metrics.bestOfN, "log-likelihood": { "8": best } },
+    };
+    expect(inferenceVerdict(beaten)).toMatchObject({
+      direction: "down",
+      sentence:
+        "Hurts: best-of-8 by log-likelihood is right less often than the base's beam search of width 4, 60.0 % against 70.0 % (−10.0 points [−14.0, −6.0]).",
+    });
+  });
+});
+
 describe("the paper's settings", () => {
   it("are Table 1's for its models and tasks, and nothing for others", () => {
     expect(paperPreset("Phi-3.5-mini-instruct", "gsm8k")!.training["sft"]).toMatchObject({

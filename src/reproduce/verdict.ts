@@ -10,7 +10,7 @@ import {
 import { guessFinding } from "../evaluate/findings-guess.js";
 import { FEWEST_PROMPTS, type DeclaredFrom } from "../evaluate/declared.js";
 import type { AnswerMetrics, BestOfNMetrics, Metrics } from "../evaluate/metrics.js";
-import { strongestBaseline } from "../evaluate/strongest-baseline.js";
+import { shortName, strongestBaseline } from "../evaluate/strongest-baseline.js";
 import type { AmortizedMetrics, Verdict } from "./result.js";
 
 /** A choice that is shorter than the mean draw by this share of it is called short. */
@@ -18,21 +18,22 @@ const SHORTER = 0.05;
 /** Greedy right on fewer than this share of the prompts is called a weak base. */
 const WEAK = 0.1;
 
-/** Best-of-N by log-likelihood against greedy; undefined without labels. */
+/** Best-of-N by log-likelihood against the strongest baseline, by the rule of a run's page; undefined without labels. */
 export function inferenceVerdict(metrics: Metrics): Verdict | undefined {
   const byN = metrics.bestOfN["log-likelihood"] ?? {};
   const n = Math.max(0, ...Object.keys(byN).map(Number));
   const best = byN[String(n)];
-  const { accuracy: greedy } = metrics.greedy;
-  if (!best?.accuracy || !best.liftPoints || !greedy) return undefined;
+  const strongest = best && strongestBaseline(best, metrics);
+  if (!best?.accuracy || !strongest) return undefined;
   const labelled = metrics.labelledPrompts ?? metrics.prompts;
-  const direction = directionOf(best.liftPoints, labelled, "points", metrics);
-  const figures = `${percent(best.accuracy.value)} against ${percent(greedy.value)} (${change(best.liftPoints, "points", metrics)})`;
+  const direction = directionOf(strongest.gain, labelled, "points", metrics);
+  const over = shortName(strongest);
+  const figures = `${percent(best.accuracy.value)} against ${percent(strongest.accuracy.value)} (${change(strongest.gain, "points", metrics)})`;
   const said = {
-    up: `Helps: best-of-${n} by log-likelihood is right more often than greedy, ${figures}.`,
-    down: `Hurts: best-of-${n} by log-likelihood is right less often than greedy, ${figures}.`,
-    unclear: `Not clear: best-of-${n} by log-likelihood against greedy, ${figures}.`,
-    few: `Too few prompts to say: best-of-${n} by log-likelihood against greedy, ${figures}.`,
+    up: `Helps: best-of-${n} by log-likelihood is right more often than ${over}, ${figures}.`,
+    down: `Hurts: best-of-${n} by log-likelihood is right less often than ${over}, ${figures}.`,
+    unclear: `Not clear: best-of-${n} by log-likelihood against ${over}, ${figures}.`,
+    few: `Too few prompts to say: best-of-${n} by log-likelihood against ${over}, ${figures}.`,
   };
   const falls =
     direction !== "down" && directionOf(byN["1"]?.accuracyToLargestN, labelled, "points", metrics) === "down"
@@ -147,14 +148,17 @@ function modeNotReached(best: BestOfNMetrics, n: number, metrics: Metrics): stri
   ];
 }
 
-/** Self-rewards that do beat greedy where log-likelihood does not. */
+/** Self-rewards that do beat the strongest baseline where log-likelihood does not. */
 function others(metrics: Metrics, n: number): string[] {
   const labelled = metrics.labelledPrompts ?? metrics.prompts;
   return Object.entries(metrics.bestOfN).flatMap(([reward, byN]) => {
     const own = byN[String(n)];
-    if (reward === "log-likelihood" || directionOf(own?.liftPoints, labelled, "points", metrics) !== "up")
+    const strongest = own && strongestBaseline(own, metrics);
+    if (reward === "log-likelihood" || directionOf(strongest?.gain, labelled, "points", metrics) !== "up")
       return [];
-    return [`By ${reward} it does help: ${change(own!.liftPoints!, "points", metrics)} over greedy.`];
+    return [
+      `By ${reward} it does help: ${change(strongest!.gain, "points", metrics)} over ${shortName(strongest!)}.`,
+    ];
   });
 }
 

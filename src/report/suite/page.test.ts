@@ -55,7 +55,7 @@ describe("the page of an inference suite", () => {
     expect(text("#verdicts")).toContain("Hurts: it does.");
     expect(text("#verdicts")).toContain("Short answers are preferred.");
     expect(text(".lead")).toMatch(
-      /clearly less often than greedy for a on game24, a on other and b on game24/,
+      /clearly less often than the strongest baseline for a on game24, a on other and b on game24/,
     );
     expect(text(".lead")).toContain("1 of 4 cells are blank.");
     expect(markup).not.toContain("<script");

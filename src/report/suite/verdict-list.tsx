@@ -34,8 +34,8 @@ export function summary(input: SuiteResult): string {
       : `One sample from a model that was trained on ${input.methods ? "" : "the likeliest of N of "}its own responses`;
   const blank = cells.filter((cell) => cell.blank).length;
   const parts = [
-    up.length > 0 && `clearly more often than greedy for ${list(up)}`,
-    down.length > 0 && `clearly less often than greedy for ${list(down)}`,
+    up.length > 0 && `clearly more often than the strongest baseline for ${list(up)}`,
+    down.length > 0 && `clearly less often than the strongest baseline for ${list(down)}`,
     unclear.length > 0 && `not clearly more or less often for ${list(unclear)}`,
   ].filter((part) => part !== false);
   const said =
@@ -49,10 +49,10 @@ export function VerdictList({ result }: { readonly result: SuiteResult }): VNode
   return (
     <>
       <p class="note">
-        Choosing among N against greedy decoding of the base; an adapter against the strongest of that, one
-        sample of the base and what the base gives when asked in other ways. A gain or a loss is claimed only
-        where it is clear of 0 among all comparisons of its cell together, on ten prompts or more; that there
-        are several cells is not corrected for.
+        Choosing among N, and one sample of an adapter, against the strongest of the base’s greedy response
+        and what else the base gives without sharpening, as far as it was measured. A gain or a loss is
+        claimed only where it is clear of 0 among all comparisons of its cell together, on ten prompts or
+        more; that there are several cells is not corrected for.
       </p>
       <dl class="claims">
         {result.cells.map(judged).map(({ name, verdict, findings, failures, blank }) => (
