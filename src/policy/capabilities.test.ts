@@ -14,8 +14,9 @@ it("names who needs what is missing, what it is, and what to do", () => {
 });
 
 it("takes nothing for granted: what is not named is missing, and a longest sequence unknown", () => {
-  const { longest, remedies, ...abilities } = capabilities({});
+  const { longest, likeliest, remedies, ...abilities } = capabilities({});
   expect(longest).toBe(Infinity);
+  expect(likeliest).toBe(0);
   expect(remedies).toEqual({});
   expect(new Set(Object.values(abilities))).toEqual(new Set([false]));
 });
