@@ -59,7 +59,10 @@ it("reproduce amortized judges an adapter against the strongest of them", { time
     ...tinySuite({ baselines: 2, models: ["tiny"], seeds: 1, prompts: 4, n: 3 }),
     trainNs: [2],
     curveSamples: 0,
-    openModel: async () => ({ policy: await tinyPolicy("tiny-tied") }),
+    openModel: async () => {
+      const policy = await tinyPolicy("tiny-tied");
+      return { policy, recorded: { name: policy.name, digest: policy.digest } };
+    },
     openTask: () => Promise.resolve({ task }),
     training: () => ({ fit: { ...fit, targetModules: ["q_proj"] }, source: "this test" }),
   };
