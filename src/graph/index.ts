@@ -71,6 +71,7 @@ export {
   type Schedule,
 } from "./optimizer.js";
 export { DEVICES, DEVICE_NAMES, type Device, type DeviceName } from "./device.js";
+export { findDevices, type FoundDevice } from "./find-devices.js";
 export { Engine, type EngineOptions } from "./engine.js";
 export { ResidentBuffer } from "./resident-buffer.js";
 export { storeGraphs, type StoredGraphs } from "./store-graphs.js";

@@ -1,11 +1,14 @@
+import { realpathSync } from "node:fs";
+import { dirname } from "node:path";
 import fc from "fast-check";
 import * as ort from "onnxruntime-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { encode, EXTERNAL_LIMIT } from "../../src/graph/encode.js";
 import {
   DEVICES,
   Engine,
   Graph,
+  findDevices,
   type DeviceName,
   type GraphNode,
   type Value,
@@ -114,6 +117,20 @@ test.skipIf(!found)("a GPU computes by itself but for what its device is said to
   const lacking = new Set(left.map((signature) => signature.split(" ")[0]!));
   expect(lacks.filter((op) => !lacking.has(op))).toEqual(["SimplifiedLayerNormalization"]);
   expect(leaves.filter((type) => !left.some((signature) => signature.includes(type)))).toEqual([]);
+});
+
+afterEach(() => vi.unstubAllEnvs());
+
+test.runIf(process.platform === "linux")("is found where it is, and missed where there is none", () => {
+  const icd = process.env["VK_ICD_FILENAMES"] ?? "";
+  vi.stubEnv("VK_ICD_FILENAMES", "/nowhere.json");
+  const none = { name: "webgpu", problem: "No GPU that WebGPU can use was found (no adapter)" };
+  expect(findDevices()).toEqual([{ name: "cpu" }, none]);
+  if (!found) return;
+  vi.stubEnv("VK_ICD_FILENAMES", icd);
+  // The library that this process has loaded already, for one that begins.
+  vi.stubEnv("LD_LIBRARY_PATH", dirname(realpathSync(icd)));
+  expect(findDevices()).toEqual([{ name: "cpu" }, { name: "webgpu" }]);
 });
 
 test.skipIf(!found)("a model on the GPU chooses as on the CPU", async () => {

@@ -4,6 +4,7 @@ import { UsageError } from "../../core/errors.js";
 import { cachedHubModels, fetchHubModel, parseHubModel } from "../../policy/hub.js";
 import { ollamaModels } from "../../policy/ollama.js";
 import { embeddedModels, fetchModel, modelFolder } from "../../policy/model-folder.js";
+import { findDevices, type FoundDevice } from "../../graph/index.js";
 import { count } from "../../report/format.js";
 import { inspectModel, type Inspection } from "../../transformer/inspect.js";
 import { loadModel } from "../../transformer/model.js";
@@ -25,7 +26,7 @@ export const modelsCommand = defineCommand({
       "models pull HuggingFaceTB/SmolLM2-135M-Instruct",
       "into the cache that Python's tools share; @revision pins it",
     ],
-    ["models inspect ./model.gguf", "family, sizes, formats, chat template; reads no weights"],
+    ["models inspect ./model.gguf", "family, sizes, formats, chat template, memory, devices; reads no weights"],
   ],
   run: async ([action, name], _values, context) => {
     switch (action) {
@@ -77,11 +78,12 @@ async function pull(name: string, context: Context): Promise<void> {
 
 async function inspect(name: string, context: Context): Promise<void> {
   const found = await inspectModel(await fetchModel(name, fetchNotes(name, context)));
-  context.say(lines(name, found));
-  context.result({ name, ...found });
+  const devices = findDevices();
+  context.say(lines(name, found, devices));
+  context.result({ name, ...found, devices });
 }
 
-function lines(name: string, found: Inspection): string {
+function lines(name: string, found: Inspection, devices: readonly FoundDevice[]): string {
   const needs = Object.entries(found.need).map(
     ([holding, bytes]) =>
       `${(bytes / 1e9).toFixed(1)} GB ${holding === "float32" ? "in" : "with --quantize"} ${holding}`,
@@ -93,6 +95,7 @@ function lines(name: string, found: Inspection): string {
     `context of ${count(found.maxPositions)} tokens; chat template: ${found.chatTemplate ? "yes" : "no"}`,
     `tensors: ${formats.join(", ")}; ${count(found.bytes / 1e6)} MB`,
     `memory for drawing, about: ${needs.join(", ")}`,
+    ...devices.map(({ name, problem = "there" }) => `--device ${name}: ${problem}`),
   ].join("\n");
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DEVICE_NAMES } from "../../graph/device.js";
 import type { Inspection } from "../../transformer/inspect.js";
 
 const text = z.string();
@@ -21,6 +22,11 @@ const inspection = {
   need: z.record(text, z.number()).describe("Bytes of memory for drawing, by how the model is held."),
 } satisfies Record<keyof Inspection, z.ZodType>;
 
+const device = z.strictObject({ name: z.enum(DEVICE_NAMES), problem: text.exactOptional() });
+const devices = z
+  .array(device)
+  .describe("The kinds of devices, each with why this machine cannot use it, where that is so.");
+
 /** The last line of `models`. */
 export const models = z.union([
   z
@@ -33,5 +39,5 @@ export const models = z.union([
     })
     .describe("Without an action: the models that come with whetstone, and those that are cached."),
   z.strictObject({ name: text, path: text }).describe("pull"),
-  z.strictObject({ name: text, ...inspection }).describe("inspect"),
+  z.strictObject({ name: text, ...inspection, devices }).describe("inspect"),
 ]);
