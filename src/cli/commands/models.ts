@@ -26,7 +26,10 @@ export const modelsCommand = defineCommand({
       "models pull HuggingFaceTB/SmolLM2-135M-Instruct",
       "into the cache that Python's tools share; @revision pins it",
     ],
-    ["models inspect ./model.gguf", "family, sizes, formats, chat template, memory, devices; reads no weights"],
+    [
+      "models inspect ./model.gguf",
+      "family, sizes, formats, chat template, memory, devices; reads no weights",
+    ],
   ],
   run: async ([action, name], _values, context) => {
     switch (action) {
