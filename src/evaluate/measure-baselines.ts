@@ -13,6 +13,9 @@ export const beamOfWidth = (width: number): string => `${BEAM}${width}`;
 /** Whether a baseline is a search, which gives one response and no sample. */
 export const isSearch = (name: string): boolean => name.startsWith(BEAM);
 
+/** How many hypotheses a baseline extends: a beam's width, or the one sample. */
+export const hypothesesOf = (name: string): number => (isSearch(name) ? Number(name.slice(BEAM.length)) : 1);
+
 /** A baseline in words, among those of one policy: `one sample, temperature 0.5`, or the search that it is. */
 export const baselineInWords = (name: string): string => (isSearch(name) ? name : `one sample, ${name}`);
 

@@ -175,6 +175,18 @@ export interface AdaptiveMetrics extends AnswerMetrics {
   readonly cap: number;
 }
 
+/** A way to answer, with what it takes to answer every measured prompt once (`costsOf`). */
+export interface Cost {
+  /** In words: `best-of-8 by majority`. */
+  readonly name: string;
+  /** Drawn, judged, and of an adapter drawn to learn from. */
+  readonly tokens: number;
+  readonly accuracy: Estimate;
+  /** Of a choice: by what, and among how many. */
+  readonly reward?: string;
+  readonly n?: number;
+}
+
 /** metrics.json of a run: what `--json` prints and what the report shows. */
 export interface Metrics {
   readonly task: string;
@@ -239,6 +251,8 @@ export interface Metrics {
   readonly baselines?: Readonly<Record<string, AnswerMetrics>>;
   /** Amortized adapters by the names of their methods. */
   readonly adapters: Readonly<Record<string, AdapterMetrics>>;
+  /** Accuracy against tokens in all, of every way to answer that was measured; absent without labels. */
+  readonly costs?: readonly Cost[];
   /** Plain sentences on what to take from it: where sharpening helped, saturated or hurt, and why. */
   readonly findings: readonly string[];
   /** Wall-clock seconds by stage. */

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../core/errors.js";
 import { temporaryPath } from "../core/files.js";
+import { costed } from "../evaluate/costs.js";
 import { findings } from "../evaluate/findings.js";
 import { measureAdapter } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
@@ -317,6 +318,7 @@ async function measureSeeds(
   // What is said of training is of the first seed of which something was kept.
   const trained = adapters.find(({ keptEpoch }) => keptEpoch > 0) ?? adapters[0]!;
   const merged = { ...trained, ...adapter };
+  const ofAll = { ...first, bestOfN: {}, adapters: { [method]: merged } };
   const metrics = {
     prompts: first.prompts,
     labelledPrompts,
@@ -327,6 +329,7 @@ async function measureSeeds(
     epochs: adapters.map(({ epochs }) => epochs),
     keptEpochs: adapters.map(({ keptEpoch }) => keptEpoch),
     trainingPrompts: adapters[0]!.trainingPrompts,
+    ...costed(ofAll, (name) => wordsOf(name).name),
     findings: findings({ ...first, adapters: { [method]: merged } }, wordsOf),
   };
   const verdict = amortizedVerdict(metrics);

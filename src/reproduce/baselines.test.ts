@@ -49,6 +49,11 @@ it("reproduce inference measures what the base gives when asked in other ways, o
       12,
     );
   }
+  const costs = new Map(metrics!.costs!.map(({ name, tokens }) => [name, tokens]));
+  const tokensOf = (responses: readonly Response[]): number =>
+    responses.reduce((sum, { logProbs }) => sum + logProbs.length, 0);
+  expect(costs.get("beam search of width 4")).toBe(4 * tokensOf(searched));
+  expect(costs.get("best-of-5 by majority")).toBe(Math.round(5 * 11 * metrics!.base.length.value));
   await expect(reproduceInference({ ...suite, resume: true, baselines: 4 })).rejects.toThrow(RunError);
 });
 
@@ -70,5 +75,9 @@ it("reproduce amortized judges an adapter against the strongest of them", { time
   const { adapter, baselines, verdict } = metrics!;
   expect(Object.keys(baselines!)).toEqual(NAMES);
   expect(Object.keys(adapter.gainOver!)).toEqual(NAMES);
+  const { tokens } = metrics!.costs!.find(({ name }) => name === "sft adapter, one sample")!;
+  // Two responses to each of eight training and two validation prompts.
+  const drawn = 2 * (8 + 2);
+  expect(tokens).toBe(Math.round(4 * adapter.length.value + drawn * metrics!.base.length.value));
   expect(verdict!.sentence).toContain(strongestBaseline(adapter, metrics!)!.name);
 });

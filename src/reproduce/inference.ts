@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UsageError } from "../core/errors.js";
+import { costed } from "../evaluate/costs.js";
 import { findings } from "../evaluate/findings.js";
 import { measure } from "../evaluate/measure.js";
 import { measureBaselines, mergedBaselines, type BaselineDraws } from "../evaluate/measure-baselines.js";
@@ -211,5 +212,5 @@ async function measureSeeds(
     findings: [],
     seconds: {},
   };
-  return { ...parts, findings: findings(parts) };
+  return { ...parts, ...costed(parts), findings: findings(parts) };
 }

@@ -1,5 +1,5 @@
 import type { MeasuredAdapter } from "../evaluate/measure-adapter.js";
-import type { AnswerMetrics, EpochMetrics, Metrics } from "../evaluate/metrics.js";
+import type { AnswerMetrics, Cost, EpochMetrics, Metrics } from "../evaluate/metrics.js";
 import type { Direction } from "../evaluate/findings-words.js";
 
 /** A cell, or a part of it, that has no result, and why. */
@@ -88,6 +88,8 @@ export interface AmortizedMetrics {
   readonly baselines?: NonNullable<Metrics["baselines"]>;
   /** Intervals over prompts and seeds. */
   readonly adapter: MeasuredAdapter;
+  /** Accuracy against tokens in all (`Metrics.costs`), with this adapter; absent without labels. */
+  readonly costs?: readonly Cost[];
   /** The training curve of each seed, in the order of `seeds`. */
   readonly epochs: readonly (readonly EpochMetrics[])[];
   readonly keptEpochs: readonly number[];

@@ -1,6 +1,5 @@
 import { RunError } from "../core/errors.js";
 import { byPrompt } from "../evaluate/answers.js";
-import { findings } from "../evaluate/findings.js";
 import { measure } from "../evaluate/measure.js";
 import { measureBaselines } from "../evaluate/measure-baselines.js";
 import type { Metrics } from "../evaluate/metrics.js";
@@ -11,8 +10,8 @@ import type { PromptRecord } from "../run/records.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
-import { wordsOf } from "./methods/registry.js";
 import { recordedBaselines } from "./baselines.js";
+import { concluded } from "./concluded.js";
 import { rulesOf } from "./measure-rules.js";
 import type { PromptSplit } from "./prompts.js";
 import { settleTask } from "./record-prompts.js";
@@ -125,7 +124,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
     findings: [],
     seconds: before?.seconds ?? {},
   };
-  const metrics: Metrics = { ...parts, findings: findings(parts, wordsOf) };
+  const metrics = concluded(parts);
   await run.writeJson("metrics.json", metrics);
   return metrics;
 }

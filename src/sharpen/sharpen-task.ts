@@ -1,6 +1,5 @@
 import { UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
-import { findings } from "../evaluate/findings.js";
 import { measure, measuredNs } from "../evaluate/measure.js";
 import { measureBaselines, type BaselineDraws } from "../evaluate/measure-baselines.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
@@ -15,9 +14,10 @@ import { adaptiveMu } from "./adaptive-best-of-n.js";
 import { amortize } from "./amortize.js";
 import { checkBaselines, drawBaselines, recordedBaselines } from "./baselines.js";
 import { checkN } from "./best-of-n.js";
+import { concluded } from "./concluded.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import type { Method, MethodSettings } from "./methods/method.js";
-import { checkMethod, checkStarts, inOrder, wordsOf } from "./methods/registry.js";
+import { checkMethod, checkStarts, inOrder } from "./methods/registry.js";
 import { checkLengths } from "./fitting-prompts.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
 import { measureRules, rulesOf } from "./measure-rules.js";
@@ -145,7 +145,7 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
     findings: [],
     seconds: clock.seconds(),
   };
-  const metrics: Metrics = { ...parts, findings: findings(parts, wordsOf) };
+  const metrics = concluded(parts);
   await run.writeJson("metrics.json", metrics);
   return { metrics, adapterDirs: trained.adapterDirs };
 }

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { UsageError, WhetstoneError } from "../../core/errors.js";
 import { writeAtomically } from "../../core/files.js";
+import { visibleText } from "../../core/visible-text.js";
+import type { Cost } from "../../evaluate/metrics.js";
 import { REMOTE_PREFIX } from "../../policy/remote/base-urls.js";
 import type { RunModel } from "../../run/config.js";
 import { presetFor } from "../../sharpen/presets.js";
@@ -141,6 +143,16 @@ function suiteCommand(args: readonly string[]): string {
   return shellLine(words);
 }
 
+/** Accuracy against tokens, in all, a line each: of choices those among the most. */
+function tokensOfAll(costs: readonly Cost[]): string[] {
+  const most = Math.max(...costs.map(({ n = 0 }) => n));
+  const told = costs.filter(({ n }) => n === undefined || n === most).sort((a, b) => a.tokens - b.tokens);
+  return told.map(
+    ({ name, tokens, accuracy }) =>
+      `  ${tokens.toLocaleString("en-US").padStart(13)} tokens  ${(100 * accuracy.value).toFixed(1).padStart(5)} %  ${visibleText(name)}`,
+  );
+}
+
 /** The line that goes on with a suite that was stopped. */
 export function resumeSuite(args: readonly string[]): string {
   return shellLine(args.includes("--resume") ? args : [...args, "--resume"]);
@@ -166,7 +178,8 @@ export async function tellSuite(
     const verdict = "verdict" in cell ? cell.verdict : "trainN" in cell ? cell.metrics?.verdict : undefined;
     const method = "method" in cell && cell.method !== undefined ? `, ${cell.method}` : "";
     const name = `${cell.model} on ${cell.task}${method}${"trainN" in cell ? `, N = ${cell.trainN}` : ""}`;
-    return `${name}: ${verdict?.sentence ?? (cell.metrics ? "no labels." : "no result.")}`;
+    const said = `${name}: ${verdict?.sentence ?? (cell.metrics ? "no labels." : "no result.")}`;
+    return [said, ...tokensOfAll(cell.metrics?.costs ?? [])].join("\n");
   });
   context.say(`\n${cells.join("\n")}\n\nPage: ${page}`);
   context.result({ ...result, page, figures, ...more });

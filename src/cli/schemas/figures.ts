@@ -5,6 +5,7 @@ import type {
   AdaptiveMetrics,
   AnswerMetrics,
   BestOfNMetrics,
+  Cost,
   Ends,
   Metrics,
   TiltMetrics,
@@ -103,6 +104,20 @@ export const adapter = z
   .catchall(number)
   .meta({ id: "adapter", description: OF_ADAPTER });
 
+/** A way to answer and its tokens. */
+export const cost = z
+  .strictObject({
+    name: text,
+    tokens: whole.describe("Drawn, judged, and of an adapter drawn to learn from."),
+    accuracy: estimate,
+    reward: text.exactOptional(),
+    n: whole.exactOptional(),
+  } satisfies Shape<Cost>)
+  .meta({
+    id: "cost",
+    description: "A way to answer, and what it takes to answer every measured prompt once.",
+  });
+
 const tilt = z
   .strictObject({
     beta: number,
@@ -167,6 +182,12 @@ export const metricsFields = {
     .record(text, answers)
     .describe(
       "What the base gives when asked in other ways, such as `temperature 0.5` or `beam search of width 4`.",
+    )
+    .exactOptional(),
+  costs: z
+    .array(cost)
+    .describe(
+      "Accuracy against tokens: what it takes, in all, to answer every measured prompt once in each way.",
     )
     .exactOptional(),
   adaptive: adaptive.describe("Adaptive best-of-N (paper eq. 10).").exactOptional(),

@@ -10,7 +10,7 @@ import type {
   TrainedWith,
   Verdict,
 } from "../../reproduce/result.js";
-import { answers, measuredAdapter, metrics } from "./figures.js";
+import { answers, cost, measuredAdapter, metrics } from "./figures.js";
 import { usage } from "./runs.js";
 
 type Shape<T> = Record<keyof T, z.ZodType>;
@@ -87,6 +87,7 @@ const amortizedMetrics = z.strictObject({
     .describe("What the base gives when asked in other ways, such as `temperature 0.5`.")
     .exactOptional(),
   adapter: measuredAdapter,
+  costs: z.array(cost).exactOptional(),
   epochs: z.array(z.array(epoch)).describe("The training curve of each seed."),
   keptEpochs: z.array(whole),
   trainingPrompts: whole,

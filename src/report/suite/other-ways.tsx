@@ -4,7 +4,7 @@ import type { AnswerMetrics, Estimate } from "../../evaluate/metrics.js";
 import type { AmortizedCell, InferenceCell, SuiteResult } from "../../reproduce/result.js";
 import { Table, type TableData } from "../../page/table.js";
 import { estimateCell } from "../estimate-cell.js";
-import { PERCENT, POINTS } from "../format.js";
+import { count, PERCENT, POINTS } from "../format.js";
 import { methodOf } from "./amortized-figures.js";
 
 /** Whoever sharpens, by name, and by how much it is right more often than each of the base's other ways. */
@@ -53,6 +53,35 @@ function otherWays(cell: InferenceCell | AmortizedCell, place: number): TableDat
       ],
     })),
   };
+}
+
+/** One cell's accuracy against tokens, the cheapest way first; undefined where nothing is labelled. */
+function tokensTable(cell: InferenceCell | AmortizedCell, place: number): TableData | undefined {
+  const costs = [...(cell.metrics?.costs ?? [])].sort((a, b) => a.tokens - b.tokens);
+  if (costs.length === 0) return undefined;
+  return {
+    id: `tokens-${place}`,
+    caption: `${nameOf(cell)}: accuracy against tokens, in all, to answer each of the ${cell.metrics!.prompts} prompts once: those drawn, those that a judge reads and writes, and of an adapter those that it learned from. In brackets the 95\u00a0% interval over prompts and seeds.`,
+    columns: ["Way to answer", "Tokens", "Accuracy, %"],
+    rows: costs.map(({ name, tokens, accuracy }) => ({
+      head: name,
+      cells: [count(tokens), estimateCell(accuracy, PERCENT)],
+    })),
+  };
+}
+
+/** Accuracy against tokens, a table a cell; nothing where no prompt has a label. */
+export function AgainstTokens({ result }: { readonly result: SuiteResult }): VNode | null {
+  const tables = result.cells.flatMap((cell, place) => tokensTable(cell, place) ?? []);
+  if (tables.length === 0) return null;
+  return (
+    <>
+      <h3>Beside the paper’s: accuracy against tokens</h3>
+      {tables.map((table) => (
+        <Table key={table.id} {...table} />
+      ))}
+    </>
+  );
 }
 
 /** What the base gives without any sharpening, a table a cell; nothing in a suite that did not measure it. */

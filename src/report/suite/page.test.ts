@@ -40,6 +40,20 @@ describe("the page of an inference suite", () => {
     );
   });
 
+  it("has accuracy against tokens, the cheapest way first", () => {
+    expect(page.getElementById("tokens-0")).toBeNull();
+    const accuracy = { value: 0.437, low: 0.3, high: 0.5 };
+    const costs = [
+      { name: "best-of-8 by majority", tokens: 36_864, accuracy, reward: "majority", n: 8 },
+      { name: "greedy", tokens: 4_608, accuracy },
+    ];
+    const cells = [{ ...inference.cells[0]!, metrics: { ...inference.cells[0]!.metrics!, costs } }];
+    const table = parsePage(suitePage({ ...inference, cells })).getElementById("tokens-0")!;
+    const rows = [...table.querySelectorAll("tbody tr")].map((row) => row.textContent.replace(/\s+/g, " "));
+    expect(rows[0]).toMatch(/^greedy\s?4,608\s?43\.7/);
+    expect(rows[1]).toMatch(/^best-of-8 by majority\s?36,864\s?43\.7/);
+  });
+
   it("prints each cell's lift, and leaves a cell without a result blank", () => {
     const cells = [...page.querySelectorAll("#figure-1a-heat tbody td")];
     const lift = inference.cells[0]!.metrics!.bestOfN["log-likelihood"]!["50"]!.lift!;

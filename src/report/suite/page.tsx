@@ -8,7 +8,7 @@ import { Paper } from "../provenance.js";
 import { amortizedFigures, methodOf, tableOne } from "./amortized-figures.js";
 import { figureId, FoldedTable, Framed, type PaperFigure } from "./figure-frame.js";
 import { inferenceFigures } from "./inference-figures.js";
-import { OtherWays } from "./other-ways.js";
+import { AgainstTokens, OtherWays } from "./other-ways.js";
 import { SUITE_STYLE } from "./style.js";
 import { summary, VerdictList } from "./verdict-list.js";
 
@@ -58,6 +58,7 @@ export function suitePage(input: SuiteResult): string {
               <Framed key={figure.number} figure={figure} />
             ))}
             <OtherWays result={input} />
+            <AgainstTokens result={input} />
           </Section>
           <Section id="tables" name="The figures as tables">
             {figures.map((figure) => (
