@@ -7,6 +7,7 @@ import { answer } from "../sharpen/answer.js";
 import { promptsOf, wordPolicy } from "../sharpen/tiny-policies.test-helper.js";
 import { answerMany, type AnswerSettings } from "./answer-many.js";
 import { openAnswers } from "./answers-out.js";
+import type { Progress } from "../sharpen/draw.js";
 import type { AskedPrompts } from "./asked-prompts.js";
 import { keepingContext } from "./context.test-helper.js";
 
@@ -33,6 +34,14 @@ it("answers each prompt as it is answered alone, and shows the answers in the pr
   }
   expect(new Map(given.map(({ id, text }) => [id, text]))).toEqual(alone);
   expect(context.said).toEqual(prompts.map(({ id, text }) => `> ${text}\n${alone.get(id)!}\n\n`));
+});
+
+it("counts the time before the first answer as the answers'", async () => {
+  const context = keepingContext();
+  const updates: Progress[] = [];
+  const progress = { ...context.progress, live: false, update: (one: Progress) => void updates.push(one) };
+  await answerMany(wordPolicy(), asked(), SETTINGS, undefined, { ...context, progress });
+  expect(updates).toEqual([0, 1, 2, 3, 4].map((done) => ({ stage: "answers", done, total: 4 })));
 });
 
 it("goes on with a file that stopped in the middle, and ends with the bytes of one that did not", async () => {

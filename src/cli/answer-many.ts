@@ -39,6 +39,11 @@ export async function answerMany(
   const line = answersLine(settings.n, total, before);
   const shown = inOrder(all.map(({ id }) => id));
   const given: AnswerRecord[] = [];
+  const showDone = (): void => {
+    if (!progress.live) progress.update({ stage: "answers", done: before + given.length, total });
+  };
+  // The time before the first answer is part of the stage's.
+  if (before < total) showDone();
   for (const { prompts, extract, grade, maxTokens } of groups) {
     const left = prompts.filter(({ id }) => !out?.has(id));
     const options = {
@@ -56,7 +61,7 @@ export async function answerMany(
       else
         for (const next of shown(record))
           context.say(`> ${fitLine(next.prompt, HEADING_WIDTH)}\n${next.text}\n\n`);
-      if (!progress.live) progress.update({ stage: "answers", done: before + given.length, total });
+      showDone();
     }
   }
   progress.stop();

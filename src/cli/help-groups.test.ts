@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { expect, it } from "vitest";
 import { evaluateCommand } from "./commands/evaluate.js";
+import { serveCommand } from "./commands/serve.js";
 import { sharpenCommand } from "./commands/sharpen.js";
 import { keepingContext } from "./context.test-helper.js";
 import type { AddCommand } from "./command.js";
@@ -33,8 +34,14 @@ it("the help of a command with many options has ten of them first, and the other
   const first = found["What matters first:"]!;
   expect(first).toHaveLength(10);
   expect(first.slice(0, 4)).toEqual(["--model", "--task", "--grader", "--n"]);
-  expect(found["Training:"]).toEqual(expect.arrayContaining(["--epochs", "--beta"]));
+  expect(found["Training:"]).toEqual(expect.arrayContaining(["--epochs", "--beta", "--checkpointing"]));
   expect(found["Output and others:"]).toEqual(expect.arrayContaining(["--open", "--json", "--help"]));
+});
+
+it("a server's own options stand together", () => {
+  const serving = flagsByHeading(helpOf(serveCommand, 80));
+  expect(serving["Serving:"]!.slice(0, 3)).toEqual(["--host", "--port", "--slots"]);
+  expect(serving["Output and others:"]).toEqual(["--open", "--config", "--json", "--verbose", "--help"]);
 });
 
 it("is as wide as the terminal, and no wider", () => {

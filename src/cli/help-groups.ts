@@ -44,7 +44,20 @@ const FIRST: readonly OptionName[] = [
   ] as const),
 ];
 
-const TASK: readonly OptionName[] = ["data", "rows", "orders", "raw", "skipLong"];
+const TASK: readonly OptionName[] = ["data", "taskData", "suitePrompts", "rows", "orders", "raw", "skipLong"];
+/** Where a server listens, whom it answers, and how much at once. */
+const SERVING: readonly OptionName[] = [
+  ...([
+    "host",
+    "port",
+    "slots",
+    "prefixMemory",
+    "apiKeyFile",
+    "allowOrigin",
+    "allowHost",
+    "logText",
+  ] as const),
+];
 /** How the model is held and computed here. */
 const MACHINE: readonly OptionName[] = [...HOLDING, "memory", "threads"];
 const ELSEWHERE: ReadonlySet<OptionName> = new Set([...REMOTE, ...MACHINE]);
@@ -55,15 +68,20 @@ const GROUPS: readonly HelpGroup[] = [
   {
     heading: "Choosing and drawing:",
     options: [
+      "drawSeeds",
       ...(["adaptive", "baselines", "amortize", "noAmortize", "all", "stop", "topP", "minP"] as const),
       ...DRAWING.filter((name) => !ELSEWHERE.has(name)),
     ],
   },
   { heading: "Drawing from π^α:", options: POWER },
   { heading: "The model on this machine:", options: MACHINE },
-  { heading: "Training:", options: TRAINING },
+  {
+    heading: "Training:",
+    options: ["trainingSeeds", "trainNs", "suiteMethods", "sweep", ...TRAINING, "checkpointing"],
+  },
   { heading: "Training elsewhere:", options: TRAINER },
   { heading: "Servers:", options: REMOTE },
+  { heading: "Serving:", options: SERVING },
   { heading: "Batch files:", options: BATCH },
 ];
 const REST = "Output and others:";

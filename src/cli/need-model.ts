@@ -7,8 +7,9 @@ import { isPuzzle } from "../task/game24/training-data.js";
 import { shorten } from "../task/json-lines.js";
 import { DEFAULT_MODEL } from "./defaults.js";
 
-/** A model that most machines can hold, and that follows instructions. */
-const SMALL = { name: "HuggingFaceTB/SmolLM2-135M-Instruct", size: "0.3 GB" } as const;
+/** A command that fetches a model that most machines can hold, and that follows instructions. */
+export const FETCH_SMALL =
+  "a small one is fetched with: npx whetstone models pull HuggingFaceTB/SmolLM2-135M-Instruct (0.3 GB)";
 const MOST_NAMED = 6;
 
 /** What there is to name. */
@@ -38,7 +39,7 @@ export async function needModel(
     const remedy =
       names.length > 0
         ? `at hand ${names.length === 1 ? "is" : "are"} ${names.slice(0, MOST_NAMED).join(", ")}${more}`
-        : `a small one is fetched with: npx whetstone models pull ${SMALL.name} (${SMALL.size})`;
+        : FETCH_SMALL;
     throw new UsageError(
       `The embedded model (${DEFAULT_MODEL}) can do nothing but puzzles such as "4 9 10 13 = 24 :", and ${JSON.stringify(shorten(text))} ` +
         `is none: name a model with --model; ${remedy}`,

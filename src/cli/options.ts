@@ -27,7 +27,7 @@ const rewardNames = Object.keys(rewards);
 export const OPTIONS = {
   model: option(
     "-m, --model <name|folder|file>",
-    "an embedded model, a folder of Hugging Face layout, a .gguf file, or an id on the Hugging Face hub (organization/name, @revision)",
+    "an embedded model, a folder of Hugging Face layout, a .gguf file, an id on the Hugging Face hub (organization/name, @revision), ollama:<name>, or openai:<name> behind a server",
     text,
     "game24",
   ),

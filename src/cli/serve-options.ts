@@ -55,7 +55,7 @@ export const SERVE_OPTIONS = {
   prefixMemory: {
     flags: "--prefix-memory <MB>",
     description:
-      "for what is kept of prompts, so that those that begin alike, such as a chat's next turn, are not computed anew; 0: nothing",
+      "memory for what is kept of prompts, so that those that begin alike, such as a chat's next turn, are not computed anew; 0: none",
     parse: wholeNumber(0, 1 << 20),
     otherwise: `${DEFAULT_PREFIX_MEGABYTES}, for a model on this machine`,
   },

@@ -126,7 +126,7 @@ export const TRAINING_OPTIONS = {
   ),
   start: option(
     "--start <adapter>",
-    "the adapter of the run, by its method's name, at which training begins; its parts that are no target modules stay as they are",
+    "the adapter of the run, by its method's name, at which training begins; whatever of it is not a target module stays as it is",
     text,
     "the base",
   ),

@@ -58,7 +58,7 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
     name: "label",
     description:
       "the word or two that the response gives as its answer are the label; case, dots and quotes aside",
-    version: 3,
+    version: 4,
     extract: (text) => shortLabel(ownPart(text)),
     label: foldedLabel,
     expects: "a word or two",
@@ -68,7 +68,7 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
     name: "numeric",
     description:
       "the value that the response gives as its answer equals the label's: 3/4, 0.75 and \\frac{3}{4} are one; units aside",
-    version: 4,
+    version: 5,
     extract: (text) => numericValue(ownPart(text))?.text,
     label: labelValue,
     agrees: agreesInValue,
@@ -78,7 +78,7 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
   choice: byText({
     name: "choice",
     description: "the letter (A to J) that the response chooses is the label's",
-    version: 4,
+    version: 5,
     extract: (text) => choiceAnswer(ownPart(text)),
     label: choiceLabel,
     expects: "a letter from A to J",

@@ -11,7 +11,7 @@ import type { LabelledSpec } from "./labelled.js";
  */
 export const gsm8k: LabelledSpec<{ readonly question: string; readonly answer: string }> = {
   name: "gsm8k",
-  version: 2,
+  version: 3,
   row: z.looseObject({ question: z.string().min(1), answer: z.string() }),
   example: ({ question, answer }, where) => {
     const mark = answer.lastIndexOf("####");

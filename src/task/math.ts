@@ -14,7 +14,7 @@ const FRACTION = /\\[dtc]?frac|\/|\^|\\times/;
  */
 export const math: LabelledSpec<{ readonly problem: string; readonly solution: string }> = {
   name: "math",
-  version: 2,
+  version: 3,
   row: z.looseObject({ problem: z.string().min(1), solution: z.string() }),
   example: ({ problem, solution }) => {
     const label = DIGITS.exec(lastBoxed(solution) ?? "")?.[1];

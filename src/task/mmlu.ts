@@ -26,7 +26,7 @@ interface Shot {
 function mmlu(subject: string, shot: Shot): LabelledSpec<MmluRow> {
   return {
     name: `mmlu-${subject.replaceAll("_", "-")}`,
-    version: 2,
+    version: 3,
     row: z.looseObject({
       question: z.string().min(1),
       subject: z.string(),

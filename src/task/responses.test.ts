@@ -7,6 +7,8 @@ import { taskEntry } from "./registry.js";
 /** A response of a real model, drawn by scripts/collect-responses.mjs and labelled by hand. */
 interface Labelled {
   readonly model: string;
+  /** Of those that were drawn later; the reader was measured on these before it was mended by them (docs/log.md). */
+  readonly set?: "unseen" | "last";
   /** A grader's name, or a task's. */
   readonly grader: string;
   readonly finish: "stop" | "length";
@@ -47,9 +49,9 @@ const judged = responses.map((response) => {
 
 it("reads off what a person reads off a response that ended by itself", () => {
   const ended = judged.filter(({ finish }) => finish === "stop");
-  expect(ended.length).toBeGreaterThan(150);
+  expect(ended.length).toBeGreaterThan(220);
   const same = ended.filter(({ found, person }) => found === person);
-  expect(same.length / ended.length).toBeGreaterThanOrEqual(0.929);
+  expect(same.length / ended.length).toBeGreaterThanOrEqual(0.95);
   // Where a person reads an answer, the reader never finds none.
   expect(ended.filter(({ found, person }) => found === undefined && person !== undefined)).toEqual([]);
 });
@@ -58,5 +60,5 @@ it("seldom takes for right what a person would not", () => {
   const wrongly = judged.filter(
     ({ found, person, right }) => right !== undefined && found === right && person !== right,
   );
-  expect(wrongly.length / judged.length).toBeLessThanOrEqual(0.011);
+  expect(wrongly.length / judged.length).toBeLessThanOrEqual(0.01);
 });

@@ -11,6 +11,7 @@ import { loadModel } from "../../transformer/model.js";
 import { defineCommand } from "../command.js";
 import type { Context } from "../context.js";
 import { fetchNotes } from "../fetch-named.js";
+import { FETCH_SMALL } from "../need-model.js";
 import { COMMANDS } from "./table.js";
 
 /** `whetstone models`: the models that can be named, fetched or looked into. */
@@ -61,8 +62,8 @@ async function list(context: Context): Promise<void> {
   const cached = cachedHubModels();
   const ollama = ollamaModels();
   for (const { name, path } of [...cached, ...ollama]) context.say(`${name}  ${path}`);
-  if (models.length === 0 && cached.length === 0 && ollama.length === 0)
-    context.say("No model comes with this installation, and none is cached; name a folder with --model.");
+  if (cached.length === 0 && ollama.length === 0)
+    context.note(`Nothing else is cached here. Name a folder or a .gguf file with --model; ${FETCH_SMALL}`);
   context.result({ models, cached, ollama });
 }
 

@@ -16,8 +16,12 @@ import { statements, type Statement } from "./final-statement.js";
 import { withoutThinking } from "./thinking.js";
 import { firstSentence } from "./value-in-text.js";
 
-const MARK = /\b(?:[Cc]hoice|[Oo]ption)(?:\s{1,8}(?:is|IS|would be|must be|should be)\b|\s{0,8}[:=])/g;
-const EMPHASIS = /\*\*|__/g;
+const MARK =
+  /(?<!\b(?:[Ee]ach|[Ee]very|[Ff]ollowing)\s)\b(?:[Cc]hoice|[Oo]ption)(?:\s{1,8}(?:is|IS|would be|must be|should be)\b|\s{0,8}[:=])/g;
+/** Emphasis of Markdown and HTML, and the signs of formulas. */
+const EMPHASIS = /\*\*|__|<\/?(?:b|strong|em|i|u|p|br|span|code|div|tex|math)(?:\s[^<>]{0,60})?\/?>/g;
+/** A letter alone in LaTeX's dress: `$\mathrm{B}$`. */
+const DRESSED = /\$?\\(?:mathrm|mathbf|text|textbf)\{\(?([A-Ja-j])\)?\}\$?/g;
 /** How much of what follows a mark is looked at. */
 const WINDOW = 64;
 
@@ -68,7 +72,7 @@ const PATTERNS = { D: patternsTo("D"), J: patternsTo("J") } as const;
  */
 export function choiceAnswer(text: string, last: keyof typeof PATTERNS = "J"): string | undefined {
   const patterns = PATTERNS[last];
-  const plain = plainCharacters(withoutThinking(text)).replace(EMPHASIS, "");
+  const plain = plainCharacters(withoutThinking(text)).replace(EMPHASIS, "").replace(DRESSED, "$1");
   const lines = plain.split("\n").filter((line) => line.trim() !== "");
   const found =
     firstFound(statements(plain), (statement) =>
@@ -92,6 +96,7 @@ export function choiceLabel(answer: string): string | undefined {
 function statedLetter({ text, form }: Statement, patterns: Patterns): string | undefined {
   const start = text.slice(0, WINDOW);
   if (form === "enclosed") return patterns.boxed.exec(start)?.[1] ?? lastGroup(start, patterns.inParentheses);
+  if (form === "headed" && listsAll(text, patterns)) return undefined;
   const named = firstSentence(text.trimStart().slice(0, 4 * WINDOW));
   const inside = [...named.matchAll(patterns.inParentheses)].map((match) => match[1]!.toUpperCase());
   return (
@@ -100,6 +105,12 @@ function statedLetter({ text, form }: Statement, patterns: Patterns): string | u
     (form === "headed" ? patterns.alone.exec(firstSentence(start))?.[1] : undefined) ??
     (new Set(inside).size === 1 ? inside[0] : undefined)
   );
+}
+
+/** The choices once more, from A on, where an answer was announced. */
+function listsAll(text: string, { listed }: Patterns): boolean {
+  const [first, second] = text.trimStart().split("\n", 2);
+  return listed.exec(first ?? "")?.[1] === "A" && listed.exec(second ?? "")?.[1] === "B";
 }
 
 /** What the last "choice is" that is followed by a letter is followed by. */

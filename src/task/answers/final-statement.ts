@@ -30,7 +30,7 @@ const VERBS =
   "sería|è|é|sono|sarebbe|são|seria|to|brzmi|wynosi|равен|равно|будет|это|är|er|on|je|este|είναι|là|adalah|ialah|है|हैं|هو|هي|היא|הוא|است|คือ";
 /** The noun, up to forty characters that belong to it ("to part (b)", "in dollars"), and the verb; or a colon or equals sign. */
 const SAID = new RegExp(
-  String.raw`(?<!\p{L})(?:${NOUNS})(?!\p{L})["'*_)\]}]{0,6}(?:\s{1,4}[^\s.:=!?<>][^.:=!?\n]{0,60}?)??(?:\s{1,4}(?:${VERBS})(?![\p{L}'])\s{0,4}:?|(?<headed>\s{0,8}(?:\([^()\n]{0,40}\)\s{0,4})?["'*_}]{0,6}\s{0,4}[:=]))`,
+  String.raw`(?<!\p{L})(?:${NOUNS})(?!\p{L})["'*_)\]}]{0,6}(?:,\s{1,4}which)?(?:\s{1,4}[^\s.:=!?<>][^.:=!?\n]{0,60}?)??(?:\s{1,4}(?:${VERBS})(?![\p{L}'])\s{0,4}:?|(?<headed>\s{0,8}(?:\([^()\n]{0,40}\)\s{0,4})?["'*_}]{0,6}\s{0,4}[:=]))`,
   "giu",
 );
 const HEADING = new RegExp(

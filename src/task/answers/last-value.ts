@@ -1,7 +1,9 @@
 /** The value of a response that marks no answer: what it says last, and what of the last numbers is only told beside it. */
+import { breaksOff } from "./broken-off.js";
+import { openFormulas } from "./formulas.js";
 import { numberInWords } from "./number-words.js";
 import { directValue, firstSentence, numbersIn, sentenceEnds, valueOf } from "./value-in-text.js";
-import { wholeValue, type Value } from "./whole-value.js";
+import { undressed, wholeValue, type Value } from "./whole-value.js";
 
 /** How the closing remarks of an assistant begin. */
 const CLOSING =
@@ -30,21 +32,34 @@ export function lastValue(text: string): Value | undefined {
   const body = withoutClosing(text);
   const alone = aloneValue(body);
   if (alone) return alone;
+  if (breaksOff(body)) return undefined;
   const tail = tailWithNumber(body);
-  const numbers = numbersIn(tail);
+  const formulas = openFormulas(tail);
+  const numbers = numbersIn(tail).filter(
+    ({ start, end }) =>
+      !isPowerOfVariable(tail, end) &&
+      !isName(tail, end) &&
+      !formulas.some(([from, to]) => from <= start && start < to),
+  );
   const counted = numbers.filter(
     ({ start, end }) => !isListNumber(tail, start, end) && !isOrdinal(tail, end),
   );
   const concluding = lastConclusion(tail);
   const from = concluding < 0 ? sentenceStart(tail, counted.at(-1)?.start ?? 0) : concluding;
-  const scope = counted.filter(({ start }) => start >= from);
-  const surd = surdAtEnd(tail.slice(from));
-  if (surd) return surd;
+  const concluded = concluding < 0 ? Infinity : from + firstSentence(tail.slice(from)).length;
+  const scope = counted.filter(({ start }) => start >= from && start <= concluded);
+  const literal = surdAtEnd(tail.slice(from)) ?? formulaAtEnd(tail, formulas.at(-1));
+  if (literal) return literal;
   const meant = scope.filter(
     ({ start, end }) => !isCircumstance(tail, start, end) && !isAside(tail, start, end),
   );
   const last = meant.at(-1) ?? counted.at(-1) ?? numbers.at(-1);
   return last && valueOf(last);
+}
+
+/** `17^x` is no value. */
+function isPowerOfVariable(text: string, end: number): boolean {
+  return /^\^\{?[a-z]/i.test(text.slice(end, end + 3));
 }
 
 /** Where the sentence begins that `at` stands in; a line is a sentence of its own. */
@@ -64,6 +79,14 @@ function surdAtEnd(sentence: string): Value | undefined {
     return undefined;
   const value = directValue(side);
   return value?.kind === "literal" ? value : undefined;
+}
+
+/** "The distance is $\\sqrt{5}$.": a text's last words are a formula, and it is said to be something. */
+function formulaAtEnd(text: string, formula: readonly [number, number] | undefined): Value | undefined {
+  if (!formula || !/^[\s.*]*$/.test(text.slice(formula[1], formula[1] + LONGEST_ALONE))) return undefined;
+  if (!/\s(?:is|are|equals|be)\s{1,2}$/i.test(text.slice(Math.max(0, formula[0] - 12), formula[0])))
+    return undefined;
+  return wholeValue(undressed(text.slice(...formula)));
 }
 
 /** The number that the last sentence of a text without digits says in words, behind its last "so". */
@@ -125,6 +148,13 @@ function isListNumber(text: string, start: number, end: number): boolean {
   );
 }
 
+/** `10th root` names an operation or a place by its number. */
+function isName(text: string, end: number): boolean {
+  return /^(?:st|nd|rd|th)[\s-](?:root|power|term|degree|order|derivative|percentile)/i.test(
+    text.slice(end, end + 14),
+  );
+}
+
 /** `100th`: a place in a row, and no quantity. */
 function isOrdinal(text: string, end: number): boolean {
   return /^(?:st|nd|rd|th)\b/i.test(text.slice(end, end + 3));
@@ -133,12 +163,17 @@ function isOrdinal(text: string, end: number): boolean {
 const CONCLUSION =
   /(?:^|[.!?\n]\s{0,4})[*_]{0,3}(?:so|thus|hence|therefore|altogether|in total|overall|finally|in conclusion|consequently|∴|somit|daher|also|insgesamt|donc|ainsi|au total|por lo tanto|en total|quindi|dunque|portanto|logo|итак|таким образом|следовательно|所以|因此|故|したがって|よって|따라서)(?!\p{L})/giu;
 
-/** Where the last sentence begins that draws a conclusion, if it is the last sentence with a number; else -1. */
+/** How a check or a remark begins that comes behind a conclusion. */
+const REMARK =
+  /\n\s{0,4}[*_#]{0,4}\s?(?:check|verif|to (?:check|verify|confirm)|let's (?:check|verify)|we can (?:check|verify)|in this (?:scenario|case)|in other words|note\b|probe|kontrolle|vérif|comprob|проверка|验证|検算)/iu;
+
+/** Where the last sentence begins that draws a conclusion, if it is the last sentence with a number, remarks aside; else -1. */
 function lastConclusion(text: string): number {
   let at = -1;
   for (const { index, 0: words } of text.matchAll(CONCLUSION)) at = index + words.length;
   if (at < 0) return -1;
-  const rest = text.slice(at);
+  const behind = text.slice(at);
+  const rest = behind.slice(0, REMARK.exec(behind)?.index);
   return /\d/.test(rest.slice(firstSentence(rest).length)) ? -1 : at;
 }
 

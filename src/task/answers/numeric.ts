@@ -5,9 +5,10 @@
  *    `####`, "the answer is", "Answer:", in the commonest languages. What is said after it, numbers included, does not count;
  * 2. anywhere in the sentence after "the answer is", in digits or in English words;
  * 3. before "is the answer" and "as the answer", in the same sentence;
- * 4. anywhere: what the last sentence with a number concludes, before closing remarks ("Let me know if …"): the surd or the like behind its last "=", else its
- *    last number; numbers of lists, ordinals, numbers of circumstance ("in 3 hours", "for 3 people") and asides ("(3 items at $5 each)", "[2]") left out
- *    where there is another. A response that was cut off is so judged by how far it got;
+ * 4. anywhere, unless the text breaks off in the middle (`breaksOff`): what the last sentence with a number concludes, before closing remarks ("Let me
+ *    know if …") and before a check or remark behind a conclusion: the surd or the like behind its last "=", else its last number; numbers of lists,
+ *    ordinals, numbers of circumstance ("in 3 hours", "for 3 people") and asides ("(3 items at $5 each)", "[2]") left out where there is another.
+ *    Numbers within formulas that end in variables or functions are none (`openFormulas`);
  * 5. where a response has no digit, the number in words of its last sentence.
  *
  * What the model thought aloud (`<think>`) is cut. Time is linear in the text.
@@ -21,6 +22,8 @@ import { undressed, wholeValue, type Value } from "./whole-value.js";
 
 /** Thousands set apart as LaTeX does it: `1{,}234`, `1,\!234`, `1\,234`, `1\ 234`. */
 const LATEX_THOUSANDS = /(?<=\d)(?:\{,\}|,?\\[,!; ]|,\{\})(?=\d{3}(?!\d))/g;
+/** `\24\%`: no command begins with a digit. */
+const STRAY_BACKSLASH = /(?<!\\)\\(?=\d)/g;
 const OVER = /\{([^{}\\]{1,60})\\over(?![a-z])([^{}\\]{1,60})\}/g;
 const HTML = /<\/?(?:b|strong|em|i|u|p|br|span|code|div)(?:\s[^<>]{0,60})?\/?>/gi;
 const SUPERSCRIPT = /<sup>\s{0,4}(-?\d{1,6})\s{0,4}<\/sup>/gi;
@@ -70,6 +73,7 @@ function plainMathematics(text: string): string {
     .replace(DISPLAYED, (display) => display.replace(/\s{0,9}\n\s{0,9}/g, " "))
     .replace(EMPHASIS, (_, bold?: string, under?: string, thin?: string) => bold ?? under ?? thin!)
     .replace(LATEX_THOUSANDS, ",")
+    .replace(STRAY_BACKSLASH, "")
     .replace(SUPERSCRIPT, "^{$1}")
     .replace(HTML, " ")
     .replace(OVER, "\\frac{$1}{$2}");

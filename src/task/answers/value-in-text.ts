@@ -17,6 +17,9 @@ const GOES_ON =
 const EXPRESSION =
   /^(?:[^A-Za-z,;\n]|\\[A-Za-z]+|\b(?:sqrt|pi|sin|cos|tan|ln|log|am|pm|AM|PM|[A-Za-z])\b|(?<=\d)[a-zA-Z](?![a-zA-Z])|,(?=\d)){1,200}/u;
 
+/** "One yard equals three feet" relates two things, and counts neither. */
+const WORDS_EQUATED = /\s(?:equals?|is equal to)\s/i;
+
 /** The first sentence of a text: to a full stop, exclamation or question mark or line break that ends one. */
 export function firstSentence(text: string): string {
   for (const end of sentenceEnds(text)) return text.slice(0, end);
@@ -48,7 +51,7 @@ export function firstValue(statement: string): Value | undefined {
   const side = sentence.slice(sentence.lastIndexOf("=") + 1);
   const number = numbersIn(side)[0] ?? numbersIn(sentence)[0];
   if (number) return valueOf(number);
-  const words = numberInWords(sentence);
+  const words = WORDS_EQUATED.test(sentence) ? undefined : numberInWords(sentence);
   return words === undefined ? undefined : { kind: "number", text: words };
 }
 
@@ -112,7 +115,8 @@ function leading(clause: string): Value | undefined {
 
 function leadingWords(clause: string): Value | undefined {
   const start = /^[\s*_"']{0,6}((?:minus |negative )?[A-Za-z]+)/i.exec(clause)?.[1];
-  if (start === undefined || numberInWords(start) === undefined) return undefined;
+  if (start === undefined || numberInWords(start) === undefined || WORDS_EQUATED.test(clause))
+    return undefined;
   const text = numberInWords(clause);
   return text === undefined ? undefined : { kind: "number", text };
 }

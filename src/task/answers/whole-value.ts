@@ -46,7 +46,9 @@ export function wholeValue(text: string): Value | undefined {
   if (read) return read;
   const sides = equationSides(body);
   if (sides.length > 1) {
-    const [first, last] = [oneValue(undressed(sides[0]!)), oneValue(undressed(sides.at(-1)!))];
+    // The sign that closes a formula whose other half stands before the first side.
+    const closed = sides.at(-1)!.replace(/^([^$]*)\$[\s.]{0,8}$/, "$1");
+    const [first, last] = [oneValue(undressed(sides[0]!)), oneValue(undressed(closed))];
     const number = [last, first].find((side) => side?.kind === "number");
     if (number) return number;
     if (last && sides.length === 2) return last;
