@@ -42,9 +42,7 @@ describe("a log that grows", () => {
       told.push(...more);
     }
     expect(told).toEqual([0, 1, 0]);
-    expect(log.lines).toBe(4);
     expect(log.size).toBe(3);
-    expect(log.latest(2)).toEqual([0, 1]);
     expect((await log.recordsOf(0)).map(({ text }) => text)).toEqual(["naïve ☃\nline", "y"]);
     expect((await log.recordsOf(1)).map(({ text }) => text)).toEqual(["x"]);
     expect(await log.recordsOf(2)).toEqual([]);
@@ -76,7 +74,7 @@ describe("a log that grows", () => {
 
   it("reads a line that is longer than what is read at once", async () => {
     const { log, path, follow } = newLog();
-    const long = "x".repeat(3_000_000);
+    const long = "x".repeat(9_000_000);
     writeFileSync(path, line(0, long) + line(1, "y"));
     expect(await follow()).toEqual([false, [0, 1]]);
     expect((await log.recordsOf(0))[0]!.text).toBe(long);

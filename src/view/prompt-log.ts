@@ -1,8 +1,8 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
 import type { z } from "zod";
 
-/** Bytes read at once. */
-const CHUNK = 1 << 20;
+/** Bytes read at once: many, since each read waits for its turn, which is what takes long where the machine is busy. */
+const CHUNK = 8 << 20;
 const LINE_BREAK = 0x0a;
 /** How every record of a log by prompts begins. */
 const HEAD = Buffer.from('{"promptId":"');
@@ -13,14 +13,13 @@ const QUOTE = 0x22;
  * of each line only whose it is and where it lies is kept, so that a log of any size costs some bytes a record.
  */
 export class PromptLog<T> {
-  /** Whole lines so far. */
-  lines = 0;
+  /** Records so far of prompts that are looked at. */
+  size = 0;
   private file: FileHandle | undefined;
   private inode = -1;
   private position = 0;
   /** By prompt: where each of its lines begins, and how long it is, one after the other. */
   private readonly places = new Map<number, number[]>();
-  private readonly order: number[] = [];
 
   /** @param promptOf the position of the prompt with an id; undefined for one that is not looked at. */
   constructor(
@@ -50,20 +49,27 @@ export class PromptLog<T> {
   }
 
   private async read(file: FileHandle, size: number, told: (prompt: number) => void): Promise<void> {
-    let rest: Buffer = Buffer.alloc(0);
+    let buffer = Buffer.allocUnsafe(Math.min(CHUNK, size - this.position));
+    /** Bytes of a line whose end has not been read, at the beginning of the buffer. */
+    let begun = 0;
     for (let from = this.position; from < size;) {
-      const piece = Buffer.allocUnsafe(Math.min(CHUNK, size - from));
-      const { bytesRead } = await file.read(piece, 0, piece.length, from);
+      if (begun === buffer.length) buffer = Buffer.concat([buffer], 2 * begun);
+      const { bytesRead } = await file.read(
+        buffer,
+        begun,
+        Math.min(buffer.length - begun, size - from),
+        from,
+      );
       if (bytesRead === 0) return;
       from += bytesRead;
-      const fresh = piece.subarray(0, bytesRead);
-      const bytes = rest.length === 0 ? fresh : Buffer.concat([rest, fresh]);
+      const bytes = buffer.subarray(0, begun + bytesRead);
       let start = 0;
       for (let end = bytes.indexOf(LINE_BREAK); end >= 0; end = bytes.indexOf(LINE_BREAK, start)) {
         this.take(bytes.subarray(start, end), told);
         start = end + 1;
       }
-      rest = bytes.subarray(start);
+      buffer.copyWithin(0, start, bytes.length);
+      begun = bytes.length - start;
     }
   }
 
@@ -74,16 +80,10 @@ export class PromptLog<T> {
       const places = this.places.get(prompt);
       if (places) places.push(this.position, line.length);
       else this.places.set(prompt, [this.position, line.length]);
-      this.order.push(prompt);
+      this.size++;
       told(prompt);
     }
     this.position += line.length + 1;
-    this.lines++;
-  }
-
-  /** Records of prompts that are looked at. */
-  get size(): number {
-    return this.order.length;
   }
 
   /** A prompt's records, in the order of the file; what does not fit the schema is left out. */
@@ -102,18 +102,12 @@ export class PromptLog<T> {
     return records;
   }
 
-  /** The prompts of the last so many records, the newest first. */
-  latest(count: number): readonly number[] {
-    return this.order.slice(-count).reverse();
-  }
-
   /** Lets go of the file, and of all that is known of it. */
   async close(): Promise<void> {
     await this.file?.close();
     this.file = undefined;
-    this.position = this.lines = 0;
+    this.position = this.size = 0;
     this.places.clear();
-    this.order.length = 0;
   }
 }
 
