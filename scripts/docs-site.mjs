@@ -1,7 +1,9 @@
 /**
- * `npm run docs:site`: the documentation as a site in docs/.vitepress/dist: the pages of docs, a page a command, and the API reference.
- * Fails where a link leads nowhere. `--no-api` leaves the API reference out, which takes longest.
+ * `npm run docs:site`: the documentation as a site in docs/.vitepress/dist: the race that plays by itself, the pages of docs, a page a
+ * command, and the API reference. Fails where a link leads nowhere. `--no-api` leaves the API reference out, which takes longest.
+ * `DOCS_BASE=/whetstone/` builds it for that path of a host.
  */
+import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { build } from "vitepress";
@@ -12,6 +14,8 @@ import { isMain, report } from "./lib/report.mjs";
 
 /** Parts of the site that are no pages of VitePress. */
 const APART = ["api/", "results/"];
+/** Where on its host the site will be, as docs/.vitepress/config.mjs has it. */
+const BASE = process.env["DOCS_BASE"] ?? "/";
 
 /**
  * Links of a built site that lead nowhere, with the page that each is on.
@@ -47,7 +51,9 @@ export function deadLinks(folder, api = true) {
 
 /** @param {string} folder @param {string} page @param {string} path */
 function resolved(folder, page, path) {
-  const target = path.startsWith("/") ? join(folder, path) : join(folder, dirname(page), path);
+  const target = path.startsWith(BASE)
+    ? join(folder, path.slice(BASE.length))
+    : join(folder, dirname(page), path);
   return path.endsWith("/") ? join(target, "index.html") : target;
 }
 
@@ -68,6 +74,8 @@ async function writeSite(root, api) {
   const out = join(docs, ".vitepress", "dist");
   for (const name of readdirSync(join(docs, "results")))
     if (name.endsWith(".html")) cpSync(join(docs, "results", name), join(out, "results", name));
+  // The compiled command: what the page runs in browsers are its modules.
+  execFileSync(process.execPath, [join(root, "dist", "cli", "main.js"), "demo-page", join(out, "demo")]);
   cpSync(join(docs, "json"), join(out, "json"), { recursive: true });
   if (api && !(await writeApiDocs(root, join(out, "api")))) return ["The API reference has faults."];
   return deadLinks(out, api);

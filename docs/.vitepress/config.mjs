@@ -36,6 +36,8 @@ export default {
   title: "whetstone",
   description: "Make a language model better with nothing but itself.",
   lang: "en",
+  // Of a host's root, unless whoever builds it says another path of a host.
+  base: process.env["DOCS_BASE"] ?? "/",
   cleanUrls: false,
   // scripts/docs-site.mjs checks every link of what was built, those to the pages of the API and of results too.
   ignoreDeadLinks: true,

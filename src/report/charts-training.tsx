@@ -1,4 +1,6 @@
 import type { VNode } from "preact";
+import { renderToString } from "preact-render-to-string";
+import { visibleText } from "../core/visible-text.js";
 import type {
   AdapterMetrics,
   EpochMetrics,
@@ -38,22 +40,15 @@ interface Quantity {
   readonly scale: number;
 }
 
+/** What is drawn of a method's training; while it goes on, no iterate is kept yet. */
+type Curve = Pick<AdapterMetrics, "epochs"> & Partial<Pick<AdapterMetrics, "keptEpoch">>;
+type Curves = readonly (readonly [method: string, curve: Curve])[];
 type Trained = readonly (readonly [method: string, adapter: AdapterMetrics])[];
 
 /** Every adapter's training in one figure: what all have alike with the methods laid over each other, and each one's own losses. */
 export function trainingFigure({ adapters, temperature }: Metrics): VNode | undefined {
   const trained = Object.entries(adapters).filter(([, { epochs }]) => epochs.length > 0);
   if (trained.length === 0) return undefined;
-  const samples = trained[0]![1].epochs.find((e) => e.samples !== undefined)?.samples;
-  const quantities: readonly Quantity[] = [
-    { title: `Accuracy at temperature ${temperature}, %`, pick: (e) => e.accuracy, scale: 100 },
-    { title: "Mean log-likelihood under the base, nats", pick: (e) => e.logLikelihood, scale: 1 },
-    { title: `Coverage at N\u00a0=\u00a0${samples ?? "?"}, %`, pick: (e) => e.coverage, scale: 100 },
-    { title: "Entropy, nats", pick: (e) => e.entropy, scale: 1 },
-    { title: "KL to the base, nats", pick: (e) => e.kl, scale: 1 },
-    { title: "Response length, tokens", pick: (e) => e.length, scale: 1 },
-    { title: "Repeated trigrams, %", pick: (e) => e.repetition, scale: 100 },
-  ];
   return (
     <Figure
       id="figure-training"
@@ -64,18 +59,51 @@ export function trainingFigure({ adapters, temperature }: Metrics): VNode | unde
       quiet
       table={`figure-training-${trained[0]![0]}-table`}
     >
-      {trained.length > 1 && (
+      <CurvePanels curves={trained} temperature={temperature} />
+    </Figure>
+  );
+}
+
+/** The training of methods that are being trained, as far as it has come, as markup; undefined where nothing has been measured. */
+export function trainingFragment(curves: Curves, temperature: number): string | undefined {
+  const begun = curves.filter(([, { epochs }]) => epochs.length > 0);
+  if (begun.length === 0) return undefined;
+  const panels = <CurvePanels curves={begun} temperature={temperature} />;
+  return visibleText(renderToString(panels));
+}
+
+/** What all methods have alike laid over each other, and each one's own losses. */
+function CurvePanels({
+  curves,
+  temperature,
+}: {
+  readonly curves: Curves;
+  readonly temperature: number;
+}): VNode {
+  const samples = curves[0]![1].epochs.find((e) => e.samples !== undefined)?.samples;
+  const quantities: readonly Quantity[] = [
+    { title: `Accuracy at temperature ${temperature}, %`, pick: (e) => e.accuracy, scale: 100 },
+    { title: "Mean log-likelihood under the base, nats", pick: (e) => e.logLikelihood, scale: 1 },
+    { title: `Coverage at N\u00a0=\u00a0${samples ?? "?"}, %`, pick: (e) => e.coverage, scale: 100 },
+    { title: "Entropy, nats", pick: (e) => e.entropy, scale: 1 },
+    { title: "KL to the base, nats", pick: (e) => e.kl, scale: 1 },
+    { title: "Response length, tokens", pick: (e) => e.length, scale: 1 },
+    { title: "Repeated trigrams, %", pick: (e) => e.repetition, scale: 100 },
+  ];
+  return (
+    <>
+      {curves.length > 1 && (
         <Legend
           always
-          series={trained.map(([method], at) => ({ name: methodName(method), style: seriesStyle(at) }))}
+          series={curves.map(([method], at) => ({ name: methodName(method), style: seriesStyle(at) }))}
         />
       )}
       <div class="panels">
         {quantities.map((quantity) => (
-          <Panel key={quantity.title} title={quantity.title} series={heldOut(trained, quantity)} />
+          <Panel key={quantity.title} title={quantity.title} series={heldOut(curves, quantity)} />
         ))}
-        <Panel title="J_β on validation prompts" series={objectives(trained)} />
-        {trained.map(([method, { epochs, keptEpoch }]) => (
+        <Panel title="J_β on validation prompts" series={objectives(curves)} />
+        {curves.map(([method, { epochs, keptEpoch }]) => (
           <Panel
             key={method}
             title={`${methodName(method)}: ${wordingOf(method).losses}`}
@@ -84,7 +112,7 @@ export function trainingFigure({ adapters, temperature }: Metrics): VNode | unde
           />
         ))}
       </div>
-    </Figure>
+    </>
   );
 }
 
@@ -106,12 +134,12 @@ function keptNotes(trained: Trained): string {
   );
 }
 
-const withRing = (series: LineSeries, kept: number): LineSeries => ({
+const withRing = (series: LineSeries, kept: number | undefined): LineSeries => ({
   ...series,
   points: series.points.map((point) => (point.x === kept ? { ...point, ring: true } : point)),
 });
 
-function heldOut(trained: Trained, { pick, scale }: Quantity): LineSeries[] {
+function heldOut(trained: Curves, { pick, scale }: Quantity): LineSeries[] {
   return trained.flatMap(([method, { epochs, keptEpoch }], at) => {
     const points = epochs.flatMap((e) => {
       const estimate = pick(e);
@@ -125,7 +153,7 @@ function heldOut(trained: Trained, { pick, scale }: Quantity): LineSeries[] {
   });
 }
 
-function objectives(trained: Trained): LineSeries[] {
+function objectives(trained: Curves): LineSeries[] {
   return trained.flatMap(([method, { epochs, keptEpoch }], at) => {
     const points = epochs.flatMap((e) => (e.objective ? [objectivePoint(e.epoch, e.objective)] : []));
     const series = { name: methodName(method), style: seriesStyle(at), band: false, points };

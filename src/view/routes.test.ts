@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Comparison, PromptLine, PromptWhole, RunChanges, RunHead, RunList } from "../page/view/told.js";
 import type { Response as Drawn } from "../policy/policy.js";
 import { toApiError } from "../serve/api-error.js";
+import { inferenceResult } from "../report/suite/suite-results.test-helper.js";
 import { startRun, type Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { runRoutes } from "./routes.js";
@@ -109,7 +110,54 @@ describe("the list", () => {
   });
 });
 
+describe("a suite", () => {
+  it("is in the list with its runs, and the cells of its heat map lead to those that are there", async () => {
+    await (await start("suite/a/game24/seed-0")).close();
+    writeFileSync(join(root, "suite", "suite.json"), "{}");
+    expect((await ask<RunList>("list")).suites).toEqual([]);
+    writeFileSync(join(root, "suite", "result.json"), JSON.stringify(inferenceResult()));
+    const { runs: found, suites } = await ask<RunList>("list");
+    expect(suites).toEqual(["suite"]);
+    expect(found.map(({ id }) => id)).toContain("suite/a/game24/seed-0");
+    const { markup } = await ask<{ markup: string }>("suite", { suite: "suite" });
+    const links = [...markup.matchAll(/<a href="\/runs\?([^"]*)">([^<]*)/g)];
+    expect(links.map(([, query, words]) => [new URLSearchParams(query).get("run"), words])).toEqual([
+      ["suite/a/game24/seed-0", "seed 0"],
+    ]);
+    expect((await app.request("/api/runs/suite?suite=..")).status).toBe(404);
+    writeFileSync(join(root, "suite", "result.json"), '{"kind":"inference"}');
+    const broken = await app.request("/api/runs/suite?suite=suite");
+    expect([broken.status, await broken.text()]).toEqual([
+      500,
+      expect.stringContaining("not the result of a suite"),
+    ]);
+    rmSync(join(root, "suite"), { recursive: true });
+  });
+});
+
 describe("a run", () => {
+  it("shows the training of its adapters as far as it has come", async () => {
+    const run = await whole("trained");
+    const dir = join(root, "trained", "adapters", "sft");
+    mkdirSync(dir, { recursive: true });
+    expect(await ask("training", { run: "trained" })).toEqual({ markup: "" });
+    const epoch = (at: number): string =>
+      JSON.stringify({
+        epoch: at,
+        validationLoss: 3 - at / 8,
+        accuracy: { value: 0.25 + at / 8, low: 0, high: 1 },
+      });
+    writeFileSync(join(dir, "epochs.jsonl"), `${epoch(0)}\n${epoch(1)}\n${epoch(2).slice(0, 20)}`);
+    const { training } = await ask<RunChanges>("changes", { run: "trained" });
+    expect(training).toEqual([{ name: "sft", iterates: 2 }]);
+    const { markup } = await ask<{ markup: string }>("training", { run: "trained" });
+    expect(markup).toContain("Accuracy at temperature 1, %");
+    expect(markup).toContain("37.5");
+    expect(markup).not.toContain('<circle class="ring');
+    await run.close();
+    rmSync(join(root, "trained"), { recursive: true });
+  });
+
   it("tells its prompts, what was drawn by distinct answer, and what is right", async () => {
     const head = await ask<RunHead>("head", { run: "one" });
     expect(head).toMatchObject({ n: N, prompts: PROMPTS, labelled: true, policies: ["base"] });

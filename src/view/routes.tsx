@@ -9,12 +9,14 @@ import { VIEW_STYLE } from "../page/view/style.js";
 import { reportManifest } from "../report/report-of-run.js";
 import { reportFragment } from "../report/render-report.js";
 import { REPORT_STYLE } from "../report/report-style.js";
+import { HEAT_STYLE } from "../report/suite/style.js";
 import { ApiError, schemaError } from "../serve/api-error.js";
 import { PACKAGES, pageReply } from "../serve/page-routes.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
 import { compareRuns } from "./comparing.js";
 import type { RunView } from "./run-view.js";
 import type { RunsFolder } from "./runs-folder.js";
+import { trainingMarkup } from "./training.js";
 
 /** Prompts that one request may ask for. */
 const MOST_PROMPTS = 200;
@@ -29,6 +31,7 @@ const promptsQuery = z.object({
     .refine((at) => at.length <= MOST_PROMPTS, `must be ${MOST_PROMPTS} positions at most`),
 });
 const runQuery = z.object({ run: z.string() });
+const suiteQuery = z.object({ suite: z.string() });
 const changesQuery = z.object({ run: z.string(), after: z.string().default("") });
 const promptQuery = z.object({ run: z.string(), at: position });
 const compareQuery = z.object({ first: z.string(), second: z.string() });
@@ -52,7 +55,7 @@ export function runRoutes(runs: RunsFolder, { race = false }: { readonly race?: 
   app.get("/api/runs/list", async (context) => context.json(await runs.list()));
   app.get("/api/runs/head", async (context) => {
     const { run } = queryOf(context, runQuery);
-    return context.json(await inRun(runs, run, (view) => view.head(run)));
+    return context.json(await inRun(runs, run, (view) => view.head()));
   });
   app.get("/api/runs/changes", async (context) => {
     const { run, after } = queryOf(context, changesQuery);
@@ -79,6 +82,17 @@ export function runRoutes(runs: RunsFolder, { race = false }: { readonly race?: 
     if (metrics === undefined)
       throw new ApiError(404, `${run} has not been measured yet.`, { code: "not_found" });
     return context.json({ markup: reportFragment({ metrics, manifest: reportManifest(reader) }) });
+  });
+  app.get("/api/runs/training", async (context) => {
+    const { run } = queryOf(context, runQuery);
+    const { run: reader } = await viewOf(runs, run);
+    return context.json({ markup: (await trainingMarkup(reader)) ?? "" });
+  });
+  app.get("/api/runs/suite", (context) => {
+    const { suite } = queryOf(context, suiteQuery);
+    const markup = runs.suite(suite);
+    if (markup !== undefined) return context.json({ markup });
+    throw new ApiError(404, `There is no suite ${suite} in ${runs.folder}.`, { code: "not_found" });
   });
   app.get("/api/runs/compare", async (context) => {
     const { first, second } = queryOf(context, compareQuery);
@@ -108,7 +122,7 @@ async function inRun<T>(runs: RunsFolder, id: string, ask: (view: RunView) => Pr
 function viewPage(race: boolean): ReturnType<typeof renderPage> {
   return renderPage({
     title: "Runs: whetstone",
-    style: REPORT_STYLE + VIEW_STYLE,
+    style: REPORT_STYLE + HEAT_STYLE + VIEW_STYLE,
     modules: { entry: "/app/page/view/main.js", imports: PACKAGES },
     children: (
       <div class="wrap">

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
 import { WhetstoneError } from "../core/errors.js";
@@ -14,6 +13,7 @@ import { responseRecords, selectionRecords, type PromptRecord } from "../run/rec
 import type { Task } from "../task/task.js";
 import { PromptLog } from "./prompt-log.js";
 import { measuredAt, stampOf, stateOf } from "./run-state.js";
+import { curveLines } from "./training.js";
 
 /** The task of a run. @throws WhetstoneError where it cannot be opened. */
 export type TaskOf = (run: RunReader) => Promise<Task>;
@@ -158,12 +158,12 @@ export class RunView {
     return { drawn, asked, whole: asked > 0 && drawn >= asked };
   }
 
-  async head(id: string): Promise<RunHead> {
-    const { task, model, drawing, command, createdAt } = this.run.manifest;
+  async head(): Promise<RunHead> {
+    const { task, model, drawing } = this.run.manifest;
     const { task: opened, remark } = await this.taskAtHand();
     const labelled = this.prompts.some(({ id: prompt }) => opened?.grade(prompt, "") !== undefined);
     return {
-      ...{ id, task: task.name, model: model.name, n: drawing.n, command, createdAt, labelled },
+      ...{ task: task.name, model: model.name, n: drawing.n, labelled },
       ...browserHead(this.adapters, this.rewards),
       prompts: this.prompts.length,
       ...(remark !== undefined && { remark }),
@@ -187,8 +187,7 @@ export class RunView {
   }
 
   private async iteratesOf(name: string): Promise<{ name: string; iterates: number }> {
-    const text = await readFile(join(this.run.dir, runFile("epochs.jsonl", name)), "utf8").catch(() => "");
-    return { name, iterates: text.split("\n").length - 1 };
+    return { name, iterates: (await curveLines(this.run, name)).length };
   }
 
   /** Those of the prompts that there are. */
@@ -221,7 +220,7 @@ export class RunView {
   async whole(at: number): Promise<PromptWhole | undefined> {
     if (!(at in this.prompts)) return undefined;
     const prompt = await this.compactOf(at);
-    return { at, prompt, facts: this.factsIn(prompt) };
+    return { prompt, facts: this.factsIn(prompt) };
   }
 
   private async factsOf(at: number): Promise<PromptFacts> {

@@ -10,9 +10,10 @@ import { readRun, type RunReader } from "../run/read-run.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
 import { measuredAt, stampOf, stateOf } from "./run-state.js";
 import { RunView, type Progress, type TaskOf } from "./run-view.js";
+import { isSuite, suiteMarkup } from "./suites.js";
 
-/** How deep below the folder runs are looked for: those of suites lie two below it. */
-const DEPTH = 3;
+/** How deep below the folder runs are looked for: those of suites lie at suite/model/task/seed. */
+const DEPTH = 4;
 /** Runs that are kept open at once; of each, where every response lies. */
 const KEPT = 6;
 /** The list's only run, where the folder is a run's own. */
@@ -38,7 +39,8 @@ export class RunsFolder {
   async list(): Promise<RunList> {
     const runs: RunLine[] = [];
     const unread: { readonly id: string; readonly reason: string }[] = [];
-    for (const id of this.ids()) {
+    const { ids, suites } = this.found();
+    for (const id of ids) {
       try {
         runs.push(await this.line(id, readRun(this.dirOf(id))));
       } catch (error) {
@@ -49,6 +51,7 @@ export class RunsFolder {
     return {
       folder: this.folder,
       runs: runs.sort((a, b) => b.createdAt.localeCompare(a.createdAt)),
+      suites,
       unread,
     };
   }
@@ -57,19 +60,27 @@ export class RunsFolder {
     return id === ITSELF ? this.folder : join(this.folder, id);
   }
 
-  /** Where there is a manifest. */
-  private ids(): string[] {
-    const found: string[] = [];
+  /** Where there is a manifest, and where a suite's result. */
+  private found(): { readonly ids: readonly string[]; readonly suites: readonly string[] } {
+    const [ids, suites]: [string[], string[]] = [[], []];
     const look = (dir: string, depth: number): void => {
+      const id = relative(this.folder, dir).replaceAll("\\", "/") || ITSELF;
       if (isFile(join(dir, MANIFEST))) {
-        found.push(relative(this.folder, dir).replaceAll("\\", "/") || ITSELF);
+        ids.push(id);
         return;
       }
+      if (isSuite(dir)) suites.push(id);
       if (depth === 0) return;
       for (const name of foldersIn(dir)) look(join(dir, name), depth - 1);
     };
     look(this.folder, DEPTH);
-    return found;
+    return { ids, suites };
+  }
+
+  /** A suite of the list, as markup; undefined where there is none of that name. @throws DataError for one that cannot be shown. */
+  suite(id: string): string | undefined {
+    if (!this.found().suites.includes(id)) return undefined;
+    return suiteMarkup(this.dirOf(id), id, (run) => this.has(run));
   }
 
   /** Whether a run of the list has that name, by its own folders alone. */

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import * as webRuntime from "onnxruntime-web";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModel } from "../../dist/demo/open-model.js";
 import { LocalPolicy } from "../../dist/policy/local-policy.js";
@@ -13,7 +13,7 @@ import { modelFolder } from "../../dist/policy/model-folder.js";
 import { answer } from "../../dist/sharpen/answer.js";
 import { findTask } from "../../dist/task/registry.js";
 import { expectAccessible } from "../support/axe.js";
-import { findBrowser } from "../support/browser.js";
+import { findBrowser, launchBrowser } from "../support/browser.js";
 import { commandLine } from "../support/cli.js";
 
 const executablePath = findBrowser();
@@ -85,7 +85,7 @@ describe.skipIf(executablePath === undefined)("the page that draws by itself", {
     expect(told).toEqual({ folder, page: join(folder, "index.html") });
     server = await serveFolder(folder);
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/somewhere/`;
-    browser = await chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox"] });
+    browser = await launchBrowser(executablePath);
     policy = await LocalPolicy.load(modelFolder("game24"), { threads: 1 });
   });
   afterAll(async () => {

@@ -31,6 +31,22 @@ it("is built, a page a command, and every link leads somewhere", () => {
   );
 });
 
+it("shows the race that plays by itself first, at whatever path the site is", () => {
+  const site = join(ROOT, "docs", ".vitepress", "dist");
+  const home = readFileSync(join(site, "index.html"), "utf8");
+  const [first] = /<div class="actions"[\s\S]*?<a [^>]*>/.exec(home) ?? [""];
+  expect(first).toContain('href="/demo/index.html"');
+  expect(first).toContain('target="_self"');
+  const demo = readFileSync(join(site, "demo", "index.html"), "utf8");
+  const parts = [...demo.matchAll(/(?:src|href)="([^"#][^"]*)"/g)].map((match) => match[1]!);
+  expect(parts.length).toBeGreaterThan(0);
+  // Relative, so that they are found below any path.
+  for (const part of parts.filter((each) => !/^(data|https?):/.test(each))) {
+    expect(part).not.toMatch(/^\//);
+    expect(existsSync(join(site, "demo", part)), part).toBe(true);
+  }
+});
+
 it("a link that leads nowhere would be found", () => {
   const root = mkdtempSync(join(tmpdir(), "whetstone-site-"));
   writeFileSync(

@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { serveApp } from "../../dist/serve/app.js";
 import { startServer, type RunningServer } from "../../dist/serve/server.js";
@@ -8,7 +8,7 @@ import { modelFolder } from "../../dist/policy/model-folder.js";
 import { rewardNamed } from "../../dist/reward/registry.js";
 import { answer } from "../../dist/sharpen/answer.js";
 import { expectAccessible } from "../support/axe.js";
-import { findBrowser } from "../support/browser.js";
+import { findBrowser, launchBrowser, openWatched } from "../support/browser.js";
 
 const executablePath = findBrowser();
 if (executablePath === undefined)
@@ -32,7 +32,7 @@ describe.skipIf(executablePath === undefined)("the race in a browser", { timeout
       surroundings: { now: () => 0, freshSeed: () => 11, freshId: () => `${ids++}` },
     };
     server = await startServer(settings, { port: 0 });
-    browser = await chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox"] });
+    browser = await launchBrowser(executablePath);
   });
   afterAll(async () => {
     await browser?.close();
@@ -40,17 +40,8 @@ describe.skipIf(executablePath === undefined)("the race in a browser", { timeout
     await policy?.dispose();
   });
 
-  async function open(options: Parameters<Browser["newPage"]>[0] = {}): Promise<Page> {
-    const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, ...options });
-    page.on("console", (message) => complaints.push(message.text()));
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("request", (request) => {
-      if (!request.url().startsWith(server.url) && !request.url().startsWith("data:"))
-        complaints.push(request.url());
-    });
-    await page.goto(server.url);
-    return page;
-  }
+  const open = (options: Parameters<Browser["newPage"]>[0] = {}): Promise<Page> =>
+    openWatched(browser, server.url, complaints, options);
 
   it("shows every candidate, names the winner, and chooses as `answer` does", async () => {
     const page = await open();

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderReport } from "../../src/report/render-report.js";
 import { syntheticRun } from "../../src/report/synthetic-run.test-helper.js";
 import { axeViolations } from "../support/axe.js";
-import { contrastProbe, findBrowser, type Contrast } from "../support/browser.js";
+import { contrastProbe, findBrowser, launchBrowser, type Contrast } from "../support/browser.js";
 
 const CONTRAST = contrastProbe("script,noscript,option,.skip");
 const executablePath = findBrowser();
@@ -28,7 +28,7 @@ describe.skipIf(executablePath === undefined)("the report in a browser", { timeo
       join(folder, "small.html"),
       renderReport(syntheticRun({ prompts: 12, methods: ["sft", "dpo"] })),
     );
-    browser = await chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox"] });
+    browser = await launchBrowser(executablePath);
   });
   afterAll(async () => {
     await browser?.close();

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium, type Browser } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { suitePage } from "../../src/report/suite/page.js";
 import { amortizedResult, inferenceResult } from "../../src/report/suite/suite-results.test-helper.js";
-import { contrastProbe, findBrowser, type Contrast } from "../support/browser.js";
+import { contrastProbe, findBrowser, launchBrowser, type Contrast } from "../support/browser.js";
 
 const CONTRAST = contrastProbe(".skip");
 const executablePath = findBrowser();
@@ -17,7 +17,7 @@ describe.skipIf(executablePath === undefined)("a suite's page in a browser", { t
   let browser: Browser;
   beforeAll(async () => {
     for (const [name, markup] of Object.entries(pages)) writeFileSync(join(folder, `${name}.html`), markup);
-    browser = await chromium.launch({ executablePath: executablePath!, args: ["--no-sandbox"] });
+    browser = await launchBrowser(executablePath);
   });
   afterAll(async () => {
     await browser?.close();

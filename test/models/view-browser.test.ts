@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAccessible } from "../support/axe.js";
-import { findBrowser } from "../support/browser.js";
+import { findBrowser, launchBrowser, openWatched } from "../support/browser.js";
 import { commandLine, type CommandLine, type Running } from "../support/cli.js";
 import { ONE_THREAD } from "../support/small-job.js";
 
@@ -31,7 +31,7 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
     viewing = cli.start(["view", "--port", "0", "--json"]);
     const told = await new Promise<string>((resolve) => viewing.child.stdout!.once("data", resolve));
     ({ url } = JSON.parse(told) as { url: string });
-    browser = await chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox"] });
+    browser = await launchBrowser(executablePath);
   });
   afterAll(async () => {
     await browser?.close();
@@ -40,17 +40,8 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
     cli?.remove();
   });
 
-  async function open(query = "", options: Parameters<Browser["newPage"]>[0] = {}): Promise<Page> {
-    const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, ...options });
-    page.on("console", (message) => complaints.push(message.text()));
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("request", (request) => {
-      if (new URL(request.url()).origin !== new URL(url).origin && !request.url().startsWith("data:"))
-        complaints.push(request.url());
-    });
-    await page.goto(url + query);
-    return page;
-  }
+  const open = (query = "", options: Parameters<Browser["newPage"]>[0] = {}): Promise<Page> =>
+    openWatched(browser, url + query, complaints, options);
 
   const drawn = async (page: Page): Promise<number> =>
     Number((await page.locator(".standing .progress").innerText()).split(" of ")[0]!.replaceAll(/\D/g, ""));

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { chromium, type Browser, type Page } from "playwright-core";
 
 /** Debian's chromium, or another that is installed; undefined where there is none. */
 export function findBrowser(): string | undefined {
@@ -10,6 +11,29 @@ export function findBrowser(): string | undefined {
     }
   }
   return undefined;
+}
+
+/** The browser at that path, for tests. */
+export function launchBrowser(executablePath: string | undefined): Promise<Browser> {
+  return chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox"] });
+}
+
+/** A page of a browser, opened at an address; what it writes to its console, its errors and requests to other origins are complaints. */
+export async function openWatched(
+  browser: Browser,
+  url: string,
+  complaints: string[],
+  options: Parameters<Browser["newPage"]>[0] = {},
+): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, ...options });
+  page.on("console", (message) => complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== new URL(url).origin && !request.url().startsWith("data:"))
+      complaints.push(request.url());
+  });
+  await page.goto(url);
+  return page;
 }
 
 /** What `contrastProbe` finds on a page. */

@@ -2,7 +2,9 @@ import { useEffect, useState } from "preact/hooks";
 
 /** What the page shows; it stands in the address, so that a reload, a link and the browser's buttons lead there. */
 export interface Place {
-  /** A run; none: the list. */
+  /** A suite. */
+  readonly suite?: string;
+  /** A run; without a suite or a run it is the list. */
   readonly run?: string;
   /** A second one, beside it. */
   readonly beside?: string;
@@ -16,6 +18,8 @@ export function placeOf(search: string): Place {
   const query = new URLSearchParams(search);
   const [run, beside, show] = ["run", "beside", "show"].map((name) => query.get(name) ?? undefined);
   const prompt = /^\d{1,9}$/.exec(query.get("prompt") ?? "")?.[0];
+  const suite = query.get("suite");
+  if (suite !== null) return { suite };
   if (run === undefined) return {};
   return {
     run,

@@ -16,12 +16,25 @@ export function RunList(): VNode {
   const toggle = (id: string): void =>
     choose(chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id].slice(-2));
   if (value === undefined) return <p class="note">{error ?? "Reading the runs …"}</p>;
-  const { runs, unread, folder } = value;
+  const { runs, suites, unread, folder } = value;
   const [run, beside] = chosen;
   return (
     <>
       <h1>Runs in {folder}</h1>
       {error !== undefined && <p class="trouble">{error}</p>}
+      {suites.length > 0 && (
+        <p>
+          Suites:
+          {suites.map((suite) => (
+            <>
+              {" "}
+              <Link key={suite} to={{ suite }}>
+                {suite}
+              </Link>
+            </>
+          ))}
+        </p>
+      )}
       {runs.length === 0 ? (
         <p>
           There is no run here yet. <code>whetstone sharpen game24</code> makes one; it appears by itself.

@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { pointIntoCharts, unfoldTargets } from "../chart/point.js";
+import { useState } from "preact/hooks";
 import { useAsked } from "./ask.js";
+import { Drawn } from "./drawn.js";
 import { Link } from "./link.js";
 import type { Place } from "./place.js";
 import { PromptPage } from "./prompt-page.js";
@@ -29,6 +29,8 @@ export function RunPage({ run, place }: { readonly run: string; readonly place: 
   const measured = standing.measured !== undefined;
   const show = place.prompt !== undefined ? "prompts" : (place.show ?? (measured ? "report" : "prompts"));
   const at = place.prompt;
+  const { state, training } = standing;
+  const iterates = training.reduce((sum, { iterates: one }) => sum + one, 0);
   return (
     <>
       <p class="kicker">
@@ -47,7 +49,12 @@ export function RunPage({ run, place }: { readonly run: string; readonly place: 
           </Link>
         </nav>
       )}
-      {show === "report" && measured && <Report run={run} measured={standing.measured} />}
+      {show === "report" && measured && (
+        <Drawn path="report" query={{ run }} version={standing.measured} wait="Drawing the report …" />
+      )}
+      {show === "prompts" && at === undefined && state === "training" && iterates > 0 && (
+        <Drawn path="training" query={{ run }} version={iterates} wait="Drawing the training …" />
+      )}
       {remark !== undefined && show === "prompts" && <p class="note">{remark}</p>}
       {show === "prompts" && at !== undefined && (
         <PromptPage run={run} at={at} head={head.value} order={found} version={store.versionOf(at)} />
@@ -73,19 +80,4 @@ function useFound(
     standing?.state,
   );
   return narrowed ? value : undefined;
-}
-
-/** The report, drawn by the same components as the page that stands alone; anew whenever the run is measured. */
-function Report({ run, measured }: { readonly run: string; readonly measured: string | undefined }): VNode {
-  const { value, error } = useAsked<{ readonly markup: string }>("report", { run }, measured);
-  const place = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (place.current && value) {
-      pointIntoCharts(place.current);
-      return unfoldTargets();
-    }
-    return undefined;
-  }, [value]);
-  if (value === undefined) return <p class={error ? "trouble" : "note"}>{error ?? "Drawing the report …"}</p>;
-  return <div ref={place} class="report" dangerouslySetInnerHTML={{ __html: value.markup }} />;
 }

@@ -25,6 +25,8 @@ export interface RunLine {
 export interface RunList {
   readonly folder: string;
   readonly runs: readonly RunLine[];
+  /** Folders of suites that have their results. */
+  readonly suites: readonly string[];
   /** Folders that cannot be read as runs, and why. */
   readonly unread: readonly { readonly id: string; readonly reason: string }[];
 }
@@ -46,12 +48,9 @@ export interface RunChanges {
 
 /** What does not change while a run is drawn: `GET /api/runs/head?run=…`. */
 export interface RunHead extends BrowserHead {
-  readonly id: string;
   readonly task: string;
   readonly model: string;
   readonly n: number;
-  readonly command: string;
-  readonly createdAt: string;
   /** Prompts that are measured. */
   readonly prompts: number;
   /** Why nothing is said of answers and of what is right, where nothing is. */
@@ -66,7 +65,6 @@ export interface PromptLine extends PromptFacts {
 
 /** `GET /api/runs/prompt?run=…&at=…`. */
 export interface PromptWhole {
-  readonly at: number;
   readonly prompt: CompactPrompt;
   readonly facts: PromptFacts;
 }

@@ -36,7 +36,7 @@ export function Framed({ figure }: { readonly figure: PaperFigure }): VNode {
   const id = figureId(number);
   const name = `${figureName(figure)}: ${title}`;
   return (
-    <figure id={id} class="whole" aria-labelledby={`${id}-title`}>
+    <figure id={id} aria-labelledby={`${id}-title`}>
       {also.map((other) => (
         <span key={other} id={figureId(other)} />
       ))}

@@ -17,7 +17,15 @@ export interface HeatMap {
   readonly value: (model: string, task: string) => HeatValue;
   /** A change, coloured on both sides of 0, or a share, coloured from 0 to 1. */
   readonly scale: "change" | "share";
+  /** Where the runs of a cell are, one a seed; none on a page that stands alone. */
+  readonly runsOf?: RunsOf | undefined;
 }
+
+/** The runs of a model on a task, as links: the seed of each, and its address. */
+export type RunsOf = (
+  model: string,
+  task: string,
+) => readonly { readonly seed: number; readonly address: string }[];
 
 /** The strongest colour is of the largest change, but of no smaller one than this, in percent: a change of 1 % is to look like one. */
 const FAINT = 25;
@@ -47,7 +55,13 @@ export function HeatTable(map: HeatMap): VNode {
             <tr key={task}>
               <th scope="row">{task}</th>
               {models.map((model) => (
-                <Cell key={model} found={value(model, task)} map={map} top={top} />
+                <Cell
+                  key={model}
+                  found={value(model, task)}
+                  runs={map.runsOf?.(model, task)}
+                  map={map}
+                  top={top}
+                />
               ))}
             </tr>
           ))}
@@ -60,10 +74,12 @@ export function HeatTable(map: HeatMap): VNode {
 /** @param top what has the strongest colour. */
 function Cell({
   found,
+  runs = [],
   map: { unit, scale },
   top,
 }: {
   readonly found: HeatValue;
+  readonly runs?: ReturnType<RunsOf> | undefined;
   readonly map: HeatMap;
   readonly top: number;
 }): VNode {
@@ -74,6 +90,17 @@ function Cell({
     <td class={step === 0 ? undefined : `${found.value > 0 ? "up" : "down"}${step}`}>
       <span class={clear ? "clear" : undefined}>{inTable(found.value, unit)}</span>{" "}
       <span class="ci">{intervalInTable(found, unit)}</span>
+      {runs.length > 0 && (
+        <span class="runs-of">
+          {runs.length === 1 ? "run" : "runs"}:
+          {runs.map(({ seed, address }) => (
+            <>
+              {" "}
+              <a href={address}>seed {seed}</a>
+            </>
+          ))}
+        </span>
+      )}
     </td>
   );
 }

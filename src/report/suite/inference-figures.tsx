@@ -9,7 +9,7 @@ import type { LineSeries } from "../../page/chart/line-chart.js";
 import type { TableData } from "../../page/table.js";
 import { count, fixed, inWords, list, NATS, PERCENT, RELATIVE, type Unit } from "../format.js";
 import { seriesStyle } from "../../page/palette.js";
-import { countClear, HeatTable, type HeatValue } from "./heat-table.js";
+import { countClear, HeatTable, type HeatValue, type RunsOf } from "./heat-table.js";
 import type { PaperFigure } from "./figure-frame.js";
 
 const FIRST = "log-likelihood";
@@ -19,10 +19,13 @@ const SELDOM = "greedy too seldom right";
 
 type Figure = (answer: AnswerMetrics) => Estimate | undefined;
 
-/** The paper's figures 1 to 6, in its order. */
-export function inferenceFigures(result: InferenceResult): PaperFigure[] {
+/**
+ * The paper's figures 1 to 6, in its order.
+ * @param runsOf where the first heat map leads; absent: nowhere.
+ */
+export function inferenceFigures(result: InferenceResult, runsOf?: RunsOf): PaperFigure[] {
   return [
-    liftHeat(result),
+    liftHeat(result, runsOf),
     againstN(result, {
       number: "1b",
       also: ["3"],
@@ -57,7 +60,7 @@ function largest(metrics: Metrics | undefined, reward: string): HeatValue {
   return measured === undefined ? "not measured" : SELDOM;
 }
 
-function liftHeat(result: InferenceResult): PaperFigure {
+function liftHeat(result: InferenceResult, runsOf: RunsOf | undefined): PaperFigure {
   const { models, tasks, n } = result;
   const value = (model: string, task: string): HeatValue =>
     largest(cellAt(result, model, task)?.metrics, FIRST);
@@ -70,7 +73,7 @@ function liftHeat(result: InferenceResult): PaperFigure {
     tabular: true,
     body: (
       <HeatTable
-        {...{ models, tasks, value, unit: RELATIVE, scale: "change" }}
+        {...{ models, tasks, value, unit: RELATIVE, scale: "change", runsOf }}
         id="figure-1a-heat"
         caption={`% lift over greedy at N\u00a0=\u00a0${n}`}
       />

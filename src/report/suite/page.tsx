@@ -1,4 +1,6 @@
 import type { ComponentChildren, VNode } from "preact";
+import { renderToString } from "preact-render-to-string";
+import { visibleText } from "../../core/visible-text.js";
 import type { AmortizedResult, SuiteResult } from "../../reproduce/result.js";
 import { PAPER_TABLE } from "../../reproduce/paper-settings.js";
 import { renderPage } from "../../page/shell.js";
@@ -7,6 +9,7 @@ import { list, plural } from "../format.js";
 import { Paper } from "../provenance.js";
 import { amortizedFigures, methodOf, tableOne } from "./amortized-figures.js";
 import { figureId, FoldedTable, Framed, type PaperFigure } from "./figure-frame.js";
+import type { RunsOf } from "./heat-table.js";
 import { inferenceFigures } from "./inference-figures.js";
 import { AgainstTokens, OtherWays } from "./other-ways.js";
 import { SUITE_STYLE } from "./style.js";
@@ -25,9 +28,7 @@ const CONTENTS = [
  * style sheet allowed by its hash; light and dark. A pure function of its input.
  */
 export function suitePage(input: SuiteResult): string {
-  const figures = input.kind === "inference" ? inferenceFigures(input) : amortizedFigures(input);
-  const title =
-    input.kind === "inference" ? "Sharpening at inference time" : "Sharpening amortized into an adapter";
+  const title = titleOf(input);
   const { markup } = renderPage({
     title: `${title}: the paper's experiments, by whetstone`,
     style: SUITE_STYLE,
@@ -48,26 +49,7 @@ export function suitePage(input: SuiteResult): string {
           </nav>
         </header>
         <main id="main">
-          <Hero input={input} title={title} figures={figures} />
-          <Section id="verdicts" name="Where it helps, where it hurts, and why">
-            <VerdictList result={input} />
-          </Section>
-          <Section id="figures" name="The figures">
-            {input.kind === "amortized" && <TableOne input={input} />}
-            {figures.map((figure) => (
-              <Framed key={figure.number} figure={figure} />
-            ))}
-            <OtherWays result={input} />
-            <AgainstTokens result={input} />
-          </Section>
-          <Section id="tables" name="The figures as tables">
-            {figures.map((figure) => (
-              <FoldedTable key={figure.number} figure={figure} />
-            ))}
-          </Section>
-          <Section id="command" name="Run it again">
-            <Provenance input={input} />
-          </Section>
+          <Body input={input} title={title} />
         </main>
         <footer>
           Made by whetstone {input.whetstone}. Intervals are 95 %, over prompts and seeds. This page loads
@@ -77,6 +59,53 @@ export function suitePage(input: SuiteResult): string {
     ),
   });
   return markup;
+}
+
+/**
+ * The same without the shell, as markup to stand in a page that lives.
+ * @param runsOf where the cells of the heat map lead.
+ */
+export function suiteFragment(input: SuiteResult, runsOf: RunsOf): string {
+  return visibleText(renderToString(<Body input={input} title={titleOf(input)} runsOf={runsOf} />));
+}
+
+const titleOf = ({ kind }: SuiteResult): string =>
+  kind === "inference" ? "Sharpening at inference time" : "Sharpening amortized into an adapter";
+
+function Body({
+  input,
+  title,
+  runsOf,
+}: {
+  readonly input: SuiteResult;
+  readonly title: string;
+  readonly runsOf?: RunsOf;
+}): VNode {
+  const figures = input.kind === "inference" ? inferenceFigures(input, runsOf) : amortizedFigures(input);
+  return (
+    <>
+      <Hero input={input} title={title} figures={figures} />
+      <Section id="verdicts" name="Where it helps, where it hurts, and why">
+        <VerdictList result={input} />
+      </Section>
+      <Section id="figures" name="The figures">
+        {input.kind === "amortized" && <TableOne input={input} />}
+        {figures.map((figure) => (
+          <Framed key={figure.number} figure={figure} />
+        ))}
+        <OtherWays result={input} />
+        <AgainstTokens result={input} />
+      </Section>
+      <Section id="tables" name="The figures as tables">
+        {figures.map((figure) => (
+          <FoldedTable key={figure.number} figure={figure} />
+        ))}
+      </Section>
+      <Section id="command" name="Run it again">
+        <Provenance input={input} />
+      </Section>
+    </>
+  );
 }
 
 function Section({

@@ -14,7 +14,21 @@ function heatClasses(mode: Mode): string {
   }).join("");
 }
 
-/** The style sheet of a suite's page: one column of prose, figures with their caption beside them, tables that are heat maps. */
+/** The style sheet of tables that are heat maps. */
+export const HEAT_STYLE = `
+${heatClasses("light")}
+@media (prefers-color-scheme:dark){${heatClasses("dark")}}
+table.heat td{padding:9px 14px;text-align:center;border:2px solid var(--page);min-width:7.5em}
+table.heat th{padding:9px 14px 9px 0}
+table.heat thead th{text-align:center}
+table.heat .ci{display:block;color:var(--text);margin:0}
+table.heat .clear{font-weight:700}
+table.heat .runs-of{display:block;font-size:.75rem}
+table.heat td.blank{color:var(--muted);border:1px dashed var(--control)}
+.heats{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:30px 28px}
+`;
+
+/** The style sheet of a suite's page: one column of prose, figures below their captions, tables that are heat maps. */
 export const SUITE_STYLE = `${BASE_STYLE}${CHART_STYLE}${TABLE_STYLE}
 .hero{padding:56px 0 8px}
 .kicker{font-size:.875rem;color:var(--muted);margin-bottom:14px}
@@ -24,9 +38,9 @@ section{padding:68px 0 0;scroll-margin-top:0}
 .claims dt,.claims dd{margin:0;padding:11px 0;border-top:1px solid var(--hairline)}
 .claims dt{font-weight:600}
 .claims dd{max-width:74ch}
-figure{margin:44px 0 0;display:grid;grid-template-columns:minmax(0,680px) minmax(0,1fr);gap:12px 44px;align-items:start}
+figure{margin:44px 0 0}
 figure:first-of-type{margin-top:26px}
-figcaption{grid-column:2;grid-row:1}.plot{grid-column:1;grid-row:1;min-width:0}
+figcaption{max-width:74ch;margin-bottom:18px}
 figcaption p{font-size:.9375rem;line-height:1.55;margin-bottom:.7em}
 figcaption p.note{font-size:.8438rem}
 .panel .chart{max-width:360px}
@@ -39,25 +53,13 @@ details.figures[open]>summary{font-weight:650}
 details.figures>.scroll{padding:4px 0 22px}
 pre{font-size:.875rem;line-height:1.5;background:var(--panel);padding:12px 16px;border-radius:6px;margin:0 0 18px;white-space:pre-wrap;overflow-wrap:anywhere;max-height:340px;overflow-y:auto}
 .command{font-size:.9375rem;padding:16px 20px}
-@media (max-width:980px){figure{display:block}figcaption{max-width:68ch;margin-bottom:18px}}
 @media (max-width:640px){
 .hero{padding-top:26px}section{padding-top:52px}
 .claims{grid-template-columns:1fr}.claims dt{padding-bottom:0}.claims dd{border-top:0;padding-top:2px}
 .lead{font-size:1.0625rem}
 }
 @media print{section{break-inside:auto}figure{break-inside:avoid}}
-${heatClasses("light")}
-@media (prefers-color-scheme:dark){${heatClasses("dark")}}
-table.heat td{padding:9px 14px;text-align:center;border:2px solid var(--page);min-width:7.5em}
-table.heat th{padding:9px 14px 9px 0}
-table.heat thead th{text-align:center}
-table.heat .ci{display:block;color:var(--text);margin:0}
-table.heat .clear{font-weight:700}
-table.heat td.blank{color:var(--muted);border:1px dashed var(--control)}
-figure.whole{display:block}
-figure.whole figcaption{max-width:74ch;margin-bottom:18px}
-.heats{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:30px 28px}
-.figures-list{columns:2 20rem;padding-left:1.2em;margin:12px 0 0}
+${HEAT_STYLE}.figures-list{columns:2 20rem;padding-left:1.2em;margin:12px 0 0}
 .figures-list li{margin-bottom:.4em}
 .claims ul{margin:.4em 0 .6em;padding-left:1.15em}
 #table-1 td,#cells td,#paper-table td{white-space:normal}
