@@ -14,7 +14,7 @@ write(
 );
 write(
   "below/a.js",
-  'import { b } from "../b.mjs";\n/** `import("node:fs")` in a comment */\nexport const a = b;\n',
+  'import { b } from "../b.mjs";\n/** `import("node:fs")` in a comment */\nexport const a = b;\nexport const word = "is no package";\n',
 );
 write("b.mjs", "export const b = 1;\n//# sourceMappingURL=b.mjs.map\n");
 write("node.js", 'import "./below/c.js";\n');

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 /** What compiled modules import, statically: `from "x"`, `import "x"`. */
-const IMPORTS = /^\s*(?:import|export)\b[^"';]*?["']([^"']+)["'];?\s*$/gm;
+const IMPORTS = /^\s*(?:import\s*|(?:import|export)\b[^"';=]*?\bfrom\s*)["']([^"']+)["'];?\s*$/gm;
 
 const RELATIVE_MJS = /(["']\.[^"'\n]*)\.mjs(["'])/g;
 const asJs = (name: string): string => name.replace(/\.mjs$/, ".js");
