@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream, statSync } from "node:fs";
+import { closeSync, createReadStream, openSync, readSync, statSync } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { threadId } from "node:worker_threads";
@@ -37,6 +37,60 @@ export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** A part of a file, in bytes from its start: [start, end). */
+export interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Stretches that follow one another are read together, up to so many bytes. */
+const LONGEST_PIECE = 4 * 1024 * 1024;
+
+/**
+ * Stretches of a file, one after the other, in pieces of bounded length.
+ * @throws DataError naming the file if it cannot be read, or ends before a stretch does.
+ */
+export function* readStretches(path: string, stretches: Iterable<Stretch>): Generator<Buffer> {
+  const file = openToRead(path);
+  try {
+    let whole: Stretch | undefined;
+    for (const { start, end } of stretches) {
+      if (whole?.end === start && end - whole.start <= LONGEST_PIECE) whole = { start: whole.start, end };
+      else {
+        if (whole) yield readStretch(path, file, whole);
+        whole = { start, end };
+      }
+    }
+    if (whole) yield readStretch(path, file, whole);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Opens a file for `readStretch`. @throws DataError naming the file. */
+export function openToRead(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (cause) {
+    throw readError(path, cause);
+  }
+}
+
+/** A stretch of an open file. @param path for messages. @throws as `readStretches`. */
+export function readStretch(path: string, file: number, { start, end }: Stretch): Buffer {
+  const bytes = Buffer.allocUnsafe(end - start);
+  try {
+    for (let at = 0; at < bytes.length;) {
+      const read = readSync(file, bytes, at, bytes.length - at, start + at);
+      if (read === 0) throw new DataError(`${path} has become shorter while it was read; read it again.`);
+      at += read;
+    }
+  } catch (cause) {
+    throw readError(path, cause);
+  }
+  return bytes;
+}
+
 /** How the names of `writeAtomically`'s unfinished files begin; what a killed process left of them may be removed. */
 export const TEMPORARY_PREFIX = ".tmp-";
 
@@ -51,15 +105,20 @@ export function temporaryPath(path: string): string {
 /**
  * Replaces a file as a whole, durably: the data go to a temporary file in the same folder, are synced, and take the
  * final name in one step, which is synced too. A reader sees the old file or the new one, whatever is killed when.
+ * @param data as a whole, or in pieces that are asked for one after the other.
  * @throws RunError naming the file if there is no space, no permission or no such folder; the old file is then untouched.
  */
-export async function writeAtomically(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  data: string | Uint8Array | Iterable<Uint8Array>,
+): Promise<void> {
   const folder = dirname(path);
   const temporary = temporaryPath(path);
   try {
     const file = await open(temporary, "w");
     try {
-      await file.writeFile(data);
+      const isWhole = typeof data === "string" || data instanceof Uint8Array;
+      for (const piece of isWhole ? [data] : data) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();

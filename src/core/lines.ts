@@ -22,24 +22,37 @@ export interface LineOptions {
   readonly chunks?: AsyncIterable<Uint8Array>;
 }
 
+/** A line whose text was not decoded yet. */
+export interface ByteLine extends Omit<Line, "text"> {
+  /** Without its LF; it may end in a CR. Valid until the next line is asked for. */
+  readonly bytes: Buffer;
+}
+
 /**
  * The lines of a UTF-8 file, one by one, in memory bounded by the longest line allowed.
  * @throws DataError naming the file and the line: a line that is too long or is not UTF-8, a file that cannot be read.
  */
 export async function* readLines(path: string, options: LineOptions): AsyncGenerator<Line> {
+  for await (const { bytes, number, end, terminated } of readByteLines(path, options))
+    yield { number, text: decodeLine(path, number, bytes), end, terminated };
+}
+
+/**
+ * The same as bytes, for those who read them without a text.
+ * @throws DataError naming the file and the line: a line that is too long, a file that cannot be read.
+ */
+export async function* readByteLines(path: string, options: LineOptions): AsyncGenerator<ByteLine> {
   const { maxBytes, skipTornTail = false } = options;
   let parts: Uint8Array[] = [];
   let length = 0;
   let number = 1;
   let end = 0;
-  const finish = (terminated: boolean): Line => {
-    const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  const finish = (terminated: boolean): ByteLine => {
+    const bytes = parts.length === 1 ? asBuffer(parts[0]!) : Buffer.concat(parts);
     end += bytes.length + (terminated ? 1 : 0);
-    const line = { number, text: decode(path, number, bytes), end, terminated };
     parts = [];
     length = 0;
-    number += 1;
-    return line;
+    return { number: number++, bytes, end, terminated };
   };
   const take = (part: Uint8Array): void => {
     length += part.length;
@@ -62,10 +75,18 @@ export async function* readLines(path: string, options: LineOptions): AsyncGener
   if (length > 0 && !skipTornTail) yield finish(false);
 }
 
-function decode(path: string, number: number, bytes: Uint8Array): string {
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * A line's text, without a byte-order mark at the start of the file and without the CR of its break.
+ * @throws DataError naming the file and the line that is not UTF-8.
+ */
+export function decodeLine(path: string, number: number, bytes: Uint8Array): string {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = utf8.decode(bytes);
   } catch (cause) {
     throw new DataError(`Line ${number} of ${path} is not valid UTF-8; save the file as UTF-8.`, { cause });
   }

@@ -190,17 +190,45 @@ export const labelledOf = (facts: readonly Facts[]): number =>
  * @throws UsageError without prompts or with an empty pool; DataError where a prompt has no greedy response.
  */
 export function prepareBase(inputs: BaseInputs, seeds = 1): Base {
-  const { task, pools, seed, resamples = 2000 } = inputs;
+  const { task, pools } = inputs;
+  const greedy = checkedGreedy(inputs, (place) => pools[place]!.responses.length);
+  const facts = pools.map((pool) => factsOf(task, pool.prompt.id, pool.responses));
+  return baseOf(
+    inputs,
+    facts,
+    greedy.map((response) => factsOf(task, response.promptId, [response])),
+    seeds,
+  );
+}
+
+/**
+ * The greedy response of each pool, in their order.
+ * @param sizeOf how many responses a pool has, by its place.
+ * @throws as `prepareBase`.
+ */
+export function checkedGreedy(
+  { task, pools, greedy }: Pick<BaseInputs, "task" | "pools" | "greedy">,
+  sizeOf: (place: number) => number,
+): Response[] {
   if (pools.length === 0)
     throw new UsageError(`There are no prompts of ${task.name} to measure: draw responses first.`);
-  const empty = pools.find((pool) => pool.responses.length === 0);
+  const empty = pools.find((_, place) => sizeOf(place) === 0);
   if (empty)
     throw new UsageError(`Prompt "${empty.prompt.id}" has no responses to measure: draw at least one.`);
-  const facts = pools.map((pool) => factsOf(task, pool.prompt.id, pool.responses));
-  const prompts = pools.map((pool) => pool.prompt);
-  const greedy = oneEach(prompts, inputs.greedy, "greedy response").map((response) =>
-    factsOf(task, response.promptId, [response]),
+  return oneEach(
+    pools.map((pool) => pool.prompt),
+    greedy,
+    "greedy response",
   );
-  const ground = groundOf(pools.length, labelledOf(facts), { seed, seeds, resamples });
+}
+
+/** What is compared with, of responses that are graded already. @param facts by prompt; @param greedy of one response each. */
+export function baseOf(
+  { seed, resamples = 2000 }: Pick<BaseInputs, "seed" | "resamples">,
+  facts: readonly Facts[],
+  greedy: readonly Facts[],
+  seeds: number,
+): Base {
+  const ground = groundOf(facts.length, labelledOf(facts), { seed, seeds, resamples });
   return { ground, facts, answers: sampledOnce(facts), greedy: sampledOnce(greedy) };
 }

@@ -71,6 +71,27 @@ describe("the interval of a mean", () => {
   });
 });
 
+describe("beyond as many prompts as are resampled", () => {
+  it("the interval is that of the resamples but for their noise, skewed as they are", () => {
+    const stream = randomStream(6, "skewed");
+    // Squared log-normal: some 300 times as skewed as an exponential.
+    const values = Array.from({ length: 20_001 }, () => Math.exp(2 * stream.normal()));
+    const short = (estimateMeanOf: readonly number[]) => {
+      const { value, low, high } = estimateMean(
+        estimateMeanOf,
+        drawResamples(estimateMeanOf.length, { seed: 2, resamples: 400 }),
+      );
+      return { below: value - low, above: high - value };
+    };
+    expect(drawResamples(20_001, { seed: 2 }).promptDraws).toHaveLength(0);
+    const [without, resampled] = [short(values), short(values.slice(0, 20_000))];
+    // Quantiles of 400 resamples have a standard error of some 5 %.
+    expect(without.above / resampled.above).toBeCloseTo(1, 0.9);
+    expect(without.below / resampled.below).toBeCloseTo(1, 0.9);
+    expect(without.above).toBeGreaterThan(1.05 * without.below);
+  });
+});
+
 describe("several seeds", () => {
   it("count as a second source of chance: the interval holds what both bring", () => {
     const stream = randomStream(7, "two-level");

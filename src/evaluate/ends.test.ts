@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Response } from "../policy/policy.js";
 import type { Pool } from "../reward/self-reward.js";
-import { endsFinding, endsOf } from "./ends.js";
+import { countEnds, endsFinding } from "./ends.js";
 
 const response = (
   promptId: string,
@@ -22,6 +22,24 @@ const pool = (id: string, ...responses: Response[]): Pool => ({
   responses,
   extract,
 });
+
+/** @param chosen by reward, in the pools' order. */
+function endsOf(
+  pools: readonly Pool[],
+  greedy: readonly Response[],
+  chosen: ReadonlyMap<string, readonly Response[]>,
+) {
+  const count = countEnds();
+  pools.forEach((own, p) => {
+    const best = new Map([...chosen].map(([reward, responses]) => [reward, responses[p]!]));
+    count.add(
+      own,
+      greedy.find(({ promptId }) => promptId === own.prompt.id),
+      best,
+    );
+  });
+  return count.ends();
+}
 
 describe("how responses end", () => {
   const pools = [

@@ -6,46 +6,58 @@ import type { Ends, Metrics } from "./metrics.js";
 /** Where fewer responses than this share are cut off or give no answer, they are not worth a sentence. */
 const FEW = 0.01;
 
-/** @param answered whether an answer can be read off a response's text, by its place. */
-function shares(responses: readonly Response[], answered: (place: number, text: string) => boolean): Ends {
-  let [cut, abstained] = [0, 0];
-  responses.forEach(({ finish, text }, place) => {
-    if (finish === "length") cut++;
-    else if (!answered(place, text)) abstained++;
-  });
-  return { cut: cut / responses.length, abstained: abstained / responses.length };
+/** How many responses there were, and of these how many were cut off or ended by themselves without an answer. */
+interface Count {
+  all: number;
+  cut: number;
+  abstained: number;
 }
 
-/**
- * How responses end: those drawn, the greedy ones, and what each reward chose. Nothing where each ends by itself with an answer, and nothing
- * of abstaining where the task reads no answer off any response: there texts are all there is.
- * @param pools at least one; @param greedy of the same prompts, in any order.
- * @param chosen by reward: the response chosen from each pool, in their order.
- */
-export function endsOf(
-  pools: readonly Pool[],
-  greedy: readonly Response[],
-  chosen: ReadonlyMap<string, readonly Response[]>,
-): Pick<Metrics, "ends"> {
-  const drawn = pools.flatMap(({ responses }) => responses);
-  const byPrompt = new Map(pools.map(({ prompt, extract }) => [prompt.id, extract]));
-  const known = greedy.filter(({ promptId }) => byPrompt.has(promptId));
-  const answers = pools.flatMap(({ responses, extract }) =>
-    responses.map(({ text }) => extract(text) !== undefined),
-  );
-  const open = !answers.includes(true);
-  const ends = {
-    drawn: shares(drawn, (place) => open || answers[place]!),
-    greedy: shares(known, (place, text) => open || byPrompt.get(known[place]!.promptId)!(text) !== undefined),
-    chosen: Object.fromEntries(
-      [...chosen].map(([reward, responses]) => [
-        reward,
-        shares(responses, (place, text) => open || pools[place]!.extract(text) !== undefined),
-      ]),
-    ),
+/** Counts how responses end, one pool after the other. */
+export interface EndsCount {
+  /** @param greedy of the same prompt, if it counts; @param chosen by reward: the pool's response. */
+  add(pool: Pool, greedy: Response | undefined, chosen: ReadonlyMap<string, Response>): void;
+  /**
+   * The shares of all that was counted. Nothing where each response ends by itself with an answer, and nothing of abstaining where the
+   * task reads no answer off any of those drawn: there texts are all there is.
+   */
+  ends(): Pick<Metrics, "ends">;
+}
+
+/** A count of nothing yet. */
+export function countEnds(): EndsCount {
+  const none = (): Count => ({ all: 0, cut: 0, abstained: 0 });
+  const [drawn, greedyOnes, byReward] = [none(), none(), new Map<string, Count>()];
+  let hasAnswers = false;
+  const count = (into: Count, { finish, text }: Response, extract: Pool["extract"]): void => {
+    into.all++;
+    if (finish === "length") into.cut++;
+    else if (extract(text) === undefined) into.abstained++;
   };
-  const all = [ends.drawn, ends.greedy, ...Object.values(ends.chosen)];
-  return all.some(({ cut, abstained }) => cut + abstained > 0) ? { ends } : {};
+  const shares = ({ all, cut, abstained }: Count): Ends => ({
+    cut: cut / all,
+    abstained: hasAnswers ? abstained / all : 0,
+  });
+  return {
+    add: ({ responses, extract }, greedy, chosen) => {
+      for (const response of responses) {
+        count(drawn, response, extract);
+        hasAnswers ||= extract(response.text) !== undefined;
+      }
+      if (greedy) count(greedyOnes, greedy, extract);
+      for (const [reward, response] of chosen) {
+        const own = byReward.get(reward) ?? none();
+        byReward.set(reward, own);
+        count(own, response, extract);
+      }
+    },
+    ends: () => {
+      const chosen = Object.fromEntries([...byReward].map(([reward, own]) => [reward, shares(own)]));
+      const ends = { drawn: shares(drawn), greedy: shares(greedyOnes), chosen };
+      const all = [ends.drawn, ends.greedy, ...Object.values(chosen)];
+      return all.some(({ cut, abstained }) => cut + abstained > 0) ? { ends } : {};
+    },
+  };
 }
 
 /** Says how many responses were cut off or end without an answer, and what they are counted as; nothing where they are few. */

@@ -1,17 +1,15 @@
 import { UsageError } from "../core/errors.js";
-import type { Response } from "../policy/policy.js";
-import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
-import { agreement } from "./agreement.js";
-import { answerMetrics, answersOf, factsOf, prepareBase, sampledOnce } from "./answers.js";
+import type { Pool, SelfReward } from "../reward/self-reward.js";
+import { answerMetrics, baseOf, checkedGreedy, sampledOnce } from "./answers.js";
 import type { Answers, Base, BaseInputs, Facts, Ground } from "./answers.js";
 import { rankingAuc } from "./auc.js";
 import { estimateDifference, estimateLift, estimateMean } from "./bootstrap.js";
 import { coverageAt } from "./coverage.js";
-import { endsOf } from "./ends.js";
+import { countEnds } from "./ends.js";
+import { gather, type Counts, type Gathered, type MeasuredReward } from "./gather.js";
 import { binEdges, histogram } from "./histogram.js";
 import { gainsOver, type BaselineDraws } from "./measure-baselines.js";
 import type { BestOfNMetrics, Estimate, Metrics, TiltMetrics } from "./metrics.js";
-import { rankWeights } from "./subsets.js";
 import { tiltCurve } from "./tilt.js";
 
 /** The N that are measured when none are asked for (the paper's figures go to 50). */
@@ -19,6 +17,8 @@ const DEFAULT_NS: readonly number[] = [1, 2, 5, 10, 25, 50];
 
 /** What `measure` takes. */
 export interface MeasureInputs extends BaseInputs {
+  /** How many responses each pool has, where it costs something to look. Default: as the pools say. */
+  readonly sizes?: readonly number[];
   readonly rewards: readonly SelfReward[];
   /** Default: those of `DEFAULT_NS` below the number of responses drawn, and that number itself. */
   readonly ns?: readonly number[];
@@ -86,24 +86,12 @@ export function coverageByPrompt(facts: readonly Facts[], n: number): number[] {
   );
 }
 
-/** The pool with an extractor that reads every text once: majority alone asks for it again at each N. */
-function remembering(pool: Pool): Pool {
-  const known = new Map<string, string | undefined>();
-  const extract = (text: string): string | undefined => {
-    if (!known.has(text)) known.set(text, pool.extract(text));
-    return known.get(text);
-  };
-  return { ...pool, extract };
-}
-
 /**
  * The N at which the reward's expectation over subsets is known.
  * @throws UsageError if there is none.
  */
-function measurableNs(reward: SelfReward, pools: readonly Pool[], ns: readonly number[]): number[] {
-  const known = ns.filter((n) =>
-    pools.every(({ responses }) => reward.measurable?.(responses.length, n) ?? true),
-  );
+function measurableNs(reward: SelfReward, sizes: readonly number[], ns: readonly number[]): number[] {
+  const known = ns.filter((n) => sizes.every((size) => reward.measurable?.(size, n) ?? true));
   if (known.length > 0) return known;
   throw new UsageError(
     `The reward ${reward.name} cannot be measured at N = ${ns.join(", ")}: its expectation over subsets takes every subset, and ` +
@@ -112,32 +100,21 @@ function measurableNs(reward: SelfReward, pools: readonly Pool[], ns: readonly n
 }
 
 /** What one seed drew, graded. */
-interface Draw {
-  readonly pools: readonly Pool[];
-  readonly facts: readonly Facts[];
+interface Draw extends Gathered {
   /** One sample: the mean over the responses drawn. */
   readonly sampled: Answers;
 }
 
-/** Best-of-N under one reward for every N at which it can be measured. @param scores by seed and prompt. */
+/** Best-of-N under one reward for every N at which it can be measured. @param place the reward's. */
 function bestOfN(
-  reward: SelfReward,
+  { ns }: MeasuredReward,
+  place: number,
   draws: readonly Draw[],
-  scores: readonly (readonly (readonly number[])[])[],
   { ground, greedy }: Base,
-  { ns: wanted, ...inputs }: MeasureInputs & { readonly ns: readonly number[] },
+  inputs: MeasureInputs,
 ): Record<string, BestOfNMetrics> {
-  const ns = measurableNs(
-    reward,
-    draws.flatMap(({ pools }) => pools),
-    wanted,
-  );
   const all = ground.resamples(ground.prompts);
-  const answers = ns.map((n) =>
-    draws.map(({ pools, facts }, s) =>
-      answersOf(facts, (p) => reward.chosenProbabilities?.(pools[p]!, n) ?? rankWeights(scores[s]![p]!, n)),
-    ),
-  );
+  const answers = ns.map((_, i) => draws.map((draw) => draw.answers[place]![i]!));
   const largest = answers.at(-1)!;
   const rows = (runs: readonly Answers[], field: keyof Answers): (readonly number[])[] =>
     runs.map((run) => run[field]);
@@ -229,9 +206,6 @@ function aucOf(
   };
 }
 
-const textsOf = (chosen: ReadonlyMap<string, readonly Response[]>): ReadonlyMap<string, readonly string[]> =>
-  new Map([...chosen].map(([reward, responses]) => [reward, responses.map(({ text }) => text)]));
-
 /** Coverage and its relative lift over greedy by N, where there are labels. */
 function coverageOf(
   draws: readonly Draw[],
@@ -251,9 +225,9 @@ function coverageOf(
   return { coverage, ...(Object.keys(coverageLift).length > 0 && { coverageLift }) };
 }
 
-/** Grades what each seed drew. @throws UsageError where a further seed has other prompts, or a prompt without responses. */
-function drawsOf({ task, pools, furtherSeeds = [] }: MeasureInputs, base: Base): Draw[] {
-  const further = furtherSeeds.map((own) => {
+/** The pools of each further seed. @throws UsageError where one has other prompts, or a prompt without responses. */
+function furtherPools({ task, pools, furtherSeeds = [] }: MeasureInputs): readonly (readonly Pool[])[] {
+  for (const own of furtherSeeds) {
     const same =
       own.length === pools.length &&
       own.every(({ prompt, responses }, p) => prompt.id === pools[p]!.prompt.id && responses.length > 0);
@@ -261,60 +235,63 @@ function drawsOf({ task, pools, furtherSeeds = [] }: MeasureInputs, base: Base):
       throw new UsageError(
         `The seeds to measure ${task.name} with have drawn responses to different prompts.`,
       );
-    const facts = own.map(({ prompt, responses }) => factsOf(task, prompt.id, responses));
-    return { pools: own, facts, sampled: sampledOnce(facts) };
-  });
-  return [{ pools, facts: base.facts, sampled: base.answers }, ...further].map((draw) => ({
-    ...draw,
-    pools: draw.pools.map(remembering),
-  }));
+  }
+  return furtherSeeds;
+}
+
+/** Each reward's area and tilt, where its scores are no random choice. */
+function ranked(
+  rewards: readonly MeasuredReward[],
+  draws: readonly Draw[],
+  { ground }: Base,
+  independent: boolean,
+): Pick<MeasuredMetrics, "mixedPrompts" | "auc" | "aucBelowBest" | "tilt"> {
+  const areas = new Map<string, readonly number[]>();
+  const tilt: Record<string, TiltMetrics[]> = {};
+  for (const [place, { reward }] of rewards.entries()) {
+    // The scores of a random choice are one draw of it, and rank nothing.
+    if (reward.randomized) continue;
+    const scores = draws.map((draw) => draw.scores[place]!);
+    areas.set(reward.name, areasByPrompt(scores, draws));
+    if (!independent) continue;
+    const facts = draws.map((draw) => draw.facts);
+    tilt[reward.name] = tiltCurve(facts, scores, ground);
+  }
+  return { ...aucOf(areas, draws, ground), ...(Object.keys(tilt).length > 0 && { tilt }) };
 }
 
 /**
  * Measures greedy, the base sampled once, and best-of-N under every reward, exactly for each N (expectation over all
  * subsets of the responses drawn; an N at which a reward's has no closed form and too many subsets is absent), with 95 %
  * intervals over prompts, and over seeds where there are several. Without labels everything that needs
- * them is absent; with some, it is measured on the prompts that have them.
+ * them is absent; with some, it is measured on the prompts that have them. The responses of a pool are asked for once, and only
+ * numbers are kept of them: pools may read theirs from a file when asked.
  * @throws UsageError for an N above the number of responses drawn, without prompts, or where a reward lacks what it needs or can be
  * measured at no N;
  * DataError where a prompt has no greedy response.
  */
 export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
-  const { task, rewards } = inputs;
-  const base = prepareBase(inputs, 1 + (inputs.furtherSeeds?.length ?? 0));
-  const { ground } = base;
-  const draws = drawsOf(inputs, base);
-  const pools = draws.flatMap((draw) => draw.pools);
-  const drawn = Math.min(...pools.map((pool) => pool.responses.length));
+  const { task, pools, rewards: given } = inputs;
+  const ownSizes = inputs.sizes ?? pools.map(({ responses }) => responses.length);
+  const greedy = checkedGreedy(inputs, (place) => ownSizes[place]!);
+  const further = furtherPools(inputs);
+  const sizes = [...ownSizes, ...further.flat().map(({ responses }) => responses.length)];
+  const drawn = sizes.reduce((least, size) => Math.min(least, size), Infinity);
   const ns = measuredNs(drawn, inputs.ns);
-  const best: Record<string, Record<string, BestOfNMetrics>> = {};
-  const areas = new Map<string, readonly number[]>();
-  const tilt: Record<string, TiltMetrics[]> = {};
-  const chosen = new Map<string, Response[]>();
-  for (const reward of rewards) {
-    const scores: (readonly number[])[][] = [];
-    for (const draw of draws) {
-      const own: (readonly number[])[] = [];
-      for (const pool of draw.pools) own.push(await reward.score(pool));
-      scores.push(own);
-    }
-    best[reward.name] = bestOfN(reward, draws, scores, base, { ...inputs, ns });
-    const flat = scores.flat();
-    chosen.set(
-      reward.name,
-      pools.map((pool, p) => pool.responses[choose(flat[p]!)]!),
-    );
-    // The scores of a random choice are one draw of it, and rank nothing.
-    if (reward.randomized) continue;
-    areas.set(reward.name, areasByPrompt(scores, draws));
-    if (inputs.independent === true) {
-      const facts = draws.map((draw) => draw.facts);
-      tilt[reward.name] = tiltCurve(facts, scores, ground);
-    }
+  const distinct = [...new Set(sizes)];
+  const rewards = given.map((reward) => ({ reward, ns: measurableNs(reward, distinct, ns) }));
+  const counts: Counts = { ends: countEnds(), same: new Map() };
+  const draws: Draw[] = [];
+  for (const [seed, own] of [pools, ...further].entries()) {
+    const gathered = await gather(task, rewards, own, seed === 0 ? greedy : undefined, counts);
+    draws.push({ ...gathered, sampled: sampledOnce(gathered.facts) });
   }
+  const base = baseOf(inputs, draws[0]!.facts, draws[0]!.greedy, draws.length);
+  const { ground } = base;
+  const { tilt, ...auc } = ranked(rewards, draws, base, inputs.independent === true);
   return {
     task: task.name,
-    prompts: inputs.pools.length,
+    prompts: pools.length,
     n: drawn,
     labelled: ground.labelledPrompts > 0,
     labelledPrompts: ground.labelledPrompts,
@@ -326,14 +303,16 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
       ground,
       base.greedy,
     ),
-    bestOfN: best,
+    bestOfN: Object.fromEntries(
+      rewards.map((own, place) => [own.reward.name, bestOfN(own, place, draws, base, inputs)]),
+    ),
     ...coverageOf(draws, base, ns),
     histograms: histograms(draws.flatMap(({ facts }) => facts)),
     ...(rewards.length > 1 && {
-      agreement: agreement(textsOf(chosen), (p, text) => pools[p]!.extract(text)),
+      agreement: Object.fromEntries([...counts.same].map(([pair, same]) => [pair, same / sizes.length])),
     }),
-    ...aucOf(areas, draws, ground),
-    ...(Object.keys(tilt).length > 0 && { tilt }),
-    ...endsOf(pools, inputs.greedy, chosen),
+    ...auc,
+    ...(tilt && { tilt }),
+    ...counts.ends.ends(),
   };
 }

@@ -38,27 +38,44 @@ const STEPS: readonly Limits[] = [
   ...[2000, 1000, 500, 250].map((prompts) => ({ text: 120, untaken: false, prompts })),
 ];
 
-/** The JSON block's value: everything, or as much as fits. @param order of the self-rewards. */
+/**
+ * The JSON block's value: everything, or as much as fits.
+ * @param order of the self-rewards. @param sampleOf how many prompts there are, where these are but a sample of them.
+ */
 export function fittingData(
   prompts: readonly PromptRow[],
   order: readonly string[] = [],
   budget = BUDGET_BYTES,
+  sampleOf?: number,
 ): BrowserData {
   const rewards = rewardNames(prompts, order);
-  let data = browserData(prompts, rewards, EVERYTHING);
+  const within = (limits: Limits): BrowserData => {
+    const cut = cutInWords(prompts.length, limits, sampleOf);
+    return { ...browserData(prompts, rewards, limits), ...(cut !== undefined && { cut }) };
+  };
+  let data = within(EVERYTHING);
   for (const limits of STEPS.slice(1)) {
     if (Buffer.byteLength(JSON.stringify(data)) <= budget) break;
-    data = { ...browserData(prompts, rewards, limits), cut: cutInWords(prompts.length, limits) };
+    data = within(limits);
   }
   return data;
 }
 
-function cutInWords(total: number, { text, untaken, prompts }: Limits): string {
+/** Undefined where nothing was left out. */
+function cutInWords(
+  total: number,
+  { text, untaken, prompts }: Limits,
+  sampleOf: number | undefined,
+): string | undefined {
   const parts = [
+    ...(sampleOf === undefined
+      ? []
+      : [`a sample of ${total} of ${sampleOf} prompts, evenly spread, is listed`]),
     ...(text < Infinity ? [`texts are cut to ${text} characters`] : []),
     ...(untaken ? [] : ["only responses that a self-reward chose are listed"]),
     ...(prompts < total ? [`only the first ${prompts} of ${total} prompts are listed`] : []),
   ];
+  if (parts.length === 0) return undefined;
   return `To keep this page small, ${parts.join("; ")}. The run folder holds everything.`;
 }
 

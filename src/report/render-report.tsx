@@ -36,8 +36,8 @@ const FIRST_FINDINGS = 3;
  * A pure function of its input; less than 8 MB (long responses are cut, and the page says so).
  */
 export function renderReport(input: ReportInput): string {
-  const { metrics, manifest, prompts } = input;
-  const data = fittingData(prompts, Object.keys(metrics.bestOfN));
+  const { metrics, manifest, prompts, sampleOf } = input;
+  const data = fittingData(prompts, Object.keys(metrics.bestOfN), undefined, sampleOf);
   const browser = prompts.length > 0 ? <PromptBrowser data={data} total={prompts.length} /> : undefined;
   const sections = pageSections(input, browser).filter(({ body }) => body !== undefined);
   const { markup } = renderPage({

@@ -68,4 +68,6 @@ export interface ReportInput {
   readonly metrics: Metrics;
   readonly manifest: ReportManifest;
   readonly prompts: readonly PromptRow[];
+  /** How many prompts there are, where `prompts` are but a sample of them, evenly spread. */
+  readonly sampleOf?: number;
 }

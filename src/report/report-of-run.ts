@@ -1,56 +1,105 @@
-import { basename } from "node:path";
-import { byPrompt } from "../evaluate/answers.js";
+import { basename, join } from "node:path";
 import type { Metrics } from "../evaluate/metrics.js";
 import { ownParts } from "../run/config.js";
 import type { Manifest } from "../run/manifest.js";
-import type { RunReader } from "../run/read-run.js";
-import { drawnPrompts } from "../sharpen/evaluate-run.js";
+import { runFile, type RunReader } from "../run/read-run.js";
+import { readRecords } from "../run/record-log.js";
+import { selectionRecords } from "../run/records.js";
+import { indexResponses } from "../run/response-index.js";
+import { drawnAt, openDrawn, type DrawnPrompts } from "../sharpen/drawn-prompts.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
 import { flatRecord, readTraining, trainedMethods } from "../sharpen/training-record.js";
 import type { Task } from "../task/task.js";
 import { adapterTexts, promptRow } from "./prompt-row.js";
 import type { AdapterText, ReportInput, ReportManifest } from "./report-input.js";
 
+/** A run of more responses is shown by a sample of so many prompts: a page takes less than 8 MB, and this is more than it holds. */
+const MOST_RESPONSES = 200_000;
+const SAMPLE = 500;
+
 /**
  * What a report shows of a run folder: its metrics, its configuration, and every test prompt with its responses, scores
- * and choices, read from the files.
+ * and choices, read from the files; of a run of very many responses, a sample of the prompts.
  * @param task the run's own; the caller has compared the digests.
+ * @param sample how many prompts are shown at most, and of how many responses on; default 500 from 200,000 on.
  * @throws RunError for a run that is not finished.
  */
-export async function reportOfRun(run: RunReader, task: Task, metrics: Metrics): Promise<ReportInput> {
+export async function reportOfRun(
+  run: RunReader,
+  task: Task,
+  metrics: Metrics,
+  sample: SampleLimits = { prompts: SAMPLE, from: MOST_RESPONSES },
+): Promise<ReportInput> {
+  const drawn = await openDrawn(run);
+  try {
+    const places = shownPlaces(drawn, sample);
+    const ids = places.map((place) => drawn.prompts[place]!.id);
+    const choices = await choicesOf(run, metrics, new Set(ids));
+    const adapters = await textsOfAdapters(run, task, Object.keys(metrics.adapters), ids);
+    return {
+      metrics,
+      manifest: reportManifest(run),
+      prompts: places.map((place) => {
+        const records = drawnAt(drawn, place);
+        const { id } = records.prompt;
+        const own = adapters.size > 0 ? (adapters.get(id) ?? {}) : undefined;
+        return promptRow({ ...records, choices: choices.get(id), adapters: own }, task);
+      }),
+      ...(places.length < drawn.prompts.length && { sampleOf: drawn.prompts.length }),
+    };
+  } finally {
+    drawn.close();
+  }
+}
+
+/** When a page shows a sample of a run's prompts, and of how many. */
+export interface SampleLimits {
+  readonly prompts: number;
+  /** Responses of the run above which it does. */
+  readonly from: number;
+}
+
+/** The places of the prompts that are shown: all, or so many, evenly spread. */
+function shownPlaces({ sizes }: DrawnPrompts, { prompts, from }: SampleLimits): number[] {
+  const count = sizes.reduce((a, b) => a + b, 0) > from ? Math.min(prompts, sizes.length) : sizes.length;
+  return Array.from({ length: count }, (_, i) => Math.floor((i * sizes.length) / count));
+}
+
+/** By prompt: which rewards chose a response, by its index. */
+async function choicesOf(
+  run: RunReader,
+  { bestOfN }: Metrics,
+  ids: ReadonlySet<string>,
+): Promise<Map<string, Map<number, string[]>>> {
   const choices = new Map<string, Map<number, string[]>>();
-  for (const { promptId, reward, chosen } of await run.selections()) {
-    if (!(reward in metrics.bestOfN)) continue;
+  for await (const { record } of readRecords(join(run.dir, "selections.jsonl"), selectionRecords)) {
+    const { promptId, reward, chosen } = record;
+    if (!(reward in bestOfN) || !ids.has(promptId)) continue;
     const byIndex = choices.get(promptId) ?? new Map<number, string[]>();
     byIndex.set(chosen, [...(byIndex.get(chosen) ?? []), reward]);
     choices.set(promptId, byIndex);
   }
-  const drawn = await drawnPrompts(run);
-  const adapters = await textsOfAdapters(run, task, Object.keys(metrics.adapters));
-  return {
-    metrics,
-    manifest: reportManifest(run),
-    prompts: drawn.map((records) => {
-      const { id } = records.prompt;
-      const own = adapters.size > 0 ? (adapters.get(id) ?? {}) : undefined;
-      return promptRow({ ...records, choices: choices.get(id), adapters: own }, task);
-    }),
-  };
+  return choices;
 }
 
-/** What each adapter drew for each prompt. */
+/** What each adapter drew for each of these prompts. */
 async function textsOfAdapters(
   run: RunReader,
   task: Task,
   names: readonly string[],
+  ids: readonly string[],
 ): Promise<Map<string, Record<string, AdapterText[]>>> {
   const found = new Map<string, Record<string, AdapterText[]>>();
   for (const name of names) {
-    const [drawn, greedy] = [byPrompt(await run.responses(name)), byPrompt(await run.greedy(name))];
-    for (const [id, responses] of drawn) {
-      const texts = adapterTexts(responses, greedy.get(id)?.[0], task);
+    const files = ["responses.jsonl", "greedy.jsonl"].map((file) => join(run.dir, runFile(file, name)));
+    const [drawn, greedy] = [await indexResponses(files[0]!), await indexResponses(files[1]!)];
+    for (const id of ids) {
+      if (drawn.countOf(id) === 0) continue;
+      const texts = adapterTexts(drawn.read(id), greedy.read(id)[0], task);
       found.set(id, { ...found.get(id), [name]: texts });
     }
+    drawn.close();
+    greedy.close();
   }
   return found;
 }

@@ -12,7 +12,7 @@ import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import { BASELINE_FILES, recordedBaselines } from "../sharpen/baselines.js";
-import { drawnPrompts } from "../sharpen/evaluate-run.js";
+import { drawnPrompts } from "../sharpen/drawn-prompts.js";
 import { splitPrompts } from "../sharpen/prompts.js";
 import type { Method } from "../sharpen/methods/method.js";
 import type { OwnSettings } from "../sharpen/methods/options.js";

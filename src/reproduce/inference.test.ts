@@ -7,7 +7,7 @@ import { sequenceLogProb } from "../policy/policy.js";
 import { rewardNamed } from "../reward/registry.js";
 import { readRun } from "../run/read-run.js";
 import { verifyRun } from "../run/verify-run.js";
-import { drawnPrompts, type DrawnPrompt } from "../sharpen/evaluate-run.js";
+import { drawnPrompts, type DrawnPrompt } from "../sharpen/drawn-prompts.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
 import { poolsOf } from "../sharpen/selections.js";
 import { labelOf } from "./cells.js";

@@ -16,7 +16,8 @@ import { checkBaselines, drawBaselines, recordedBaselines } from "../sharpen/bas
 import { drawGreedy, drawResponses, type Progress } from "../sharpen/draw.js";
 import { checkLengths } from "../sharpen/fitting-prompts.js";
 import { recordPrompts } from "../sharpen/record-prompts.js";
-import { drawnPrompts, evaluateRun, type DrawnPrompt } from "../sharpen/evaluate-run.js";
+import { drawnPrompts, type DrawnPrompt } from "../sharpen/drawn-prompts.js";
+import { evaluateRun } from "../sharpen/evaluate-run.js";
 import { poolsOf } from "../sharpen/selections.js";
 import {
   baselinesAsked,

@@ -6,7 +6,7 @@ import { errorCode, readError } from "../core/files.js";
 import type { Response } from "../policy/policy.js";
 import { fromFormat1 } from "./format-1.js";
 import { manifestSchema, type Manifest } from "./manifest.js";
-import { readRecords, type RecordKind } from "./record-log.js";
+import { readRecords, type ReadKind } from "./record-log.js";
 import {
   promptRecords,
   responseRecords,
@@ -32,7 +32,7 @@ export interface RunReader {
   greedy(adapter?: string): Promise<Response[]>;
   selections(): Promise<Selection[]>;
   /** The records of any other JSONL file; `name` is relative to the folder. */
-  records<T>(name: string, kind: Pick<RecordKind<T>, "schema">): Promise<T[]>;
+  records<T>(name: string, kind: ReadKind<T>): Promise<T[]>;
   /** The names of the adapters that have a folder, sorted. */
   adapters(): string[];
   /** A JSON file such as `metrics.json`; undefined if there is none. The caller checks its shape. */
@@ -57,7 +57,7 @@ export function readRun(dir: string): RunReader {
 
 /** A reader over a folder whose manifest is known. */
 export function runReader(dir: string, manifest: Manifest): RunReader {
-  const records = async <T>(name: string, kind: Pick<RecordKind<T>, "schema">): Promise<T[]> => {
+  const records = async <T>(name: string, kind: ReadKind<T>): Promise<T[]> => {
     const result: T[] = [];
     for await (const { record } of readRecords(join(dir, name), kind)) result.push(record);
     return result;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Message, Response } from "../policy/policy.js";
 import { float32Decimal } from "./float32-decimal.js";
 import type { RecordKind } from "./record-log.js";
+import { parseResponseLine } from "./response-line.js";
 
 /** A line of prompts.jsonl: a prompt that the run draws responses to. */
 export interface PromptRecord {
@@ -76,6 +77,7 @@ export const responseRecords: RecordKind<Response> = {
   schema: responseSchema,
   key: (response) => responseKey(response.promptId, response.index),
   normalise: storedResponse,
+  quick: parseResponseLine,
 };
 
 /** selections.jsonl. */

@@ -3,7 +3,7 @@ import { writeAtomically } from "../core/files.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Task } from "../task/task.js";
 import { answerRecord, type AnswerRecord } from "./answer-record.js";
-import { drawnPrompts } from "./evaluate-run.js";
+import { drawnPrompts } from "./drawn-prompts.js";
 
 /** What was written. */
 export interface Answers {

@@ -1,9 +1,7 @@
-import { RunError } from "../core/errors.js";
-import { byPrompt } from "../evaluate/answers.js";
 import { measure } from "../evaluate/measure.js";
 import { measureBaselines } from "../evaluate/measure-baselines.js";
 import type { Metrics } from "../evaluate/metrics.js";
-import { promptIdentity, type Policy, type Response } from "../policy/policy.js";
+import { promptIdentity, type Policy } from "../policy/policy.js";
 import type { SelfReward } from "../reward/self-reward.js";
 import { samplerInWords } from "../run/config.js";
 import type { PromptRecord } from "../run/records.js";
@@ -12,11 +10,12 @@ import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { recordedBaselines } from "./baselines.js";
 import { concluded } from "./concluded.js";
+import { filedGreedy, filedPools, openDrawn, type DrawnPrompts } from "./drawn-prompts.js";
 import { rulesOf } from "./measure-rules.js";
 import type { PromptSplit } from "./prompts.js";
 import { settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
-import { poolsOf, recordSelections } from "./selections.js";
+import { recordedRewards } from "./selections.js";
 
 export interface EvaluateRunOptions {
   readonly run: Run;
@@ -29,36 +28,6 @@ export interface EvaluateRunOptions {
   readonly policy?: Policy;
   /** A remark for people: what has become of the prompts. */
   readonly note?: (text: string) => void;
-}
-
-/** A test prompt of a run with everything that the base drew for it. */
-export interface DrawnPrompt {
-  readonly prompt: PromptRecord;
-  readonly greedy: Response;
-  /** By index. */
-  readonly responses: readonly Response[];
-}
-
-/**
- * The test prompts of a finished run with their responses.
- * @throws RunError when it has drawn fewer responses to a prompt than it was asked for, or no greedy one.
- */
-export async function drawnPrompts(run: RunReader): Promise<DrawnPrompt[]> {
-  const { n } = run.manifest.drawing;
-  const prompts = (await run.prompts()).filter(({ split }) => split === "test");
-  const drawn = byPrompt(await run.responses());
-  const greedy = byPrompt(await run.greedy());
-  const result: DrawnPrompt[] = [];
-  for (const prompt of prompts) {
-    const responses = [...(drawn.get(prompt.id) ?? [])].sort((a, b) => a.index - b.index);
-    const best = greedy.get(prompt.id)?.[0];
-    if (responses.length >= n && best) result.push({ prompt, greedy: best, responses });
-  }
-  if (prompts.length > 0 && result.length === prompts.length) return result;
-  throw new RunError(
-    `${run.dir} is not finished: ${result.length} of ${prompts.length} prompts have their ${n} responses`,
-    { reason: "run-unfinished", where: run.dir, remedy: "continue it" },
-  );
 }
 
 /** The run's prompts that the task still has, in the use that the run has for them. */
@@ -82,39 +51,40 @@ async function promptsOfRun(run: RunReader, task: Task): Promise<PromptSplit> {
  * @throws RunError for a run that is not finished, or of other prompts; as `measure`.
  */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics> {
-  const { run, task, rewards, policy } = options;
-  const { drawing, seeds, model } = run.manifest;
-  const { seed = seeds.run } = options;
-  const sampler = samplerInWords(drawing);
+  const { run, task } = options;
   await settleTask(run, task, await promptsOfRun(run, task), options.note);
+  const drawn = await openDrawn(run);
+  try {
+    return await measureDrawn(options, drawn);
+  } finally {
+    drawn.close();
+  }
+}
+
+/** Reads each prompt's responses once, however many there are. */
+async function measureDrawn(
+  { run, task, rewards, policy, seed = run.manifest.seeds.run }: EvaluateRunOptions,
+  drawn: DrawnPrompts,
+): Promise<Metrics> {
+  const { drawing, model } = run.manifest;
+  const sampler = samplerInWords(drawing);
   const before = readMetrics(run);
-  const drawn = await drawnPrompts(run);
-  const pools = poolsOf(
-    task,
-    drawn.map(({ prompt }) => prompt),
-    drawn.map(({ responses }) => responses),
-    policy,
-  );
-  const recorded = await recordSelections(run, pools, rewards);
-  const baselines = await recordedBaselines(
-    run,
-    drawn.map(({ prompt }) => prompt),
-  );
-  const greedy = drawn.map((records) => records.greedy);
+  const { prompts, sizes } = drawn;
+  const pools = filedPools(drawn, task, policy);
+  const greedy = filedGreedy(drawn);
+  const recorded = await recordedRewards(run, rewards);
+  const baselines = await recordedBaselines(run, prompts);
   const waysMeasured =
     baselines.length === 0
       ? before?.baselines
       : measureBaselines({ task, pools, greedy, seed, drawn: baselines });
+  const measured = await measure({
+    ...{ task, pools, sizes, greedy, rewards: recorded.rewards, seed, baselines },
+    independent: drawing.temperature === 1 && sampler === undefined,
+  });
+  await recorded.arrange(prompts);
   const parts = {
-    ...(await measure({
-      task,
-      pools,
-      greedy,
-      rewards: recorded,
-      seed,
-      baselines,
-      independent: drawing.temperature === 1 && sampler === undefined,
-    })),
+    ...measured,
     model: model.name,
     temperature: drawing.temperature,
     ...(sampler !== undefined && { sampler }),

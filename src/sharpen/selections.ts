@@ -2,7 +2,7 @@ import { RunError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
 import type { Policy, Prompt, Response } from "../policy/policy.js";
 import { choose, withScore, type Pool, type SelfReward } from "../reward/self-reward.js";
-import { selectionKey } from "../run/records.js";
+import { selectionKey, type Selection } from "../run/records.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { throwIfStopped } from "./interrupt.js";
@@ -18,46 +18,76 @@ export function poolsOf(
   return prompts.map((prompt, i) => ({ prompt, responses: drawn[i]!, extract, ...(policy && { policy }) }));
 }
 
+/** Self-rewards of a run, which ask nothing twice. */
+export interface RecordedRewards {
+  /** Each scores a pool as selections.jsonl has it, or, the first time, as the reward does, and then writes scores and choice there. */
+  readonly rewards: readonly SelfReward[];
+  /** Puts selections.jsonl in canonical order: reward by reward, in the order of these prompts, which are all that it has. */
+  arrange(prompts: readonly Pick<Prompt, "id">[]): Promise<void>;
+}
+
+/**
+ * The rewards with their recorded scores: a judge is asked once, however often a run is continued.
+ * @throws RunError where the run has scores from another version of a reward's module.
+ */
+export async function recordedRewards(
+  run: Run,
+  rewards: readonly SelfReward[],
+  signal?: AbortSignal,
+): Promise<RecordedRewards> {
+  const log = await run.selectionLog();
+  const known = new Map<string, readonly number[]>();
+  const turns = new Map<string, number>();
+  const digests = new Map(rewards.map((reward) => [reward.name, moduleOf(reward)?.digest]));
+  for (const { promptId, reward, scores, module } of await log.records()) {
+    const digest = digests.get(reward);
+    if (module && digest && module !== digest) {
+      throw new RunError(
+        `${run.dir} has scores of ${reward} from another version of its module: restore it, or give the changed one another name.`,
+      );
+    }
+    if (!turns.has(reward)) turns.set(reward, turns.size);
+    if (digests.has(reward)) known.set(selectionKey(promptId, reward), scores);
+  }
+  const recorded = (reward: SelfReward) => async (pool: Pool) => {
+    const promptId = pool.prompt.id;
+    const key = selectionKey(promptId, reward.name);
+    const earlier = known.get(key);
+    if (earlier) return earlier;
+    throwIfStopped(signal, "Choosing");
+    const scores = await reward.score(pool);
+    const chosen = pool.responses[choose(scores)]!.index;
+    const module = digests.get(reward.name);
+    log.append({ promptId, reward: reward.name, chosen, scores, ...(module && { module }) });
+    if (!turns.has(reward.name)) turns.set(reward.name, turns.size);
+    known.set(key, scores);
+    return scores;
+  };
+  return {
+    rewards: rewards.map((reward) => withScore(reward, recorded(reward))),
+    arrange: async (prompts) => {
+      const places = new Map(prompts.map(({ id }, place) => [id, place]));
+      const place = ({ reward, promptId }: Selection): Place => [turns.get(reward)!, places.get(promptId)!];
+      await log.arrange(place, ([turnA, a], [turnB, b]) => turnA - turnB || a - b);
+    },
+  };
+}
+
+type Place = readonly [turn: number, prompt: number];
+
 /**
  * Writes each reward's scores and choice for each pool into selections.jsonl, once.
- * @returns the rewards with their recorded scores: a judge is asked once, however often a run is continued.
+ * @returns the rewards with their recorded scores.
+ * @throws as `recordedRewards`.
  */
 export async function recordSelections(
   run: Run,
   pools: readonly Pool[],
   rewards: readonly SelfReward[],
   signal?: AbortSignal,
-): Promise<SelfReward[]> {
-  const log = await run.selectionLog();
-  const earlier = await log.records();
-  for (const reward of rewards) {
-    const module = moduleOf(reward)?.digest;
-    if (earlier.some((own) => own.reward === reward.name && own.module && module && own.module !== module)) {
-      throw new RunError(
-        `${run.dir} has scores of ${reward.name} from another version of its module: restore it, or give the changed one another name.`,
-      );
-    }
-    for (const pool of pools) {
-      const promptId = pool.prompt.id;
-      if (log.has(selectionKey(promptId, reward.name))) continue;
-      throwIfStopped(signal, "Choosing");
-      const scores = await reward.score(pool);
-      const chosen = pool.responses[choose(scores)]!.index;
-      log.append({ promptId, reward: reward.name, chosen, scores, ...(module && { module }) });
-    }
-  }
-  const places = new Map(pools.map(({ prompt }, place) => [prompt.id, place]));
-  const turns = new Map<string, number>();
-  for (const { reward } of await log.records()) if (!turns.has(reward)) turns.set(reward, turns.size);
-  // Prompts may have come after the first choices: reward by reward, in the prompts' order.
-  const sorted = await log.sort(
-    (a, b) =>
-      turns.get(a.reward)! - turns.get(b.reward)! || places.get(a.promptId)! - places.get(b.promptId)!,
-  );
-  const recorded = new Map(
-    sorted.map(({ promptId, reward, scores }) => [selectionKey(promptId, reward), scores]),
-  );
-  return rewards.map((reward) =>
-    withScore(reward, ({ prompt }) => Promise.resolve(recorded.get(selectionKey(prompt.id, reward.name))!)),
-  );
+): Promise<readonly SelfReward[]> {
+  const recorded = await recordedRewards(run, rewards, signal);
+  for (const reward of recorded.rewards) for (const pool of pools) await reward.score(pool);
+  await recorded.arrange(pools.map(({ prompt }) => prompt));
+  return recorded.rewards;
 }
