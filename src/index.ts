@@ -106,10 +106,9 @@ export { findMethod, methodNamed, methods } from "./sharpen/methods/registry.js"
 export { presetFor, presets, type Preset } from "./sharpen/presets.js";
 export type { DrawSettings, Progress } from "./sharpen/draw.js";
 export { splitPrompts, type PromptSplit, type SplitOptions } from "./sharpen/prompts.js";
+export { drawTask, type DrawnTask } from "./sharpen/draw-task.js";
 export {
-  drawTask,
   sharpenTask,
-  type DrawnTask,
   type MethodTraining,
   type SharpenOptions,
   type SharpenResult,

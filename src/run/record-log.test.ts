@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { DataError, RunError } from "../core/errors.js";
 import type { Response } from "../policy/policy.js";
 import { float32Decimal } from "./float32-decimal.js";
-import { openRecordLog } from "./record-log.js";
+import { keysOf, openRecordLog } from "./record-log.js";
 import { responseKey, responseRecords, storedResponse } from "./records.js";
 
 const dir = mkdtempSync(join(tmpdir(), "whetstone-log-"));
@@ -143,5 +143,30 @@ describe("a record log", () => {
     log.append(response(4));
     expect((await log.records()).map(({ index }) => index)).toEqual([0, 1, 2, 3, 4]);
     log.close();
+  });
+});
+
+describe("a look at the keys alone", () => {
+  it("finds the same keys and the same end as reading every record, without reading what follows them", async () => {
+    const path = newPath();
+    const whole = [4, 0, 31, 77].map((index) => response(index, "a")).concat(response(4, 'ü"\\'));
+    const lines = whole.map((one) => JSON.stringify(storedResponse(one)));
+    writeFileSync(path, `${lines.join("\n")}\n${lines[0]!.slice(0, 30)}`);
+    const [checked, looked] = [
+      await keysOf(path, responseRecords, true),
+      await keysOf(path, responseRecords, false),
+    ];
+    expect([looked.end, looked.keys.size]).toEqual([checked.end, 5]);
+    for (const { promptId, index } of whole) expect(looked.keys.has(responseKey(promptId, index))).toBe(true);
+    for (const index of [1, 3, 32, 45, 78]) expect(looked.keys.has(responseKey("a", index))).toBe(false);
+    expect(looked.keys.has(responseKey("b", 4))).toBe(false);
+
+    writeFileSync(path, `${lines.join("\n").replace('"logProbs":[', '"logProbs":[7,')}\n`);
+    await expect(keysOf(path, responseRecords, true)).rejects.toThrow(/^Line 1 of .* differ in length/);
+    expect((await keysOf(path, responseRecords, false)).keys.size).toBe(5);
+    writeFileSync(path, `${[...lines, lines[2]!].join("\n")}\n`);
+    await expect(keysOf(path, responseRecords, false)).rejects.toThrow(
+      /^Line 6 of .* repeats the record of line 3/,
+    );
   });
 });

@@ -11,7 +11,7 @@ import {
   writeError,
   type Stretch,
 } from "../core/files.js";
-import { decodeLine, readByteLines } from "../core/lines.js";
+import { decodeLine, readByteLines, type ByteLine } from "../core/lines.js";
 
 /** What a log holds: how a record looks, and what makes it unique. */
 export interface RecordKind<T> {
@@ -23,6 +23,17 @@ export interface RecordKind<T> {
   readonly normalise?: (record: T) => T;
   /** What the schema gives of a line, without a JSON parser and faster; undefined leaves the line to that. */
   readonly quick?: (bytes: Buffer) => T | undefined;
+  /** The key alone of a line, where it can be told without reading the rest. */
+  readonly quickKey?: (bytes: Buffer) => string | undefined;
+  /** A set of keys that takes less room than their strings do. */
+  readonly keySet?: () => KeySet;
+}
+
+/** The keys that a log has. */
+export interface KeySet {
+  readonly size: number;
+  has(key: string): boolean;
+  add(key: string): unknown;
 }
 
 /** What reading a log takes. */
@@ -71,26 +82,18 @@ export interface NumberedRecord<T> {
 /** How a log's lines are read: a last one without its break was cut off while it was written. */
 export const LOG_LINES = { maxBytes: 64 * 1024 * 1024, skipTornTail: true } as const;
 const RECORDS_PER_SYNC = 256;
+/** A log of more bytes is opened by a look at its keys alone: its records are checked when they are read. */
+const MOST_CHECKED_BYTES = 256 * 1024 * 1024;
 
 /**
  * Opens a log for appending, creating the file if need be. A last line without its line break was cut off while it was
  * written and never acknowledged: it is removed. The caller is the file's only writer (the run's lock sees to it).
- * @throws DataError naming the file and the line if any other line is malformed or repeats a key.
+ * @throws DataError naming the file and the line if any other line is malformed or repeats a key; in a file of more than 256 MB, where
+ * that would take minutes, a line is malformed if it does not tell its key.
  */
 export async function openRecordLog<T>(path: string, kind: RecordKind<T>): Promise<RecordLog<T>> {
-  const keys = new Map<string, number>();
-  let end = 0;
-  for await (const { record, line, end: lineEnd } of readRecords(path, kind)) {
-    const key = kind.key(record);
-    const earlier = keys.get(key);
-    if (earlier !== undefined) {
-      throw new DataError(
-        `Line ${line} of ${path} repeats the record of line ${earlier}; delete one of the two.`,
-      );
-    }
-    keys.set(key, line);
-    end = lineEnd;
-  }
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const { keys, end } = await keysOf(path, kind, size <= MOST_CHECKED_BYTES);
   cutTornTail(path, end);
   const log = new OpenRecordLog(path, kind, keys);
   // A new file's name must survive a power loss as its records do.
@@ -99,17 +102,59 @@ export async function openRecordLog<T>(path: string, kind: RecordKind<T>): Promi
 }
 
 /**
+ * The keys of a log, and where its last whole line ends.
+ * @param checked whether every record is read whole. @throws as `openRecordLog`.
+ */
+export async function keysOf<T>(
+  path: string,
+  kind: RecordKind<T>,
+  checked: boolean,
+): Promise<{ readonly keys: KeySet; readonly end: number }> {
+  const keys = emptyKeys(kind);
+  let end = 0;
+  for await (const { bytes, number, end: lineEnd } of linesOf(path)) {
+    const key =
+      (checked ? undefined : kind.quickKey?.(bytes)) ?? kind.key(parseRecord(path, number, bytes, kind));
+    if (keys.has(key)) {
+      const earlier = await lineOf(path, kind, key);
+      throw new DataError(
+        `Line ${number} of ${path} repeats the record of line ${earlier}; delete one of the two.`,
+      );
+    }
+    keys.add(key);
+    end = lineEnd;
+  }
+  return { keys, end };
+}
+
+/** A set for the keys of a log. */
+export function emptyKeys<T>(kind: RecordKind<T>): KeySet {
+  return kind.keySet?.() ?? new Set<string>();
+}
+
+/** The first line with this key; 0 where there is none. */
+export async function lineOf<T>(path: string, kind: RecordKind<T>, key: string): Promise<number> {
+  for await (const { record, line } of readRecords(path, kind)) if (kind.key(record) === key) return line;
+  return 0;
+}
+
+/** The whole lines of a log; none if there is no such file. */
+async function* linesOf(path: string): AsyncGenerator<ByteLine> {
+  try {
+    yield* readByteLines(path, LOG_LINES);
+  } catch (error) {
+    if (!(error instanceof DataError && errorCode(error.cause) === "ENOENT")) throw error;
+  }
+}
+
+/**
  * The records of a log, one by one, without opening it for writing; none if there is no such file. A torn last line is
  * skipped.
  * @throws DataError naming the file and the line of a record that is malformed.
  */
 export async function* readRecords<T>(path: string, kind: ReadKind<T>): AsyncGenerator<NumberedRecord<T>> {
-  try {
-    for await (const { bytes, number, end } of readByteLines(path, LOG_LINES))
-      yield { record: parseRecord(path, number, bytes, kind), line: number, end };
-  } catch (error) {
-    if (!(error instanceof DataError && errorCode(error.cause) === "ENOENT")) throw error;
-  }
+  for await (const { bytes, number, end } of linesOf(path))
+    yield { record: parseRecord(path, number, bytes, kind), line: number, end };
 }
 
 /** @throws DataError naming the file and the line of a record that is malformed. @param bytes the line, without its LF. */
@@ -148,11 +193,11 @@ function cutTornTail(path: string, end: number): void {
 class OpenRecordLog<T> implements RecordLog<T> {
   readonly path: string;
   readonly #kind: RecordKind<T>;
-  readonly #keys: Map<string, number>;
+  readonly #keys: KeySet;
   #appender: Appender;
   #unsynced = 0;
 
-  constructor(path: string, kind: RecordKind<T>, keys: Map<string, number>) {
+  constructor(path: string, kind: RecordKind<T>, keys: KeySet) {
     this.path = path;
     this.#kind = kind;
     this.#keys = keys;
@@ -178,7 +223,7 @@ class OpenRecordLog<T> implements RecordLog<T> {
       throw new RunError(`${this.path} holds the record ${key} already; it is not written twice.`);
     }
     this.#appender.append(Buffer.from(`${JSON.stringify(stored)}\n`, "utf8"));
-    this.#keys.set(key, this.#keys.size + 1);
+    this.#keys.add(key);
     if (++this.#unsynced >= RECORDS_PER_SYNC) this.sync();
     return stored;
   }
@@ -190,14 +235,13 @@ class OpenRecordLog<T> implements RecordLog<T> {
   }
 
   async arrange<K>(key: (record: T) => K, compare: (a: K, b: K) => number): Promise<void> {
+    if (await this.#isOrdered(key, compare)) return;
     const entries: (Stretch & { readonly key: K })[] = [];
-    let isOrdered = true;
+    let start = 0;
     for await (const { record, end } of readRecords(this.path, this.#kind)) {
-      const last = entries.at(-1);
-      entries.push({ key: key(record), start: last?.end ?? 0, end });
-      if (last && compare(last.key, entries.at(-1)!.key) > 0) isOrdered = false;
+      entries.push({ key: key(record), start, end });
+      start = end;
     }
-    if (isOrdered) return;
     entries.sort((a, b) => compare(a.key, b.key));
     this.#appender.close();
     try {
@@ -205,6 +249,16 @@ class OpenRecordLog<T> implements RecordLog<T> {
     } finally {
       this.#appender = openAppender(this.path);
     }
+  }
+
+  async #isOrdered<K>(key: (record: T) => K, compare: (a: K, b: K) => number): Promise<boolean> {
+    let last: { readonly key: K } | undefined;
+    for await (const { record } of readRecords(this.path, this.#kind)) {
+      const own = { key: key(record) };
+      if (last && compare(last.key, own.key) > 0) return false;
+      last = own;
+    }
+    return true;
   }
 
   async sort(compare: (a: T, b: T) => number): Promise<T[]> {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Message, Response } from "../policy/policy.js";
 import { float32Decimal } from "./float32-decimal.js";
-import type { RecordKind } from "./record-log.js";
-import { parseResponseLine } from "./response-line.js";
+import type { KeySet, RecordKind } from "./record-log.js";
+import { parseResponseLine, responseIdOf } from "./response-line.js";
 
 /** A line of prompts.jsonl: a prompt that the run draws responses to. */
 export interface PromptRecord {
@@ -55,6 +55,34 @@ export function responseKey(promptId: string, responseIndex: number): string {
   return `${responseIndex}:${promptId}`;
 }
 
+/** Keys of responses: by prompt a bit for each index, a fiftieth of what the strings of fifty responses take. */
+function responseKeys(): KeySet {
+  const byPrompt = new Map<string, number[]>();
+  let size = 0;
+  // Bits of 32: index -1, the greedy response, is bit 0.
+  const placeOf = (key: string) => {
+    const colon = key.indexOf(":");
+    const bit = Number(key.slice(0, colon)) + 1;
+    return { promptId: key.slice(colon + 1), word: bit >>> 5, mask: 1 << (bit & 31) };
+  };
+  return {
+    get size() {
+      return size;
+    },
+    has: (key) => {
+      const { promptId, word, mask } = placeOf(key);
+      return ((byPrompt.get(promptId)?.[word] ?? 0) & mask) !== 0;
+    },
+    add: (key) => {
+      const { promptId, word, mask } = placeOf(key);
+      const words = byPrompt.get(promptId) ?? [];
+      byPrompt.set(promptId, words);
+      words[word] = (words[word] ?? 0) | mask;
+      size++;
+    },
+  };
+}
+
 /** What makes a selection unique in its file; for `RecordLog.has`. */
 export function selectionKey(promptId: string, reward: string): string {
   return `${reward}:${promptId}`;
@@ -78,6 +106,11 @@ export const responseRecords: RecordKind<Response> = {
   key: (response) => responseKey(response.promptId, response.index),
   normalise: storedResponse,
   quick: parseResponseLine,
+  quickKey: (bytes) => {
+    const id = responseIdOf(bytes);
+    return id && responseKey(id.promptId, id.index);
+  },
+  keySet: responseKeys,
 };
 
 /** selections.jsonl. */

@@ -85,20 +85,15 @@ class Cursor {
     const first = at;
     // In 32 bits first: most numbers have no more than nine digits, and these are half of all the work.
     let digits = 0;
-    let d = 0;
-    while ((d = bytes[at]! - ASCII.zero) >= 0 && d <= 9) {
+    for (let d = bytes[at]! - ASCII.zero; d >= 0 && d <= 9; d = bytes[++at]! - ASCII.zero)
       digits = (Math.imul(digits, 10) + d) | 0;
-      at++;
-    }
     const whole = at - first;
     if (whole === 0 || (whole > 1 && bytes[first] === ASCII.zero)) return NaN;
     let scale = 0;
     if (bytes[at] === ASCII.dot) {
       const point = ++at;
-      while ((d = bytes[at]! - ASCII.zero) >= 0 && d <= 9) {
+      for (let d = bytes[at]! - ASCII.zero; d >= 0 && d <= 9; d = bytes[++at]! - ASCII.zero)
         digits = (Math.imul(digits, 10) + d) | 0;
-        at++;
-      }
       scale = at - point;
       if (scale === 0) return NaN;
     }

@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { WhetstoneError } from "../core/errors.js";
-import type { Response } from "../policy/policy.js";
 import { readRun, runFile } from "./read-run.js";
-import { readRecords, type RecordKind } from "./record-log.js";
-import { promptRecords, responseRecords, selectionRecords } from "./records.js";
+import { emptyKeys, lineOf, readRecords, type KeySet, type RecordKind } from "./record-log.js";
+import { promptRecords, responseKey, responseRecords, selectionRecords } from "./records.js";
 
 /** What `verifyRun` found. */
 export interface RunCheck {
@@ -27,15 +26,16 @@ export async function verifyRun(dir: string): Promise<RunCheck> {
     name: string,
     kind: RecordKind<T>,
     problemOf: (record: T) => string | undefined,
-  ): Promise<void> => {
-    const keys = new Map<string, number>();
+  ): Promise<KeySet> => {
+    const keys = emptyKeys(kind);
     const path = join(dir, name);
     try {
       for await (const { record, line } of readRecords(path, kind)) {
-        const earlier = keys.get(kind.key(record));
-        if (earlier !== undefined)
+        const key = kind.key(record);
+        if (keys.has(key)) {
+          const earlier = await lineOf(path, kind, key);
           problems.push(`Line ${line} of ${path} repeats the record of line ${earlier}.`);
-        else keys.set(kind.key(record), line);
+        } else keys.add(key);
         const problem = problemOf(record);
         if (problem !== undefined) problems.push(`Line ${line} of ${path} ${problem}.`);
       }
@@ -44,36 +44,31 @@ export async function verifyRun(dir: string): Promise<RunCheck> {
       problems.push(error.message);
     }
     counts[name] = keys.size;
+    return keys;
   };
 
-  const prompts = new Set<string>();
-  await check("prompts.jsonl", promptRecords, (prompt) => void prompts.add(prompt.id));
+  const prompts = await check("prompts.jsonl", promptRecords, () => undefined);
   const unknown = (id: string): string | undefined =>
     prompts.has(id) ? undefined : `is of a prompt "${id}" that prompts.jsonl does not have`;
-  const drawn = new Map<string, Set<number>>();
+  let drawn = emptyKeys(responseRecords);
   for (const adapter of [undefined, ...run.adapters()]) {
-    await check(runFile("responses.jsonl", adapter), responseRecords, (response) => {
-      if (adapter === undefined) remember(drawn, response);
+    const own = await check(runFile("responses.jsonl", adapter), responseRecords, (response) => {
       return (
         unknown(response.promptId) ??
         (response.index < 0 ? "is a greedy response among the drawn ones" : undefined)
       );
     });
+    if (adapter === undefined) drawn = own;
     await check(runFile("greedy.jsonl", adapter), responseRecords, (response) => {
       return unknown(response.promptId) ?? (response.index < 0 ? undefined : "is not a greedy response");
     });
   }
   await check("selections.jsonl", selectionRecords, ({ promptId, chosen }) => {
-    const isDrawn = drawn.get(promptId)?.has(chosen) === true;
+    const isDrawn = drawn.has(responseKey(promptId, chosen));
     return (
       unknown(promptId) ??
       (isDrawn ? undefined : `chooses response ${chosen}, which responses.jsonl does not have`)
     );
   });
   return { problems, counts };
-}
-
-function remember(drawn: Map<string, Set<number>>, { promptId, index }: Response): void {
-  const indices = drawn.get(promptId) ?? new Set();
-  drawn.set(promptId, indices.add(index));
 }

@@ -8,7 +8,7 @@ import { jsonlTask } from "../task/jsonl.js";
 import type { Task } from "../task/task.js";
 import { transductive } from "../task/transductive.js";
 import { checkLengths, withoutLong } from "./fitting-prompts.js";
-import { drawTask } from "./sharpen-task.js";
+import { drawTask } from "./draw-task.js";
 import { newFolder, startJob, tinyJob } from "./tiny-job.test-helper.js";
 import { tinyGamePolicy, wordPolicy } from "./tiny-policies.test-helper.js";
 

@@ -15,13 +15,13 @@ import { amortize } from "./amortize.js";
 import { checkBaselines, drawBaselines, recordedBaselines } from "./baselines.js";
 import { checkN } from "./best-of-n.js";
 import { concluded } from "./concluded.js";
-import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
+import type { DrawSettings } from "./draw.js";
+import { drawTask } from "./draw-task.js";
 import type { Method, MethodSettings } from "./methods/method.js";
 import { checkMethod, checkStarts, inOrder } from "./methods/registry.js";
-import { checkLengths } from "./fitting-prompts.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
 import { measureRules, rulesOf } from "./measure-rules.js";
-import { recordPrompts, settleTask } from "./record-prompts.js";
+import { settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
 import { stageClock, type StageClock } from "./stage-clock.js";
 import { poolsOf, recordSelections } from "./selections.js";
@@ -224,42 +224,6 @@ async function trainAll(
     adapterDirs[method.name] = result.adapterDir;
   }
   return { metrics, adapterDirs };
-}
-
-/** What is drawn from the base: the ground of every measurement. */
-export interface DrawnTask {
-  readonly split: PromptSplit;
-  readonly greedy: readonly Response[];
-  /** By test prompt, by index. */
-  readonly drawn: readonly (readonly Response[])[];
-}
-
-/**
- * Draws the greedy response and N others to each test prompt into the run folder, and nothing more.
- * @param trainPrompts how many training prompts to write down besides, with those for validation; 0 for neither.
- * @throws UsageError when the task has no prompts to measure on.
- */
-export async function drawTask(
-  options: Pick<
-    SharpenOptions,
-    "policy" | "task" | "run" | keyof DrawSettings | "prompts" | "learn" | "note"
-  >,
-  clock: StageClock = stageClock(),
-  trainPrompts = 0,
-): Promise<DrawnTask> {
-  const { policy, task, run } = options;
-  const split = splitPrompts(task, options);
-  if (split.test.length === 0) throw new UsageError(`The task ${task.name} has no prompts to measure on.`);
-  const learned = trainPrompts > 0 ? [...split.train.slice(0, trainPrompts), ...split.validation] : [];
-  await checkLengths(policy, [...split.test, ...learned], options.maxTokens, task);
-  await recordPrompts(run, task, split, trainPrompts, options.note);
-  const greedy = await clock("greedy", async () =>
-    drawGreedy(await run.greedyLog(), policy, split.test, options, "greedy"),
-  );
-  const drawn = await clock("sampling", async () =>
-    drawResponses(await run.responseLog(), policy, split.test, options, "sampling"),
-  );
-  return { split, greedy, drawn };
 }
 
 /** Refuses what would fail only after hours of drawing. */

@@ -69,7 +69,7 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
     description:
       "the value that the response gives as its answer equals the label's: 3/4, 0.75 and \\frac{3}{4} are one; units aside",
     version: 5,
-    extract: (text) => numericValue(ownPart(text))?.text,
+    extract: (text) => statedValue(text)?.text,
     label: labelValue,
     agrees: agreesInValue,
     expects: "one value, such as 18, 3/4, 2.5 million, 25 cm^2 or [0, 1)",
@@ -173,9 +173,25 @@ function byText({ label, ...grader }: TextGrader): Grader {
   };
 }
 
+/**
+ * So many texts' values are remembered, of texts of so many characters at most: a pool is graded and its answers are compared, and nothing
+ * that measuring does costs more than reading a value.
+ */
+const REMEMBERED = { texts: 1024, characters: 8192 };
+const values = new Map<string, ReturnType<typeof numericValue>>();
+
+/** The value that a response gives as its answer. */
+function statedValue(text: string): ReturnType<typeof numericValue> {
+  if (values.has(text)) return values.get(text);
+  const value = numericValue(ownPart(text));
+  if (values.size >= REMEMBERED.texts) values.clear();
+  if (text.length <= REMEMBERED.characters) values.set(text, value);
+  return value;
+}
+
 /** Equal in value; and a percentage agrees with its figure alone, since who asks for a percentage gets 25 for 25 %. */
 function agreesInValue(label: Label, text: string): boolean {
-  const value = numericValue(ownPart(text));
+  const value = statedValue(text);
   if (value === undefined) return false;
   if (value.text === label.text) return true;
   return value.figure === undefined

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { UsageError } from "../../core/errors.js";
 import { splitPrompts } from "../../sharpen/prompts.js";
 import { checkLengths } from "../../sharpen/fitting-prompts.js";
@@ -5,7 +6,9 @@ import { recordPrompts } from "../../sharpen/record-prompts.js";
 import { drawGreedy } from "../../sharpen/draw.js";
 import { requireAbility } from "../../policy/capabilities.js";
 import { drawPowerTask, powerSummary } from "../../sharpen/power/draw-power.js";
-import { drawTask } from "../../sharpen/sharpen-task.js";
+import { fillRun } from "../../sharpen/draw-task.js";
+import { readRecords } from "../../run/record-log.js";
+import { responseRecords } from "../../run/records.js";
 import { count } from "../../report/format.js";
 import { plannedWork, type PlannedWork } from "../estimate.js";
 import { resumeLine } from "../command-line.js";
@@ -69,7 +72,7 @@ export const sampleCommand = defineCommand({
               return samplePower({ power, drawing, machine: values }, { run, policy, task }, context);
             const started = context.now();
             const { signal } = context;
-            const { drawn } = await drawTask({
+            const prompts = await fillRun({
               policy,
               task,
               run,
@@ -80,16 +83,19 @@ export const sampleCommand = defineCommand({
               onProgress: context.progress.update,
             });
             await measureIfQuantized(run, drawing.source, values);
-            const responses = drawn.flat();
-            const tokens = responses.reduce((sum, response) => sum + response.logProbs.length, 0);
+            let [responses, tokens] = [0, 0];
+            for await (const { record } of readRecords(join(run.dir, "responses.jsonl"), responseRecords)) {
+              responses++;
+              tokens += record.logProbs.length;
+            }
             context.say(
-              `${count(responses.length)} responses to ${count(drawn.length)} prompts, ${count(tokens)} tokens: ${run.dir}`,
+              `${count(responses)} responses to ${count(prompts)} prompts, ${count(tokens)} tokens: ${run.dir}`,
             );
             context.result({
               runDir: run.dir,
-              prompts: drawn.length,
+              prompts,
               n: drawing.n,
-              responses: responses.length,
+              responses,
               tokens,
               ...quantizationResult(run, context),
               seconds: { total: Math.round((context.now() - started) / 10) / 100 },
