@@ -83,11 +83,7 @@ export const sampleCommand = defineCommand({
               onProgress: context.progress.update,
             });
             await measureIfQuantized(run, drawing.source, values);
-            let [responses, tokens] = [0, 0];
-            for await (const { record } of readRecords(join(run.dir, "responses.jsonl"), responseRecords)) {
-              responses++;
-              tokens += record.logProbs.length;
-            }
+            const { responses, tokens } = await drawnIn(run.dir);
             context.say(
               `${count(responses)} responses to ${count(prompts)} prompts, ${count(tokens)} tokens: ${run.dir}`,
             );
@@ -107,6 +103,16 @@ export const sampleCommand = defineCommand({
     );
   },
 });
+
+/** How much a run has drawn, read response by response. */
+async function drawnIn(dir: string): Promise<{ readonly responses: number; readonly tokens: number }> {
+  let [responses, tokens] = [0, 0];
+  for await (const { record } of readRecords(join(dir, "responses.jsonl"), responseRecords)) {
+    responses++;
+    tokens += record.logProbs.length;
+  }
+  return { responses, tokens };
+}
 
 /** N responses to each test prompt from π^α, and the greedy one. */
 async function samplePower(
