@@ -150,7 +150,7 @@ export class FaultServer {
     } else if (misdeed === "NaN for a log-probability") {
       // As Python's json writes it.
       response.writeHead(200, json).end(whole().replace(/("token_logprobs":\[)[^,\]]+/, "$1NaN"));
-    } else if (misdeed === "error in a 200") send(response, 200, { error: { message: "out of memory" } });
+    } else if (misdeed === "error in a 200") send(response, 200, { error: { message: "out of memory." } });
     else return misdeed === "stall";
     return true;
   }

@@ -78,10 +78,10 @@ export class Pool<T> {
         tally.fault(error.fault);
         const { url } = member.connection;
         if (!error.retry)
-          throw new ServerError(`The server ${url} did not accept ${what}: ${error.message}.`);
+          throw new ServerError(`The server ${url} did not accept ${what}: ${withoutStop(error.message)}.`);
         if (attempt >= tries) {
           throw new ServerError(
-            `No usable reply to ${what} in ${tries} ${tries === 1 ? "try" : "tries, the last"} from ${url}: ${error.message}.`,
+            `No usable reply to ${what} in ${tries} ${tries === 1 ? "try" : "tries, the last"} from ${url}: ${withoutStop(error.message)}.`,
           );
         }
         tally.retries++;
@@ -155,4 +155,9 @@ export class Pool<T> {
   #wake(): void {
     for (const wake of [...this.#waiting]) wake();
   }
+}
+
+/** A server's own words may end with a full stop; the sentence that they stand in has one of its own. */
+function withoutStop(words: string): string {
+  return words.replace(/\.{1,3}$/, "");
 }
