@@ -48,7 +48,7 @@ figcaption p{font-size:.9375rem;line-height:1.5;margin-bottom:.6em}
 figcaption p.note{font-size:.8438rem}
 .narrow{display:none}
 .scroll.tall{max-height:480px;overflow-y:auto}
-#comparison{width:100%}#comparison td{white-space:normal;min-width:11em}#comparison .ci,#comparison .num{white-space:nowrap}
+#comparison{width:100%}#comparison td{white-space:normal;min-width:11em}#comparison .ci{white-space:nowrap}
 #comparison tbody th{white-space:normal;min-width:190px}
 .verdict{display:inline-block;margin-right:.7em;font-size:.8125rem;font-weight:600;color:var(--muted)}
 .verdict.up{color:var(--green)}.verdict.down{color:var(--orange)}

@@ -169,8 +169,9 @@ export class Answering {
 }
 
 /** @throws ApiError where the policy does not tell its tokens, or fewer of the likeliest. */
-function checkTells({ name, pieces, can }: Policy, likeliest: number): void {
-  if (!pieces) throw refused("logprobs", `${name} does not tell its tokens: leave out logprobs.`);
+function checkTells(policy: Policy, likeliest: number): void {
+  const { name, can } = policy;
+  if (!policy.pieces) throw refused("logprobs", `${name} does not tell its tokens: leave out logprobs.`);
   if (likeliest <= can.likeliest) return;
   const most =
     can.likeliest === 0

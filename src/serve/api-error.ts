@@ -1,3 +1,4 @@
+import type { Env, Hono } from "hono";
 import type { z } from "zod";
 import { BudgetError } from "../policy/remote/budget.js";
 import { InterruptedError, ServerError, UsageError, WhetstoneError } from "../core/errors.js";
@@ -100,4 +101,17 @@ function withoutAddresses(message: string): string {
     .replace(/, the last from https?:\/\/\S+:(?= )/, ":")
     .replace(/ from https?:\/\/\S+:(?= )/, ":")
     .replace(/https?:\/\/[^\s:]+(:\d+)?[^\s:]*/g, "behind this one");
+}
+
+/** An error as a reply. */
+export function errorReply({ status, body, headers }: ApiError): Response {
+  return Response.json(body, { status, headers });
+}
+
+/** Has routes answer what is thrown, and what there is not, in OpenAI's shape. */
+export function answerErrors<E extends Env>(app: Hono<E>): void {
+  app.onError((error) => errorReply(toApiError(error)));
+  app.notFound(({ req }) => {
+    throw new ApiError(404, `There is no ${req.method} ${req.path} here.`, { code: "not_found" });
+  });
 }

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { addAnswerRoutes } from "./answer-routes.js";
 import { Answering, type AnsweringLimits } from "./answering.js";
-import { ApiError, shuttingDown, toApiError } from "./api-error.js";
+import { answerErrors, ApiError, errorReply, shuttingDown } from "./api-error.js";
 import { guard, type GuardSettings } from "./guard.js";
 import { ServeMetrics } from "./metrics.js";
 import { addPage, modules } from "./page-routes.js";
@@ -78,10 +78,7 @@ export function serveApp(settings: ServeSettings): {
     requestLog({ now, freshId, log: tell, texts, begin: telemetry && spans(telemetry) }),
     guard(guarded),
   );
-  app.onError((error) => errorReply(toApiError(error)));
-  app.notFound(({ req }) => {
-    throw new ApiError(404, `There is no ${req.method} ${req.path} here.`, { code: "not_found" });
-  });
+  answerErrors(app);
   const tooLong = (): Response =>
     errorReply(new ApiError(413, `The body is longer than ${BODY_BYTES} bytes.`, { code: "body_too_long" }));
   for (const under of ["/v1/*", "/api/*"])
@@ -115,8 +112,4 @@ function addModelNames(app: Hono<Noted>, names: readonly string[], created: numb
     if (found) return json(found);
     throw new ApiError(404, "There is no model of that name here.", { code: "model_not_found" });
   });
-}
-
-function errorReply({ status, body, headers }: ApiError): Response {
-  return Response.json(body, { status, headers });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Comparison, PromptLine, PromptWhole, RunChanges, RunHead, RunList } from "../page/view/told.js";
 import type { Response as Drawn } from "../policy/policy.js";
-import { toApiError } from "../serve/api-error.js";
+import { answerErrors } from "../serve/api-error.js";
 import { inferenceResult } from "../report/suite/suite-results.test-helper.js";
 import { startRun, type Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
@@ -27,10 +27,8 @@ const runs = new RunsFolder(root, (run) => {
   opened.push(run.dir);
   return Promise.resolve(task);
 });
-const app = runRoutes(runs).onError((error) => {
-  const { status, body } = toApiError(error);
-  return Response.json(body, { status });
-});
+const app = runRoutes(runs);
+answerErrors(app);
 
 async function ask<T>(path: string, query: Record<string, string | number> = {}): Promise<T> {
   const words = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, `${value}`]));

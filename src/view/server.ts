@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { ApiError, toApiError } from "../serve/api-error.js";
+import { answerErrors } from "../serve/api-error.js";
 import { guard } from "../serve/guard.js";
 import { listen, type Listening } from "../serve/listen.js";
 import { modules } from "../serve/page-routes.js";
@@ -25,13 +25,7 @@ export async function startView({ folder, taskOf, port }: ViewSettings): Promise
   const runs = new RunsFolder(folder, taskOf);
   const app = new Hono();
   app.use(guard({}));
-  app.onError((error) => {
-    const { status, body, headers } = toApiError(error);
-    return Response.json(body, { status, headers });
-  });
-  app.notFound(({ req }) => {
-    throw new ApiError(404, `There is no ${req.method} ${req.path} here.`, { code: "not_found" });
-  });
+  answerErrors(app);
   app.get("/", (context) => context.redirect("/runs"));
   app.route("/", modules());
   app.route("/", runRoutes(runs));
