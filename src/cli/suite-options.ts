@@ -1,8 +1,9 @@
 import { UsageError } from "../core/errors.js";
+import { camelCase } from "../core/names.js";
 import { PAPER_METHOD } from "../reproduce/paper-settings.js";
 import { PAPER_SWEEP, type SweepAxis } from "../reproduce/sweep.js";
 import { methods } from "../sharpen/methods/registry.js";
-import { severalWords, someOf, text, wholeNumber, type Parse } from "./values.js";
+import { severalWords, someOf, splitWords, text, wholeNumber, type Parse } from "./values.js";
 
 const words = severalWords();
 
@@ -26,14 +27,13 @@ const taskPaths: Parse<readonly string[]> = (value, flag, previous) => {
 const axes: Parse<readonly SweepAxis[]> = (value, flag, previous) => {
   const before = (previous as readonly SweepAxis[] | undefined) ?? [];
   if (value === "paper") return [...before, ...PAPER_SWEEP];
-  const [, name, list] = /^([a-z][a-z-]*)=(.+)$/.exec(value) ?? [];
-  const values = list?.split(",").flatMap((word) => word.trim() || []) ?? [];
+  const [, name, list = ""] = /^([a-z][a-z-]*)=(.+)$/.exec(value) ?? [];
+  const values = splitWords(list);
   if (name === undefined || values.length === 0)
     throw new UsageError(
       `${flag} takes a setting and its values, as in rank=8,16, or paper, not ${JSON.stringify(value)}.`,
     );
-  const setting = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-  return [...before, { setting, values: [...new Set(values)] }];
+  return [...before, { setting: camelCase(name), values: [...new Set(values)] }];
 };
 
 /** The options of `whetstone reproduce` that no other command has, or that mean another thing there. */

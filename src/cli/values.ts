@@ -84,10 +84,13 @@ export function onePart(words: readonly string[], what: string): Parse<string> {
   return (value, flag) => someParts(words, what)(value, flag, undefined)[0]!;
 }
 
+/** Words between commas; empty ones are left out. */
+export const splitWords = (value: string): string[] => value.split(",").flatMap((word) => word.trim() || []);
+
 /** Words separated by commas or given by repeating the option; each counts once, in the order given. @param what one of them is. */
 export function severalWords(what = "value"): Parse<readonly string[]> {
   return taking(SEVERAL, (value, flag, previous) => {
-    const given = value.split(",").flatMap((word) => word.trim() || []);
+    const given = splitWords(value);
     if (given.length === 0) throw new UsageError(`${flag} needs at least one ${what}; it is empty.`);
     return [...new Set([...((previous as readonly string[] | undefined) ?? []), ...given])];
   });

@@ -27,3 +27,8 @@ function nearestName(name: string, known: readonly string[]): string | undefined
   const slips = distance(name.toLowerCase(), found);
   return slips <= Math.max(1, Math.floor(found.length / 3)) ? known[folded.indexOf(found)] : undefined;
 }
+
+/** `max-gap` as `maxGap`. */
+export function camelCase(words: string): string {
+  return words.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -14,7 +14,7 @@ import {
 import type { BaseInputs, Facts } from "./answers.js";
 import { estimateDifference, estimateMean } from "./bootstrap.js";
 import { coverageByPrompt, measuredNs } from "./measure.js";
-import { gainsOver, type BaselineDraws } from "./measure-baselines.js";
+import { gainsOver, gradedBaselines, type BaselineDraws } from "./measure-baselines.js";
 import type { AdapterMetrics, EpochMetrics, Estimate } from "./metrics.js";
 import { repetition } from "./repetition.js";
 
@@ -151,7 +151,7 @@ export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
     ),
     ...gainsOver(
       sampled.map((run) => run.correct),
-      inputs,
+      gradedBaselines(inputs),
       labelled,
     ),
     ...coverageOf(facts, base.facts, ns, (values, of) =>

@@ -69,24 +69,29 @@ export function measureBaselines(inputs: BaselineInputs): Record<string, AnswerM
   );
 }
 
+/** P(correct) of each of the base's other ways by labelled prompt, by name: graded once, for all that is compared with them. */
+export type GradedBaselines = ReadonlyMap<string, readonly number[]>;
+
+/** @throws DataError where a prompt has no response drawn in one of the ways. */
+export function gradedBaselines(
+  inputs: Pick<BaseInputs, "task" | "pools"> & { readonly baselines?: readonly BaselineDraws[] | undefined },
+): GradedBaselines {
+  return new Map((inputs.baselines ?? []).map((own) => [own.name, answersTo(inputs, own).correct]));
+}
+
 /**
  * How much more often another way of answering is right than one sample of each of these, paired by prompt; nothing where there are none.
  * @param correct P(correct) of that way by seed and labelled prompt.
- * @throws DataError where a prompt has no response drawn in one of the ways.
  */
 export function gainsOver(
   correct: readonly (readonly number[])[],
-  inputs: Pick<BaseInputs, "task" | "pools"> & { readonly baselines?: readonly BaselineDraws[] | undefined },
+  graded: GradedBaselines,
   labelled: Resamples,
 ): { readonly gainOver?: GainsOver } {
-  const { baselines = [] } = inputs;
-  if (baselines.length === 0) return {};
+  if (graded.size === 0) return {};
   return {
     gainOver: Object.fromEntries(
-      baselines.map((own) => [
-        own.name,
-        estimateDifference(correct, answersTo(inputs, own).correct, labelled, "share"),
-      ]),
+      [...graded].map(([name, own]) => [name, estimateDifference(correct, own, labelled, "share")]),
     ),
   };
 }

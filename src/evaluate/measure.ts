@@ -8,7 +8,7 @@ import { coverageAt } from "./coverage.js";
 import { countEnds } from "./ends.js";
 import { gather, type Counts, type Gathered, type MeasuredReward } from "./gather.js";
 import { binEdges, histogram } from "./histogram.js";
-import { gainsOver, type BaselineDraws } from "./measure-baselines.js";
+import { gainsOver, gradedBaselines, type BaselineDraws, type GradedBaselines } from "./measure-baselines.js";
 import type { BestOfNMetrics, Estimate, Metrics, TiltMetrics } from "./metrics.js";
 import { tiltCurve } from "./tilt.js";
 
@@ -111,7 +111,7 @@ function bestOfN(
   place: number,
   draws: readonly Draw[],
   { ground, greedy }: Base,
-  inputs: MeasureInputs,
+  graded: GradedBaselines,
 ): Record<string, BestOfNMetrics> {
   const all = ground.resamples(ground.prompts);
   const answers = ns.map((_, i) => draws.map((draw) => draw.answers[place]![i]!));
@@ -143,7 +143,7 @@ function bestOfN(
     }),
     ...(ground.labelledPrompts > 0 &&
       own === largest &&
-      gainsOver(rows(own, "correct"), inputs, ground.resamples(ground.labelledPrompts))),
+      gainsOver(rows(own, "correct"), graded, ground.resamples(ground.labelledPrompts))),
     logLikelihoodToLargestN: estimateDifference(rows(largest, "logProb"), rows(own, "logProb"), all),
     lengthChange: estimateDifference(rows(own, "length"), sampledLength, all),
   });
@@ -288,6 +288,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
   }
   const base = baseOf(inputs, draws[0]!.facts, draws[0]!.greedy, draws.length);
   const { ground } = base;
+  const graded = gradedBaselines(inputs);
   const { tilt, ...auc } = ranked(rewards, draws, base, inputs.independent === true);
   return {
     task: task.name,
@@ -304,7 +305,7 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
       base.greedy,
     ),
     bestOfN: Object.fromEntries(
-      rewards.map((own, place) => [own.reward.name, bestOfN(own, place, draws, base, inputs)]),
+      rewards.map((own, place) => [own.reward.name, bestOfN(own, place, draws, base, graded)]),
     ),
     ...coverageOf(draws, base, ns),
     histograms: histograms(draws.flatMap(({ facts }) => facts)),

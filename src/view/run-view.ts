@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { z } from "zod";
-import { WhetstoneError } from "../core/errors.js";
 import { factsOf } from "../page/browse/facts.js";
 import { isLeft, type Narrowing } from "../page/browse/narrowing.js";
 import type { CompactPrompt, PromptFacts } from "../page/browse/data.js";
@@ -13,10 +12,8 @@ import { responseRecords, selectionRecords, type PromptRecord } from "../run/rec
 import type { Task } from "../task/task.js";
 import { PromptLog } from "./prompt-log.js";
 import { measuredAt, stampOf, stateOf } from "./run-state.js";
+import { taskAtHand, type TaskAtHand, type TaskOf } from "./task-at-hand.js";
 import { curveLines } from "./training.js";
-
-/** The task of a run. @throws WhetstoneError where it cannot be opened. */
-export type TaskOf = (run: RunReader) => Promise<Task>;
 
 /** How far the base's drawing has come, in responses. */
 export interface Progress {
@@ -120,27 +117,8 @@ export class RunView {
   }
 
   /** The task, where it can be opened without running what the run's folder names; else why not. */
-  taskAtHand(): Promise<{ readonly task?: Task; readonly remark?: string }> {
-    return (this.task ??= this.openTask());
-  }
-
-  private async openTask(): Promise<{ readonly task?: Task; readonly remark?: string }> {
-    const { manifest, dir } = this.run;
-    const module = moduleIn(manifest);
-    if (module !== undefined)
-      return {
-        remark: `What is right is not shown: ${module} is a module of one's own, and looking at a run runs none.`,
-      };
-    try {
-      const task = await this.taskOf(this.run);
-      if (task.digest === manifest.task.digest) return { task };
-      return {
-        remark: `What is right is not shown: the prompts or labels of ${task.name} have changed since ${dir} was made.`,
-      };
-    } catch (error) {
-      if (!(error instanceof WhetstoneError)) throw error;
-      return { remark: `What is right is not shown: ${error.message}` };
-    }
+  taskAtHand(): Promise<TaskAtHand> {
+    return (this.task ??= taskAtHand(this.run, this.taskOf));
   }
 
   private get rewards(): readonly string[] {
@@ -264,11 +242,4 @@ export class RunView {
   private async close(): Promise<void> {
     for (const log of this.all(this.logs)) await log.close();
   }
-}
-
-/** The module that opening a run's task would run, whatever its manifest says of it; undefined where none would be. */
-function moduleIn({ task }: RunReader["manifest"]): string | undefined {
-  if (task.module) return task.module.path;
-  const words = [task.name, task.path, task.grader?.name, task.grader?.module?.path];
-  return words.find((word) => word !== undefined && /\.[mc]?[jt]s$/i.test(word));
 }

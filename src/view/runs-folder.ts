@@ -9,8 +9,9 @@ import { inWords, methodName, NATS, PERCENT } from "../report/format.js";
 import { readRun, type RunReader } from "../run/read-run.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
 import { measuredAt, stampOf, stateOf } from "./run-state.js";
-import { RunView, type Progress, type TaskOf } from "./run-view.js";
+import { RunView, type Progress } from "./run-view.js";
 import { isSuite, suiteMarkup } from "./suites.js";
+import type { TaskOf } from "./task-at-hand.js";
 
 /** How deep below the folder runs are looked for: those of suites lie at suite/model/task/seed. */
 const DEPTH = 4;

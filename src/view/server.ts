@@ -5,7 +5,7 @@ import { listen, type Listening } from "../serve/listen.js";
 import { modules } from "../serve/page-routes.js";
 import { runRoutes } from "./routes.js";
 import { RunsFolder } from "./runs-folder.js";
-import type { TaskOf } from "./run-view.js";
+import type { TaskOf } from "./task-at-hand.js";
 
 /** What is shown, and where. */
 export interface ViewSettings {

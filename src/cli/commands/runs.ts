@@ -1,11 +1,12 @@
 import { rmSync } from "node:fs";
-import { RunError, UsageError, WhetstoneError } from "../../core/errors.js";
+import { RunError, UsageError } from "../../core/errors.js";
 import { writeError } from "../../core/files.js";
 import { compareWays, type Way } from "../../evaluate/compare.js";
 import { terminalTable } from "../../report/terminal-table.js";
 import { acquireLock } from "../../run/lock.js";
 import type { RunReader } from "../../run/read-run.js";
 import { waysOfRun } from "../../sharpen/run-ways.js";
+import { taskAtHand } from "../../view/task-at-hand.js";
 import { taskOfRun } from "../sources.js";
 import { readMetrics } from "../../sharpen/run-metrics.js";
 import { defineCommand } from "../command.js";
@@ -86,11 +87,8 @@ async function compare(
 
 /** How a run answers its prompts; without its task, by log-likelihood alone. */
 async function waysOf(run: RunReader, context: Context): Promise<Way[]> {
-  const task = await taskOfRun(run, undefined).catch((error: unknown) => {
-    if (!(error instanceof WhetstoneError)) throw error;
-    context.note(`What is right in ${run.dir} is not known: ${error.message}`);
-    return undefined;
-  });
+  const { task, remark } = await taskAtHand(run, (own) => taskOfRun(own, undefined));
+  if (remark !== undefined) context.note(`${run.dir}: ${remark}`);
   return waysOfRun(run, task);
 }
 

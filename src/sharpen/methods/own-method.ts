@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { OwnCodeError } from "../../core/errors.js";
+import { camelCase } from "../../core/names.js";
 import { guarded, loadModule, moduleOf, withModule } from "../../core/own-module.js";
 import type { FitBatch, FitProblem, Iterate } from "../fit-adapter.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
@@ -20,7 +21,7 @@ const option = z
     otherwise: text,
   })
   .refine(
-    ({ name, flags }) => camelCase(flags) === name,
+    ({ name, flags }) => camelCase(/^--([\w-]+)/.exec(flags)?.[1] ?? "") === name,
     "its flag must be its name in lower case with dashes",
   )
   .refine(
@@ -166,10 +167,4 @@ function must<T>(schema: z.ZodType, value: unknown, word: string, what: string):
   const { path = [], message = "not allowed" } = parsed.error.issues[0] ?? {};
   const where = path.length === 0 ? "" : `its "${path.join(".")}": `;
   throw new OwnCodeError(`${word} gave a ${what} that cannot be used (${where}${message}).`);
-}
-
-/** `--max-gap <number>` as `maxGap`. */
-function camelCase(flags: string): string {
-  const flag = /^--([\w-]+)/.exec(flags)?.[1] ?? "";
-  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
