@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { costsOf } from "./costs.js";
+import { costed } from "./costs.js";
 import type { Metrics } from "./metrics.js";
 
 const exactly = (value: number) => ({ value, low: value, high: value });
@@ -23,7 +23,7 @@ const metrics = {
 } as unknown as Metrics;
 
 it("counts what is drawn, what a beam extends, what a judge reads and writes, and what an adapter learned from", () => {
-  const costs = costsOf(metrics, (method) => method.toUpperCase());
+  const { costs = [] } = costed(metrics, (method) => method.toUpperCase());
   expect(costs.map(({ name, tokens, accuracy }) => [name, tokens, accuracy.value])).toEqual([
     ["greedy", 100 * 18, 0.5],
     ["one sample", 100 * 20, 0.3],
@@ -40,5 +40,5 @@ it("counts what is drawn, what a beam extends, what a judge reads and writes, an
 it("has nothing to say without labels", () => {
   const { accuracy: _, ...unlabelled } = answer(0, 18);
   const none = { greedy: unlabelled, base: unlabelled, baselines: {}, bestOfN: {}, adapters: {} };
-  expect(costsOf({ ...metrics, ...none })).toEqual([]);
+  expect(costed({ ...metrics, ...none })).toEqual({});
 });

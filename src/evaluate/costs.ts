@@ -6,26 +6,10 @@ import type { Cost, Estimate, Metrics } from "./metrics.js";
 /** What the costs are read from. */
 type CostedMetrics = Pick<Metrics, "prompts" | "greedy" | "base" | "bestOfN" | "baselines" | "adapters">;
 
-/** The field of metrics that holds them; nothing without labels. */
-export function costed(
-  metrics: CostedMetrics,
-  nameOf?: (method: string) => string,
-): { readonly costs?: readonly Cost[] } {
-  const costs = costsOf(metrics, nameOf);
-  return costs.length > 0 ? { costs } : {};
-}
-
 /** Whether a reward has the model read each response once more, and say a word. */
 const readsAgain = (reward: string): boolean => rewards[reward]?.needs.includes("policy") === true;
 
-/**
- * Accuracy against tokens: what it takes, in all, to answer every measured prompt once in each way, from what is measured already.
- * Counted are the tokens of responses, those of a beam's hypotheses, what a judge reads of responses and its one word on each, and
- * of an adapter all that was drawn to learn from and to choose the iterate by, as long each as one sample of the base is here on
- * average; not counted are prompts, and what responses that are dropped early would spare. Empty without labels.
- * @param nameOf how an adapter is spoken of. Default: by its method.
- */
-export function costsOf(
+function costsOf(
   { prompts, greedy, base, bestOfN, baselines = {}, adapters }: CostedMetrics,
   nameOf: (method: string) => string = (method) => method,
 ): Cost[] {
@@ -63,4 +47,19 @@ export function costsOf(
       return cost(`${nameOf(method)} adapter, one sample`, accuracy, { eachPrompt: length.value, before });
     }),
   ];
+}
+
+/**
+ * Accuracy against tokens: what it takes, in all, to answer every measured prompt once in each way, from what is measured already.
+ * Counted are the tokens of responses, those of a beam's hypotheses, what a judge reads of responses and its one word on each, and
+ * of an adapter all that was drawn to learn from and to choose the iterate by, as long each as one sample of the base is here on
+ * average; not counted are prompts, and what responses that are dropped early would spare. Nothing without labels.
+ * @param nameOf how an adapter is spoken of. Default: by its method.
+ */
+export function costed(
+  metrics: CostedMetrics,
+  nameOf?: (method: string) => string,
+): { readonly costs?: readonly Cost[] } {
+  const costs = costsOf(metrics, nameOf);
+  return costs.length > 0 ? { costs } : {};
 }

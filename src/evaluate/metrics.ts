@@ -175,7 +175,7 @@ export interface AdaptiveMetrics extends AnswerMetrics {
   readonly cap: number;
 }
 
-/** A way to answer, with what it takes to answer every measured prompt once (`costsOf`). */
+/** A way to answer, with what it takes to answer every measured prompt once (`costed`). */
 export interface Cost {
   /** In words: `best-of-8 by majority`. */
   readonly name: string;
