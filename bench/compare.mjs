@@ -69,12 +69,17 @@ async function memory({ memory: args }) {
   return { machine: machine(), memory: found };
 }
 
-/** @param {string} only parts of rows' names, separated by commas */
+/**
+ * @param {string} only parts of rows' names, separated by commas
+ * @throws {Error} with the rows' names, where none is named so; nothing is written then
+ */
 export async function compare(only) {
+  const named = (/** @type {string} */ name) => only.split(",").some((part) => name.includes(part));
+  const names = [...MEMORY_ROWS, ...SPEED_ROWS].map(({ name }) => name);
+  if (!names.some(named)) throw new Error(`No row is named like "${only}"; there are: ${names.join("; ")}.`);
   const file = join(RESULTS, "bench.json");
   /** @type {Record<string, Measured>} */
   const results = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
-  const named = (/** @type {string} */ name) => only.split(",").some((part) => name.includes(part));
   const write = async () => {
     const config = (await resolveConfig(file)) ?? {};
     writeFileSync(file, await format(JSON.stringify(results), { ...config, filepath: file }));

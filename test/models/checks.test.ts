@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { compare } from "../../bench/compare.mjs";
 import { checkArchitecture } from "../../scripts/architecture.mjs";
 import { runSteps } from "../../scripts/check.mjs";
 import { countTests } from "../../scripts/count-tests.mjs";
@@ -315,6 +316,12 @@ describe("Python for tests", () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [script], { env, encoding: "utf8" });
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(/^Python cannot make an environment in .*whetstone\/py: .*\n$/);
+  });
+});
+
+describe("the bench beside its peers", () => {
+  it("refuses a row that there is not, with the names of those that there are", async () => {
+    await expect(compare("typo")).rejects.toThrow(/^No row is named like "typo"; there are: .*; /);
   });
 });
 
