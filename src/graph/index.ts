@@ -75,6 +75,7 @@ export { findDevices, type FoundDevice } from "./find-devices.js";
 export { Engine, type EngineOptions } from "./engine.js";
 export { ResidentBuffer } from "./resident-buffer.js";
 export { storeGraphs, type StoredGraphs } from "./store-graphs.js";
-export { Session, type BufferFeed, type Store, type Tensor } from "./session.js";
+export { Session } from "./session.js";
+export { type BufferFeed, type Store, type Tensor } from "./tensor.js";
 export { evaluate, evaluateInDoubles } from "./reference.js";
 export type { DoubleTensor } from "./reference/array.js";

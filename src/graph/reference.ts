@@ -6,7 +6,7 @@ import type { Graph, InitializerData, Value } from "./graph.js";
 import type { DoubleTensor } from "./reference/array.js";
 import { KERNELS } from "./reference/kernels.js";
 import { ARRAYS } from "./resident-buffer.js";
-import type { Tensor } from "./session.js";
+import type { Tensor } from "./tensor.js";
 
 /**
  * Runs a graph plainly, with neither native code nor a thread: the meaning that `Session.run` is tested against.

@@ -1,6 +1,5 @@
 import { GraphError } from "../core/errors.js";
 import type { DataType, InitializerData } from "./graph.js";
-import type { BufferFeed, Store, Tensor } from "./session.js";
 
 /** The way to the engine's thread. */
 export interface Requests {
@@ -24,19 +23,6 @@ export const ARRAYS = {
 /** A view as an array of its own: posting a view to the worker would copy all of the buffer behind it. */
 export function compact<T extends InitializerData>(data: T): T {
   return data.byteLength === data.buffer.byteLength ? data : (data.slice() as T);
-}
-
-/** What stands for a fed tensor in a request to run. */
-export function sentFeed(feed: Tensor | BufferFeed): object {
-  if (!("buffer" in feed)) return { ...feed, data: compact(feed.data) };
-  const { buffer, dims } = feed;
-  const length = dims.reduce((product, dim) => product * dim, 1);
-  return { buffer: buffer.id, type: buffer.type, dims, length };
-}
-
-/** What stands for a store in a request to run. */
-export function sentStore({ buffer, ...store }: Store): object {
-  return { ...store, buffer: buffer.id };
 }
 
 /** A typed array in the engine's worker. Calls after `free()` reject; a second `free()` does nothing. */

@@ -1,29 +1,9 @@
 import { GraphError } from "../core/errors.js";
 import { evaluateDim, formatShape } from "./dim.js";
 import { neededNodes } from "./encode.js";
-import type { DataType, Graph, InitializerData } from "./graph.js";
-import { ARRAYS, sentFeed, sentStore, type Requests, type ResidentBuffer } from "./resident-buffer.js";
-
-/** A tensor's values, row-major. */
-export interface Tensor {
-  readonly type: DataType;
-  readonly dims: readonly number[];
-  readonly data: InitializerData;
-}
-
-/** A resident buffer fed as a tensor: its first elements, in the given dimensions. */
-export interface BufferFeed {
-  readonly buffer: ResidentBuffer;
-  readonly dims: readonly number[];
-}
-
-/** After a run, row i of an output (rows of `length` elements) is copied to offset `to[i]` of a buffer; < 0: skipped. */
-export interface Store {
-  readonly output: string;
-  readonly buffer: ResidentBuffer;
-  readonly to: Int32Array;
-  readonly length: number;
-}
+import type { DataType, Graph } from "./graph.js";
+import { ARRAYS, type Requests } from "./resident-buffer.js";
+import { sentFeed, sentStore, type BufferFeed, type Store, type Tensor } from "./tensor.js";
 
 /** A compiled graph. Calls after `dispose()` reject; a second `dispose()` does nothing. */
 export class Session {

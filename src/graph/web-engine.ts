@@ -1,7 +1,8 @@
 import type { DataType } from "./graph.js";
-import { ARRAYS, ResidentBuffer, sentFeed, sentStore, type Requests } from "./resident-buffer.js";
+import { ARRAYS, ResidentBuffer, type Requests } from "./resident-buffer.js";
 import { SessionHandlers } from "./session-handlers.mjs";
 import type { Session } from "./session.js";
+import { sentFeed, sentStore } from "./tensor.js";
 
 /** A constant of a stored graph: where its values lie in the file of all constants. */
 export interface StoredConstant {
