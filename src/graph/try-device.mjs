@@ -13,6 +13,6 @@ try {
   });
   await session.run({ x: new ort.Tensor("float32", Float32Array.of(1), [1]) });
 } catch (error) {
-  console.log(error instanceof Error ? error.message : String(error));
+  process.stdout.write(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 }

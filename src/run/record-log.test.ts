@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { DataError, RunError } from "../core/errors.js";
 import type { Response } from "../policy/policy.js";
 import { float32Decimal } from "./float32-decimal.js";
-import { keysOf, openRecordLog } from "./record-log.js";
+import { openRecordLog } from "./record-log.js";
 import { responseKey, responseRecords, storedResponse } from "./records.js";
 
 const dir = mkdtempSync(join(tmpdir(), "whetstone-log-"));
@@ -152,21 +152,22 @@ describe("a look at the keys alone", () => {
     const whole = [4, 0, 31, 77].map((index) => response(index, "a")).concat(response(4, 'ü"\\'));
     const lines = whole.map((one) => JSON.stringify(storedResponse(one)));
     writeFileSync(path, `${lines.join("\n")}\n${lines[0]!.slice(0, 30)}`);
-    const [checked, looked] = [
-      await keysOf(path, responseRecords, true),
-      await keysOf(path, responseRecords, false),
-    ];
-    expect([looked.end, looked.keys.size]).toEqual([checked.end, 5]);
-    for (const { promptId, index } of whole) expect(looked.keys.has(responseKey(promptId, index))).toBe(true);
-    for (const index of [1, 3, 32, 45, 78]) expect(looked.keys.has(responseKey("a", index))).toBe(false);
-    expect(looked.keys.has(responseKey("b", 4))).toBe(false);
+    const opened = async (checkedBytes?: number) => {
+      const log = await openRecordLog(path, responseRecords, checkedBytes);
+      log.close();
+      return log;
+    };
+    const looked = await opened(0);
+    expect(readFileSync(path, "utf8")).toBe(`${lines.join("\n")}\n`);
+    expect([looked.size, (await opened()).size]).toEqual([5, 5]);
+    for (const { promptId, index } of whole) expect(looked.has(responseKey(promptId, index))).toBe(true);
+    for (const index of [1, 3, 32, 45, 78]) expect(looked.has(responseKey("a", index))).toBe(false);
+    expect(looked.has(responseKey("b", 4))).toBe(false);
 
     writeFileSync(path, `${lines.join("\n").replace('"logProbs":[', '"logProbs":[7,')}\n`);
-    await expect(keysOf(path, responseRecords, true)).rejects.toThrow(/^Line 1 of .* differ in length/);
-    expect((await keysOf(path, responseRecords, false)).keys.size).toBe(5);
+    await expect(opened()).rejects.toThrow(/^Line 1 of .* differ in length/);
+    expect((await opened(0)).size).toBe(5);
     writeFileSync(path, `${[...lines, lines[2]!].join("\n")}\n`);
-    await expect(keysOf(path, responseRecords, false)).rejects.toThrow(
-      /^Line 6 of .* repeats the record of line 3/,
-    );
+    await expect(opened(0)).rejects.toThrow(/^Line 6 of .* repeats the record of line 3/);
   });
 });

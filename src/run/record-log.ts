@@ -90,10 +90,15 @@ const MOST_CHECKED_BYTES = 256 * 1024 * 1024;
  * written and never acknowledged: it is removed. The caller is the file's only writer (the run's lock sees to it).
  * @throws DataError naming the file and the line if any other line is malformed or repeats a key; in a file of more than 256 MB, where
  * that would take minutes, a line is malformed if it does not tell its key.
+ * @param checkedBytes of a file of at most so many bytes every record is read whole.
  */
-export async function openRecordLog<T>(path: string, kind: RecordKind<T>): Promise<RecordLog<T>> {
+export async function openRecordLog<T>(
+  path: string,
+  kind: RecordKind<T>,
+  checkedBytes = MOST_CHECKED_BYTES,
+): Promise<RecordLog<T>> {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  const { keys, end } = await keysOf(path, kind, size <= MOST_CHECKED_BYTES);
+  const { keys, end } = await keysOf(path, kind, size <= checkedBytes);
   cutTornTail(path, end);
   const log = new OpenRecordLog(path, kind, keys);
   // A new file's name must survive a power loss as its records do.
@@ -105,7 +110,7 @@ export async function openRecordLog<T>(path: string, kind: RecordKind<T>): Promi
  * The keys of a log, and where its last whole line ends.
  * @param checked whether every record is read whole. @throws as `openRecordLog`.
  */
-export async function keysOf<T>(
+async function keysOf<T>(
   path: string,
   kind: RecordKind<T>,
   checked: boolean,
