@@ -1,13 +1,13 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { LocalPolicy } from "../policy/local-policy.js";
-import { modelFolder } from "../policy/model-folder.js";
-import { cutAtStop } from "../policy/sampling-limits.js";
-import { logLikelihood } from "../reward/log-likelihood.js";
-import { rewardNamed } from "../reward/registry.js";
-import { adaptiveBestOfN } from "../sharpen/adaptive-best-of-n.js";
-import { answer } from "../sharpen/answer.js";
-import { servePolicy, whetstoneOf, type Whetstone } from "./serve.test-helper.js";
-import { SharedPolicy } from "./shared-policy.js";
+import { LocalPolicy } from "../../src/policy/local-policy.js";
+import { modelFolder } from "../../src/policy/model-folder.js";
+import { cutAtStop } from "../../src/policy/sampling-limits.js";
+import { logLikelihood } from "../../src/reward/log-likelihood.js";
+import { rewardNamed } from "../../src/reward/registry.js";
+import { adaptiveBestOfN } from "../../src/sharpen/adaptive-best-of-n.js";
+import { answer } from "../../src/sharpen/answer.js";
+import { servePolicy, whetstoneOf, type Whetstone } from "../../src/serve/serve.test-helper.js";
+import { SharedPolicy } from "../../src/serve/shared-policy.js";
 
 const policy = await LocalPolicy.load(modelFolder("game24"), { threads: 1 });
 afterAll(() => policy.dispose());

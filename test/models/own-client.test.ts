@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { LocalPolicy } from "../policy/local-policy.js";
-import { modelFolder } from "../policy/model-folder.js";
-import type { Policy, Response } from "../policy/policy.js";
-import { RemotePolicy } from "../policy/remote/remote-policy.js";
-import { collect } from "../policy/remote/remote.test-helper.js";
-import { sampleSeed } from "../policy/remote/sample-seed.js";
-import { servePolicy } from "./serve.test-helper.js";
-import { SharedPolicy } from "./shared-policy.js";
+import { LocalPolicy } from "../../src/policy/local-policy.js";
+import { modelFolder } from "../../src/policy/model-folder.js";
+import type { Policy, Response } from "../../src/policy/policy.js";
+import { RemotePolicy } from "../../src/policy/remote/remote-policy.js";
+import { collect } from "../../src/policy/remote/remote.test-helper.js";
+import { sampleSeed } from "../../src/policy/remote/sample-seed.js";
+import { servePolicy } from "../../src/serve/serve.test-helper.js";
+import { SharedPolicy } from "../../src/serve/shared-policy.js";
 
 const policy = await LocalPolicy.load(modelFolder("game24"), { threads: 1 });
 afterAll(() => policy.dispose());

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Prompt } from "../../policy/policy.js";
-import { sequentialPolicy } from "../../policy/sequential.js";
-import { promptsOf, tinyGamePolicy, wordPolicy } from "../tiny-policies.test-helper.js";
+import type { Prompt } from "../../src/policy/policy.js";
+import { sequentialPolicy } from "../../src/policy/sequential.js";
+import { promptsOf, tinyGamePolicy, wordPolicy } from "../../src/sharpen/tiny-policies.test-helper.js";
 import {
   ALPHA,
   lengths,
@@ -10,8 +10,8 @@ import {
   powerLaw,
   prompt,
   totalVariation,
-} from "./power-target.test-helper.js";
-import { sequentialMonteCarlo } from "./smc.js";
+} from "../../src/sharpen/power/power-target.test-helper.js";
+import { sequentialMonteCarlo } from "../../src/sharpen/power/smc.js";
 
 const run = { alpha: ALPHA, particles: 12000, blockTokens: 1, rampTokens: 4, maxTokens: MAX_TOKENS, seed: 3 };
 

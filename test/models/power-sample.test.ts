@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { InterruptedError } from "../../core/errors.js";
-import type { LocalPolicy } from "../../policy/local-policy.js";
-import { sequenceLogProb, type Policy } from "../../policy/policy.js";
-import { enumerateResponses } from "../../policy/sequential.js";
-import { promptsOf, tinyGamePolicy, wordPolicy } from "../tiny-policies.test-helper.js";
-import { exactAcceptance, runChains, type AcceptanceRule } from "./chains.js";
-import { blockEnds } from "./continuation.js";
-import { powerSample } from "./power-sample.js";
+import { InterruptedError } from "../../src/core/errors.js";
+import type { LocalPolicy } from "../../src/policy/local-policy.js";
+import { sequenceLogProb, type Policy } from "../../src/policy/policy.js";
+import { enumerateResponses } from "../../src/policy/sequential.js";
+import { promptsOf, tinyGamePolicy, wordPolicy } from "../../src/sharpen/tiny-policies.test-helper.js";
+import { exactAcceptance, runChains, type AcceptanceRule } from "../../src/sharpen/power/chains.js";
+import { blockEnds } from "../../src/sharpen/power/continuation.js";
+import { powerSample } from "../../src/sharpen/power/power-sample.js";
 import {
   ALPHA,
   lengths,
@@ -15,7 +15,7 @@ import {
   powerLaw,
   prompt,
   totalVariation,
-} from "./power-target.test-helper.js";
+} from "../../src/sharpen/power/power-target.test-helper.js";
 
 /** The published reference's ratio: neither the lengths nor the law of the cut point. */
 const withoutLengths: AcceptanceRule = (move) => exactAcceptance({ ...move, length: 1, proposedLength: 1 });

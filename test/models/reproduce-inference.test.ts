@@ -1,18 +1,18 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { InterruptedError, RunError, UsageError } from "../core/errors.js";
-import { measure, type MeasuredMetrics } from "../evaluate/measure.js";
-import { sequenceLogProb } from "../policy/policy.js";
-import { rewardNamed } from "../reward/registry.js";
-import { readRun } from "../run/read-run.js";
-import { verifyRun } from "../run/verify-run.js";
-import { drawnPrompts, type DrawnPrompt } from "../sharpen/drawn-prompts.js";
-import { readMetrics } from "../sharpen/run-metrics.js";
-import { poolsOf } from "../sharpen/selections.js";
-import { labelOf } from "./cells.js";
-import { reproduceInference } from "./inference.js";
-import { tinySuite, wordTask } from "./tiny-suite.test-helper.js";
+import { InterruptedError, RunError, UsageError } from "../../src/core/errors.js";
+import { measure, type MeasuredMetrics } from "../../src/evaluate/measure.js";
+import { sequenceLogProb } from "../../src/policy/policy.js";
+import { rewardNamed } from "../../src/reward/registry.js";
+import { readRun } from "../../src/run/read-run.js";
+import { verifyRun } from "../../src/run/verify-run.js";
+import { drawnPrompts, type DrawnPrompt } from "../../src/sharpen/drawn-prompts.js";
+import { readMetrics } from "../../src/sharpen/run-metrics.js";
+import { poolsOf } from "../../src/sharpen/selections.js";
+import { labelOf } from "../../src/reproduce/cells.js";
+import { reproduceInference } from "../../src/reproduce/inference.js";
+import { tinySuite, wordTask } from "../../src/reproduce/tiny-suite.test-helper.js";
 
 const folderOf = (out: string, seed: number, task = "first", model = "words"): string =>
   join(out, model, task, `seed-${seed}`);

@@ -1,23 +1,31 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { InterruptedError, UsageError } from "../../core/errors.js";
-import { factOf } from "../../evaluate/metrics.js";
-import type { LocalPolicy } from "../../policy/local-policy.js";
-import { tabularPolicy } from "../../policy/tabular.js";
-import type { Prompt } from "../../policy/policy.js";
-import { rewardNamed } from "../../reward/registry.js";
-import { FINAL_NORM } from "../../transformer/families/modules.js";
-import { loadAdapter } from "../../transformer/format/peft.js";
-import type { FitBatch, FitOptions } from "../fit-adapter.js";
-import { keptEpoch } from "../kept-epoch.js";
-import { filesOf, newFolder, runJob, startJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
-import { promptsOf, tinyPolicy } from "../tiny-policies.test-helper.js";
-import type { MethodPlan } from "./method.js";
-import { nobody } from "./no-trainer.test-helper.js";
-import { rwr } from "./rwr.js";
-import { sft } from "./sft.js";
-import { temperature } from "./temperature.js";
+import { InterruptedError, UsageError } from "../../src/core/errors.js";
+import { factOf } from "../../src/evaluate/metrics.js";
+import type { LocalPolicy } from "../../src/policy/local-policy.js";
+import { tabularPolicy } from "../../src/policy/tabular.js";
+import type { Prompt } from "../../src/policy/policy.js";
+import { rewardNamed } from "../../src/reward/registry.js";
+import { FINAL_NORM } from "../../src/transformer/families/modules.js";
+import { loadAdapter } from "../../src/transformer/format/peft.js";
+import type { FitBatch, FitOptions } from "../../src/sharpen/fit-adapter.js";
+import { keptEpoch } from "../../src/sharpen/kept-epoch.js";
+import {
+  filesOf,
+  newFolder,
+  runJob,
+  startJob,
+  tinyFit,
+  tinyJob,
+  tinyTask,
+} from "../../src/sharpen/tiny-job.test-helper.js";
+import { promptsOf, tinyPolicy } from "../../src/sharpen/tiny-policies.test-helper.js";
+import type { MethodPlan } from "../../src/sharpen/methods/method.js";
+import { nobody } from "../../src/sharpen/methods/no-trainer.test-helper.js";
+import { rwr } from "../../src/sharpen/methods/rwr.js";
+import { sft } from "../../src/sharpen/methods/sft.js";
+import { temperature } from "../../src/sharpen/methods/temperature.js";
 
 const N = 40;
 const TABLE = [0.1, 0.3, 0.6];
