@@ -1,16 +1,23 @@
 import { afterAll, describe, expect, it, test } from "vitest";
-import { ServerError } from "../../core/errors.js";
-import { ApiKey } from "./api-key.js";
-import type { ServersOptions } from "./connect.js";
+import { ServerError } from "../../src/core/errors.js";
+import { ApiKey } from "../../src/policy/remote/api-key.js";
+import type { ServersOptions } from "../../src/policy/remote/connect.js";
 import {
   FaultServer,
   type Misdeed,
   type ReplyMisdeed,
   type StreamMisdeed,
-} from "./fault-server.test-helper.js";
-import type { FaultName } from "./fault.js";
-import { CANARY, collect, connect, options, requests, serve } from "./remote.test-helper.js";
-import { sampleSeed } from "./sample-seed.js";
+} from "../../src/policy/remote/fault-server.test-helper.js";
+import type { FaultName } from "../../src/policy/remote/fault.js";
+import {
+  CANARY,
+  collect,
+  connect,
+  options,
+  requests,
+  serve,
+} from "../../src/policy/remote/remote.test-helper.js";
+import { sampleSeed } from "../../src/policy/remote/sample-seed.js";
 
 /** The name under which a fault is counted, and whether another try mends it. */
 type Outcome = readonly [FaultName, "mended" | "final"];

@@ -2,17 +2,17 @@ import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RunError } from "../core/errors.js";
-import type { LocalPolicy } from "../policy/local-policy.js";
-import { openRun } from "../run/run.js";
-import { verifyRun } from "../run/verify-run.js";
-import { rewardNamed } from "../reward/registry.js";
-import { jsonlTask } from "../task/jsonl.js";
-import type { Task } from "../task/task.js";
-import type { Progress } from "./draw.js";
-import { evaluateRun } from "./evaluate-run.js";
-import { filesOf, newFolder, runJob, tinyJob } from "./tiny-job.test-helper.js";
-import { promptsOf, tinyPolicy } from "./tiny-policies.test-helper.js";
+import { RunError } from "../../src/core/errors.js";
+import type { LocalPolicy } from "../../src/policy/local-policy.js";
+import { openRun } from "../../src/run/run.js";
+import { verifyRun } from "../../src/run/verify-run.js";
+import { rewardNamed } from "../../src/reward/registry.js";
+import { jsonlTask } from "../../src/task/jsonl.js";
+import type { Task } from "../../src/task/task.js";
+import type { Progress } from "../../src/sharpen/draw.js";
+import { evaluateRun } from "../../src/sharpen/evaluate-run.js";
+import { filesOf, newFolder, runJob, tinyJob } from "../../src/sharpen/tiny-job.test-helper.js";
+import { promptsOf, tinyPolicy } from "../../src/sharpen/tiny-policies.test-helper.js";
 
 /** A user's file: one prompt with an id of its own, the others named by their text. */
 function fileOf(texts: readonly string[], same: string, answer = 23): Promise<Task> {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { modelFolder } from "./model-folder.js";
-import { localTrainers } from "./local-trainer.js";
-import { LocalPolicy } from "./local-policy.js";
-import { sequenceLogProb, type Prompt, type Response } from "./policy.js";
+import { modelFolder } from "../../src/policy/model-folder.js";
+import { localTrainers } from "../../src/policy/local-trainer.js";
+import { LocalPolicy } from "../../src/policy/local-policy.js";
+import { sequenceLogProb, type Prompt, type Response } from "../../src/policy/policy.js";
 
 const folder = modelFolder("game24");
 const prompts: readonly Prompt[] = ["4 9 10 13 = 24 :", "1 2 3 4 = 24 :", "3 3 8 8 = 24 :"].map(

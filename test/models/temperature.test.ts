@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { LocalPolicy } from "../../policy/local-policy.js";
-import { localTrainers } from "../../policy/local-trainer.js";
-import type { Prompt } from "../../policy/policy.js";
-import { rewardNamed } from "../../reward/registry.js";
-import { FINAL_NORM } from "../../transformer/families/modules.js";
-import type { LoraAdapter } from "../../transformer/format/peft.js";
-import { fitAdapter, type FitOptions, type FitResult } from "../fit-adapter.js";
-import { dpoProblem, type PairExample } from "../pairs.js";
-import { newFolder, startJob, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
-import { promptsOf, tinyPolicy } from "../tiny-policies.test-helper.js";
-import { temperature } from "./temperature.js";
+import type { LocalPolicy } from "../../src/policy/local-policy.js";
+import { localTrainers } from "../../src/policy/local-trainer.js";
+import type { Prompt } from "../../src/policy/policy.js";
+import { rewardNamed } from "../../src/reward/registry.js";
+import { FINAL_NORM } from "../../src/transformer/families/modules.js";
+import type { LoraAdapter } from "../../src/transformer/format/peft.js";
+import { fitAdapter, type FitOptions, type FitResult } from "../../src/sharpen/fit-adapter.js";
+import { dpoProblem, type PairExample } from "../../src/sharpen/pairs.js";
+import { newFolder, startJob, tinyJob, tinyTask } from "../../src/sharpen/tiny-job.test-helper.js";
+import { promptsOf, tinyPolicy } from "../../src/sharpen/tiny-policies.test-helper.js";
+import { temperature } from "../../src/sharpen/methods/temperature.js";
 
 // Names of linears are given and rank 2: neither may matter.
 const FIT: FitOptions = {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { FaultServer, type Misdeed } from "../policy/remote/fault-server.test-helper.js";
-import { RemotePolicy } from "../policy/remote/remote-policy.js";
-import { connect, serve } from "../policy/remote/remote.test-helper.js";
-import { rewardNamed } from "../reward/registry.js";
-import { answer } from "../sharpen/answer.js";
-import { servePolicy, whetstoneOf } from "./serve.test-helper.js";
+import { FaultServer, type Misdeed } from "../../src/policy/remote/fault-server.test-helper.js";
+import { RemotePolicy } from "../../src/policy/remote/remote-policy.js";
+import { connect, serve } from "../../src/policy/remote/remote.test-helper.js";
+import { rewardNamed } from "../../src/reward/registry.js";
+import { answer } from "../../src/sharpen/answer.js";
+import { servePolicy, whetstoneOf } from "../../src/serve/serve.test-helper.js";
 
 const TEXT = "The sky over the sea is";
 const CHAT = { model: "openai:tiny", messages: [{ role: "user" as const, content: TEXT }] };
