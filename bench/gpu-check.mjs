@@ -14,9 +14,9 @@ import { rewardNamed } from "../dist/reward/registry.js";
 import { bestOfN } from "../dist/sharpen/best-of-n.js";
 import { findTask } from "../dist/task/registry.js";
 import { newAdapter } from "../dist/transformer/decoder/lora.js";
-import { Runtime } from "../dist/transformer/runtime.js";
 import { Trainer } from "../dist/transformer/train/trainer.js";
-import { embeddedModel, smolLM2 } from "./shapes.mjs";
+import { spread } from "./processes.mjs";
+import { embeddedModel, runtimeOf, smolLM2 } from "./shapes.mjs";
 
 /** @typedef {import("../dist/graph/index.js").DeviceName} DeviceName */
 /** @typedef {import("./shapes.mjs").BenchModel} BenchModel */
@@ -69,15 +69,12 @@ function gpuMegabytes() {
   return own === undefined ? undefined : Number(own);
 }
 
-const median = (/** @type {readonly number[]} */ all) =>
-  [...all].sort((a, b) => a - b)[all.length >> 1] ?? NaN;
-
 /** @template T @param {(device: DeviceName) => Promise<T>} work */
 async function onEach(work) {
   return { cpu: await work("cpu"), webgpu: await work("webgpu") };
 }
 
-/** Sequences of random tokens, the last half of which is a response. @param {BenchModel} model */
+/** Sequences of random tokens, the last of which are a response. @param {BenchModel} model */
 function sequences({ config }) {
   const stream = randomStream(1, "gpu check");
   return Array.from({ length: batch }, () => {
@@ -86,17 +83,10 @@ function sequences({ config }) {
   });
 }
 
-/** @param {BenchModel} model @param {DeviceName} device */
-function runtimeOf({ config, weights }, device) {
-  // The tokenizer is not used below the policies.
-  const tokenizer = /** @type {import("../dist/transformer/text/tokenizer.js").Tokenizer} */ ({});
-  return new Runtime({ name: "gpu check", folder: "", config, weights, tokenizer, digest: "" }, { device });
-}
-
 /** The largest difference of log π of a token between the devices, in nats. @param {BenchModel} model */
 async function numbers(model) {
   const { cpu, webgpu } = await onEach(async (device) => {
-    const runtime = runtimeOf(model, device);
+    const runtime = runtimeOf(model, { device });
     const scored = await runtime.score(sequences(model));
     await runtime.dispose();
     return scored.flatMap(({ logProbs }) => [...logProbs]);
@@ -111,7 +101,7 @@ async function numbers(model) {
 async function sampling(model) {
   const [{ prompt = [] } = {}] = sequences(model);
   const requests = Array.from({ length: rows }, (_, index) => ({ tag: index, prompt, promptKey: 1, index }));
-  const opened = await onEach(async (device) => runtimeOf(model, device));
+  const opened = await onEach(async (device) => runtimeOf(model, { device }));
   /** @type {Record<DeviceName, number[]>} */
   const rates = { cpu: [], webgpu: [] };
   const draw = async (/** @type {DeviceName} */ device, /** @type {number} */ maxTokens) => {
@@ -129,8 +119,8 @@ async function sampling(model) {
   const memory = gpuMegabytes();
   for (const device of DEVICES) await opened[device].dispose();
   return {
-    cpu: median(rates.cpu),
-    webgpu: median(rates.webgpu),
+    cpu: spread(rates.cpu).median,
+    webgpu: spread(rates.webgpu).median,
     ...(memory !== undefined && { gpuMegabytes: memory }),
   };
 }
@@ -157,7 +147,7 @@ async function training(model) {
       seconds.push((performance.now() - start) / 1000);
     }
     await engine.dispose();
-    return { gradients, tokensPerSecond: (batch * (promptTokens + newTokens)) / median(seconds) };
+    return { gradients, tokensPerSecond: (batch * (promptTokens + newTokens)) / spread(seconds).median };
   });
   const relative = cpu.gradients.map((gradient, i) => {
     const largest = gradient.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -181,7 +171,12 @@ async function choices() {
     const policy = await LocalPolicy.load(modelFolder("game24"), { device });
     const chosen = new Map();
     const options = { reward: rewardNamed("log-likelihood"), n: 8, keepAll: true };
-    for await (const best of bestOfN(policy, prompts, { ...options, temperature: 1, maxTokens: 40, seed: 3 }))
+    for await (const best of bestOfN(policy, prompts, {
+      ...options,
+      temperature: 1,
+      maxTokens: task.maxTokens,
+      seed: 3,
+    }))
       chosen.set(best.prompt.id, best);
     await policy.dispose();
     return chosen;
@@ -202,7 +197,8 @@ async function choices() {
 }
 
 const machine = `${availableParallelism()} cores of ${cpus()[0]?.model.trim()}, Node ${process.version}`;
-console.log(`Machine: ${machine}\nAdapters: ${adapters()}`);
+const found = adapters();
+console.log(`Machine: ${machine}\nAdapters: ${found}`);
 /** @type {Record<string, object>} */
 const models = {};
 let right = true;
@@ -233,9 +229,9 @@ console.log(
 );
 for (const { id, apart } of chosen.different) console.log(`  ${id}: scores ${apart.toExponential(1)} apart`);
 right &&= chosen.different.length === chosen.nearTies;
-const peak = process.resourceUsage().maxRSS / 1e6;
+const peak = (process.resourceUsage().maxRSS * 1024) / 1e9;
 console.log(`Peak memory of the process: ${peak.toFixed(2)} GB`);
 console.log(
-  JSON.stringify({ machine, adapters: adapters(), models, choices: chosen, peakGigabytes: peak, right }),
+  JSON.stringify({ machine, adapters: found, models, choices: chosen, peakGigabytes: peak, right }),
 );
 if (!right) process.exitCode = 1;

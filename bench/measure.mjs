@@ -6,11 +6,10 @@ import { hash32, randomStream } from "../dist/core/random.js";
 import { Engine } from "../dist/graph/index.js";
 import { LocalPolicy } from "../dist/policy/local-policy.js";
 import { newAdapter } from "../dist/transformer/decoder/lora.js";
-import { Runtime } from "../dist/transformer/runtime.js";
 import { Trainer } from "../dist/transformer/train/trainer.js";
 import { CASES } from "./cases.mjs";
 import { realModelPath } from "../scripts/fetch-model.mjs";
-import { embeddedModel, smolLM2 } from "./shapes.mjs";
+import { embeddedModel, runtimeOf, smolLM2 } from "./shapes.mjs";
 
 /** @typedef {import("./shapes.mjs").BenchModel} BenchModel */
 /** @typedef {{ readonly tokens: number, readonly seconds: readonly number[], readonly setupSeconds: number }} Timing */
@@ -35,11 +34,10 @@ async function time(run, repeats) {
  * @param {number} repeats
  * @returns {Promise<Timing>}
  */
-async function measureSampler({ config, weights }, work, repeats) {
+async function measureSampler(model, work, repeats) {
+  const { config } = model;
   const started = performance.now();
-  // The tokenizer is not used below the policies.
-  const unused = /** @type {import("../dist/transformer/text/tokenizer.js").Tokenizer} */ ({});
-  const runtime = new Runtime({ name: "bench", folder: "", config, weights, tokenizer: unused, digest: "" });
+  const runtime = runtimeOf(model);
   const stream = randomStream(1, "bench prompts");
   const requests = Array.from({ length: work.prompts }, (_, p) => {
     const prompt = Array.from({ length: work.promptTokens }, () => stream.integer(config.vocabSize));

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { fetchRealModel } from "../scripts/fetch-model.mjs";
 import { pythonInterpreter } from "../scripts/python-env.mjs";
 import { CASES } from "./cases.mjs";
-import { measure } from "./processes.mjs";
+import { measure, spread } from "./processes.mjs";
 import { SMOLLM2 } from "./shapes.mjs";
 
 /**
@@ -56,9 +56,7 @@ async function measureRepeats(kind, repeats, program, args) {
  * @returns {Figure}
  */
 function figure({ tokens, seconds, peakBytes }, note) {
-  const sorted = [...seconds].sort((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? NaN;
-  return { tokensPerSecond: tokens / median, tokens, seconds, peakBytes, note };
+  return { tokensPerSecond: tokens / spread(seconds).median, tokens, seconds, peakBytes, note };
 }
 
 const PEERS = { sampler: "generate.py", trainer: "lora.py", "first-token": "first_token.py" };

@@ -2,6 +2,7 @@
 import { fetchRealModel } from "../scripts/fetch-model.mjs";
 import { LocalPolicy, modelFolder, rewardNamed } from "../dist/index.js";
 import { startServer } from "../dist/serve/server.js";
+import { spread } from "./processes.mjs";
 
 const USERS = 16;
 const EACH = 8;
@@ -54,9 +55,6 @@ async function firstText(url, body) {
   return seconds;
 }
 
-/** @param {number[]} values */
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-
 /** Many users at once, against one batch of as many rows; in turn, three times. @param {string} path */
 async function manyUsers(path) {
   const { policy, server, url } = await served(path, 0);
@@ -88,7 +86,7 @@ async function manyUsers(path) {
   }
   await server.close();
   await policy.dispose();
-  const [users, batch] = [median(speeds.users), median(speeds.batch)];
+  const [users, batch] = [spread(speeds.users).median, spread(speeds.batch).median];
   return { users, batch, ratio: users / batch };
 }
 
@@ -119,7 +117,7 @@ async function secondTurn(path) {
   }
   await server.close();
   await policy.dispose();
-  const [cold, warm] = [median(seconds.cold), median(seconds.warm)];
+  const [cold, warm] = [spread(seconds.cold).median, spread(seconds.warm).median];
   return { cold, warm, ratio: warm / cold };
 }
 

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { randomStream } from "../dist/core/random.js";
 import { tensorShapes } from "../dist/transformer/families/config.js";
 import { loadModel } from "../dist/transformer/model.js";
+import { Runtime } from "../dist/transformer/runtime.js";
 import { realModelPath } from "../scripts/fetch-model.mjs";
 
 /** @typedef {import("../dist/transformer/families/config.js").ModelConfig} ModelConfig */
@@ -69,6 +70,16 @@ export async function embeddedModel() {
     return { config: GAME24, weights: randomWeights(GAME24), source: "random weights" };
   const { config, weights } = await loadModel(EMBEDDED);
   return { config: { ...config, eosTokenIds: [] }, weights, source: "models/game24" };
+}
+
+/**
+ * What runs such a model, below the policies.
+ * @param {BenchModel} model @param {import("../dist/transformer/runtime.js").RuntimeOptions} [options]
+ */
+export function runtimeOf({ config, weights }, options) {
+  // The tokenizer is not used below the policies.
+  const tokenizer = /** @type {import("../dist/transformer/text/tokenizer.js").Tokenizer} */ ({});
+  return new Runtime({ name: "bench", folder: "", config, weights, tokenizer, digest: "" }, options);
 }
 
 /** Distinct values before they repeat: a prime, so that no two rows of a matrix are the same. */
