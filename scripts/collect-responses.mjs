@@ -160,6 +160,7 @@ const { values, positionals } = parseArgs({
 });
 const [folder = "", out = "responses.jsonl", ...models] = positionals;
 const set = SETS[/** @type {keyof typeof SETS} */ (values.set)];
+if (!set) throw new Error(`There is no set "${values.set}": there are ${Object.keys(SETS).join(", ")}.`);
 await collect(
   folder,
   out,

@@ -2,7 +2,7 @@ import { UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
 import { checkDrawing } from "../policy/capabilities.js";
 import type { Policy } from "../policy/policy.js";
-import type { PowerSampler, RunConfig, RunModel, Source } from "../run/config.js";
+import { sourceOf, type PowerSampler, type RunConfig, type RunModel } from "../run/config.js";
 import { partOf } from "../run/parts.js";
 import { readRun } from "../run/read-run.js";
 import { startRun, type Run } from "../run/run.js";
@@ -22,6 +22,7 @@ import { recordUsage, usageLine } from "./remote.js";
 import { runFolder } from "./run-folder.js";
 import { writtenOut, type Settings } from "./settings.js";
 import {
+  heldAsBefore,
   holdingOf,
   keptBy,
   policySource,
@@ -153,8 +154,8 @@ export async function withRun(
   const { source, opened } = drawing;
   const resume = values.resume === true;
   const dir = runFolder(values.run, opened.task.name, resume);
-  const held = resume && source.folder !== undefined ? holdingOfRun(dir) : undefined;
-  const policy = await openPolicy(held ? { quantize: held, ...source } : source, values, context);
+  const held = heldAsBefore(source, resume ? holdingOfRun(dir) : undefined);
+  const policy = await openPolicy(held, values, context);
   try {
     checkDrawing(policy, drawing.temperature);
     const note = (text: string): void => context.note(text);
@@ -217,7 +218,7 @@ function configOf({ drawing, asked }: RunRequest, policy: Policy): RunConfig {
   return {
     model: recordedModel(policy, source),
     task: {
-      ...withPath(opened.task.name, opened.task.digest, opened.path),
+      ...sourceOf(opened.task.name, opened.task.digest, opened.path),
       ...(module && { module }),
       ...taskOptions,
     },
@@ -267,8 +268,4 @@ export function tellTask(task: Task, split: PromptSplit, learn: boolean, context
       : `No prompt of ${task.name} is marked for training: ${test.length} are measured, ${train.length} are for training, and ` +
           `${validation.length} choose the iterate. To divide them otherwise, give each line a field "split".`,
   );
-}
-
-function withPath(name: string, digest: string, path: string | undefined): Source {
-  return path === undefined ? { name, digest } : { name, digest, path };
 }

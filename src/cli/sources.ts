@@ -5,7 +5,7 @@ import { tryDevices } from "../policy/device-trial.js";
 import { LocalPolicy, type LocalPolicyOptions } from "../policy/local-policy.js";
 import { embeddedModels, modelFolder, modelName } from "../policy/model-folder.js";
 import type { Policy } from "../policy/policy.js";
-import type { RunModel, RunTask } from "../run/config.js";
+import { sourceOf, type RunModel, type RunTask } from "../run/config.js";
 import { findPart } from "../run/parts.js";
 import type { RunReader } from "../run/read-run.js";
 import { findGrader } from "../task/graders.js";
@@ -112,11 +112,10 @@ export async function policySource(
   values: RemoteValues & Parameters<typeof holdingOf>[0] & { readonly raw?: boolean },
 ): Promise<ModelSource> {
   const remote = await remoteModel(name, values);
-  const held = holdingOf(values);
-  const auto = values.device === "auto";
   if (remote === undefined) return heldSource(name, values);
   const path = remote.baseUrls.join(",");
-  const [asked] = [...Object.keys(held), ...(auto ? ["device"] : [])] as (keyof Holding)[];
+  const auto = values.device === "auto" ? ["device"] : [];
+  const [asked] = [...Object.keys(holdingOf(values)), ...auto] as (keyof Holding)[];
   if (asked === undefined) return { name, remote, ...(path !== "" && { path }) };
   const flags = {
     ...{ quantize: "--quantize", maxLength: "--max-length", device: "--device" },
@@ -155,8 +154,7 @@ export function keptBy({ can }: Policy): { readonly quantize?: "keep" } {
 export function recordedModel(policy: Policy, source: ModelSource): RunModel {
   const { name, digest, served } = policy;
   return {
-    ...{ name, digest },
-    ...(source.path !== undefined && { path: source.path }),
+    ...sourceOf(name, digest, source.path),
     ...holdingOf(source),
     ...keptBy(policy),
     ...(served && { server: served.settings }),
@@ -186,6 +184,11 @@ function useOf({
 
 /** How a model is to be held, of all that can be asked for: in float32 for certain too. */
 type Held<T extends ModelSource> = Omit<T, "quantize"> & { readonly quantize?: LoadOptions["quantize"] };
+
+/** The source as the run that goes on held it, unless it is asked for otherwise. */
+export function heldAsBefore(source: ModelSource, before: LoadOptions["quantize"]): Held<ModelSource> {
+  return before !== undefined && source.folder !== undefined ? { quantize: before, ...source } : source;
+}
 
 /** Loads a model; how it is held where float32 does not fit, and that its copy in the cache is made anew is said on stderr. @throws as `LocalPolicy.load`. */
 export function loadPolicy(

@@ -77,7 +77,8 @@ export async function* readByteLines(path: string, options: LineOptions): AsyncG
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Refuses what is not UTF-8, and keeps a byte-order mark. */
+export const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * A line's text, without a byte-order mark at the start of the file and without the CR of its break.

@@ -40,3 +40,6 @@ export const epoch = z
     samples: whole.exactOptional(),
   } satisfies Shape<EpochMetrics>)
   .meta({ id: "epoch", description: "An epoch or a round of training, on held-out prompts." });
+
+/** A line of epochs.jsonl: what a later whetstone has besides is let be. */
+export const epochLine = z.object(epoch.shape);

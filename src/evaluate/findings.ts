@@ -109,7 +109,6 @@ function lastStep(
     : `; the last clear step is ${step} (${gain}).`;
 }
 
-/** Best-of-N at the largest N against greedy. */
 /** The choice at the largest N against the strongest baseline. */
 function againstBaseline(metrics: FindingsInputs, reward: string, curve: Curve): string[] {
   const [n, last] = curve.at(-1) ?? [];

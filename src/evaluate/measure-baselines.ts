@@ -1,6 +1,6 @@
 import { DataError } from "../core/errors.js";
 import type { Response } from "../policy/policy.js";
-import { answerMetrics, byPrompt, factsOf, prepareBase, sampledOnce } from "./answers.js";
+import { answerMetrics, baseOf, byPrompt, checkedGreedy, factsOf, sampledOnce } from "./answers.js";
 import type { Answers, BaseInputs } from "./answers.js";
 import { estimateDifference, type Resamples } from "./bootstrap.js";
 import type { AnswerMetrics, GainsOver } from "./metrics.js";
@@ -63,7 +63,9 @@ function answersTo(
  * @throws UsageError without prompts; DataError where a prompt has no greedy response, or none drawn in one of the ways.
  */
 export function measureBaselines(inputs: BaselineInputs): Record<string, AnswerMetrics> {
-  const { ground, greedy } = prepareBase(inputs);
+  // Whether a prompt has a label is the same for each of its responses: the greedy ones tell all that is needed of the base.
+  const facts = checkedGreedy(inputs, () => 1).map((own) => factsOf(inputs.task, own.promptId, [own]));
+  const { ground, greedy } = baseOf(inputs, facts, facts, 1);
   return Object.fromEntries(
     inputs.drawn.map((own) => [own.name, answerMetrics([answersTo(inputs, own)], ground, greedy)]),
   );

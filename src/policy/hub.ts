@@ -7,7 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { getHFHubCachePath, HubApiError, listFiles, modelInfo, type ListFileEntry } from "@huggingface/hub";
 import { UsageError, WhetstoneError } from "../core/errors.js";
-import { writeAtomically } from "../core/files.js";
+import { isFile, writeAtomically } from "../core/files.js";
 import { fetchHubFile } from "./hub-file.js";
 
 /** A model on the hub, as `--model` names it: `organization/name`, a .gguf file in it, a revision after `@`. */
@@ -179,7 +179,7 @@ function repositoryFolder(repository: string): string {
 
 function readRef(folder: string, revision: string): string | undefined {
   const path = join(folder, "refs", revision);
-  if (!existsSync(path) || !statSync(path).isFile()) return undefined;
+  if (!isFile(path)) return undefined;
   const commit = readFileSync(path, "utf8").trim();
   return COMMIT.test(commit) ? commit : undefined;
 }

@@ -72,11 +72,12 @@ export class LocalPolicy implements Policy {
   ) {
     const { quantization } = runtime.model;
     const trains = quantization === undefined || quantization === "keep";
+    const unheld = runtime.model.held === undefined;
     this.can = capabilities({
       continues: true,
       certainties: true,
-      entropies: runtime.model.held === undefined,
-      beams: runtime.model.held === undefined,
+      entropies: unheld,
+      beams: unheld,
       scores: true,
       encodes: true,
       trains,
@@ -84,7 +85,7 @@ export class LocalPolicy implements Policy {
       temperatures: true,
       messages: conversations.possible,
       longest: runtime.maxLength,
-      likeliest: runtime.model.held === undefined ? MOST_LIKELY : 0,
+      likeliest: unheld ? MOST_LIKELY : 0,
       ...(quantization !== undefined && {
         quantization,
         ...(!trains && { remedies: { trains: TO_TRAIN } }),

@@ -91,15 +91,21 @@ async function textsOfAdapters(
 ): Promise<Map<string, Record<string, AdapterText[]>>> {
   const found = new Map<string, Record<string, AdapterText[]>>();
   for (const name of names) {
-    const files = ["responses.jsonl", "greedy.jsonl"].map((file) => join(run.dir, runFile(file, name)));
-    const [drawn, greedy] = [await indexResponses(files[0]!), await indexResponses(files[1]!)];
-    for (const id of ids) {
-      if (drawn.countOf(id) === 0) continue;
-      const texts = adapterTexts(drawn.read(id), greedy.read(id)[0], task);
-      found.set(id, { ...found.get(id), [name]: texts });
+    const drawn = await indexResponses(join(run.dir, runFile("responses.jsonl", name)));
+    try {
+      const greedy = await indexResponses(join(run.dir, runFile("greedy.jsonl", name)));
+      try {
+        for (const id of ids) {
+          if (drawn.countOf(id) === 0) continue;
+          const texts = adapterTexts(drawn.read(id), greedy.read(id)[0], task);
+          found.set(id, { ...found.get(id), [name]: texts });
+        }
+      } finally {
+        greedy.close();
+      }
+    } finally {
+      drawn.close();
     }
-    drawn.close();
-    greedy.close();
   }
   return found;
 }

@@ -292,18 +292,16 @@ async function measureSeeds(
   const each = runs.map((run): Metrics => readMetrics(run)!);
   const adapters = each.map((metrics): AdapterMetrics => metrics.adapters[method]!);
   const drawn = await drawnPrompts(runs[0]!);
+  const prompts = drawn.map(({ prompt }) => prompt);
   const pools = poolsOf(
     task,
-    drawn.map(({ prompt }) => prompt),
+    prompts,
     drawn.map(({ responses }) => responses),
   );
   const samples = [];
   for (const run of runs) samples.push(await adapterSample(run, method));
   const greedy = drawn.map((prompt) => prompt.greedy);
-  const baselines = await recordedBaselines(
-    runs[0]!,
-    drawn.map(({ prompt }) => prompt),
-  );
+  const baselines = await recordedBaselines(runs[0]!, prompts);
   const adapter = measureAdapter({
     task,
     pools,
@@ -318,7 +316,7 @@ async function measureSeeds(
   // What is said of training is of the first seed of which something was kept.
   const trained = adapters.find(({ keptEpoch }) => keptEpoch > 0) ?? adapters[0]!;
   const merged = { ...trained, ...adapter };
-  const ofAll = { ...first, bestOfN: {}, adapters: { [method]: merged } };
+  const own = { ...first, adapters: { [method]: merged } };
   const metrics = {
     prompts: first.prompts,
     labelledPrompts,
@@ -329,8 +327,8 @@ async function measureSeeds(
     epochs: adapters.map(({ epochs }) => epochs),
     keptEpochs: adapters.map(({ keptEpoch }) => keptEpoch),
     trainingPrompts: adapters[0]!.trainingPrompts,
-    ...costed(ofAll, (name) => wordsOf(name).name),
-    findings: findings({ ...first, adapters: { [method]: merged } }, wordsOf),
+    ...costed({ ...own, bestOfN: {} }, (name) => wordsOf(name).name),
+    findings: findings(own, wordsOf),
   };
   const verdict = amortizedVerdict(metrics);
   return verdict === undefined ? metrics : { ...metrics, verdict };

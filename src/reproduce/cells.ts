@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { InterruptedError, RunError, UsageError, WhetstoneError } from "../core/errors.js";
 import { readError, TEMPORARY_PREFIX, writeAtomically, writeError } from "../core/files.js";
 import type { Policy } from "../policy/policy.js";
-import type { Json, RunConfig, RunModel, Source } from "../run/config.js";
+import { sourceOf, type Json, type RunConfig, type RunModel } from "../run/config.js";
 import { firstDifference } from "../run/difference.js";
 import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
@@ -264,7 +264,7 @@ async function runCell(
   const { task, path: taskPath } = await options.openTask(cell.task, cell.model);
   const opened: OpenedCell = { ...cell, opened: task, taskPath };
   const asked: Omit<RunConfig, "model"> = {
-    task: withPath(task.name, task.digest, taskPath),
+    task: sourceOf(task.name, task.digest, taskPath),
     ...work.config(opened),
   };
   if (isRunOf(cell.dir, asked) && (await work.finished(opened))) return;
@@ -288,10 +288,6 @@ function isRunOf(dir: string, asked: Omit<RunConfig, "model">): boolean {
   const { model, command, createdAt } = recorded;
   const now = { format: 2, ...runVersions(), ...asked, model, command, createdAt } as const;
   return recorded.task.digest === asked.task.digest && firstDifference(recorded, now) === undefined;
-}
-
-function withPath(name: string, digest: string, path: string | undefined): Source {
-  return path === undefined ? { name, digest } : { name, digest, path };
 }
 
 interface Loader {

@@ -53,10 +53,9 @@ export async function reproduceInference(options: SuiteOptions): Promise<Inferen
   checkNames("model", models);
   checkNames("task", tasks);
   checkCounts({ prompts, n, seeds, ...baselinesAsked(options) });
-  const fixed = { prompts, n, temperature, maxTokens: maxTokens ?? null };
   await openSuite(out, resume, {
     kind: "inference",
-    ...fixed,
+    ...{ prompts, n, temperature, maxTokens: maxTokens ?? null },
     ...baselinesAsked(options),
   });
   const cells: Cell[] = models.flatMap((model) =>
@@ -158,8 +157,8 @@ async function mergeSeeds(
   const { task } = await options.openTask(taskName, model);
   const drawn: DrawnPrompt[][] = [];
   const baselines: BaselineDraws[][] = [];
-  for (const { dir } of done) {
-    const run = readRun(dir);
+  const runs = done.map(({ dir }) => readRun(dir));
+  for (const run of runs) {
     const own = await drawnPrompts(run);
     drawn.push(own);
     baselines.push(
@@ -169,7 +168,7 @@ async function mergeSeeds(
       ),
     );
   }
-  const { manifest } = readRun(done[0]!.dir);
+  const { manifest } = runs[0]!;
   const metrics = await measureSeeds(task, name.model, drawn, mergedBaselines(baselines), options);
   const verdict = inferenceVerdict(metrics);
   return {

@@ -50,11 +50,11 @@ export function inferenceVerdict(metrics: Metrics): Verdict | undefined {
 
 /** One sample of the adapter against the strongest baseline, by the rule of a run's page; undefined without labels. */
 export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Verdict | undefined {
-  const { adapter, greedy, base, baselines, labelledPrompts, prompts } = metrics;
+  const { adapter, base, labelledPrompts, prompts } = metrics;
   // What is compared in a cell of the suite: this adapter with its baselines.
   const among: DeclaredFrom = { prompts, labelledPrompts, bestOfN: {}, adapters: { adapter } };
   const { accuracy, accuracyGain } = adapter;
-  const strongest = strongestBaseline(adapter, { greedy, base, ...(baselines && { baselines }) });
+  const strongest = strongestBaseline(adapter, metrics);
   if (!accuracy || !accuracyGain || !strongest || !base.accuracy) return undefined;
   const direction = directionOf(strongest.gain, labelledPrompts, "points", among);
   const figures = `${strongest.name}, ${percent(accuracy.value)} against ${percent(strongest.accuracy.value)} (${change(strongest.gain, "points", among)})`;

@@ -33,6 +33,10 @@ export interface RunModel extends Source {
   readonly server?: { readonly [name: string]: Json };
 }
 
+/** What a manifest says of where a part comes from. */
+export const sourceOf = (name: string, digest: string, path: string | undefined): Source =>
+  path === undefined ? { name, digest } : { name, digest, path };
+
 /** What a run's prompts are. `digest` is of all of them, with template, extractor and labels, as last drawn for or measured. */
 export interface RunTask extends Source {
   /** Its own code, if it is no built-in task and no file of prompts. */

@@ -121,7 +121,7 @@ async function keysOf<T>(
     const key =
       (checked ? undefined : kind.quickKey?.(bytes)) ?? kind.key(parseRecord(path, number, bytes, kind));
     if (keys.has(key)) {
-      const earlier = await lineOf(path, kind, key);
+      const earlier = (await firstLines(path, kind, new Set([key]))).get(key);
       throw new DataError(
         `Line ${number} of ${path} repeats the record of line ${earlier}; delete one of the two.`,
       );
@@ -137,10 +137,20 @@ export function emptyKeys<T>(kind: RecordKind<T>): KeySet {
   return kind.keySet?.() ?? new Set<string>();
 }
 
-/** The first line with this key; 0 where there is none. */
-export async function lineOf<T>(path: string, kind: RecordKind<T>, key: string): Promise<number> {
-  for await (const { record, line } of readRecords(path, kind)) if (kind.key(record) === key) return line;
-  return 0;
+/** By key the first line that has it. The file is read as far as the last of these. */
+export async function firstLines<T>(
+  path: string,
+  kind: RecordKind<T>,
+  keys: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, number>> {
+  const lines = new Map<string, number>();
+  if (keys.size === 0) return lines;
+  for await (const { record, line } of readRecords(path, kind)) {
+    const key = kind.key(record);
+    if (keys.has(key) && !lines.has(key)) lines.set(key, line);
+    if (lines.size === keys.size) break;
+  }
+  return lines;
 }
 
 /** The whole lines of a log; none if there is no such file. */
@@ -195,6 +205,10 @@ function cutTornTail(path: string, end: number): void {
   }
 }
 
+interface Entry<K> extends Stretch {
+  readonly key: K;
+}
+
 class OpenRecordLog<T> implements RecordLog<T> {
   readonly path: string;
   readonly #kind: RecordKind<T>;
@@ -240,13 +254,22 @@ class OpenRecordLog<T> implements RecordLog<T> {
   }
 
   async arrange<K>(key: (record: T) => K, compare: (a: K, b: K) => number): Promise<void> {
-    if (await this.#isOrdered(key, compare)) return;
-    const entries: (Stretch & { readonly key: K })[] = [];
+    if (!(await this.#isOrdered(key, compare))) await this.#rewrite(await this.#entries(key), compare);
+  }
+
+  /** Of each record what it is ordered by, and where it stands. */
+  async #entries<K>(key: (record: T) => K): Promise<Entry<K>[]> {
+    const entries: Entry<K>[] = [];
     let start = 0;
     for await (const { record, end } of readRecords(this.path, this.#kind)) {
       entries.push({ key: key(record), start, end });
       start = end;
     }
+    return entries;
+  }
+
+  /** Sorts the entries, and the file with them. */
+  async #rewrite<K>(entries: Entry<K>[], compare: (a: K, b: K) => number): Promise<void> {
     entries.sort((a, b) => compare(a.key, b.key));
     this.#appender.close();
     try {
@@ -267,8 +290,10 @@ class OpenRecordLog<T> implements RecordLog<T> {
   }
 
   async sort(compare: (a: T, b: T) => number): Promise<T[]> {
-    await this.arrange((record) => record, compare);
-    return this.records();
+    const entries = await this.#entries((record) => record);
+    const isOrdered = entries.every(({ key }, at) => at === 0 || compare(entries[at - 1]!.key, key) <= 0);
+    if (!isOrdered) await this.#rewrite(entries, compare);
+    return entries.map(({ key }) => key);
   }
 
   sync(): void {

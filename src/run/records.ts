@@ -63,7 +63,7 @@ function responseKeys(): KeySet {
   const placeOf = (key: string) => {
     const colon = key.indexOf(":");
     const bit = Number(key.slice(0, colon)) + 1;
-    return { promptId: key.slice(colon + 1), word: bit >>> 5, mask: 1 << (bit & 31) };
+    return { promptId: key.slice(colon + 1), word: Math.floor(bit / 32), mask: 1 << (bit & 31) };
   };
   return {
     get size() {

@@ -1,3 +1,4 @@
+import { utf8 } from "../core/lines.js";
 import type { Response } from "../policy/policy.js";
 
 /**
@@ -152,8 +153,6 @@ class Cursor {
     }
   }
 }
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function idAt(cursor: Cursor): ResponseId | undefined {
   if (!cursor.passes(PROMPT_ID)) return undefined;

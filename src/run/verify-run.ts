@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { WhetstoneError } from "../core/errors.js";
 import { readRun, runFile } from "./read-run.js";
-import { emptyKeys, lineOf, readRecords, type KeySet, type RecordKind } from "./record-log.js";
+import { emptyKeys, firstLines, readRecords, type KeySet, type RecordKind } from "./record-log.js";
 import { promptRecords, responseKey, responseRecords, selectionRecords } from "./records.js";
 
 /** What `verifyRun` found. */
@@ -29,12 +29,13 @@ export async function verifyRun(dir: string): Promise<RunCheck> {
   ): Promise<KeySet> => {
     const keys = emptyKeys(kind);
     const path = join(dir, name);
+    const repeats: { readonly key: string; readonly line: number; readonly at: number }[] = [];
     try {
       for await (const { record, line } of readRecords(path, kind)) {
         const key = kind.key(record);
         if (keys.has(key)) {
-          const earlier = await lineOf(path, kind, key);
-          problems.push(`Line ${line} of ${path} repeats the record of line ${earlier}.`);
+          // Its sentence stands here once the file has been read.
+          repeats.push({ key, line, at: problems.push("") - 1 });
         } else keys.add(key);
         const problem = problemOf(record);
         if (problem !== undefined) problems.push(`Line ${line} of ${path} ${problem}.`);
@@ -43,6 +44,9 @@ export async function verifyRun(dir: string): Promise<RunCheck> {
       if (!(error instanceof WhetstoneError)) throw error;
       problems.push(error.message);
     }
+    const first = await firstLines(path, kind, new Set(repeats.map(({ key }) => key)));
+    for (const { key, line, at } of repeats)
+      problems[at] = `Line ${line} of ${path} repeats the record of line ${first.get(key)}.`;
     counts[name] = keys.size;
     return keys;
   };

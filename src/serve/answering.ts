@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { checkTemperature, requireAbility } from "../policy/capabilities.js";
 import type { Policy } from "../policy/policy.js";
+import { ASK_FOR_FEWER } from "../policy/remote/server-kinds.js";
 import { answerEvents, answerRoom } from "../sharpen/answer.js";
 import type { AnswerEvent } from "../sharpen/answer-events.js";
 import { checkRewards } from "../sharpen/sharpen-task.js";
@@ -177,8 +178,5 @@ function checkTells(policy: Policy, likeliest: number): void {
     can.likeliest === 0
       ? "the tokens that were drawn alone"
       : `at most ${can.likeliest} of the likeliest tokens`;
-  throw refused(
-    "logprobs",
-    `${name} tells ${most}, and ${likeliest} are asked for: ask for ${can.likeliest}.`,
-  );
+  throw refused("logprobs", `${name} tells ${most}, and ${likeliest} ${ASK_FOR_FEWER} ${can.likeliest}.`);
 }

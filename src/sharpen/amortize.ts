@@ -1,7 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
-import { epoch as epochSchema } from "../evaluate/epoch-schema.js";
+import { epochLine } from "../evaluate/epoch-schema.js";
 import { measureAdapter, measureEpoch } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, EpochMetrics } from "../evaluate/metrics.js";
 import { drawnBy, sequenceLogProb, type Policy, type Response } from "../policy/policy.js";
@@ -41,7 +40,7 @@ export interface AmortizeOptions extends DrawSettings {
 }
 
 const epochRecords: RecordKind<EpochMetrics> = {
-  schema: z.object(epochSchema.shape),
+  schema: epochLine,
   key: ({ epoch }) => `${epoch}`,
 };
 

@@ -107,7 +107,11 @@ export async function drawAll(
 ): Promise<void> {
   checkN(settings.n);
   await drawInto(log, policy, firstOf(prompts, settings.n), settings, stage);
-  await arrangeByPlace(log, prompts);
+  const places = new Map(prompts.map(({ id }, place) => [id, place]));
+  await log.arrange(
+    ({ promptId, index }) => ({ place: places.get(promptId)!, index }),
+    (a, b) => a.place - b.place || a.index - b.index,
+  );
 }
 
 type OneEachSettings = Pick<DrawSettings, "maxTokens" | "signal" | "onProgress">;
@@ -170,23 +174,9 @@ export function byPlace(prompts: readonly Prompt[]): (a: Response, b: Response) 
   return (a, b) => places.get(a.promptId)! - places.get(b.promptId)! || a.index - b.index;
 }
 
-/** Puts a log in canonical order: prompt by prompt in this order, by index. */
-async function arrangeByPlace(log: RecordLog<Response>, prompts: readonly Prompt[]): Promise<void> {
-  const places = new Map(prompts.map(({ id }, place) => [id, place]));
-  await log.arrange(
-    ({ promptId, index }) => ({ place: places.get(promptId)!, index }),
-    (a, b) => a.place - b.place || a.index - b.index,
-  );
-}
-
 /** Puts a log in canonical order. @returns the responses of each prompt, by index, in the prompts' order. */
 export async function inOrder(log: RecordLog<Response>, prompts: readonly Prompt[]): Promise<Response[][]> {
-  await arrangeByPlace(log, prompts);
-  return byPromptOf(await log.records(), prompts);
-}
-
-function byPromptOf(records: readonly Response[], prompts: readonly Prompt[]): Response[][] {
   const responses = new Map<string, Response[]>(prompts.map(({ id }) => [id, []]));
-  for (const response of records) responses.get(response.promptId)!.push(response);
+  for (const response of await log.sort(byPlace(prompts))) responses.get(response.promptId)!.push(response);
   return [...responses.values()];
 }

@@ -29,14 +29,14 @@ export async function measureQuantization(
 ): Promise<void> {
   if (readQuantization(run) !== undefined) return;
   const prompts = await run.prompts();
-  const order = new Map(prompts.map(({ id }, i) => [id, i]));
+  const known = new Map(prompts.map((prompt) => [prompt.id, prompt]));
   const responses = (await run.responses()).filter(
-    ({ promptId, tokens }) => order.has(promptId) && tokens.length > 0,
+    ({ promptId, tokens }) => known.has(promptId) && tokens.length > 0,
   );
   responses.sort(byPlace(prompts));
   if (responses.length === 0) return;
   const drawn = handfulOf(responses).map((response) => ({
-    prompt: prompts[order.get(response.promptId)!]!,
+    prompt: known.get(response.promptId)!,
     response,
   }));
   const float = await loadFloat();

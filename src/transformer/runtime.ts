@@ -22,7 +22,7 @@ import { ordinaryLength } from "./decoder/rotary.js";
 import { UsageError } from "../core/errors.js";
 import { memoryLeft } from "../core/free-memory.js";
 import type { Source } from "../core/source.js";
-import type { StepNeeds } from "./decode/batch.js";
+import type { SamplerSessions, StepNeeds } from "./decode/batch.js";
 import type { Narrowed } from "./decode/narrowed.js";
 import type { Draw, DrawOptions, DrawRequest } from "./decode/draw-request.js";
 import { beamSearch, type BeamOptions } from "./decode/beam.js";
@@ -32,6 +32,8 @@ import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./decod
 const NOT_NARROWED: Narrowed = { topP: false, minP: false };
 /** The longest rotary table that is made when a model would allow for more. */
 const LONGEST = 8192;
+/** Beams up to this width share a graph: each graph has the weights packed anew. */
+const NARROW = 8;
 /** Padded tokens of a scoring pass. */
 const MAX_TOKENS_PER_PASS = 4096;
 
@@ -172,25 +174,10 @@ export class Runtime {
         decodeGraph(config, weights, { ...graphOptions, narrowing: needs }, !needs.temperature),
       );
     };
-    return draw(
-      {
-        decode,
-        prefix: async () =>
-          held
-            ? (await this.whole(held, adapter, all)).prefix
-            : this.session("prefix", adapter, () => prefixGraph(config, weights, graphOptions)),
-        extend: async () =>
-          held
-            ? (await this.whole(held, adapter, all)).extend
-            : this.session("extend", adapter, () => extendGraph(config, weights, graphOptions)),
-        adapter,
-        cacheFactory: (layout) =>
-          new KeyValueCache(this.engine, config, layout, adapter ? undefined : this.prefixes),
-      },
-      config,
-      requests,
-      { bytes: () => this.bytesForCaches(), ...options },
-    );
+    return draw({ decode, ...this.forPrompts(adapter, all) }, config, requests, {
+      bytes: () => this.bytesForCaches(),
+      ...options,
+    });
   }
 
   /** Searches for likely responses; see `beamSearch`. Not of a model whose weights are held as they came. */
@@ -200,23 +187,33 @@ export class Runtime {
     adapter?: AdapterFeeds,
   ): AsyncGenerator<Draw<T>> {
     const { config, weights } = this.model;
-    const count = Math.min(options.width, config.vocabSize);
-    const graphOptions = this.graphOptions(adapter);
-    return beamSearch(
-      {
-        step: () =>
-          this.session(`decode beam ${count}`, adapter, () =>
-            beamGraph(config, weights, graphOptions, count),
-          ),
-        prefix: () => this.session("prefix", adapter, () => prefixGraph(config, weights, graphOptions)),
-        extend: () => this.session("extend", adapter, () => extendGraph(config, weights, graphOptions)),
-        adapter,
-        cacheFactory: (layout) => new KeyValueCache(this.engine, config, layout),
-      },
-      config,
-      requests,
-      { bytes: () => this.bytesForCaches(), ...options },
-    );
+    const count = Math.min(Math.max(options.width, NARROW), config.vocabSize);
+    const step = (): Promise<Session> =>
+      this.session(`decode beam ${count}`, adapter, () =>
+        beamGraph(config, weights, this.graphOptions(adapter), count),
+      );
+    return beamSearch({ step, ...this.forPrompts(adapter) }, config, requests, {
+      bytes: () => this.bytesForCaches(),
+      ...options,
+    });
+  }
+
+  /** What computes the keys and values of prompts, and keeps them. @param all how all requests are known to be drawn. */
+  private forPrompts(
+    adapter: AdapterFeeds | undefined,
+    all: Narrowed = NOT_NARROWED,
+  ): Omit<SamplerSessions, "decode"> {
+    const { config, weights, held } = this.model;
+    const options = this.graphOptions(adapter);
+    const pass = async (kind: "prefix" | "extend", graphOf: () => Graph): Promise<Runs> =>
+      held ? (await this.whole(held, adapter, all))[kind] : this.session(kind, adapter, graphOf);
+    return {
+      prefix: () => pass("prefix", () => prefixGraph(config, weights, options)),
+      extend: () => pass("extend", () => extendGraph(config, weights, options)),
+      adapter,
+      cacheFactory: (layout) =>
+        new KeyValueCache(this.engine, config, layout, adapter ? undefined : this.prefixes),
+    };
   }
 
   /** What memory is left beside the weights, and the graphs that are still to be compiled of them. */

@@ -9,7 +9,6 @@ import { adapterTexts, promptRow } from "../report/prompt-row.js";
 import { browserHead, shortLabels, wholePrompt } from "../report/prompt-data.js";
 import { runFile, type RunReader } from "../run/read-run.js";
 import { responseRecords, selectionRecords, type PromptRecord } from "../run/records.js";
-import type { Task } from "../task/task.js";
 import { PromptLog } from "./prompt-log.js";
 import { measuredAt, stampOf, stateOf } from "./run-state.js";
 import { taskAtHand, type TaskAtHand, type TaskOf } from "./task-at-hand.js";
@@ -44,7 +43,7 @@ export class RunView {
   /** Never the same again, so that a cursor of another server's or of an earlier view is not taken for one's own. */
   private generation = randomUUID();
   private readonly facts = new Map<number, PromptFacts>();
-  private task: Promise<{ readonly task?: Task; readonly remark?: string }> | undefined;
+  private task: Promise<TaskAtHand> | undefined;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(

@@ -80,20 +80,27 @@ export class RunsFolder {
 
   /** A suite of the list, as markup; undefined where there is none of that name. @throws DataError for one that cannot be shown. */
   suite(id: string): string | undefined {
-    if (!this.found().suites.includes(id)) return undefined;
-    return suiteMarkup(this.dirOf(id), id, (run) => this.has(run));
+    const dir = this.placeOf(id);
+    if (dir === undefined || isFile(join(dir, MANIFEST)) || !isSuite(dir)) return undefined;
+    return suiteMarkup(dir, id, (run) => this.has(run));
   }
 
-  /** Whether a run of the list has that name, by its own folders alone. */
+  /** Whether a run of the list has that name. */
   private has(id: string): boolean {
+    const dir = this.placeOf(id);
+    return dir !== undefined && isFile(join(dir, MANIFEST));
+  }
+
+  /** The folder of a name, which the list may have: one in no run, by the folders on its way alone. */
+  private placeOf(id: string): string | undefined {
     const parts = id === ITSELF ? [] : id.split("/");
-    if (parts.length > DEPTH) return false;
+    if (parts.length > DEPTH) return undefined;
     let dir = this.folder;
     for (const part of parts) {
-      if (isFile(join(dir, MANIFEST)) || !foldersIn(dir).includes(part)) return false;
+      if (isFile(join(dir, MANIFEST)) || !foldersIn(dir).includes(part)) return undefined;
       dir = join(dir, part);
     }
-    return isFile(join(dir, MANIFEST));
+    return dir;
   }
 
   private async line(id: string, run: RunReader): Promise<RunLine> {

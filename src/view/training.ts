@@ -1,13 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
-import { epoch as epochSchema } from "../evaluate/epoch-schema.js";
+import type { z } from "zod";
+import { epochLine } from "../evaluate/epoch-schema.js";
 import type { EpochMetrics } from "../evaluate/metrics.js";
 import { trainingFragment } from "../report/charts-training.js";
 import { runFile, type RunReader } from "../run/read-run.js";
 
-// As they are read where training goes on: what a later whetstone has besides is let be.
-const epoch = z.object(epochSchema.shape) as unknown as z.ZodType<EpochMetrics>;
+const epoch = epochLine as unknown as z.ZodType<EpochMetrics>;
 
 /** The whole lines of an adapter's training curve, while it is trained or after; none where nothing has been measured. */
 export async function curveLines(run: RunReader, adapter: string): Promise<string[]> {

@@ -14,6 +14,7 @@ import { DEFAULT_MODEL, DEFAULT_TASK } from "../defaults.js";
 import { HOLDING, type OptionName, type Values } from "../options.js";
 import { refuseTraining } from "../quantize.js";
 import {
+  heldAsBefore,
   heldSource,
   openPolicy,
   openTask,
@@ -118,8 +119,8 @@ export async function openSuiteModel(
   before: RunModel | undefined,
 ): Promise<OpenedModel> {
   const source = await settled(unsettled, machine, context, before);
-  const held = before && source.folder !== undefined ? (before.quantize ?? "float32") : undefined;
-  const policy = await openPolicy(held ? { quantize: held, ...source } : source, machine, context);
+  const held = heldAsBefore(source, before && (before.quantize ?? "float32"));
+  const policy = await openPolicy(held, machine, context);
   return { policy, recorded: recordedModel(policy, source) };
 }
 

@@ -6,7 +6,7 @@ import { BudgetError } from "./budget.js";
 import { ServerFault } from "./fault.js";
 import type { Ask, Dialect } from "./dialects/dialect.js";
 import { readReply, type Reply } from "./reply.js";
-import { serverKind, type ServerKind } from "./server-kinds.js";
+import { ASK_FOR_FEWER, serverKind, type ServerKind } from "./server-kinds.js";
 
 /** What a few tiny requests found out about a server. */
 export interface ServerFacts {
@@ -119,7 +119,7 @@ async function firstReply(
   try {
     return await drawTop(TOP);
   } catch (error) {
-    if (kind.usualTop === 0 && error instanceof ServerError && /are asked for: ask for/.test(error.message))
+    if (kind.usualTop === 0 && error instanceof ServerError && error.message.includes(ASK_FOR_FEWER))
       return drawTop(0);
     if (error instanceof ServerError && /logits_all|logprobs is not|logprobs are not/i.test(error.message))
       throw lacking();

@@ -1,6 +1,9 @@
 /** Parameters of a request beyond OpenAI's own. */
 type Parameters = Readonly<Record<string, string | number | boolean>>;
 
+/** What whetstone's server says, and its client knows it by, where more of the likeliest tokens are asked for than its model tells. */
+export const ASK_FOR_FEWER = "are asked for: ask for";
+
 /** What we know of a kind of server beyond OpenAI's own parameters. */
 export interface ServerKind {
   readonly name: "vLLM" | "SGLang" | "llama-server" | "llama-cpp-python" | "whetstone" | "OpenAI" | "unknown";

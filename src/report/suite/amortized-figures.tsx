@@ -1,6 +1,11 @@
 import type { ComponentChildren } from "preact";
 import type { EpochMetrics, Estimate } from "../../evaluate/metrics.js";
-import type { AmortizedCell, AmortizedMetrics, AmortizedResult } from "../../reproduce/result.js";
+import type {
+  AmortizedCell,
+  InferenceCell,
+  AmortizedMetrics,
+  AmortizedResult,
+} from "../../reproduce/result.js";
 import { PAPER_METHOD } from "../../reproduce/paper-settings.js";
 import type { LinePoint, LineSeries } from "../../page/chart/line-chart.js";
 import type { TableData } from "../../page/table.js";
@@ -65,6 +70,10 @@ export function amortizedFigures(result: AmortizedResult): PaperFigure[] {
 /** After a cell's model and task, where a suite is not of the paper's method alone: its method. */
 export const methodOf = ({ method }: Pick<AmortizedCell, "method">): string =>
   method === undefined ? "" : `, ${methodName(method)}`;
+
+/** What a cell of either suite is called. */
+export const cellName = (cell: InferenceCell | AmortizedCell): string =>
+  `${cell.model} on ${cell.task}${"trainN" in cell ? `${methodOf(cell)}, N\u00a0=\u00a0${cell.trainN}` : ""}`;
 
 const nameOf = (cell: AmortizedCell): string => `${cell.model} on ${cell.task}${methodOf(cell)}`;
 

@@ -5,7 +5,7 @@ import type { AmortizedCell, InferenceCell, SuiteResult } from "../../reproduce/
 import { Table, type TableData } from "../../page/table.js";
 import { estimateCell } from "../estimate-cell.js";
 import { count, PERCENT, POINTS } from "../format.js";
-import { methodOf } from "./amortized-figures.js";
+import { cellName } from "./amortized-figures.js";
 
 /** Whoever sharpens, by name, and by how much it is right more often than each of the base's other ways. */
 interface Sharpened {
@@ -26,9 +26,6 @@ function sharpenedIn(cell: InferenceCell | AmortizedCell): readonly Sharpened[] 
   });
 }
 
-const nameOf = (cell: InferenceCell | AmortizedCell): string =>
-  `${cell.model} on ${cell.task}${"trainN" in cell ? `${methodOf(cell)}, N\u00a0=\u00a0${cell.trainN}` : ""}`;
-
 /** One cell's table; undefined where the base was asked in no other way, or nothing is labelled. */
 function otherWays(cell: InferenceCell | AmortizedCell, place: number): TableData | undefined {
   const { metrics } = cell;
@@ -37,7 +34,7 @@ function otherWays(cell: InferenceCell | AmortizedCell, place: number): TableDat
   if (ways.length === 0 || sharpened.length === 0) return undefined;
   return {
     id: `other-ways-${place}`,
-    caption: `${nameOf(cell)}: what the base gives when asked in other ways, and by how many points what was sharpened is above it; in brackets the 95\u00a0% interval over prompts and seeds, differences paired by prompt.`,
+    caption: `${cellName(cell)}: what the base gives when asked in other ways, and by how many points what was sharpened is above it; in brackets the 95\u00a0% interval over prompts and seeds, differences paired by prompt.`,
     columns: [
       "The base’s",
       "Accuracy, %",
@@ -61,7 +58,7 @@ function tokensTable(cell: InferenceCell | AmortizedCell, place: number): TableD
   if (costs.length === 0) return undefined;
   return {
     id: `tokens-${place}`,
-    caption: `${nameOf(cell)}: accuracy against tokens, in all, to answer each of the ${cell.metrics!.prompts} prompts once: those drawn, those that a judge reads and writes, and of an adapter those that it learned from. In brackets the 95\u00a0% interval over prompts and seeds.`,
+    caption: `${cellName(cell)}: accuracy against tokens, in all, to answer each of the ${cell.metrics!.prompts} prompts once: those drawn, those that a judge reads and writes, and of an adapter those that it learned from. In brackets the 95\u00a0% interval over prompts and seeds.`,
     columns: ["Way to answer", "Tokens", "Accuracy, %"],
     rows: costs.map(({ name, tokens, accuracy }) => ({
       head: name,
@@ -70,13 +67,18 @@ function tokensTable(cell: InferenceCell | AmortizedCell, place: number): TableD
   };
 }
 
-/** Accuracy against tokens, a table a cell; nothing where no prompt has a label. */
-export function AgainstTokens({ result }: { readonly result: SuiteResult }): VNode | null {
-  const tables = result.cells.flatMap((cell, place) => tokensTable(cell, place) ?? []);
+/** Tables of a suite under a heading; nothing where there are none. */
+function Beside({
+  what,
+  tables,
+}: {
+  readonly what: string;
+  readonly tables: readonly TableData[];
+}): VNode | null {
   if (tables.length === 0) return null;
   return (
     <>
-      <h3>Beside the paper’s: accuracy against tokens</h3>
+      <h3>Beside the paper’s: {what}</h3>
       {tables.map((table) => (
         <Table key={table.id} {...table} />
       ))}
@@ -84,16 +86,14 @@ export function AgainstTokens({ result }: { readonly result: SuiteResult }): VNo
   );
 }
 
+/** Accuracy against tokens, a table a cell; nothing where no prompt has a label. */
+export function AgainstTokens({ result }: { readonly result: SuiteResult }): VNode {
+  const tables = result.cells.flatMap((cell, place) => tokensTable(cell, place) ?? []);
+  return <Beside what="accuracy against tokens" tables={tables} />;
+}
+
 /** What the base gives without any sharpening, a table a cell; nothing in a suite that did not measure it. */
-export function OtherWays({ result }: { readonly result: SuiteResult }): VNode | null {
+export function OtherWays({ result }: { readonly result: SuiteResult }): VNode {
   const tables = result.cells.flatMap((cell, place) => otherWays(cell, place) ?? []);
-  if (tables.length === 0) return null;
-  return (
-    <>
-      <h3>Beside the paper’s: the base, asked in other ways</h3>
-      {tables.map((table) => (
-        <Table key={table.id} {...table} />
-      ))}
-    </>
-  );
+  return <Beside what="the base, asked in other ways" tables={tables} />;
 }

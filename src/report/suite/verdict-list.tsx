@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import type { AmortizedCell, InferenceCell, SuiteResult, Verdict } from "../../reproduce/result.js";
 import { list } from "../format.js";
-import { methodOf } from "./amortized-figures.js";
+import { cellName } from "./amortized-figures.js";
 
 interface Judged {
   readonly name: string;
@@ -14,7 +14,7 @@ interface Judged {
 function judged(cell: InferenceCell | AmortizedCell): Judged {
   const amortized = "trainN" in cell;
   return {
-    name: `${cell.model} on ${cell.task}${amortized ? `${methodOf(cell)}, N\u00a0=\u00a0${cell.trainN}` : ""}`,
+    name: cellName(cell),
     verdict: amortized ? cell.metrics?.verdict : cell.verdict,
     findings: cell.metrics?.findings ?? [],
     failures: cell.failures.map(({ seed, sentence }) => `Seed ${seed}: ${sentence}`),

@@ -5,7 +5,7 @@ const SHORTEST = 200;
 const LAST_CHARACTERS = 400;
 /** Words and signs after which a sentence cannot be over. */
 const GOES_ON =
-  /(?:(?<![\d)\]}%!$])[-+=<>\u00D7\u00F7\u00B7(]|\s[*/$]|\\(?:[a-z]{2,12}|[([])?|[\p{L}\d]\s(?:the|an?|of|to|is|are|was|were|be|has|have|had|will|would|can|could|and|or|by|for|from|with|into|that|which|these|those|if|than|per|as|at|its|his|her|their|our|both|between|because|since|where|multiply|divide|subtract))$/iu;
+  /(?:(?<![\d)\]}%!$])[-\u00B7(]|\s[*/$]|\\(?:[a-z]{2,12}|[([])?|[\p{L}\d]\s(?:the|an?|of|to|is|are|was|were|be|has|have|had|will|would|can|could|and|or|by|for|from|with|into|that|which|these|those|if|than|per|as|at|its|his|her|their|our|both|between|because|since|where|multiply|divide|subtract))$/iu;
 const SIGN_AT_END = /[=+<>\u00D7\u00F7]$/;
 const SENTENCE_END = /[.!?\u3002](?=\s|$)/g;
 const FEWEST_SENTENCES = 3;

@@ -146,12 +146,12 @@ class BeamBatch<T> {
   /** @returns also, by group and row, which row of before each row goes on from. */
   private advance(output: Readonly<Record<string, Tensor>>): {
     readonly drawn: Draw<T>[];
-    readonly from: (number | undefined)[][];
+    readonly from: number[][];
   } {
     const drawn: Draw<T>[] = [];
     const { rows } = this.layout;
     const ends = (tokens: readonly number[]): boolean => this.config.eosTokenIds.includes(tokens.at(-1)!);
-    const from = this.searches.map((search, g): (number | undefined)[] => {
+    const from = this.searches.map((search, g): number[] => {
       if (search === undefined) return [];
       const extended = extendBeam(
         search.beam,

@@ -109,7 +109,6 @@ export class KeyValueCache {
    */
   async relay({ layout, groups, rows }: Relayout, steps: number, prompt: number): Promise<void> {
     const { kvHeads, headDim } = this.config;
-    const old = this.layout;
     const length = Math.min(this.prefixLength, roundUp(Math.max(1, prompt), BLOCK));
     const prompts: { from: number[]; to: number[] } = { from: [], to: [] };
     groups.forEach((from, g) => {
@@ -120,15 +119,7 @@ export class KeyValueCache {
     });
     const suffix = Math.min(this.suffixLength, roundUp(steps + 1, BLOCK));
     const [wide, narrow] = [this.suffixLength * headDim, suffix * headDim];
-    const own: { from: number[]; to: number[] } = { from: [], to: [] };
-    rows.forEach((places, g) =>
-      places.forEach((place, r) => {
-        for (let h = 0; h < kvHeads; h++) {
-          own.from.push(((groups[g]! * old.rows + place) * kvHeads + h) * wide);
-          own.to.push(((g * layout.rows + r) * kvHeads + h) * narrow);
-        }
-      }),
-    );
+    const own = this.suffixPlaces(groups, rows, layout.rows, [wide, narrow]);
     await this.move(this.prefix, layout.groups * kvHeads * length * headDim, prompts, length * headDim);
     await this.move(this.suffix, layout.groups * layout.rows * kvHeads * narrow, own, narrow);
     this.layout = layout;
@@ -137,24 +128,39 @@ export class KeyValueCache {
   }
 
   /**
-   * Lets rows go on from what others of their group have behind them.
-   * @param from by group and row, the row of before; absent for idle ones. @param steps tokens behind the longest.
+   * Where the heads of rows' suffixes lie, now and in another layout.
+   * @param groups by its group, where each was. @param places by its group and row, the row that each was. @param rows of a group there.
+   * @param lengths of a head's suffix, now and there.
    */
-  async reorder(from: readonly (readonly (number | undefined)[])[], steps: number): Promise<void> {
-    if (from.every((group) => group.every((place, r) => place === undefined || place === r))) return;
-    const { kvHeads, headDim } = this.config;
-    const { groups, rows } = this.layout;
-    const width = this.suffixLength * headDim;
+  private suffixPlaces(
+    groups: readonly number[],
+    places: readonly (readonly number[])[],
+    rows: number,
+    [wide, narrow]: readonly [number, number],
+  ): { readonly from: number[]; readonly to: number[] } {
+    const { kvHeads } = this.config;
     const moved: { from: number[]; to: number[] } = { from: [], to: [] };
-    from.forEach((group, g) =>
-      group.forEach((place, r) => {
-        if (place === undefined) return;
+    places.forEach((own, g) =>
+      own.forEach((place, r) => {
         for (let h = 0; h < kvHeads; h++) {
-          moved.from.push(((g * rows + place) * kvHeads + h) * width);
-          moved.to.push(((g * rows + r) * kvHeads + h) * width);
+          moved.from.push(((groups[g]! * this.layout.rows + place) * kvHeads + h) * wide);
+          moved.to.push(((g * rows + r) * kvHeads + h) * narrow);
         }
       }),
     );
+    return moved;
+  }
+
+  /**
+   * Lets rows go on from what others of their group have behind them.
+   * @param from by group and row, the row of before. @param steps tokens behind the longest.
+   */
+  async reorder(from: readonly (readonly number[])[], steps: number): Promise<void> {
+    if (from.every((group) => group.every((place, r) => place === r))) return;
+    const { kvHeads, headDim } = this.config;
+    const { groups, rows } = this.layout;
+    const width = this.suffixLength * headDim;
+    const moved = this.suffixPlaces([...from.keys()], from, rows, [width, width]);
     const length = Math.min(steps, this.suffixLength) * headDim;
     await this.move(this.suffix, groups * rows * kvHeads * width, moved, length);
   }

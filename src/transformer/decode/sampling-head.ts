@@ -38,6 +38,20 @@ export interface Drawn {
 /** Vocabularies up to this size are searched in one level. */
 const ONE_LEVEL = 512;
 
+/** What softmax(logits) is made of: logits less their maximum, exp of these [n, V], and log Σ exp(logits) [n, 1]. */
+export function softmaxParts(logits: Value): Readonly<Record<"shifted" | "weights" | "logTotal", Value>> {
+  const top = reduceMax(logits, [-1], { keepDims: true });
+  const shifted = sub(logits, top);
+  const weights = exp(shifted);
+  return { shifted, weights, logTotal: add(log(reduceSum(weights, [-1], { keepDims: true })), top) };
+}
+
+/** KL(uniform ‖ softmax(logits)) in nats, [n, 1]. */
+export function certaintyOf(logits: Value, logTotal: Value): Value {
+  const size = logits.shape[1] as number;
+  return sub(logTotal, add(reduceMean(logits, [-1], { keepDims: true }), Math.log(size)));
+}
+
 /**
  * Draws a token a row by inverting the cumulative distribution of softmax(logits / temperature) at the given uniform;
  * a uniform below 0 asks for the argmax (lowest id on ties).
@@ -54,11 +68,7 @@ export function samplingHead(
   targets?: Value,
   narrowing: RowNarrowing = {},
 ): Drawn {
-  const size = logits.shape[1] as number;
-  const top = reduceMax(logits, [-1], { keepDims: true });
-  const shifted = sub(logits, top);
-  const weights = exp(shifted);
-  const logTotal = add(log(reduceSum(weights, [-1], { keepDims: true })), top);
+  const { shifted, weights, logTotal } = softmaxParts(logits);
   const tempered = temperature === undefined ? weights : exp(div(shifted, temperature));
   const sampled = invert(narrowed(tempered, narrowing), uniforms);
   const greedy = reshape(cast(argMax(logits), "float32"), [-1, 1]);
@@ -66,7 +76,7 @@ export function samplingHead(
   const given = targets && cast(targets, "float32");
   const index = cast(given ? where(lessOrEqual(0, given), given, drawn) : drawn, "int64");
   const logProb = sub(gatherElements(logits, index, 1), logTotal);
-  const certainty = sub(logTotal, add(reduceMean(logits, [-1], { keepDims: true }), Math.log(size)));
+  const certainty = certaintyOf(logits, logTotal);
   return {
     token: reshape(cast(index, "int32"), [-1]),
     logProb: reshape(logProb, [-1]),
