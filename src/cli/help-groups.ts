@@ -59,7 +59,7 @@ const SERVING: readonly OptionName[] = [
   ] as const),
 ];
 /** How the model is held and computed here. */
-const MACHINE: readonly OptionName[] = [...HOLDING, "memory", "threads"];
+const MACHINE: readonly OptionName[] = [...HOLDING, "exactChoice", "memory", "threads"];
 const ELSEWHERE: ReadonlySet<OptionName> = new Set([...REMOTE, ...MACHINE]);
 
 const GROUPS: readonly HelpGroup[] = [

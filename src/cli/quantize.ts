@@ -22,6 +22,10 @@ export const HOLDING_OPTIONS = {
     parse: oneOf(QUANTIZATIONS),
     otherwise: "float32, or keep where that does not fit into memory",
   },
+  exactChoice: flag(
+    "--exact-choice",
+    "with --quantize int8 or int4: hold the model unrounded too, and score in it what could be the best, so that the choice is the exact best of what was drawn",
+  ),
   maxLength: {
     flags: "--max-length <tokens>",
     description:

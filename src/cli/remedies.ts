@@ -17,6 +17,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "grader-not-taken": "leave out --grader, which is for your own files",
   "label-of-another-kind": "choose another with --grader",
   "model-too-big": "choose one of these with --quantize",
+  "nothing-rounded": "leave out --exact-choice, or add --quantize int8 or --quantize int4",
   "no-adapter": "install the graphics driver, or use --device cpu",
   "no-margin": "give one with --beta",
   "no-trainer": "see that it runs where --trainer says, then repeat the command with --resume",

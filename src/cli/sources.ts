@@ -61,17 +61,22 @@ export async function openTask(
 }
 
 /** How a model on this machine is held. */
-export type Holding = Pick<RunModel, "quantize" | "maxLength" | "device">;
+export type Holding = Pick<RunModel, "quantize" | "exactChoice" | "maxLength" | "device">;
 
 /** The same of options, or of anything else that has these fields. The CPU is what is meant where no device is named. */
 export const holdingOf = ({
   quantize,
+  exactChoice,
   maxLength,
   device,
 }: {
-  readonly [name in keyof Omit<Holding, "device">]?: Holding[name] | undefined;
-} & { readonly device?: DeviceChoice | undefined }): Holding => ({
+  readonly [name in keyof Omit<Holding, "device" | "exactChoice">]?: Holding[name] | undefined;
+} & {
+  readonly device?: DeviceChoice | undefined;
+  readonly exactChoice?: boolean | undefined;
+}): Holding => ({
   ...(quantize !== undefined && { quantize }),
+  ...(exactChoice && { exactChoice }),
   ...(maxLength !== undefined && { maxLength }),
   ...(device !== undefined && device !== "cpu" && device !== "auto" && { device }),
 });
@@ -118,7 +123,12 @@ export async function policySource(
   const [asked] = [...Object.keys(holdingOf(values)), ...auto] as (keyof Holding)[];
   if (asked === undefined) return { name, remote, ...(path !== "" && { path }) };
   const flags = {
-    ...{ quantize: "--quantize", maxLength: "--max-length", device: "--device" },
+    ...{
+      quantize: "--quantize",
+      exactChoice: "--exact-choice",
+      maxLength: "--max-length",
+      device: "--device",
+    },
   } satisfies Record<keyof Holding, string>;
   throw new UsageError(
     `${flags[asked]} is for a model on this machine: how ${name} is held and computed is its server's business.`,

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import type { Policy, Prompt, Response } from "../policy/policy.js";
+import type { Policy, Prompt, Response, Unrounded } from "../policy/policy.js";
+import { drawResamples, estimateMean } from "./bootstrap.js";
+import type { Estimate } from "./metrics.js";
 
 /** |Δ| in nats. */
 interface Spread {
@@ -17,8 +19,25 @@ export interface QuantizationError {
   readonly perResponse: Spread;
   /** The same of each token. */
   readonly perToken: Spread;
+  /**
+   * KL(π_rounded ‖ π) of a token in nats, and the total variation between the two, on average over the responses with intervals over these:
+   * of draws from π_rounded as it is, each token's log π_rounded − log π has the first as its mean, and what exceeds 0 of 1 − π/π_rounded the second. Absent
+   * where responses were drawn otherwise, or are fewer than eight.
+   */
+  readonly divergence?: { readonly kl: Estimate; readonly totalVariation: Estimate };
+  /** By reward, what choosing by the rounded log π does; where the choice was exact. */
+  readonly choices?: Readonly<Record<string, RoundedChoices>>;
 }
 
+/** Choices by what a rounded model says, against exact ones from the same responses. */
+export interface RoundedChoices {
+  /** The share of prompts for which both are the same. */
+  readonly same: Estimate;
+  /** How much more often the exact ones are right, paired by prompt; absent without labels. */
+  readonly accuracyGain?: Estimate;
+}
+
+const estimate = z.object({ value: z.number(), low: z.number(), high: z.number() });
 const spread = z.object({ mean: z.number(), max: z.number() });
 
 /** What a run's quantization.json holds. */
@@ -28,8 +47,14 @@ export const quantizationErrorSchema: z.ZodType<QuantizationError> = z.object({
   tokens: z.int(),
   perResponse: spread,
   perToken: spread,
+  divergence: z.object({ kl: estimate, totalVariation: estimate }).exactOptional(),
+  choices: z
+    .record(z.string(), z.object({ same: estimate, accuracyGain: estimate.exactOptional() }))
+    .exactOptional(),
 });
 
+/** Fewer responses have no interval worth the name. */
+const FEWEST_FOR_INTERVALS = 8;
 /** Responses that are enough to tell how far a quantized model is off. */
 const HANDFUL = 16;
 
@@ -47,12 +72,14 @@ export function handfulOf<T>(items: readonly T[]): readonly T[] {
 
 /**
  * Scores the tokens of responses that a quantized model drew by the float model, and compares.
- * @param drawn at least one response with at least one token.
+ * @param drawn at least one response with at least one token. @param asItIs whether they are samples of the quantized model at temperature 1,
+ * with nothing left out.
  */
 export async function quantizationError(
   quantization: string,
-  float: Pick<Policy, "logProb">,
+  float: Pick<Policy | Unrounded, "logProb">,
   drawn: readonly DrawnResponse[],
+  asItIs: boolean,
 ): Promise<QuantizationError> {
   const theirs = await float.logProb(
     drawn.map(({ prompt, response }) => ({ prompt, tokens: response.tokens })),
@@ -68,6 +95,22 @@ export async function quantizationError(
     tokens: tokens.length,
     perResponse: spreadOf(wholes),
     perToken: spreadOf(tokens),
+    ...(asItIs && drawn.length >= FEWEST_FOR_INTERVALS && { divergence: divergenceOf(differences) }),
+  };
+}
+
+function divergenceOf(
+  differences: readonly (readonly number[])[],
+): NonNullable<QuantizationError["divergence"]> {
+  const resamples = drawResamples(differences.length, { seed: 0 });
+  const ofTokens = (value: (difference: number) => number): Estimate =>
+    estimateMean(
+      Float64Array.from(differences, (each) => each.reduce((sum, d) => sum + value(d), 0) / each.length),
+      resamples,
+    );
+  return {
+    kl: ofTokens((difference) => difference),
+    totalVariation: ofTokens((difference) => Math.max(0, 1 - Math.exp(-difference))),
   };
 }
 

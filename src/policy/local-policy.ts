@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { UsageError } from "../core/errors.js";
+import { memoryLeft } from "../core/free-memory.js";
 import { hash32 } from "../core/random.js";
 import type { EngineOptions } from "../graph/index.js";
 import type { AdapterFeeds } from "../transformer/decoder/adapter-feeds.js";
@@ -53,6 +54,8 @@ export interface LocalPolicyOptions extends EngineOptions {
   readonly checkpointing?: boolean | undefined;
   /** Bytes for keys and values of prompts that are kept for later ones, as `RuntimeOptions` says. Default 0. */
   readonly prefixBytes?: number;
+  /** The same model unrounded, which this policy then owns. */
+  readonly unrounded?: LocalPolicy | undefined;
 }
 
 /** A transformer on this machine, with or without an adapter. Calls after `dispose()` throw a UsageError. */
@@ -69,6 +72,7 @@ export class LocalPolicy implements Policy {
     private readonly rows: number,
     private readonly owner: boolean,
     private readonly conversations: Conversations,
+    readonly unrounded?: LocalPolicy,
   ) {
     const { quantization } = runtime.model;
     const trains = quantization === undefined || quantization === "keep";
@@ -99,7 +103,9 @@ export class LocalPolicy implements Policy {
    * for a device that is not there, or computes other numbers than the CPU.
    */
   static async load(folder: string, options: LocalPolicyOptions & LoadOptions = {}): Promise<LocalPolicy> {
-    const policy = LocalPolicy.of(await loadModel(folder, options), options);
+    const model = await loadModel(folder, options);
+    const unrounded = options.exactChoice ? await loadUnrounded(folder, options) : undefined;
+    const policy = LocalPolicy.of(model, { ...options, unrounded });
     try {
       if (policy.runtime.engine.device.name !== "cpu") await checkNumbers(policy.runtime, options);
     } catch (error) {
@@ -120,6 +126,7 @@ export class LocalPolicy implements Policy {
       rows,
       true,
       new Conversations(model.tokenizer, options.name ?? model.name),
+      options.unrounded,
     );
   }
 
@@ -331,9 +338,24 @@ export class LocalPolicy implements Policy {
   async dispose(): Promise<void> {
     if (this.disposed) return;
     this.disposed = true;
+    await this.unrounded?.dispose();
     if (this.owner) await this.runtime.dispose();
     else await this.adapter?.dispose();
   }
+}
+
+/**
+ * The model beside a rounded one, for scoring. Its graph is compiled at once, so that whoever sizes a batch by the memory that is free
+ * finds it taken.
+ */
+async function loadUnrounded(
+  folder: string,
+  { memory, prefixBytes: _, quantize: __, exactChoice: ___, ...options }: LocalPolicyOptions & LoadOptions,
+): Promise<LocalPolicy> {
+  const left = memory === undefined ? {} : { memory: memoryLeft(memory) };
+  const policy = LocalPolicy.of(await loadModel(folder, { ...options, ...left }), { ...options, memory });
+  await policy.runtime.score([{ prompt: [0], response: [0] }]);
+  return policy;
 }
 
 function bytes(data: Float32Array): Uint8Array {

@@ -186,6 +186,8 @@ export interface Policy {
   readonly can: Capabilities;
   /** Of a policy that draws from servers; absent for every other. */
   readonly served?: Served;
+  /** The model as it was before its weights were rounded, where these are and it was asked for: what it says of a response is exact. */
+  readonly unrounded?: Unrounded | undefined;
   /**
    * Draws one response a request; yields in order of completion. Requests are pulled lazily, as rows become free; they may come
    * in time, and a new one then joins those that are being drawn. The options are those of all requests without their own.
@@ -250,6 +252,9 @@ export interface Policy {
   /** Frees the model; further calls throw. */
   dispose(): Promise<void>;
 }
+
+/** A model that says what it thinks of given responses, and draws none. */
+export type Unrounded = Required<Pick<Policy, "score" | "logProb">>;
 
 /** What a policy tells of its servers. */
 export interface Served {

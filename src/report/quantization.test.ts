@@ -19,3 +19,24 @@ it("says how the base is held and how far that is from the float model", () => {
     /held as the blocks of its file.*of a token by 0\.000 and 1\.2e-5/,
   );
 });
+
+it("says how far apart the distributions are, and what that does to the choice", () => {
+  const said = quantizationInWords({
+    ...measured,
+    divergence: {
+      kl: { value: 0.0041, low: 0.0032, high: 0.0052 },
+      totalVariation: { value: 0.028, low: 0.025, high: 0.031 },
+    },
+    choices: {
+      "log-likelihood": {
+        same: { value: 0.875, low: 0.617, high: 0.984 },
+        accuracyGain: { value: 0.0625, low: -0.05, high: 0.18 },
+      },
+    },
+  }).replaceAll("\u00a0", " ");
+  expect(said).toMatch(/KL divergence from the float model is 0\.0041 nats .*0\.0032.*0\.0052/);
+  expect(said).toMatch(/total variation 0\.0280 .*0\.0250.*0\.0310/);
+  expect(said).toMatch(
+    /By log-likelihood the rounded model's own choice is the exact one for 87\.5 % .* of the prompts, and the exact choice is right more often by \+6\.3 points/,
+  );
+});

@@ -1,14 +1,32 @@
-import type { QuantizationError } from "../evaluate/quantization.js";
+import type { QuantizationError, RoundedChoices } from "../evaluate/quantization.js";
+import { intervalInWords, PERCENT, POINTS, type Unit } from "./format.js";
 
 /** What quantizing the base has done to log π, as a sentence or two. */
 export function quantizationInWords(measured: QuantizationError): string {
-  const { quantization, responses, tokens, perResponse, perToken } = measured;
+  const { quantization, responses, tokens, perResponse, perToken, divergence, choices = {} } = measured;
   const how = quantization === "keep" ? "as the blocks of its file" : `quantized to ${quantization}`;
   return (
     `The base is held ${how}. Its log π(y|x) differs from that of the float model by ${nats(perResponse.mean)} nats on average and ` +
     `${nats(perResponse.max)} at most (of a token by ${nats(perToken.mean)} and ${nats(perToken.max)}), over ${responses} of ` +
-    `its responses, ${tokens} tokens.`
+    `its responses, ${tokens} tokens.` +
+    (divergence
+      ? ` A token's KL divergence from the float model is ${intervalInWords(divergence.kl, TOKEN_NATS)}, its total variation ` +
+        `${intervalInWords(divergence.totalVariation, PART)}.`
+      : "") +
+    Object.entries(choices)
+      .map(([reward, each]) => ` ${choicesInWords(reward, each)}`)
+      .join("")
   );
+}
+
+const TOKEN_NATS: Unit = { scale: 1, decimals: 4, suffix: "\u00a0nats" };
+const PART: Unit = { scale: 1, decimals: 4, suffix: "" };
+
+function choicesInWords(reward: string, { same, accuracyGain }: RoundedChoices): string {
+  const gain = accuracyGain
+    ? `, and the exact choice is right more often by ${intervalInWords(accuracyGain, POINTS)}`
+    : "";
+  return `By ${reward} the rounded model's own choice is the exact one for ${intervalInWords(same, PERCENT)} of the prompts${gain}.`;
 }
 
 function nats(value: number): string {

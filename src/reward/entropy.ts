@@ -14,6 +14,7 @@ export const entropy: SelfReward = {
   name: "entropy",
   description: "Minus the entropy of the model's distributions, on average over the response's tokens.",
   needs: ["policy", "entropies"],
+  ofLogProbs: "none",
   score: async ({ prompt, responses, policy }) => {
     if (policy === undefined || !tellsEntropies(policy)) {
       throw new UsageError(

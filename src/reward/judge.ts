@@ -133,6 +133,7 @@ export function judge(options: JudgeOptions = {}): SelfReward {
     name: "judge",
     description: "The model's own probability that the response is correct, asked as a yes-or-no question.",
     needs: ["policy"],
+    ofLogProbs: "none",
     score: async (pool) => {
       const grade = options.score ?? scoreByPolicy(pool);
       const texts = [...new Set(pool.responses.map(({ text }) => text))];

@@ -14,6 +14,7 @@ export const lengthNormalized: SelfReward = {
   name: "length-normalized",
   description: "The log-probability per token, so that long responses are not held back by their length.",
   needs: [],
+  ofLogProbs: "own",
   score: pointwise(scoreOf),
   // The sum can only fall, and is divided by at most the longest length.
   pruner: ({ maxTokens }) => boundPruner(scoreOf, ({ logProb }) => logProb / maxTokens, LOWEST_SCORE),

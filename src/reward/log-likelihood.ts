@@ -17,6 +17,7 @@ export const logLikelihood: SelfReward = {
   name: "log-likelihood",
   description: "The whole response's log-probability under the base model at temperature 1.",
   needs: [],
+  ofLogProbs: "own",
   score: pointwise(scoreOf),
   // Every further token can only lower the sum.
   pruner: () => boundPruner(scoreOf, ({ logProb }) => logProb, LOWEST_SCORE),

@@ -18,6 +18,7 @@ export const majority: SelfReward = {
   name: "majority",
   description: "How many of the other responses give the same answer (self-consistency).",
   needs: [],
+  ofLogProbs: "none",
   pruner: majorityPruner,
   score: (pool) => {
     const { classOf, sizes } = answerClasses(pool);

@@ -34,6 +34,7 @@ const shape = z.object({
   name: z.string().regex(/^[A-Za-z][\w.-]{0,63}$/, "must be letters, digits, dots and dashes"),
   description: z.string(),
   needs: z.array(z.enum(["certainties", "policy", "entropies"])),
+  ofLogProbs: z.enum(["own", "none"]).optional(),
   score: method,
   chosenProbabilities: method.optional(),
   measurable: method.optional(),

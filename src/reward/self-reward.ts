@@ -46,6 +46,11 @@ export interface SelfReward {
    * `entropies` beside it: what it asks for are those, and not that the model reads text of the reward's own.
    */
   readonly needs: readonly ("certainties" | "policy" | "entropies")[];
+  /**
+   * What of log π the scores follow from. `own`: of each response's own alone, and no score falls where that rises, so that of rounded
+   * log-probabilities a few have to be known exactly to choose exactly. `none`: nothing of it. Absent: anything.
+   */
+  readonly ofLogProbs?: "own" | "none";
   /** A score a response, in the order given; higher is better; never NaN. */
   score(pool: Pool): Promise<readonly number[]>;
   /**
@@ -70,9 +75,10 @@ export interface SelfReward {
 
 /** The same self-reward with another way to score: everything else is asked of the given one. */
 export function withScore(reward: SelfReward, score: SelfReward["score"]): SelfReward {
-  const { name, description, needs, randomized } = reward;
+  const { name, description, needs, ofLogProbs, randomized } = reward;
   return {
     ...{ name, description, needs, score },
+    ...(ofLogProbs && { ofLogProbs }),
     ...(randomized && { randomized }),
     ...(reward.chosenProbabilities && {
       chosenProbabilities: (pool, n) => reward.chosenProbabilities!(pool, n),

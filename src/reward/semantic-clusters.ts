@@ -126,6 +126,7 @@ export function semanticClusters({ same, threshold = 0.6 }: SemanticClustersOpti
     name: NAME,
     description: "How many of the other responses mean the same: the same answer, or words that are alike.",
     needs: [],
+    ofLogProbs: "none",
     score: (pool) =>
       new Promise((resolve) => {
         resolve(shares(meaningsOf(pool, related), [...pool.responses.keys()]));

@@ -25,6 +25,8 @@ export interface Source {
 export interface RunModel extends Source {
   /** How it is held; absent: in float32. */
   readonly quantize?: Quantization;
+  /** Responses that a rounded model has drawn were chosen from by what it says unrounded; absent: by what it says rounded. */
+  readonly exactChoice?: true;
   /** The longest sequence, prompt and response, in tokens, if one was asked for. */
   readonly maxLength?: number;
   /** What computes it, as devices round otherwise; absent: the CPU, or whatever its servers have. */
@@ -126,6 +128,7 @@ export const configFields = {
   model: z.object({
     ...source,
     quantize: quantization.exactOptional(),
+    exactChoice: z.literal(true).exactOptional(),
     maxLength: count.exactOptional(),
     device: z.enum(Object.keys(devices) as DeviceName[]).exactOptional(),
     server: z.record(z.string(), json).exactOptional(),

@@ -49,6 +49,7 @@ export class SharedPolicy {
     return {
       ...{ name, digest, can },
       ...(policy.served && { served: policy.served }),
+      ...(policy.unrounded && { unrounded: policy.unrounded }),
       sample: (requests, options) => this.draw(requests, options, own),
       greedy: (prompts, options) => policy.greedy(prompts, options),
       logProb: (examples) => policy.logProb(examples),

@@ -11,6 +11,7 @@ import type { Pruner } from "../reward/pruning.js";
 import { choose, type SelfReward } from "../reward/self-reward.js";
 import type { AnswerEvent, Best, ChosenEvent, FinishedEvent, Scored } from "./answer-events.js";
 import { EventQueue } from "./event-queue.js";
+import { exactChoice, type ExactChoice, type Scores } from "./exact-choice.js";
 
 export interface BestOfNOptions extends Pick<
   SamplingOptions,
@@ -131,12 +132,15 @@ class BestOfN {
   private readonly open = new Map<string, Open>();
   private readonly settled: Open[] = [];
   private readonly extract: (text: string) => string | undefined;
+  /** Where the policy's weights are rounded, and the choice is not to be. */
+  private readonly exact: ExactChoice | undefined;
 
   constructor(
     private readonly policy: Policy,
     private readonly options: BestOfNOptions & { readonly progress?: boolean },
   ) {
     this.extract = options.extract ?? ((text) => text.trim());
+    this.exact = exactChoice(policy, options.reward);
   }
 
   *requests(prompts: Iterable<Prompt>): Generator<SampleRequest> {
@@ -148,7 +152,8 @@ class BestOfN {
       },
     };
     for (const prompt of prompts) {
-      const pruner = keepAll ? undefined : reward.pruner?.({ n, maxTokens, extract: this.extract });
+      const plain = keepAll ? undefined : reward.pruner?.({ n, maxTokens, extract: this.extract });
+      const pruner = plain && this.exact ? this.exact.pruner(plain) : plain;
       const state = { prompt, pruner, finished: [], settled: 0, tokens: 0, leader: undefined };
       this.open.set(prompt.id, state);
       for (let index = 0; index < n; index++) yield { prompt, index, ...watched };
@@ -170,6 +175,7 @@ class BestOfN {
     const state = this.open.get(response.promptId)!;
     state.finished.push(response);
     state.tokens += response.logProbs.length;
+    await this.exact?.measure(state.prompt, response);
     state.pruner?.finished(response);
     this.queue.push({
       ...{ kind: "finished", promptId: response.promptId, response },
@@ -181,7 +187,8 @@ class BestOfN {
   /** Who leads now, and who cannot be chosen any more on account of that. */
   private async standing(state: Open, { index }: Response): Promise<Pick<FinishedEvent, "leader" | "out">> {
     const { needs, randomized } = this.options.reward;
-    if (needs.includes("policy") || randomized) return { out: [] };
+    // A score that is rounded would tell who leads now, and not who will have been chosen.
+    if (needs.includes("policy") || randomized || this.exact) return { out: [] };
     const { best, finished, scores } = await this.score(state);
     const former = state.leader;
     const leader = { index: finished[best]!.index, score: scores[best]! };
@@ -192,14 +199,12 @@ class BestOfN {
     return { leader, out: former ? [former.index] : [] };
   }
 
-  private async score({ prompt, finished }: Open): Promise<{
-    readonly finished: readonly Response[];
-    readonly scores: readonly number[];
-    readonly best: number;
-  }> {
+  private async score({ prompt, finished }: Open): Promise<Scores> {
     finished.sort((a, b) => a.index - b.index);
-    const { extract, policy } = this;
-    const scores = await this.options.reward.score({ prompt, responses: finished, extract, policy });
+    const { extract, policy, exact } = this;
+    const pool = { prompt, responses: finished, extract, policy };
+    if (exact) return exact.choose(pool);
+    const scores = await this.options.reward.score(pool);
     return { finished, scores, best: choose(scores) };
   }
 

@@ -16,6 +16,7 @@ import { checkBaselines, drawBaselines, recordedBaselines } from "./baselines.js
 import { checkN } from "./best-of-n.js";
 import { concluded } from "./concluded.js";
 import type { DrawSettings } from "./draw.js";
+import { exactly } from "./exact-choice.js";
 import { drawTask } from "./draw-task.js";
 import type { Method, MethodSettings } from "./methods/method.js";
 import { checkMethod, checkStarts, inOrder } from "./methods/registry.js";
@@ -157,13 +158,14 @@ async function measurePools(
   greedy: readonly Response[],
   baselines: readonly BaselineDraws[],
 ): Promise<Awaited<ReturnType<typeof measure>>> {
-  const { task, run, seed, temperature, ns, signal, onProgress } = options;
+  const { policy, task, run, seed, temperature, ns, signal, onProgress } = options;
+  const rewards = options.rewards.map((reward) => exactly(policy, reward));
   onProgress?.({ stage: "evaluating", done: 0, total: 1 });
   const result = await measure({
     task,
     pools,
     greedy,
-    rewards: await recordSelections(run, pools, options.rewards, signal),
+    rewards: await recordSelections(run, pools, rewards, signal),
     seed,
     independent: temperature === 1,
     baselines,

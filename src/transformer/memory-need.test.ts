@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { inspectModel } from "./inspect.js";
-import { checkFits, holdingFor, memoryNeed } from "./memory-need.js";
+import { checkFits, holdingFor, memoryNeed, needForExactChoice } from "./memory-need.js";
 import { loadModel } from "./model.js";
 import { tensorShapes } from "./families/config.js";
 import { randomModel, testdata } from "./tiny-models.test-helper.js";
@@ -59,4 +59,22 @@ it("refuses what does not fit, and names what would", async () => {
   const path = join(testdata, "gguf", "tiny-gqa.gguf");
   await expect(loadModel(path, { memory: 1e6 })).rejects.toThrow(/tiny-gqa\.gguf needs about 0\.2 GB/);
   expect((await inspectModel(path)).need.float32).toBeLessThan(BESIDE / 2);
+});
+
+it("counts a rounded model's unrounded self beside it, and the runtime once", async () => {
+  const { config: small } = await randomModel();
+  const config = { ...small, ...LARGE, vocabSize: 50_000 };
+  const shapes = tensorShapes(config);
+  const kept = memoryNeed(sourceOf("Q8_0"), config, shapes);
+  const both = needForExactChoice(kept, shapes);
+  // As the file has it takes less than float32.
+  expect(both.int8).toBe(kept.int8! + kept.keep! - BESIDE);
+  expect(both.int4).toBe(kept.int4! + kept.keep! - BESIDE);
+  expect(both).toMatchObject({ float32: kept.float32, keep: kept.keep });
+  const float = memoryNeed(sourceOf("F32"), config, shapes);
+  expect(needForExactChoice(float, shapes).int8).toBe(float.int8! + float.float32! - BESIDE);
+  const path = join(testdata, "gguf", "tiny-gqa.gguf");
+  await expect(loadModel(path, { exactChoice: true, quantize: "keep" })).rejects.toThrow(
+    /this one is not rounded; leave `exactChoice` out/,
+  );
 });

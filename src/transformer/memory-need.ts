@@ -12,6 +12,10 @@ export const HELD_FROM = 2 ** 30;
 /** Beside the weights: the runtime, and for a model of some size tokenizer, caches and logits of some rows (`npm run bench:memory`). */
 const beside = (floatBytes: number): number => Math.min(450e6, 150e6 + floatBytes);
 
+const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+const valuesOf = (shapes: ReadonlyMap<string, readonly number[]>): number =>
+  [...shapes.values()].reduce((sum, shape) => sum + count(shape), 0);
+
 /** How a model can be held: as it stands in float32, or in one of the quantized ways. */
 export type Holding = Quantization | "float32";
 
@@ -24,8 +28,7 @@ export function memoryNeed(
   config: ModelConfig,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): MemoryNeed {
-  const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
-  const values = [...shapes.values()].reduce((sum, shape) => sum + count(shape), 0);
+  const values = valuesOf(shapes);
   const table = count(shapes.get(EMBEDDINGS)!);
   const linears = values - (config.tieWordEmbeddings ? 0 : table);
   const request = { source, config, shapes };
@@ -41,6 +44,21 @@ export function memoryNeed(
     int8: inMemory(1 + 5 / 32),
     int4: inMemory(1 / 2 + 8 / 32),
   };
+}
+
+/**
+ * What drawing takes where the model is there twice: rounded to draw, and unrounded to score what may be chosen, in float32 or, where
+ * that takes less, as it is stored. Ways that round nothing stay as they are.
+ */
+export function needForExactChoice(
+  need: MemoryNeed,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): MemoryNeed {
+  const more = Math.min(need.float32 ?? Infinity, need.keep ?? Infinity) - beside(4 * valuesOf(shapes));
+  const both = (["int8", "int4"] as const).flatMap((way) =>
+    need[way] === undefined ? [] : [[way, need[way] + more] as const],
+  );
+  return { ...need, ...Object.fromEntries(both) };
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

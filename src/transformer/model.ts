@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
+import { UsageError } from "../core/errors.js";
 import { sha256File } from "../core/files.js";
 import { rememberedDigest } from "../core/remembered-digest.js";
 import { freeMemory } from "../core/free-memory.js";
@@ -11,7 +12,14 @@ import { openGgufWeights } from "./format/gguf/weights.js";
 import { holdWeights, type HeldWeights } from "./decoder/hold.js";
 import { readWeights, type Quantization, type QuantizedWeights } from "./decoder/quantize.js";
 import { checkWeights, openWeights, type WeightSource } from "./format/weights.js";
-import { HELD_FROM, checkFits, holdingFor, memoryNeed, type Holding } from "./memory-need.js";
+import {
+  HELD_FROM,
+  checkFits,
+  holdingFor,
+  memoryNeed,
+  needForExactChoice,
+  type Holding,
+} from "./memory-need.js";
 import type { Weights } from "./decoder/sequence-pass.js";
 import { ggufTokenizer, loadTokenizer, type Tokenizer } from "./text/tokenizer.js";
 
@@ -43,6 +51,11 @@ export interface LoadOptions {
    * model's `quantization`, and told to `notice`.
    */
   readonly quantize?: Holding | undefined;
+  /**
+   * The model is to be there unrounded, too, beside its rounded self (`quantize` int8 or int4): memory is asked for both.
+   * Default false.
+   */
+  readonly exactChoice?: boolean | undefined;
   /** Whether all weights come into memory, however large, as training takes them. Default false. */
   readonly whole?: boolean | undefined;
   /** Bytes of memory that may be taken. Default: what is free. */
@@ -68,10 +81,20 @@ function chooseHolding(
   config: ModelConfig,
   shapes: Shapes,
   place: string,
-  { quantize, notice, whole = false, memory = freeMemory() }: LoadOptions,
+  { quantize, notice, whole = false, exactChoice = false, memory = freeMemory() }: LoadOptions,
 ): Quantization | undefined {
   if (whole) return undefined;
-  const need = memoryNeed(source, config, shapes);
+  if (exactChoice && quantize !== "int8" && quantize !== "int4")
+    throw new UsageError(
+      "An exact choice is one among what a rounded model has drawn, and this one is not rounded",
+      {
+        reason: "nothing-rounded",
+        where: place,
+        remedy: 'leave `exactChoice` out, or hold it rounded (quantize: "int8" or "int4")',
+      },
+    );
+  const alone = memoryNeed(source, config, shapes);
+  const need = exactChoice ? needForExactChoice(alone, shapes) : alone;
   const holding = quantize ?? holdingFor(place, need, memory, notice);
   checkFits(place, need, holding, memory);
   return holding === "float32" ? undefined : holding;

@@ -23,6 +23,16 @@ const COMMANDS = {
     "1",
     "--json",
   ],
+  exact: [
+    "sharpen",
+    "game24",
+    "--no-amortize",
+    ...SMALL.with(5, "int4").with(7, "exact"),
+    "--exact-choice",
+    "--json",
+  ],
+  exactAnswer: ["answer", "4 9 10 13 = 24 :", "--n", "20", "--quantize", "int4", "--exact-choice", "--json"],
+  unrounded: ["answer", "x", "--exact-choice"],
   served: ["answer", "x", "--model", "openai:m", "--base-url", "http://localhost:9/v1", "--quantize", "int8"],
   unknown: ["answer", "x", "--quantize", "int3"],
 };
@@ -101,4 +111,24 @@ it("answers of a quantized model come with the difference where all responses ar
 it("a model of servers, and a quantization that there is not, are refused", () => {
   expect(ended.served.stderr).toMatch(/--quantize is for a model on this machine/);
   expect(ended.unknown.stderr).toMatch(/--quantize.*int8, int4, keep/s);
+});
+
+it("exact choices are recorded as such, with what rounding would have chosen", () => {
+  expect(ended.exact.status).toBe(0);
+  const measured = resultOf(ended.exact)["quantization"] as Measured & {
+    readonly divergence: { readonly kl: { readonly value: number } };
+    readonly choices: Readonly<Record<string, { readonly same: { readonly value: number } }>>;
+  };
+  expect(measured.perToken.mean).toBeGreaterThan(1e-4);
+  expect(measured.divergence.kl.value).toBeLessThan(0.1);
+  expect(measured.choices["log-likelihood"]!.same.value).toBeGreaterThan(0);
+  const manifest = readFileSync(join(cli.folder, "exact", "manifest.json"), "utf8");
+  expect(JSON.parse(manifest)).toMatchObject({ model: { quantize: "int4", exactChoice: true } });
+  expect(readFileSync(join(cli.folder, "exact", "report.html"), "utf8")).toMatch(
+    /own choice is the exact one for/,
+  );
+  const { score, logLikelihood } = resultOf(ended.exactAnswer);
+  expect(score).toBe(logLikelihood);
+  expect(ended.unrounded.status).toBe(2);
+  expect(ended.unrounded.stderr).toMatch(/is not rounded; leave out --exact-choice, or add --quantize int8/);
 });

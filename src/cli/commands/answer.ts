@@ -1,5 +1,5 @@
 import { UsageError } from "../../core/errors.js";
-import { sequenceLogProb, type Policy } from "../../policy/policy.js";
+import { sequenceLogProb, type Policy, type Response } from "../../policy/policy.js";
 import { findReward } from "../../reward/registry.js";
 import { answerEvents } from "../../sharpen/answer.js";
 import type { Best } from "../../sharpen/answer-events.js";
@@ -25,6 +25,7 @@ import { COMMANDS } from "./table.js";
 const NAMES = [
   "model",
   ...HOLDING,
+  "exactChoice",
   ...REMOTE,
   "promptFile",
   "answersOut",
@@ -169,7 +170,9 @@ async function one(
   const { n, reward, keepAll: all = false, power } = settings;
   const line = answerLine(n);
   const options = { ...(maxTokens !== undefined && { maxTokens }), ...settings, extract };
+  const drawn: Response[] = [];
   for await (const event of answerEvents(policy, prompt, { ...options, progress: context.progress.live })) {
+    if (event.kind === "finished") drawn.push(event.response);
     line.take(event);
     context.progress.line(line.text);
     if (event.kind !== "chosen") continue;
@@ -179,11 +182,20 @@ async function one(
     context.say(event.chosen.text);
     context.result({
       ...answerResult(event, { n, reward: reward.name, all, extract }),
-      ...(await quantizedAnswer(source, prompt, event.finished, values, context)),
+      ...(await quantizedAnswer(
+        source,
+        { policy, prompt, responses: drawn.sort((a, b) => a.index - b.index), asItIs: isPlain(settings) },
+        values,
+        context,
+      )),
       ...(power ? { method: power.method, alpha: power.alpha, ...event.power } : usageResult(policy)),
     });
   }
 }
+
+/** Whether samples are the model's own distribution. */
+const isPlain = ({ temperature, topP, minP, power }: AnswerSettings): boolean =>
+  temperature === 1 && topP === undefined && minP === undefined && power === undefined;
 
 /** Into a file or onto the terminal. */
 async function several(

@@ -82,7 +82,7 @@ export const sampleCommand = defineCommand({
               signal,
               onProgress: context.progress.update,
             });
-            await measureIfQuantized(run, drawing.source, values);
+            await measureIfQuantized(run, policy, { source: drawing.source, machine: values });
             const { responses, tokens } = await drawnIn(run.dir);
             context.say(
               `${count(responses)} responses to ${count(prompts)} prompts, ${count(tokens)} tokens: ${run.dir}`,
@@ -133,7 +133,7 @@ async function samplePower(
   await drawGreedy(await run.greedyLog(), policy, test, settings, "greedy");
   const asked = { ...power, n, maxTokens, seed, signal };
   const summary = powerSummary(await drawPowerTask(run, policy, test, asked, progress.update));
-  await measureIfQuantized(run, source, machine);
+  await measureIfQuantized(run, policy, { source, machine });
   context.note(powerNote(power, summary));
   context.say(
     `${count(n * test.length)} responses to ${count(test.length)} prompts, ${count(summary.tokens)} tokens: ${run.dir}`,

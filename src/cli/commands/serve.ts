@@ -31,6 +31,7 @@ export const serveCommand = defineCommand({
   options: [
     "model",
     ...HOLDING,
+    "exactChoice",
     ...REMOTE,
     "serveReward",
     "bestOf",

@@ -35,6 +35,7 @@ import { COMMANDS } from "./table.js";
 
 const NAMES = [
   ...DRAWING,
+  "exactChoice",
   "reward",
   "adaptive",
   "baselines",
@@ -203,7 +204,8 @@ async function work(given: Work, context: Context): Promise<void> {
       const handed = await handOver({ policy, task, run, reward: preferred, ...asked });
       if (handed) context.note(handOverNote(handed));
     }
-    await measureIfQuantized(run, drawing.source, values);
+    const machine = { source: drawing.source, machine: values };
+    await measureIfQuantized(run, given.policy, machine, { task, rewards });
     const paths = { runDir: run.dir, report: await report(run, task, metrics) };
     const answers = await writeAnswers(run, task, rewards[0]!.name);
     const more = { ...(answers && { answers: answers.path }), ...usageResult(policy) };
