@@ -36,7 +36,7 @@ export async function answerMany(
   const total = all.length;
   if (total === 0) throw new UsageError("There is no prompt to answer.");
   const before = all.filter(({ id }) => out?.has(id)).length;
-  const line = answersLine(settings.n, total, before);
+  const line = answersLine(settings.n + Number(settings.withGreedy ?? false), total, before);
   const shown = inOrder(all.map(({ id }) => id));
   const given: AnswerRecord[] = [];
   const showDone = (): void => {

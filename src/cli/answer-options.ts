@@ -1,5 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { PROMPT_FILE_KINDS } from "../task/prompt-files.js";
+import { flag } from "./option-spec.js";
 import { SEVERAL, taking, text, type Parse } from "./values.js";
 
 /** Texts, one each time that the option is given; `\n`, `\t` and `\\` are what they are in programs. */
@@ -37,6 +38,10 @@ export const ANSWER_OPTIONS = {
     parse: text,
     otherwise: "none",
   },
+  withGreedy: flag(
+    "--with-greedy",
+    "draw the greedy response, too, as one more candidate (number −1): samples are cut short as soon as they cannot beat it",
+  ),
   stop: {
     flags: "--stop <text>",
     description: "end a response before this text; \\n is a new line; may be repeated",

@@ -69,7 +69,17 @@ const GROUPS: readonly HelpGroup[] = [
     heading: "Choosing and drawing:",
     options: [
       "drawSeeds",
-      ...(["adaptive", "baselines", "amortize", "noAmortize", "all", "stop", "topP", "minP"] as const),
+      ...([
+        "adaptive",
+        "baselines",
+        "amortize",
+        "noAmortize",
+        "all",
+        "withGreedy",
+        "stop",
+        "topP",
+        "minP",
+      ] as const),
       ...DRAWING.filter((name) => !ELSEWHERE.has(name)),
     ],
   },

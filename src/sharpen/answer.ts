@@ -78,6 +78,8 @@ export async function* answerAllEvents(
   const defaults = { reward: logLikelihood, n: power ? 1 : DEFAULT_N, temperature: 1, seed: 0, ...options };
   if (power && (options.topP ?? options.minP ?? options.stop) !== undefined)
     throw new UsageError("topP, minP and stop are for independent samples; leave them out with π^α.");
+  if ((power ?? adaptive) && options.withGreedy)
+    throw new UsageError("withGreedy is for independent samples of a number that is given; leave it out.");
   checkRewards([defaults.reward], policy);
   checkTemperature(policy, defaults.temperature);
   // A lone prompt that is too long is refused at once, in words of its own.

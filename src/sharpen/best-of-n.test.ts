@@ -6,7 +6,7 @@ import { sequenceLogProb, type Policy, type Prompt, type Response } from "../pol
 import { tabularPolicy } from "../policy/tabular.js";
 import { boundPruner } from "../reward/pruning.js";
 import { rewardNamed } from "../reward/registry.js";
-import type { SelfReward } from "../reward/self-reward.js";
+import { choose, type SelfReward } from "../reward/self-reward.js";
 import type { Best } from "./answer-events.js";
 import { bestOfN, type BestOfNOptions } from "./best-of-n.js";
 import {
@@ -220,5 +220,43 @@ describe("best-of-N", () => {
     };
     await expect(drawing()).rejects.toThrow(InterruptedError);
     expect(seen).toEqual(["p0", "p1", "p2"]);
+  });
+});
+
+describe("the greedy response as one more candidate", () => {
+  it.each(PRUNING)("is drawn first, competes, and saves more: $name", async (reward) => {
+    let [chosenGreedy, saved, savedWith] = [0, 0, 0];
+    for (let seed = 0; seed < 12; seed++) {
+      const policy = interleaved(wordPolicy(), 3, seed);
+      const options = { seed, reward, n: 12, extract: firstWord, withGreedy: true };
+      savedWith += await compareGreedy(policy, options);
+      saved += await compare(policy, promptsOf(3), { ...options, withGreedy: false });
+      const [first] = promptsOf(1);
+      const [own] = await collect(policy.greedy([first!], { maxTokens: 8 }));
+      const best = (await chooseAll(policy, [first!], { ...options, keepAll: true })).get(first!.id)!;
+      expect(best.finished).toHaveLength(13);
+      expect(best.finished[0]).toEqual(own);
+      const scores = await reward.score({ prompt: first!, responses: best.finished, extract: firstWord });
+      expect(best.chosen).toBe(best.finished[choose(scores)]);
+      if (best.chosen.index === -1) chosenGreedy++;
+    }
+    expect(chosenGreedy).toBeGreaterThan(0);
+    // Of the same samples, for majority it is one more vote alone.
+    if (reward.name !== "majority") expect(savedWith).toBeGreaterThan(saved);
+  });
+
+  /** As `compare`, without the indices from 0. */
+  async function compareGreedy(policy: Policy, options: Partial<BestOfNOptions>): Promise<number> {
+    const full = await chooseAll(policy, promptsOf(3), { ...options, keepAll: true });
+    const pruned = await chooseAll(policy, promptsOf(3), options);
+    for (const [id, { chosen }] of full) expect(pruned.get(id)!.chosen).toEqual(chosen);
+    return tokensOf(full) - tokensOf(pruned);
+  }
+
+  it("draws the same samples beside it", async () => {
+    const policy = wordPolicy();
+    const plain = (await chooseAll(policy, promptsOf(1), { keepAll: true })).get("p0")!;
+    const both = (await chooseAll(policy, promptsOf(1), { keepAll: true, withGreedy: true })).get("p0")!;
+    expect(both.finished.slice(1)).toEqual(plain.finished);
   });
 });

@@ -1,4 +1,5 @@
 import { UsageError } from "../core/errors.js";
+import { requireAbility } from "../policy/capabilities.js";
 import type {
   PartialResponse,
   Policy,
@@ -27,6 +28,11 @@ export interface BestOfNOptions extends Pick<
    * that is certain (where the reward has a bound); the chosen one is the very same.
    */
   readonly keepAll?: boolean;
+  /**
+   * Draw the greedy response, too: one more candidate, with index −1. It is asked for first, so that most samples are dropped as soon as they
+   * cannot beat it. Where the policy is `greedy`. Default false.
+   */
+  readonly withGreedy?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -78,6 +84,7 @@ export async function* bestOfNEvents(
   options: BestOfNOptions & { readonly progress?: boolean },
 ): AsyncGenerator<AnswerEvent> {
   checkN(options.n);
+  if (options.withGreedy) requireAbility(policy, "greedy", "The greedy response");
   const draw = new BestOfN(policy, options);
   const { temperature, maxTokens, seed, signal, keepAll = false, reward, progress = false } = options;
   const { topP, minP, stop } = options;
@@ -113,6 +120,9 @@ export async function* bestOfNEvents(
   }
 }
 
+/** What the greedy response is called among the samples. */
+const GREEDY_INDEX = -1;
+
 /** A prompt whose responses are being drawn. */
 interface Open {
   readonly prompt: Prompt;
@@ -143,20 +153,24 @@ class BestOfN {
     this.exact = exactChoice(policy, options.reward);
   }
 
+  /** How many candidates a prompt has. */
+  private get n(): number {
+    return this.options.n + (this.options.withGreedy ? 1 : 0);
+  }
+
   *requests(prompts: Iterable<Prompt>): Generator<SampleRequest> {
-    const { reward, n, maxTokens, keepAll, progress } = this.options;
-    const watched = progress && {
-      options: {
-        signal: this.leave.signal,
-        watcher: { drawn: this.queue.drawn.bind(this.queue) },
-      },
-    };
+    const { reward, maxTokens, keepAll, progress, withGreedy } = this.options;
+    const { n } = this;
+    const watched: Partial<SampleRequest> = progress
+      ? { options: { signal: this.leave.signal, watcher: { drawn: this.queue.drawn.bind(this.queue) } } }
+      : {};
     for (const prompt of prompts) {
       const plain = keepAll ? undefined : reward.pruner?.({ n, maxTokens, extract: this.extract });
       const pruner = plain && this.exact ? this.exact.pruner(plain) : plain;
       const state = { prompt, pruner, finished: [], settled: 0, tokens: 0, leader: undefined };
       this.open.set(prompt.id, state);
-      for (let index = 0; index < n; index++) yield { prompt, index, ...watched };
+      if (withGreedy) yield { prompt, index: GREEDY_INDEX, options: { ...watched.options, greedy: true } };
+      for (let index = 0; index < this.options.n; index++) yield { prompt, index, ...watched };
     }
   }
 
@@ -210,7 +224,7 @@ class BestOfN {
 
   private settle(state: Open): void {
     state.settled++;
-    if (state.settled < this.options.n) return;
+    if (state.settled < this.n) return;
     this.open.delete(state.prompt.id);
     this.settled.push(state);
   }
@@ -223,7 +237,7 @@ class BestOfN {
         ...{ kind: "chosen", promptId: state.prompt.id, prompt: state.prompt },
         ...{ chosen: finished[best]!, finished, scores, tokens: state.tokens },
         ...whyChosen(finished, scores, best),
-        open: this.options.n - finished.length,
+        open: this.n - finished.length,
       };
     }
   }

@@ -31,6 +31,7 @@ const NAMES = [
   "answersOut",
   "system",
   "n",
+  "withGreedy",
   "oneReward",
   "temperature",
   "topP",
@@ -88,6 +89,7 @@ async function answerCommandOf(
     ...{ reward, n, temperature, seed, keepAll: all, signal: context.signal },
     ...(maxTokens !== undefined && { maxTokens }),
     ...(power && { power }),
+    ...(values.withGreedy && { withGreedy: true }),
     ...limitsOf(values),
   };
   const resume = (): string | undefined => (values.out === undefined ? undefined : shellLine(context.args));
@@ -167,8 +169,8 @@ async function one(
   { source, values, context }: Surroundings,
 ): Promise<void> {
   const prompt = prompts[0]!;
-  const { n, reward, keepAll: all = false, power } = settings;
-  const line = answerLine(n);
+  const { n, reward, keepAll: all = false, power, withGreedy = false } = settings;
+  const line = answerLine(n + Number(withGreedy));
   const options = { ...(maxTokens !== undefined && { maxTokens }), ...settings, extract };
   const drawn: Response[] = [];
   for await (const event of answerEvents(policy, prompt, { ...options, progress: context.progress.live })) {
@@ -229,7 +231,7 @@ async function several(
 /** What decides an answer, under the names of the options. */
 function madeOf(
   policy: Policy,
-  { reward, n, temperature, seed, maxTokens, power, topP, minP, stop }: AnswerSettings,
+  { reward, n, temperature, seed, maxTokens, power, withGreedy, topP, minP, stop }: AnswerSettings,
   { system, raw, grader, ...values }: AnswerValues,
 ): Made {
   return {
@@ -244,6 +246,7 @@ function madeOf(
     ...(topP !== undefined && { topP }),
     ...(minP !== undefined && { minP }),
     ...(stop && { stop: [...stop] }),
+    ...(withGreedy && { withGreedy }),
     ...power,
   };
 }

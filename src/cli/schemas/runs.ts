@@ -31,6 +31,7 @@ const power = {
   resamplings: number.exactOptional(),
 };
 const partOfPower = z.object(power).partial().shape;
+const ofResponse = z.int().min(-1);
 const finish = z.enum(["stop", "length"]);
 const answer = text.nullable().describe("The answer in the text, in canonical form; null where it has none.");
 
@@ -40,7 +41,7 @@ const oneAnswer = z
     prompt: text,
     text,
     answer,
-    index: whole.describe("The number of the response among the N."),
+    index: ofResponse.describe("The number of the response among the N; −1: the greedy one."),
     score: number,
     logLikelihood: number.describe("log π of the response under the base at temperature 1, in nats."),
     finish,
@@ -48,7 +49,9 @@ const oneAnswer = z
     reward: text,
     tokens: whole.describe("Tokens drawn in all."),
     responses: z
-      .array(z.strictObject({ index: whole, text, answer, score: number, logLikelihood: number, finish }))
+      .array(
+        z.strictObject({ index: ofResponse, text, answer, score: number, logLikelihood: number, finish }),
+      )
       .describe("Every response; with --all.")
       .exactOptional(),
     quantize: text.exactOptional(),
