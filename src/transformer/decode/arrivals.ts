@@ -93,7 +93,7 @@ export class Arrivals<T> implements Lookahead, Work<T> {
     const [first] = seen;
     const run = first ? seen.filter(({ prompt }) => samePrompt(prompt, first.prompt)).length : 0;
     const several = this.several || seen.some(({ index }) => index > 0);
-    return { run, total: seen.length, length: first?.prompt.length ?? 0, several };
+    return { run, total: seen.length, length: first?.prompt.length ?? 0, several, alone: false };
   }
 
   /** The most tokens that any of the first so many is to have. @param otherwise of those that do not say. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { remainder } from "./batch-layout.js";
+import { chooseLayout, remainder } from "./batch-layout.js";
 
 const busyRows = fc
   .tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 16 }), fc.integer({ min: 1, max: 20 }))
@@ -57,4 +57,14 @@ test("a batch shrinks as soon as half of it would do, and not for nothing", () =
   });
   const last = busy(...Array.from({ length: 16 }, (_, g) => (g === 9 ? "x" : ".")));
   expect(remainder({ groups: 16, rows: 1 }, last)?.layout).toEqual({ groups: 4, rows: 1 });
+});
+
+test("requests that share no prompt have groups of one row where heads make several of it, and of two elsewhere", () => {
+  const requests = (alone: boolean) => ({
+    look: () => ({ run: 1, total: 12, length: 80, several: true, alone }),
+  });
+  const options = { rows: 16, canDrop: false };
+  expect(chooseLayout(requests(true), { ...options, least: 1 })).toEqual({ groups: 12, rows: 1 });
+  expect(chooseLayout(requests(true), { ...options, least: 2 })).toEqual({ groups: 6, rows: 2 });
+  expect(chooseLayout(requests(false), { ...options, least: 1 })).toEqual({ groups: 6, rows: 2 });
 });

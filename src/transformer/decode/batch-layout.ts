@@ -20,13 +20,15 @@ export function roundUp(value: number, multiple: number): number {
 export interface Lookahead {
   /**
    * The number of requests and the first one's run of equal prompts, both counted up to `limit`, and its prompt's length in
-   * tokens (0 where there is no request); `several` says whether any of them is not its prompt's first response.
+   * tokens (0 where there is no request); `several` says whether any of them is not its prompt's first response, `alone` whether none
+   * follows another of the same prompt.
    */
   look(limit: number): {
     readonly run: number;
     readonly total: number;
     readonly length: number;
     readonly several: boolean;
+    readonly alone: boolean;
   };
 }
 
@@ -46,22 +48,26 @@ export function chooseLayout(
     widest,
     canDrop,
     single = false,
+    least = 2,
   }: {
     readonly rows: number;
     readonly widest?: number | undefined;
     readonly canDrop: boolean;
     /** Whether a prompt has one response alone, as greedy ones are asked for: groups are of one row then, the last one too. */
     readonly single?: boolean | undefined;
+    /** The fewest rows of a group where a prompt has several responses: 1 where the heads that share keys make several rows of one. Default 2. */
+    readonly least?: 1 | 2 | undefined;
   },
 ): CacheLayout | undefined {
-  const { run, total, length, several } = requests.look(rows);
+  const { run, total, length, several, alone } = requests.look(rows);
   if (total === 0) return undefined;
   const rowsPerGroup = widest ?? widestGroup(length, canDrop);
   const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
   const count = Math.min(rows, total);
   // A product of one row has a kernel of its own, which rounds otherwise: where a prompt has several responses, the last
   // one that a resumed run has to draw must not meet it.
-  const perGroup = single && !several ? 1 : several || count === 1 ? Math.max(even, 2) : even;
+  const fewest = count === 1 ? 2 : several ? (alone ? least : 2) : 1;
+  const perGroup = single && !several ? 1 : Math.max(even, fewest);
   return exactLayout(Math.ceil(count / perGroup), perGroup);
 }
 

@@ -51,7 +51,9 @@ async function* drawGiven<T>(
   try {
     const { rowsPerGroup: widest, abandon, greedy: single, signal } = options;
     const rows = fitting(config, schedule, options, abandon !== undefined);
-    const layout = chooseLayout(schedule, { rows, widest, canDrop: abandon !== undefined, single });
+    // As for requests that come in time: of one row, heads that share keys make several.
+    const least = config.heads === config.kvHeads ? 2 : 1;
+    const layout = chooseLayout(schedule, { rows, widest, canDrop: abandon !== undefined, single, least });
     if (!layout) return;
     schedule.open(layout.groups);
     batch = new Batch<T>(sessions, config, layout, options);

@@ -36,11 +36,17 @@ describe("a schedule", () => {
   test("looks ahead no further than it is asked to", () => {
     const { requests, state } = source([3, 4]);
     const schedule = new Schedule(requests);
-    expect(schedule.look(2)).toEqual({ run: 2, total: 2, length: 2, several: false });
+    expect(schedule.look(2)).toEqual({ run: 2, total: 2, length: 2, several: false, alone: false });
     expect(state.pulled).toBeLessThanOrEqual(3);
-    expect(schedule.look(5)).toEqual({ run: 3, total: 5, length: 2, several: false });
-    expect(schedule.look(100)).toEqual({ run: 3, total: 7, length: 2, several: false });
-    expect(new Schedule<Request>([]).look(5)).toEqual({ run: 0, total: 0, length: 0, several: false });
+    expect(schedule.look(5)).toEqual({ run: 3, total: 5, length: 2, several: false, alone: false });
+    expect(schedule.look(100)).toEqual({ run: 3, total: 7, length: 2, several: false, alone: false });
+    expect(new Schedule<Request>([]).look(5)).toEqual({
+      run: 0,
+      total: 0,
+      length: 0,
+      several: false,
+      alone: true,
+    });
   });
 
   test("gives all of a prompt to one group, in order, and pulls the next only when a group is free", () => {

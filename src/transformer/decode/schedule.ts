@@ -37,7 +37,10 @@ export class Schedule<R extends Scheduled> implements Lookahead {
       total++;
     }
     const several = this.ahead.slice(0, total).some(({ index = 0 }) => index > 0);
-    return { run, total, length: this.peek(0)?.prompt.length ?? 0, several };
+    const alone = this.ahead
+      .slice(1, total)
+      .every(({ prompt }, before) => !samePrompt(prompt, this.ahead[before]!.prompt));
+    return { run, total, length: this.peek(0)?.prompt.length ?? 0, several, alone };
   }
 
   /** Sets the number of groups, all idle. */
