@@ -1,5 +1,6 @@
 import type { QuantizationError, RoundedChoices } from "../evaluate/quantization.js";
-import { intervalInWords, PERCENT, POINTS, type Unit } from "./format.js";
+import type { Estimate } from "../evaluate/metrics.js";
+import { intervalInWords, inWords, PERCENT, POINTS, type Unit } from "./format.js";
 
 /** What quantizing the base has done to log π, as a sentence or two. */
 export function quantizationInWords(measured: QuantizationError): string {
@@ -10,8 +11,8 @@ export function quantizationInWords(measured: QuantizationError): string {
     `${nats(perResponse.max)} at most (of a token by ${nats(perToken.mean)} and ${nats(perToken.max)}), over ${responses} of ` +
     `its responses, ${tokens} tokens.` +
     (divergence
-      ? ` A token's KL divergence from the float model is ${intervalInWords(divergence.kl, TOKEN_NATS)}, its total variation ` +
-        `${intervalInWords(divergence.totalVariation, PART)}.`
+      ? ` A token's KL divergence from the float model is ${estimateInWords(divergence.kl, TOKEN_NATS)}, its total variation ` +
+        `${estimateInWords(divergence.totalVariation, PART)}.`
       : "") +
     Object.entries(choices)
       .map(([reward, each]) => ` ${choicesInWords(reward, each)}`)
@@ -22,11 +23,14 @@ export function quantizationInWords(measured: QuantizationError): string {
 const TOKEN_NATS: Unit = { scale: 1, decimals: 4, suffix: "\u00a0nats" };
 const PART: Unit = { scale: 1, decimals: 4, suffix: "" };
 
+const estimateInWords = (estimate: Estimate, unit: Unit): string =>
+  `${inWords(estimate.value, unit)} (${intervalInWords(estimate, unit)})`;
+
 function choicesInWords(reward: string, { same, accuracyGain }: RoundedChoices): string {
   const gain = accuracyGain
-    ? `, and the exact choice is right more often by ${intervalInWords(accuracyGain, POINTS)}`
+    ? `, and the exact choice is right more often by ${estimateInWords(accuracyGain, POINTS)}`
     : "";
-  return `By ${reward} the rounded model's own choice is the exact one for ${intervalInWords(same, PERCENT)} of the prompts${gain}.`;
+  return `By ${reward} the rounded model's own choice is the exact one for ${estimateInWords(same, PERCENT)} of the prompts${gain}.`;
 }
 
 function nats(value: number): string {
