@@ -123,6 +123,7 @@ export function writtenOut(words: readonly string[], settings: Settings): string
     // What is an object is for the record: the options that one line can give stand beside it.
     if (value === null || (typeof value === "object" && !Array.isArray(value))) continue;
     if (value === false) line.push(`--no-${name}`);
+    else if (value === true) line.push(longFlag(name));
     else
       line.push(
         longFlag(name),

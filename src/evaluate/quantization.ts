@@ -21,7 +21,7 @@ export interface QuantizationError {
   readonly perToken: Spread;
   /**
    * KL(π_rounded ‖ π) of a token in nats, and the total variation between the two, on average over the responses with intervals over these:
-   * of draws from π_rounded as it is, each token's log π_rounded − log π has the first as its mean, and what exceeds 0 of 1 − π/π_rounded the second. Absent
+   * of draws from π_rounded as it is, w = π/π_rounded of a token has mean 1, so that w − 1 − log w has the first as its mean, and |w − 1|/2 the second. Absent
    * where responses were drawn otherwise, or are fewer than eight.
    */
   readonly divergence?: { readonly kl: Estimate; readonly totalVariation: Estimate };
@@ -109,8 +109,9 @@ function divergenceOf(
       resamples,
     );
   return {
-    kl: ofTokens((difference) => difference),
-    totalVariation: ofTokens((difference) => Math.max(0, 1 - Math.exp(-difference))),
+    // With w = π/π_rounded, whose mean is 1: E[w − 1 − log w] is KL like E[−log w], and never below 0.
+    kl: ofTokens((difference) => Math.expm1(-difference) + difference),
+    totalVariation: ofTokens((difference) => Math.abs(Math.expm1(-difference)) / 2),
   };
 }
 

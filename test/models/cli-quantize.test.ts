@@ -32,7 +32,7 @@ const COMMANDS = {
     "--json",
   ],
   exactAnswer: ["answer", "4 9 10 13 = 24 :", "--n", "20", "--quantize", "int4", "--exact-choice", "--json"],
-  unrounded: ["answer", "x", "--exact-choice"],
+  unrounded: ["answer", "4 9 10 13 = 24 :", "--exact-choice"],
   served: ["answer", "x", "--model", "openai:m", "--base-url", "http://localhost:9/v1", "--quantize", "int8"],
   unknown: ["answer", "x", "--quantize", "int3"],
 };
