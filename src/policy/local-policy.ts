@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import { UsageError } from "../core/errors.js";
-import { memoryLeft } from "../core/free-memory.js";
 import { hash32 } from "../core/random.js";
-import type { EngineOptions } from "../graph/index.js";
 import type { AdapterFeeds } from "../transformer/decoder/adapter-feeds.js";
 import { loadModel, type LoadOptions, type Model } from "../transformer/model.js";
 import type { LoraAdapter } from "../transformer/format/peft.js";
@@ -28,6 +26,7 @@ import {
   toResponse,
   type Limits,
 } from "./local-draws.js";
+import { unroundedOptions, type LocalPolicyOptions } from "./local-options.js";
 import { checkLimits, checkWidth } from "./sampling-limits.js";
 import type {
   BeamSearchOptions,
@@ -41,22 +40,7 @@ import type {
   ScoreRequest,
 } from "./policy.js";
 
-export interface LocalPolicyOptions extends EngineOptions {
-  /** What the model is called. Default: its folder's or file's name. */
-  readonly name?: string;
-  /** Rows decoded at once. Default: by the model's size, from 48 to 512. */
-  readonly rows?: number;
-  /** The longest sequence, as `RuntimeOptions` says. */
-  readonly maxLength?: number;
-  /** Bytes of memory that the process may take, as `RuntimeOptions` says. */
-  readonly memory?: number | undefined;
-  /** Whether adapters are trained with activation checkpointing, as `TrainerOptions` of the engine says. Default: where memory asks for it. */
-  readonly checkpointing?: boolean | undefined;
-  /** Bytes for keys and values of prompts that are kept for later ones, as `RuntimeOptions` says. Default 0. */
-  readonly prefixBytes?: number;
-  /** The same model unrounded, which this policy then owns. */
-  readonly unrounded?: LocalPolicy | undefined;
-}
+export type { LocalPolicyOptions };
 
 /** A transformer on this machine, with or without an adapter. Calls after `dispose()` throw a UsageError. */
 export class LocalPolicy implements Policy {
@@ -72,7 +56,7 @@ export class LocalPolicy implements Policy {
     private readonly rows: number,
     private readonly owner: boolean,
     private readonly conversations: Conversations,
-    readonly unrounded?: LocalPolicy,
+    readonly unrounded?: LocalPolicyOptions["unrounded"],
   ) {
     const { quantization } = runtime.model;
     const trains = quantization === undefined || quantization === "keep";
@@ -104,7 +88,7 @@ export class LocalPolicy implements Policy {
    */
   static async load(folder: string, options: LocalPolicyOptions & LoadOptions = {}): Promise<LocalPolicy> {
     const model = await loadModel(folder, options);
-    const unrounded = options.exactChoice ? await loadUnrounded(folder, options) : undefined;
+    const unrounded = options.exactChoice ? await LocalPolicy.unrounded(folder, options) : undefined;
     const policy = LocalPolicy.of(model, { ...options, unrounded });
     try {
       if (policy.runtime.engine.device.name !== "cpu") await checkNumbers(policy.runtime, options);
@@ -112,6 +96,16 @@ export class LocalPolicy implements Policy {
       await policy.dispose();
       throw error;
     }
+    return policy;
+  }
+
+  /** The model beside a rounded one. Its graph is compiled at once, so that whoever sizes a batch by the memory that is free finds it taken. */
+  private static async unrounded(
+    folder: string,
+    given: LocalPolicyOptions & LoadOptions,
+  ): Promise<LocalPolicy> {
+    const policy = await LocalPolicy.load(folder, unroundedOptions(given));
+    await policy.runtime.score([{ prompt: [0], response: [0] }]);
     return policy;
   }
 
@@ -342,20 +336,6 @@ export class LocalPolicy implements Policy {
     if (this.owner) await this.runtime.dispose();
     else await this.adapter?.dispose();
   }
-}
-
-/**
- * The model beside a rounded one, for scoring. Its graph is compiled at once, so that whoever sizes a batch by the memory that is free
- * finds it taken.
- */
-async function loadUnrounded(
-  folder: string,
-  { memory, prefixBytes: _, quantize: __, exactChoice: ___, ...options }: LocalPolicyOptions & LoadOptions,
-): Promise<LocalPolicy> {
-  const left = memory === undefined ? {} : { memory: memoryLeft(memory) };
-  const policy = LocalPolicy.of(await loadModel(folder, { ...options, ...left }), { ...options, memory });
-  await policy.runtime.score([{ prompt: [0], response: [0] }]);
-  return policy;
 }
 
 function bytes(data: Float32Array): Uint8Array {

@@ -38,7 +38,7 @@ describe.each(CASES)("exact choices of $name in $quantize", ({ quantize, path, n
   beforeAll(async () => {
     if (path === undefined) return;
     policy = await LocalPolicy.load(path, { quantize, exactChoice: true });
-    prompts = name === "game24" ? (await findTask("game24")).prompts("test").slice(0, 24) : QUESTIONS;
+    prompts = name === "game24" ? (await findTask("game24")).prompts("test").slice(0, 12) : QUESTIONS;
     drawn = new Map(prompts.map(({ id }) => [id, []]));
     const requests = prompts.flatMap((prompt) =>
       Array.from({ length: n }, (_, index) => ({ prompt, index })),

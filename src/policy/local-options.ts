@@ -1,0 +1,32 @@
+import { memoryLeft } from "../core/free-memory.js";
+import type { EngineOptions } from "../graph/index.js";
+import type { LoadOptions } from "../transformer/model.js";
+import type { Policy, Unrounded } from "./policy.js";
+
+export interface LocalPolicyOptions extends EngineOptions {
+  /** What the model is called. Default: its folder's or file's name. */
+  readonly name?: string;
+  /** Rows decoded at once. Default: by the model's size, from 48 to 512. */
+  readonly rows?: number;
+  /** The longest sequence, as `RuntimeOptions` says. */
+  readonly maxLength?: number;
+  /** Bytes of memory that the process may take, as `RuntimeOptions` says. */
+  readonly memory?: number | undefined;
+  /** Whether adapters are trained with activation checkpointing, as `TrainerOptions` of the engine says. Default: where memory asks for it. */
+  readonly checkpointing?: boolean | undefined;
+  /** Bytes for keys and values of prompts that are kept for later ones, as `RuntimeOptions` says. Default 0. */
+  readonly prefixBytes?: number;
+  /** The same model unrounded, which this policy then owns. */
+  readonly unrounded?: (Unrounded & Pick<Policy, "dispose">) | undefined;
+}
+
+/** How the unrounded model is loaded beside a rounded one: in what memory that has left, and with no prompts kept. */
+export function unroundedOptions({
+  memory,
+  prefixBytes: _,
+  quantize: __,
+  exactChoice: ___,
+  ...options
+}: LocalPolicyOptions & LoadOptions): LocalPolicyOptions & LoadOptions {
+  return { ...options, ...(memory !== undefined && { memory: memoryLeft(memory) }) };
+}
