@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { InterruptedError, ModelError, UsageError } from "../core/errors.js";
 import { sft } from "../sharpen/methods/sft.js";
 import { xpo } from "../sharpen/methods/xpo.js";
-import { PAPER_SFT } from "../sharpen/fit-adapter.js";
+import { checkFit, PAPER_SFT } from "../sharpen/fit-adapter.js";
 import { isCode, isTest, projectFiles } from "../../scripts/lib/files.mjs";
 import { ROOT } from "../../test/support/fixture.js";
 import { REMEDIES } from "./remedies.js";
@@ -110,6 +110,47 @@ describe("training settings", () => {
     expect(writtenOut([], trainingOptions(settings))).toContain(
       "--train-n 5 --curve-samples 4 --epochs 4 --batch-size 4 --learning-rate 0.0003 --schedule linear --clip-norm 0.1 --weight-decay 0.1 --rank 8 --alpha 20 --patience 3 --keep best --target-modules q_proj,",
     );
+  });
+});
+
+describe("training settings of every weight", () => {
+  const preset = {
+    model: "m",
+    task: "t",
+    source: "x",
+    training: { sft: { epochs: 4, learningRate: 3e-4, rank: 8, targetModules: ["q_proj"] } },
+  };
+  const source = { n: 5, seed: 0, preset };
+
+  it("have nothing of an adapter's, nor its rate, and go on so", () => {
+    const { fit } = trainingSettings(sft, { full: true }, source);
+    expect(fit).toMatchObject({ full: true, epochs: 4, learningRate: 3e-5 });
+    for (const name of ["rank", "alpha", "targetModules"]) expect(fit).not.toHaveProperty(name);
+    const recorded = {
+      trainN: 5,
+      trainPrompts: null,
+      curveSamples: 4,
+      reward: "x",
+      own: {},
+      command: "",
+      fit,
+    };
+    const again = trainingSettings(sft, {}, { ...source, recorded });
+    expect(again.fit).toEqual(fit);
+    expect(trainingSettings(sft, { full: true, learningRate: 1e-4 }, source).fit.learningRate).toBe(1e-4);
+  });
+
+  it("pass on what was given of an adapter, which is refused by its name", () => {
+    const { fit } = trainingSettings(sft, { full: true, rank: 4 }, source);
+    expect(() => checkFit(fit)).toThrow(
+      "Full fine-tuning trains every weight, so there is no rank to set; leave it out.",
+    );
+  });
+
+  it("are written out with --full, and without what an adapter has", () => {
+    const line = writtenOut([], trainingOptions(trainingSettings(sft, { full: true }, source)));
+    expect(line).toContain(" --weight-decay 0 --full ");
+    expect(line).not.toMatch(/--rank|--alpha|--target-modules/);
   });
 });
 

@@ -1,6 +1,7 @@
 import { UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
 import { checkDrawing } from "../policy/capabilities.js";
+import { LocalPolicy } from "../policy/local-policy.js";
 import type { Policy } from "../policy/policy.js";
 import { sourceOf, type PowerSampler, type RunConfig, type RunModel } from "../run/config.js";
 import { partOf } from "../run/parts.js";
@@ -12,6 +13,7 @@ import { FEWEST_TO_SPLIT, type PromptSplit } from "../sharpen/prompts.js";
 import { findGrader } from "../task/graders.js";
 import { taskEntry } from "../task/registry.js";
 import type { Task } from "../task/task.js";
+import { bytesOfFullTraining } from "../transformer/train/pass-memory.js";
 import type { Context } from "./context.js";
 import { DEFAULT_MODEL, DEFAULT_N, DEFAULT_TASK } from "./defaults.js";
 import { estimateInWords, estimateOf, measureDrawing, type PlannedWork } from "./estimate.js";
@@ -201,7 +203,9 @@ async function goesOn(
   const options = { n, temperature, maxTokens, seed, signal: context.signal };
   const measured = await measureDrawing(policy, opened.task.prompts("test"), options, () => context.now());
   const peak = policy.served ? undefined : process.resourceUsage().maxRSS * 1024;
-  const estimate = estimateOf(planned, measured, peak);
+  const full = planned.full && policy instanceof LocalPolicy;
+  const training = full ? bytesOfFullTraining(policy.runtime.model.config) : undefined;
+  const estimate = estimateOf(planned, measured, peak, training);
   if (dry) {
     context.say(`${estimateInWords(estimate)} Nothing was written.`);
     context.result({ dryRun: true, ...estimate });

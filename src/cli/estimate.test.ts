@@ -28,6 +28,8 @@ it("counts what is drawn and trained: the run's, and each method's own", () => {
     drawn: 510 + ofSft + ofDpo,
     trained: 120 + 120 * trainN,
   });
+  const whole = trainingSettings(sft, { full: true }, { n: 50, seed: 0, preset: undefined });
+  expect(plannedWork(split(10, 100), 50, [whole]).full).toBe(true);
   expect(plannedWork(split(10, 0), 50, [of(sft)])).toEqual({ drawn: 510, trained: 0 });
 });
 
@@ -65,6 +67,9 @@ it("says what a run takes", () => {
   expect(estimateInWords(estimate)).toBe(
     "About 2.0 hours: 36,000 responses to draw (720,000 tokens, at the 100 tokens/s that were measured), " +
       "and 370 passes of training over one; 1.3 GB of memory so far.",
+  );
+  expect(estimateInWords(estimateOf({ drawn: 10, trained: 5 }, measured, 1.25e9, 4.3e9))).toMatch(
+    /; 1\.3 GB of memory so far, and about 4\.3 GB more to train every weight\.$/,
   );
   expect(estimateInWords(estimateOf({ drawn: 10, trained: 0 }, measured))).toMatch(
     /^About 2 s: 10 responses/,

@@ -8,6 +8,8 @@ export interface PlannedWork {
   readonly drawn: number;
   /** Passes of training over a response. */
   readonly trained: number;
+  /** Set where every weight is trained, and not adapters alone. */
+  readonly full?: true;
 }
 
 /** How fast a model draws, and how long its responses are. */
@@ -19,13 +21,15 @@ export interface Measured {
 }
 
 /** What a run will take, about. */
-export interface Estimate extends PlannedWork {
+export interface Estimate extends Omit<PlannedWork, "full"> {
   /** To be drawn. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
   readonly seconds: number;
   /** Of memory, at the process's peak so far; absent for a model behind servers. */
   readonly bytes?: number;
+  /** Of memory that training every weight takes besides; absent where none does. */
+  readonly trainingBytes?: number;
 }
 
 /** Tokens trained on in the time that one is drawn (README, Speed: 559 of 752 with AVX-512, 240 of 328 without). */
@@ -55,6 +59,7 @@ export function plannedWork(
   return {
     drawn: work.reduce((sum, { drawn }) => sum + drawn, measured),
     trained: work.reduce((sum, { trained }) => sum + trained, 0),
+    ...(methods.some(({ fit }) => fit.full) && { full: true as const }),
   };
 }
 
@@ -104,15 +109,20 @@ export async function measureDrawing(
   };
 }
 
-/** What the work will take at a measured speed. */
+/** What the work will take at a measured speed. @param bytes of memory so far. @param trainingBytes what training takes besides. */
 export function estimateOf(
   { drawn, trained }: PlannedWork,
   { tokensPerSecond, meanTokens }: Measured,
   bytes?: number,
+  trainingBytes?: number,
 ): Estimate {
   const tokens = Math.round(drawn * meanTokens);
   const seconds = (tokens + (trained * meanTokens) / TRAINING_PACE) / tokensPerSecond;
-  return { drawn, trained, tokens, tokensPerSecond, seconds, ...(bytes !== undefined && { bytes }) };
+  return {
+    ...{ drawn, trained, tokens, tokensPerSecond, seconds },
+    ...(bytes !== undefined && { bytes }),
+    ...(trainingBytes !== undefined && { trainingBytes }),
+  };
 }
 
 /** The same for people. */
@@ -123,9 +133,13 @@ export function estimateInWords({
   tokensPerSecond,
   seconds,
   bytes,
+  trainingBytes,
 }: Estimate): string {
   const learned = trained > 0 ? `, and ${count(trained)} passes of training over one` : "";
-  const memory = bytes === undefined ? "" : `; ${(bytes / 1e9).toFixed(1)} GB of memory so far`;
+  const gigabytes = (value: number): string => `${(value / 1e9).toFixed(1)} GB`;
+  const more =
+    trainingBytes === undefined ? "" : `, and about ${gigabytes(trainingBytes)} more to train every weight`;
+  const memory = bytes === undefined ? "" : `; ${gigabytes(bytes)} of memory so far${more}`;
   return (
     `About ${roughly(seconds)}: ${count(drawn)} responses to draw (${count(tokens)} tokens, at the ${count(tokensPerSecond)} ` +
     `tokens/s that were measured)${learned}${memory}.`

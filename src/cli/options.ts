@@ -334,6 +334,7 @@ export const TRAINING = [
   "schedule",
   "clipNorm",
   "weightDecay",
+  "full",
   "rank",
   "alpha",
   "targetModules",

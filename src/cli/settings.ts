@@ -1,5 +1,5 @@
 import type { Json } from "../run/config.js";
-import { PAPER_SFT, type FitOptions } from "../sharpen/fit-adapter.js";
+import { FULL_LEARNING_RATE, PAPER_SFT, type FitOptions } from "../sharpen/fit-adapter.js";
 import type { Method } from "../sharpen/methods/method.js";
 import { ownSettings } from "../sharpen/methods/options.js";
 import { presetOf, type Preset } from "../sharpen/presets.js";
@@ -56,7 +56,7 @@ export function trainingSettings(
       ...givenOwn(method, values),
     }),
     fit: {
-      ...fitSettings(values, { ...preset, ...recorded?.fit }, seed),
+      ...fitSettings(values, preset, recorded?.fit, seed),
       patience: values.patience ?? recorded?.fit.patience ?? preset?.patience ?? method.patience,
       keep: values.keep ?? recorded?.fit.keep ?? preset?.keep ?? method.keep ?? PAPER_SFT.keep,
     },
@@ -65,26 +65,54 @@ export function trainingSettings(
 
 function fitSettings(
   values: Values<(typeof TRAINING)[number]>,
-  base: Partial<FitOptions>,
+  preset: Partial<FitOptions> | undefined,
+  recorded: Partial<FitOptions> | undefined,
   seed: number,
 ): TrainingSettings["fit"] {
-  const rank = values.rank ?? base.rank ?? PAPER_SFT.rank;
+  const full = values.full === true || recorded?.full === true;
+  const base = { ...(full ? withoutLora(preset) : preset), ...recorded };
+  const rate = full ? FULL_LEARNING_RATE : PAPER_SFT.learningRate;
   const start = values.start ?? base.start;
   return {
     epochs: values.epochs ?? base.epochs ?? PAPER_SFT.epochs,
     batchSize: values.batchSize ?? base.batchSize ?? PAPER_SFT.batchSize,
-    learningRate: values.learningRate ?? base.learningRate ?? PAPER_SFT.learningRate,
+    learningRate: values.learningRate ?? base.learningRate ?? rate,
     schedule: values.schedule ?? base.schedule ?? PAPER_SFT.schedule,
     warmup: base.warmup ?? PAPER_SFT.warmup,
     clipNorm: values.clipNorm ?? base.clipNorm ?? PAPER_SFT.clipNorm,
     weightDecay: values.weightDecay ?? base.weightDecay ?? PAPER_SFT.weightDecay,
+    ...(full ? givenLora(values) : loraSettings(values, base)),
+    ...(start !== undefined && { start }),
+    seed,
+  };
+}
+
+type LoraSettings = Pick<FitOptions, "full" | "rank" | "alpha" | "targetModules">;
+
+function loraSettings(values: Values<(typeof TRAINING)[number]>, base: Partial<FitOptions>): LoraSettings {
+  const rank = values.rank ?? base.rank ?? PAPER_SFT.rank;
+  return {
     rank,
     // An α that was recorded belongs to the rank that was recorded.
     alpha: values.alpha ?? (values.rank === undefined ? base.alpha : undefined) ?? 2 * rank,
     targetModules: values.targetModules ?? base.targetModules ?? ALL_LINEARS,
-    ...(start !== undefined && { start }),
-    seed,
   };
+}
+
+/** Every weight is trained; what was given of an adapter is passed on, to be refused by its name. */
+function givenLora({ rank, alpha, targetModules }: Values<(typeof TRAINING)[number]>): LoraSettings {
+  return {
+    full: true,
+    ...(rank !== undefined && { rank }),
+    ...(alpha !== undefined && { alpha }),
+    ...(targetModules && { targetModules }),
+  };
+}
+
+/** A preset of an adapter, without what suits an adapter alone. */
+function withoutLora(preset: Partial<FitOptions> = {}): Partial<FitOptions> {
+  const { rank: _, alpha: __, targetModules: ___, learningRate: ____, ...rest } = preset;
+  return rest;
 }
 
 /** Training settings under the names of the options' table. */
@@ -99,7 +127,8 @@ export function trainingOptions({
   const given = Object.entries({ trainN, trainPrompts, curveSamples, ...own }).map(
     ([name, value]) => [name, value ?? null] as const,
   );
-  return { ...Object.fromEntries(given), ...numbers, targetModules: [...(targetModules ?? ALL_LINEARS)] };
+  const targets = numbers.full ? {} : { targetModules: [...(targetModules ?? ALL_LINEARS)] };
+  return { ...Object.fromEntries(given), ...numbers, ...targets };
 }
 
 /**

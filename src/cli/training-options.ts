@@ -1,11 +1,11 @@
 import { presetOf, presets } from "../sharpen/presets.js";
-import { DEFAULT_PATIENCE, PAPER_SFT } from "../sharpen/fit-adapter.js";
+import { DEFAULT_PATIENCE, FULL_LEARNING_RATE, PAPER_SFT } from "../sharpen/fit-adapter.js";
 import { KEEPS } from "../sharpen/kept-epoch.js";
 import type { Method } from "../sharpen/methods/method.js";
 import { methods } from "../sharpen/methods/registry.js";
 import { TARGET_NAMES } from "../transformer/decoder/lora.js";
 import { DEFAULT_METHODS } from "./defaults.js";
-import { option, type OptionSpec } from "./option-spec.js";
+import { flag, option, type OptionSpec } from "./option-spec.js";
 import { atLeastZero, oneOf, positive, someOf, someParts, text, wholeNumber, type Parse } from "./values.js";
 
 type FitNumber = "epochs" | "batchSize" | "learningRate" | "clipNorm" | "weightDecay" | "rank";
@@ -25,6 +25,7 @@ function trained(
     });
     return own.length === 0 ? [] : [`for ${model} on ${task} ${own.join(", ")}, ${source}`];
   });
+  if (name === "learningRate") special.unshift(`${FULL_LEARNING_RATE} with --full`);
   const paper = name === "weightDecay" ? "" : ", paper App. A.3";
   return option(flags, description, parse, [`${PAPER_SFT[name]}${paper}`, ...special].join("; "));
 }
@@ -99,6 +100,10 @@ export const TRAINING_OPTIONS = {
   learningRate: trained("learningRate", "--learning-rate <number>", "AdamW's step size", positive()),
   clipNorm: trained("clipNorm", "--clip-norm <number>", "clip the joint gradient norm to this", positive()),
   weightDecay: trained("weightDecay", "--weight-decay <number>", "decoupled weight decay", atLeastZero),
+  full: flag(
+    "--full",
+    "train every weight of a small model in place of a LoRA adapter; what is written is a model, for --model",
+  ),
   rank: trained("rank", "--rank <count>", "LoRA's rank", wholeNumber(1)),
   alpha: option("--alpha <number>", "LoRA's α", positive(), "twice the rank; the paper does not say"),
   targetModules: option(

@@ -1,5 +1,11 @@
 import { change, decimal, percent } from "./findings-words.js";
-import type { AdapterMetrics, AnswerMetrics, EpochMetrics, Estimate } from "./metrics.js";
+import {
+  trainedInWords,
+  type AdapterMetrics,
+  type AnswerMetrics,
+  type EpochMetrics,
+  type Estimate,
+} from "./metrics.js";
 
 /** Responses shorter than this share of the base's, or longer by its inverse, are a collapse. */
 const LENGTH = 0.5;
@@ -87,7 +93,7 @@ export function collapses(
   const signs = kept.length > 0 ? kept : collapseSigns({ length: base.length }, { length: adapter.length });
   if (signs.length > 0)
     return [
-      `The ${method} adapter has collapsed: ${signs.join("; ")}. Do not use it, and train it more gently.`,
+      `The ${trainedInWords(method, adapter)} has collapsed: ${signs.join("; ")}. Do not use it, and train it more gently.`,
     ];
   const first = of.find((iterate) => iterate.signs.length > 0);
   if (!first) return [];
@@ -100,12 +106,13 @@ export function collapses(
 }
 
 /** How far the kept iterate is from the base, in a sentence; undefined where the curve does not tell. */
-export function driftFinding(method: string, { epochs, keptEpoch }: AdapterMetrics): string | undefined {
+export function driftFinding(method: string, adapter: AdapterMetrics): string | undefined {
+  const { epochs, keptEpoch } = adapter;
   const kept = epochs.find(({ epoch }) => epoch === keptEpoch);
   const before = epochs[0]?.entropy;
   if (!kept?.kl || !kept.entropy || !before || keptEpoch === 0) return undefined;
   return (
-    `The ${method} adapter is ${change(kept.kl, "nats").replace(/^\+/, "")} from the base (KL), and its entropy is ` +
+    `The ${trainedInWords(method, adapter)} is ${change(kept.kl, "nats").replace(/^\+/, "")} from the base (KL), and its entropy is ` +
     `${decimal(kept.entropy.value)} nats where the base's is ${decimal(before.value)}.`
   );
 }

@@ -1,7 +1,7 @@
 import { rewards } from "../reward/registry.js";
 import { sampleSizes } from "./largest-n.js";
 import { baselineInWords, hypothesesOf } from "./measure-baselines.js";
-import type { Cost, Estimate, Metrics } from "./metrics.js";
+import { trainedInWords, type Cost, type Estimate, type Metrics } from "./metrics.js";
 
 /** What the costs are read from. */
 type CostedMetrics = Pick<Metrics, "prompts" | "greedy" | "base" | "bestOfN" | "baselines" | "adapters">;
@@ -42,9 +42,11 @@ function costsOf(
         return cost(`best-of-${n} by ${reward}`, byN[String(n)]?.accuracy, { eachPrompt }, { reward, n });
       }),
     ),
-    ...Object.entries(adapters).flatMap(([method, { accuracy, length, modelCalls, validationCalls }]) => {
+    ...Object.entries(adapters).flatMap(([method, adapter]) => {
+      const { accuracy, length, modelCalls, validationCalls } = adapter;
       const before = ((modelCalls ?? 0) + (validationCalls ?? 0)) * drawn;
-      return cost(`${nameOf(method)} adapter, one sample`, accuracy, { eachPrompt: length.value, before });
+      const name = `${trainedInWords(nameOf(method), adapter)}, one sample`;
+      return cost(name, accuracy, { eachPrompt: length.value, before });
     }),
   ];
 }

@@ -1,7 +1,13 @@
 import { collapses, driftFinding, isBase, type MethodWords } from "./collapse.js";
 import { change, decimal, directionOf, percent, sentence } from "./findings-words.js";
 import type { DeclaredFrom } from "./declared.js";
-import type { AdapterMetrics, EpochMetrics, Estimate, Metrics } from "./metrics.js";
+import {
+  trainedInWords,
+  type AdapterMetrics,
+  type EpochMetrics,
+  type Estimate,
+  type Metrics,
+} from "./metrics.js";
 import { memorizedFinding } from "./memorized.js";
 import { strongestBaseline } from "./strongest-baseline.js";
 
@@ -100,7 +106,7 @@ export function adapterFindings(
   ground: AdapterGround,
 ): string[] {
   const { base } = ground;
-  const name = `the ${method.name} adapter`;
+  const name = `the ${trainedInWords(method.name, adapter)}`;
   const unchanged = baseKept(method, adapter);
   const remarks = method.remarks?.(adapter) ?? [];
   if (isBase(adapter)) return [...unchanged, ...remarks, ...collapses(method, adapter, base)].map(sentence);

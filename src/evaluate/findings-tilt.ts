@@ -1,6 +1,6 @@
 import type { MethodWords } from "./collapse.js";
 import { decimal, percent } from "./findings-words.js";
-import type { Estimate, Metrics, TiltMetrics } from "./metrics.js";
+import { trainedInWords, type Estimate, type Metrics, type TiltMetrics } from "./metrics.js";
 
 /** A point that rests on fewer responses a prompt is hardly more than their best one. */
 const FEWEST_RESPONSES = 2;
@@ -69,7 +69,7 @@ export function tiltFindings(metrics: TiltInputs, wordsOf: (method: string) => M
       ([reward, curve]) => `${said(tiltedAt(curve, kl, pick(base), pick))} by ${reward}`,
     );
     return [
-      `One sample of the ${wordsOf(name).name} adapter, ${decimal(kl, 2)} nats (KL) from the base, ${verb} ${said(pick(adapter))}; the base ` +
+      `One sample of the ${trainedInWords(wordsOf(name).name, adapter)}, ${decimal(kl, 2)} nats (KL) from the base, ${verb} ${said(pick(adapter))}; the base ` +
         `tilted as far ${verb} ${each.join(", ")}. The difference is what training misses.`,
     ];
   });

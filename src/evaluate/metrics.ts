@@ -111,6 +111,8 @@ export interface AdapterMetrics extends AnswerMetrics {
   readonly keep?: "last" | "objective";
   /** The adapter of the same run at which training began, so that iterate 0 is that one; absent: the base. */
   readonly start?: string;
+  /** Set where every weight was trained, and not an adapter. */
+  readonly full?: true;
   /** Prompts and responses per prompt that the training examples were made from; m = n·N (paper Def. 3.2). */
   readonly trainingPrompts: number;
   readonly trainingSamples: number;
@@ -131,6 +133,11 @@ export interface AdapterMetrics extends AnswerMetrics {
 export function factOf(adapter: AdapterMetrics, name: string): number | undefined {
   const value = (adapter as unknown as Readonly<Record<string, unknown>>)[name];
   return typeof value === "number" ? value : undefined;
+}
+
+/** What a method has trained, in words: `SFT adapter`; `full SFT model` where it was every weight. @param name the method's. */
+export function trainedInWords(name: string, { full }: Pick<AdapterMetrics, "full">): string {
+  return full ? `full ${name} model` : `${name} adapter`;
 }
 
 /**

@@ -1,10 +1,15 @@
 import { UsageError } from "../core/errors.js";
+import { memoryLeft } from "../core/free-memory.js";
 import { randomStream } from "../core/random.js";
-import { continuedAdapter, copyAdapter, newAdapter } from "../transformer/decoder/lora.js";
+import { continuedAdapter, copyAdapter, newAdapter, wholeModel } from "../transformer/decoder/lora.js";
 import type { HeldWeights } from "../transformer/decoder/hold.js";
 import type { TokenPair, Weights } from "../transformer/decoder/sequence-pass.js";
-import { loadAdapter, saveAdapter, type LoraAdapter } from "../transformer/format/peft.js";
+import { tensorShapes } from "../transformer/families/config.js";
+import { saveAdapter, type LoraAdapter } from "../transformer/format/peft.js";
+import { mergedWeights, writeMerged } from "../transformer/merge.js";
 import { loadModel, type Model } from "../transformer/model.js";
+import { loadTrained } from "../transformer/trained-folder.js";
+import { bytesOfFullTraining } from "../transformer/train/pass-memory.js";
 import { isHeld } from "../transformer/train/training-graph.js";
 import { Trainer as Engine } from "../transformer/train/trainer.js";
 import { requireAbility } from "./capabilities.js";
@@ -29,7 +34,9 @@ export function localTrainers(policy: LocalPolicy): Trainers<LoraAdapter> {
   const { config } = policy.runtime.model;
   return {
     vocabularySize: config.vocabSize,
-    parameters: ({ rank, targetModules }) => {
+    noFull: whyNoFull(policy),
+    parameters: ({ rank, targetModules, full }) => {
+      if (full) return valuesOf(policy);
       const lora = { rank, ...(targetModules && { targetModules }) };
       const { weights, replaced, scaled } = newAdapter(config, lora, randomStream(0, "adapter"));
       const whole = [...(replaced ?? [])].reduce(
@@ -39,8 +46,29 @@ export function localTrainers(policy: LocalPolicy): Trainers<LoraAdapter> {
       return [...weights.values()].reduce((sum, { a, b }) => sum + a.length + b.length, whole);
     },
     start: (options) => localTrainer(policy, options),
-    withAdapter: async (folder, name) => policy.withAdapter(await loadAdapter(folder), name),
+    withAdapter: async (folder, name) => policy.withAdapter(await loadTrained(folder, config), name),
   };
+}
+
+/** How many numbers a model's weights are. */
+function valuesOf({ runtime }: LocalPolicy): number {
+  let values = 0;
+  for (const shape of tensorShapes(runtime.model.config).values())
+    values += shape.reduce((product, size) => product * size, 1);
+  return values;
+}
+
+/** Why every weight of a model cannot be trained here; undefined where it can. */
+function whyNoFull({ name, runtime }: LocalPolicy): string | undefined {
+  const { model, forTraining } = runtime;
+  if (model.quantization !== undefined)
+    return `Full fine-tuning changes every weight, and those of ${name} are ${model.quantization === "keep" ? "kept as they are stored" : "rounded"}: hold it in float32, or train an adapter.`;
+  if (model.held !== undefined)
+    return `Full fine-tuning is for models of at most 1 GiB in float32, and ${name} is larger: train an adapter.`;
+  const [need, left] = [bytesOfFullTraining(model.config), memoryLeft(forTraining.memory)];
+  if (need <= left) return undefined;
+  const gigabytes = (bytes: number): string => (Math.max(0, bytes) / 1e9).toFixed(1);
+  return `Full fine-tuning of ${name} needs about ${gigabytes(need)} GB of memory beside the model, and ${gigabytes(left)} GB are free: train an adapter.`;
 }
 
 /** The weights that an adapter is trained over. A head that is to be replaced begins as the base's, and has to be read whole. */
@@ -62,11 +90,36 @@ function floatsOf({ weights }: HeldWeights): Weights {
   return new Map(inMemory);
 }
 
-/** @throws UsageError for a model whose weights were rounded. */
-async function localTrainer(
+/** What is trained, as it is at first, and the weights that it is trained over. @throws UsageError for every weight of a model that cannot be. */
+async function beginning(
   policy: LocalPolicy,
-  { rank, alpha, targetModules, clipNorm, weightDecay, seed, from }: TrainerOptions,
-): Promise<Trainer<LoraAdapter>> {
+  { rank, alpha, targetModules, full, seed, from }: TrainerOptions,
+): Promise<{ readonly adapter: LoraAdapter; readonly frozen: Weights | HeldWeights }> {
+  const { model } = policy.runtime;
+  const { config } = model;
+  const start = from === undefined ? undefined : await loadTrained(from, config);
+  if (full) {
+    const refusal = whyNoFull(policy);
+    if (refusal !== undefined) throw new UsageError(refusal);
+    return {
+      adapter: wholeModel(start ? mergedWeights(model, start) : model.weights),
+      frozen: model.weights,
+    };
+  }
+  const lora = { rank, alpha, ...(targetModules && { targetModules }) };
+  const frozen = await frozenWeights(model, targetModules, start);
+  const weights = isHeld(frozen) ? floatsOf(frozen) : frozen;
+  const stream = randomStream(seed, "adapter");
+  const adapter =
+    start === undefined
+      ? newAdapter(config, lora, stream, weights)
+      : continuedAdapter(config, lora, stream, weights, start);
+  return { adapter, frozen };
+}
+
+/** @throws UsageError for a model whose weights were rounded. */
+async function localTrainer(policy: LocalPolicy, options: TrainerOptions): Promise<Trainer<LoraAdapter>> {
+  const { clipNorm, weightDecay } = options;
   const { runtime } = policy;
   const { model, engine, maxLength } = runtime;
   if (!policy.can.trains)
@@ -75,17 +128,9 @@ async function localTrainer(
       where: policy.name,
       remedy: TO_TRAIN,
     });
-  const lora = { rank, alpha, ...(targetModules && { targetModules }) };
-  const start = from === undefined ? undefined : await loadAdapter(from);
-  const frozen = await frozenWeights(model, targetModules, start);
-  const weights = isHeld(frozen) ? floatsOf(frozen) : frozen;
-  const stream = randomStream(seed, "adapter");
-  const adapter =
-    start === undefined
-      ? newAdapter(model.config, lora, stream, weights)
-      : continuedAdapter(model.config, lora, stream, weights, start);
-  const options = { clipNorm, weightDecay, maxLength, ...runtime.forTraining };
-  const trainer = await Engine.lora(engine, model.config, frozen, adapter, options);
+  const { adapter, frozen } = await beginning(policy, options);
+  const settings = { clipNorm, weightDecay, maxLength, ...runtime.forTraining };
+  const trainer = await Engine.lora(engine, model.config, frozen, adapter, settings);
   const pairs = (sequences: readonly ScoreRequest[]): Promise<TokenPair[]> => policy.pairsOf(sequences);
   return {
     get steps() {
@@ -105,7 +150,8 @@ async function localTrainer(
     optimStep: (rate) => trainer.optimStep(rate),
     policy: (name) => policy.withAdapter(adapter, name),
     adapter: () => Promise.resolve(copyAdapter(adapter)),
-    exportAdapter: (folder) => saveAdapter(folder, adapter, policy.name),
+    exportAdapter: (folder) =>
+      adapter.whole ? writeMerged(folder, model, adapter) : saveAdapter(folder, adapter, policy.name),
     save: (path, metadata) => trainer.saveCheckpoint(path, metadata),
     load: (path) => trainer.loadCheckpoint(path),
     dispose: () => trainer.dispose(),

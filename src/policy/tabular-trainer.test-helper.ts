@@ -36,6 +36,7 @@ export function tabularTrainers(rows: Table): Trainers<Table> {
   return {
     vocabularySize: responses,
     parameters: () => size,
+    noFull: undefined,
     start: ({ clipNorm, weightDecay, from }) => {
       const begun = from === undefined ? rows : (readJson(join(from, "table.json")) as Table);
       return Promise.resolve(tabularTrainer(begun, { ids, responses, clipNorm, weightDecay }, policyOf));

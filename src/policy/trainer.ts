@@ -2,6 +2,8 @@ import type { Policy, ScoreRequest } from "./policy.js";
 
 /** What is trained, and how it is stepped: plain values that a request to another machine can hold. */
 export interface TrainerOptions {
+  /** Whether every weight is trained, and no adapter: rank, α and target modules then say nothing. Default: no. */
+  readonly full?: boolean;
   /** LoRA's rank. */
   readonly rank: number;
   /** LoRA's α; the update is scaled by α/rank. */
@@ -16,7 +18,8 @@ export interface TrainerOptions {
   readonly seed: number;
   /**
    * A folder with an adapter that was exported: training begins at it, and leaves those parts of it as they are that are no targets.
-   * Rank and α are then that adapter's own, where it has linears. Absent: training begins at the base.
+   * Rank and α are then that adapter's own, where it has linears; where every weight is trained, all of it is. Absent: training begins
+   * at the base.
    */
   readonly from?: string;
 }
@@ -51,7 +54,10 @@ export interface Trainer<A = unknown> {
   policy(name: string): Promise<Policy>;
   /** The parameters as they are now, as a value that later steps do not change. */
   adapter(): Promise<A>;
-  /** Writes the parameters as they are now into a folder, as `Trainers.withAdapter` and others read adapters (PEFT's layout). */
+  /**
+   * Writes the parameters as they are now into a folder, as `Trainers.withAdapter` and others read them: an adapter in PEFT's layout, or a
+   * model in Hugging Face layout where every weight is trained.
+   */
   exportAdapter(folder: string): Promise<void>;
   /** Keeps everything that the next step depends on, in this file or under what it then names; gathered gradients are not kept. */
   save(path: string, metadata: Readonly<Record<string, string>>): Promise<void>;
@@ -64,8 +70,10 @@ export interface Trainer<A = unknown> {
 export interface Trainers<A = unknown> {
   /** How many tokens the policy has: at most this to the power of its length are the responses of a length. */
   readonly vocabularySize: number;
-  /** How many numbers such an adapter has. */
-  parameters(adapter: Pick<TrainerOptions, "rank" | "targetModules">): number;
+  /** How many numbers such an adapter has, or the model where all of it is trained. */
+  parameters(adapter: Pick<TrainerOptions, "rank" | "targetModules" | "full">): number;
+  /** Why they cannot train every weight, as a sentence; undefined where they can. */
+  readonly noFull: string | undefined;
   /** Starts an adapter that changes nothing yet, or is as the one that it begins at. */
   start(options: TrainerOptions): Promise<Trainer<A>>;
   /** The policy with an adapter that was exported into a folder; its `dispose()` frees the adapter alone. */

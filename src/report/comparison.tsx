@@ -75,6 +75,9 @@ export function comparisonTable(metrics: Metrics): VNode | undefined {
       ...(adapters.some(([, { start }]) => start !== undefined)
         ? [effort("Training began at", ({ start }) => (start === undefined ? "the base" : methodName(start)))]
         : []),
+      ...(adapters.some(([, { full }]) => full)
+        ? [effort("What was trained", ({ full }) => (full ? "full: every weight" : "a LoRA adapter"))]
+        : []),
       effort(
         "Training prompts n × responses N",
         (a) => `${count(a.trainingPrompts)} × ${count(a.trainingSamples)}`,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parsePage, type DomElement } from "../page/parse-page.test-helper.js";
 import { RunError } from "../core/errors.js";
-import { NATS, PERCENT, intervalInTable, inTable } from "./format.js";
+import { count, NATS, PERCENT, intervalInTable, inTable } from "./format.js";
 import { visibleText } from "../core/visible-text.js";
 import type { BrowserData } from "./prompt-data.js";
 import { renderReport } from "./render-report.js";
@@ -65,10 +65,43 @@ describe("renderReport", () => {
     expect(rows["Iterate kept (epoch; XPO: round)"]).toEqual(["–", "5 of 10", "5 of 10"]);
   });
 
+  it("sets every way to answer against its tokens, in a line a reward, and tells each where one points", () => {
+    const { costs = [], bestOfN } = run.metrics;
+    const table = tableRows("figure-tokens-table");
+    expect(Object.keys(table)).toHaveLength(costs.length);
+    for (const { name, tokens, accuracy } of costs)
+      expect(table[name]).toEqual([
+        count(tokens),
+        `${inTable(accuracy.value, PERCENT)} ${intervalInTable(accuracy, PERCENT)}`,
+      ]);
+    const order = Object.values(table).map(([tokens]) => Number(tokens!.replaceAll(",", "")));
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    for (const width of ["wide", "narrow"]) {
+      const chart = document.querySelector(`#figure-tokens .${width} svg.chart`)!;
+      const told = [...chart.querySelectorAll(".at")].map((at) =>
+        [...at.querySelectorAll("text")].map((text) => text.textContent),
+      );
+      // Every way but the single sample, which is each line's first point.
+      const words = told.flatMap(([, ...lines]) => lines);
+      expect(words).toHaveLength(costs.length - 1);
+      const { accuracy } = bestOfN["self-certainty"]!["50"]!;
+      expect(words).toContain(
+        `self-certainty ${inTable(accuracy!.value, PERCENT)} ${intervalInTable(accuracy!, PERCENT)}`,
+      );
+      expect(told.map(([title]) => title)).toContain("tokens: 28\u00a0k");
+      expect(chart.textContent).toContain("Tokens in all");
+    }
+    const names = [...document.querySelectorAll("#figure-tokens .legend li")].map((li) => li.textContent);
+    expect(names).toEqual([...Object.keys(bestOfN), "greedy", "SFT adapter", "DPO adapter"]);
+    const { costs: _, ...without } = run.metrics;
+    expect(renderReport({ ...run, metrics: without })).not.toContain("figure-tokens");
+  });
+
   it("has a figure with caption and message for each chart, and its table", () => {
     const figures = [...document.querySelectorAll("figure")];
     expect(figures.map((f) => f.id)).toEqual([
       "figure-accuracy",
+      "figure-tokens",
       "figure-lift",
       "figure-log-likelihood",
       "figure-histogram",

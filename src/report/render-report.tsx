@@ -7,6 +7,7 @@ import { Cards } from "./cards.js";
 import { accuracyFigure, liftFigure, logLikelihoodFigure } from "./charts-by-n.js";
 import { histogramFigure, orderingFigure } from "./charts-scores.js";
 import { tiltFigure } from "./charts-tilt.js";
+import { tokensFigure } from "./charts-tokens.js";
 import { trainingFigure } from "./charts-training.js";
 import { comparisonTable } from "./comparison.js";
 import { plural } from "./format.js";
@@ -180,9 +181,11 @@ function pageSections(
   { metrics, manifest }: Omit<ReportInput, "prompts">,
   browser?: ComponentChildren,
 ): Section[] {
-  const search = [liftFigure(metrics), metrics.labelled ? logLikelihoodFigure(metrics) : undefined].filter(
-    defined,
-  );
+  const search = [
+    tokensFigure(metrics),
+    liftFigure(metrics),
+    metrics.labelled ? logLikelihoodFigure(metrics) : undefined,
+  ].filter(defined);
   const scores = [histogramFigure(metrics), orderingFigure(metrics), tiltFigure(metrics)].filter(defined);
   return [
     {

@@ -1,3 +1,4 @@
+import { costed } from "../evaluate/costs.js";
 import { hash32, randomStream, type RandomStream } from "../core/random.js";
 import { drawResamples } from "../evaluate/bootstrap.js";
 import type {
@@ -9,6 +10,7 @@ import type {
   TiltMetrics,
 } from "../evaluate/metrics.js";
 import { tiltCurve } from "../evaluate/tilt.js";
+import { methodName } from "./format.js";
 import type { PromptRow, ReportInput, ResponseRow } from "./report-input.js";
 
 /** How large a synthetic run is, and what it has. */
@@ -183,7 +185,7 @@ function metricsOf(
     ]),
   );
   const coverage = Object.fromEntries(sizes.map((size) => [size, coverageAt(prompts, size)]));
-  return {
+  const measured: Metrics = {
     task: "game24",
     model: "whetstone-game24",
     prompts: prompts.length,
@@ -217,6 +219,7 @@ function metricsOf(
     ],
     seconds: { load: 0.8, sample: 74.2, reward: 1.9, train: 121.4, evaluate: 22.6 },
   };
+  return { ...measured, ...costed(measured, methodName) };
 }
 
 function tiltOf(

@@ -11,6 +11,7 @@ import type {
   Metrics,
 } from "../evaluate/metrics.js";
 import { tiltTable } from "./charts-tilt.js";
+import { tokensTable } from "./charts-tokens.js";
 import { wordingOf } from "./charts-training.js";
 import {
   count,
@@ -73,6 +74,7 @@ export function AllTables({ metrics }: { readonly metrics: Metrics }): VNode {
     ["Ordering of right and wrong", orderingTable(metrics)],
     ["Agreement between rewards", agreementTable(metrics)],
     ["What training on each reward could give", tiltTable(metrics)],
+    ["Accuracy against tokens", tokensTable(metrics)],
     ["Asked in other ways", baselinesTable(metrics)],
     ["Adaptive best-of-N", adaptiveTable(metrics)],
     ["How responses end", endsTable(metrics)],

@@ -5,7 +5,7 @@ import { transductiveFinding } from "../evaluate/findings.js";
 import { tiltFindings } from "../evaluate/findings-tilt.js";
 import { sampleSizes } from "../evaluate/largest-n.js";
 import { baselineInWords } from "../evaluate/measure-baselines.js";
-import type { AnswerMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
+import { trainedInWords, type AnswerMetrics, type Estimate, type Metrics } from "../evaluate/metrics.js";
 import { wordsOf } from "../sharpen/methods/registry.js";
 import { beginningOf, padEndTo, padStartTo, widthOf, wrapped } from "./columns.js";
 import {
@@ -109,7 +109,7 @@ function answersBlock(metrics: Metrics): string[] {
     ),
     ...Object.entries(adapters).flatMap(([method, a]) => [
       row(
-        `${plain(methodName(method))} adapter, one sample`,
+        `${trainedInWords(plain(methodName(method)), a)}, one sample`,
         a.accuracy,
         a.greedyAccuracy,
         a.logLikelihood,

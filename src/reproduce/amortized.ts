@@ -19,7 +19,7 @@ import type { OwnSettings } from "../sharpen/methods/options.js";
 import { methodNamed, wordsOf } from "../sharpen/methods/registry.js";
 import { recordedOwn } from "../sharpen/training-record.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
-import { PAPER_SFT, type FitOptions } from "../sharpen/fit-adapter.js";
+import { checkFit, type FitOptions } from "../sharpen/fit-adapter.js";
 import { poolsOf } from "../sharpen/selections.js";
 import { sharpenTask } from "../sharpen/sharpen-task.js";
 import { adapterSample, isScored } from "./base-log-probs.js";
@@ -278,8 +278,11 @@ async function mergeSeeds(
 
 function trainedWith(options: AmortizedOptions, cell: TrainingCell): TrainedWith {
   const { fit, source } = options.training(methodOf(options, cell.method), cell.model, cell.task);
-  const { epochs, batchSize, learningRate, clipNorm, weightDecay, rank } = { ...PAPER_SFT, ...fit };
-  return { source, epochs, batchSize, learningRate, clipNorm, weightDecay, rank };
+  const { epochs, batchSize, learningRate, clipNorm, weightDecay, rank, full } = checkFit({
+    ...fit,
+    seed: 0,
+  });
+  return { source, epochs, batchSize, learningRate, clipNorm, weightDecay, rank: full ? "full" : rank };
 }
 
 /** Intervals over prompts and seeds; the base's draws are the same in every seed. */

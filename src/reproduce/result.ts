@@ -75,7 +75,8 @@ export interface TrainedWith {
   readonly learningRate: number;
   readonly clipNorm: number;
   readonly weightDecay: number;
-  readonly rank: number;
+  /** LoRA's rank; `full` where every weight was trained. */
+  readonly rank: number | "full";
 }
 
 /** What a method with one N did to one model on one task, over all seeds that have a result. */

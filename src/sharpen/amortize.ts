@@ -46,14 +46,14 @@ const epochRecords: RecordKind<EpochMetrics> = {
 
 /**
  * Sharpening of a run into an adapter, from draws to measurement: the method's examples, the adapter of the kept iterate in
- * PEFT's layout (adapters/<method>), the training curve with its guards (adapters/<method>/epochs.jsonl), and the adapter's own
+ * PEFT's layout (adapters/<method>) or, where every weight is trained, a model of Hugging Face layout, the training curve with its guards (adapters/<method>/epochs.jsonl), and the adapter's own
  * responses to the test prompts. Killed at any moment and called again, it continues.
  */
 export async function amortize(
   options: AmortizeOptions,
 ): Promise<{ readonly metrics: AdapterMetrics; readonly adapterDir: string }> {
   const { method, run, split, settings } = options;
-  const { keep, start } = settings.fit;
+  const { keep, start, full } = settings.fit;
   const adapterDir = run.adapterDir(method.name);
   const plan = await judgedPlan(options, await method.plan(options));
   const epochs = await trainAdapter(options, adapterDir, plan);
@@ -66,6 +66,7 @@ export async function amortize(
       keptEpoch: keptEpoch(epochs, keep),
       ...(keep !== undefined && keep !== "best" && { keep }),
       ...(start !== undefined && { start }),
+      ...(full && { full }),
       trainingPrompts: split.train.length,
       trainingSamples: settings.trainN,
       ...plan.facts,

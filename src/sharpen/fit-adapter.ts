@@ -24,7 +24,7 @@ export interface FitOptions {
   readonly epochs?: number;
   /** Prompts a step, each with its chosen response, or with all its pairs. Default 4 (paper). */
   readonly batchSize?: number;
-  /** Default 3e−4 (paper). */
+  /** Default 3e−4 (paper); where every weight is trained, 3e−5. */
   readonly learningRate?: number;
   /** Default `linear`, to 0 (paper). */
   readonly schedule?: "linear" | "cosine" | "constant";
@@ -34,6 +34,8 @@ export interface FitOptions {
   readonly clipNorm?: number;
   /** Decoupled. Default 0 (the paper uses 0 to 1, by model and task). */
   readonly weightDecay?: number;
+  /** Whether every weight of the model is trained, in place of an adapter: rank, α and target modules are then not for it. Default: no. */
+  readonly full?: boolean;
   /** LoRA rank. Default 16 (paper: 16, Mistral 8). */
   readonly rank?: number;
   /** LoRA α. Default 2·rank (the paper does not state it). */
@@ -123,6 +125,9 @@ export const PAPER_SFT = {
   keep: "best",
 } as const satisfies Partial<FitOptions>;
 
+/** Where every weight is trained: a tenth of LoRA's, as pretrained models are commonly fine-tuned. */
+export const FULL_LEARNING_RATE = 3e-5;
+
 /**
  * Epochs without a lower validation loss after which a method of epochs ends, unless it says otherwise: the iterate with the lowest
  * is kept, and the embedded model has it after two of the paper's thirty (docs/log.md).
@@ -136,8 +141,8 @@ const SCHEDULES: Readonly<Record<NonNullable<FitOptions["schedule"]>, Schedule>>
 };
 
 /** Settings of which none is left open but the target modules. */
-export type FitSettings = Required<Omit<FitOptions, "targetModules" | "signal" | "start">> &
-  Pick<FitOptions, "targetModules" | "signal" | "start">;
+export type FitSettings = Required<Omit<FitOptions, "targetModules" | "signal" | "start" | "full">> &
+  Pick<FitOptions, "targetModules" | "signal" | "start" | "full">;
 
 /**
  * Fits an adapter to a problem with AdamW and keeps the iterate with the lowest validation loss, or the last. A step needs the
@@ -151,9 +156,9 @@ export async function fitAdapter<E, A>(
   hooks: FitHooks<A> = {},
 ): Promise<FitResult<A>> {
   const settings = checkFit(options);
-  const { rank, alpha, clipNorm, weightDecay, keep, seed } = settings;
+  const { rank, alpha, full, clipNorm, weightDecay, keep, seed } = settings;
   const targetModules = problem.targets ?? settings.targetModules;
-  const shape = { rank, alpha, ...(targetModules && { targetModules }) };
+  const shape = { rank, alpha, ...(targetModules && { targetModules }), ...(full && { full }) };
   const { from } = hooks;
   const start = (): Promise<Trainer<A>> =>
     trainers.start({ ...shape, clipNorm, weightDecay, seed, ...(from !== undefined && { from }) });
@@ -191,8 +196,10 @@ export async function fitAdapter<E, A>(
  * @throws UsageError naming the first that is out of range.
  */
 export function checkFit(options: FitOptions): FitSettings {
-  const { rank = PAPER_SFT.rank } = options;
-  const settings: FitSettings = { ...PAPER_SFT, alpha: 2 * rank, ...options, rank };
+  const { rank = PAPER_SFT.rank, full = false } = options;
+  const learningRate = full ? FULL_LEARNING_RATE : PAPER_SFT.learningRate;
+  const settings: FitSettings = { ...PAPER_SFT, learningRate, alpha: 2 * rank, ...options, rank };
+  if (full) refuseLora(options);
   for (const name of ["epochs", "batchSize", "rank"] as const) {
     if (!Number.isInteger(settings[name]) || settings[name] < 1) {
       throw new UsageError(`${name} must be a whole number of at least 1, not ${settings[name]}.`);
@@ -212,6 +219,15 @@ export function checkFit(options: FitOptions): FitSettings {
   }
   checkNames(settings);
   return settings;
+}
+
+/** @throws UsageError for settings of an adapter where every weight is trained. */
+function refuseLora({ rank, alpha, targetModules }: FitOptions): void {
+  const given = Object.entries({ rank, alpha, targetModules }).find(([, value]) => value !== undefined)?.[0];
+  if (given !== undefined)
+    throw new UsageError(
+      `Full fine-tuning trains every weight, so there is no ${given} to set; leave it out.`,
+    );
 }
 
 function checkNames({ schedule, keep, targetModules = ALL_LINEARS }: FitSettings): void {

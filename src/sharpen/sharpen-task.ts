@@ -80,7 +80,7 @@ export interface MethodTraining extends MethodSettings {
 
 export interface SharpenResult {
   readonly metrics: Metrics;
-  /** Where each adapter that was trained now is, in PEFT's layout. */
+  /** Where each adapter that was trained now is, in PEFT's layout, or the model where every weight was trained. */
   readonly adapterDirs: Readonly<Record<string, string>>;
 }
 
@@ -244,7 +244,9 @@ function checkOptions({
   if (adaptiveDelta !== undefined) adaptiveMu(adaptiveDelta);
   if (baselineSamples !== undefined) checkBaselines(policy, baselineSamples);
   if (!settings) return;
-  trainersFor({ policy, amortize: settings });
+  const { noFull } = trainersFor({ policy, amortize: settings });
+  const full = settings.methods.some(({ fit }) => fit.full);
+  if (full && noFull !== undefined) throw new UsageError(noFull);
   checkRewards([settings.reward], policy);
   for (const { method, ...training } of settings.methods) checkMethod(method, training, settings.reward);
   const { curveSamples } = settings;

@@ -53,6 +53,7 @@ const schema = z
       warmup: z.number().exactOptional(),
       clipNorm: z.number().exactOptional(),
       weightDecay: z.number().exactOptional(),
+      full: z.boolean().exactOptional(),
       rank: z.int().exactOptional(),
       patience: z.int().exactOptional(),
       keep: z.enum(KEEPS).exactOptional(),

@@ -3,6 +3,7 @@ import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
 import { isGguf, readGgufHeader } from "./format/gguf/header.js";
 import { memoryNeed, type MemoryNeed } from "./memory-need.js";
 import { openGgufWeights } from "./format/gguf/weights.js";
+import { bytesOfFullTraining } from "./train/pass-memory.js";
 import { ggufTokenizer, loadTokenizer } from "./text/tokenizer.js";
 import { checkWeights, openWeights } from "./format/weights.js";
 
@@ -26,6 +27,8 @@ export interface Inspection {
   /** Of all tensors, as they are stored. */
   readonly bytes: number;
   readonly need: MemoryNeed;
+  /** Bytes of memory that training every weight takes beside the model, nearly. */
+  readonly fullTraining: number;
 }
 
 /**
@@ -90,5 +93,6 @@ function inspection(
     chatTemplate: chatTemplate !== undefined,
     formats,
     bytes: stored.reduce((sum, { bytes }) => sum + bytes, 0),
+    fullTraining: bytesOfFullTraining(config),
   };
 }

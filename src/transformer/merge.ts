@@ -91,8 +91,14 @@ export function checkFits(adapter: LoraAdapter, config: ModelConfig, model: stri
   }
 }
 
+/** Every weight of a model with an adapter's change added, by its name; what the adapter leaves alone is the model's own. */
+export function mergedWeights(model: Pick<Model, "weights">, adapter: LoraAdapter): Weights {
+  const weights = mergedOnto(model, adapter);
+  return new Map([...weights].map(([name, tensor]) => [name, merged(tensor, name, adapter)]));
+}
+
 /** The weights that adapters are added to: those that the adapter replaces whole stand in the place of the model's. */
-function mergedOnto({ weights }: Model, { replaced = new Map() }: LoraAdapter): Weights {
+function mergedOnto({ weights }: Pick<Model, "weights">, { replaced = new Map() }: LoraAdapter): Weights {
   return new Map([...weights, ...replaced]);
 }
 

@@ -8,7 +8,7 @@ import { isGguf, readGgufHeader } from "../../transformer/format/gguf/header.js"
 import { writeGgufLora } from "../../transformer/format/gguf/write-lora.js";
 import { checkFits, writeMerged } from "../../transformer/merge.js";
 import { loadModel } from "../../transformer/model.js";
-import { loadAdapter } from "../../transformer/format/peft.js";
+import { holdsModel, loadTrained } from "../../transformer/trained-folder.js";
 import { defineCommand } from "../command.js";
 import { modelSource } from "../sources.js";
 import { COMMANDS } from "./table.js";
@@ -18,7 +18,7 @@ export const exportCommand = defineCommand({
   ...COMMANDS.export,
   details:
     "<adapter> is a run folder or an adapter folder. A <target> that ends in .gguf becomes a LoRA file for llama.cpp; any " +
-    "other becomes a new folder of Hugging Face layout, with the adapter merged into the weights, in float32.",
+    "other becomes a new folder of Hugging Face layout, with the adapter merged into the weights, in float32; what --full trained is such a folder already.",
   options: ["adapterModel"],
   examples: [
     ["export runs/game24-1 merged", "the run's model with its adapter merged in"],
@@ -31,9 +31,13 @@ export const exportCommand = defineCommand({
       throw new UsageError(`${given} does not say which model it is an adapter of; name it with --model.`);
     }
     const source = modelSource(name);
-    const adapter = await loadAdapter(folder);
+    const config = await configOf(source.folder);
+    const adapter = await loadTrained(folder, config);
     if (isGguf(target)) {
-      const config = await configOf(source.folder);
+      if (adapter.whole)
+        throw new UsageError(
+          `${folder} is a whole model, and no adapter for llama.cpp: name a folder to export it into.`,
+        );
       checkFits(adapter, config, source.name);
       await writeGgufLora(target, adapter, config);
     } else {
@@ -52,13 +56,17 @@ export const exportCommand = defineCommand({
   },
 });
 
+/** Whether a folder holds an adapter, or a model of which every weight was trained. */
+const isTrained = (folder: string): boolean =>
+  existsSync(join(folder, "adapter_config.json")) || holdsModel(folder);
+
 /** The adapter's folder, and the model that its run was made with. */
 function locate(given: string): { readonly adapter: string; readonly model?: string } {
-  if (existsSync(join(given, "adapter_config.json"))) return { adapter: given };
+  if (isTrained(given)) return { adapter: given };
   const { dir, manifest } = readRun(given);
   const trained = join(dir, "adapters");
   const names = existsSync(trained)
-    ? readdirSync(trained).filter((name) => existsSync(join(trained, name, "adapter_config.json")))
+    ? readdirSync(trained).filter((name) => isTrained(join(trained, name)))
     : [];
   const [only, ...others] = names.map((name) => join(trained, name));
   if (only === undefined) throw new UsageError(`${given} has no trained adapter to export.`);

@@ -98,7 +98,7 @@ function lines(name: string, found: Inspection, devices: readonly FoundDevice[])
     `family ${found.family}, ${found.layers} layers of ${found.hiddenSize}, ${found.heads} heads (${found.kvHeads} for keys), ${count(found.vocabSize)} tokens`,
     `context of ${count(found.maxPositions)} tokens; chat template: ${found.chatTemplate ? "yes" : "no"}`,
     `tensors: ${formats.join(", ")}; ${count(found.bytes / 1e6)} MB`,
-    `memory for drawing, about: ${needs.join(", ")}`,
+    `memory for drawing, about: ${needs.join(", ")}; for training with --full ${(found.fullTraining / 1e9).toFixed(1)} GB more`,
     ...devices.map(({ name, problem = "there" }) => `--device ${name}: ${problem}`),
   ].join("\n");
 }

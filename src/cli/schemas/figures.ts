@@ -77,6 +77,7 @@ const measuredFields = {
   coverageChange: byN.exactOptional(),
   keep: z.enum(["last", "objective"]).exactOptional(),
   start: text.describe("The adapter at which training began, and which iterate 0 is.").exactOptional(),
+  full: z.literal(true).describe("Every weight was trained, not an adapter.").exactOptional(),
   memorized: z
     .strictObject({ difference: number, error: number })
     .describe("log π of the choice on training minus validation prompts, in nats, and its standard error.")

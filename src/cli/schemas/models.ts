@@ -20,6 +20,7 @@ const inspection = {
   formats: z.record(text, whole).describe("Tensors by format."),
   bytes: whole,
   need: z.record(text, z.number()).describe("Bytes of memory for drawing, by how the model is held."),
+  fullTraining: whole.describe("Bytes of memory that training every weight takes beside the model."),
 } satisfies Record<keyof Inspection, z.ZodType>;
 
 const device = z.strictObject({ name: z.enum(DEVICE_NAMES), problem: text.exactOptional() });

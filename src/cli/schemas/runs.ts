@@ -83,6 +83,9 @@ const dryRun = z
     tokensPerSecond: number,
     seconds: number,
     bytes: whole.exactOptional(),
+    trainingBytes: whole
+      .describe("Of memory, besides, where every weight of the model is trained.")
+      .exactOptional(),
   })
   .describe("With --dry-run: an estimate.");
 

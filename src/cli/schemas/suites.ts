@@ -74,7 +74,7 @@ const settings = {
   learningRate: number,
   clipNorm: number,
   weightDecay: number,
-  rank: whole,
+  rank: z.union([whole, z.literal("full")]).describe("LoRA's rank; full where every weight was trained."),
 } satisfies Shape<TrainedWith>;
 
 const amortizedMetrics = z.strictObject({

@@ -190,7 +190,8 @@ function Points({ points, frame }: { points: NonNullable<LineChartParts["points"
 }
 
 /** What is told at each x: every line's value there, the highest first. */
-function tipsOf({ series, references = [], write, xName }: LineChartParts): Tip[] {
+function tipsOf({ series, references = [], write, xName, x: axis }: LineChartParts): Tip[] {
+  const writeX = axis.format ?? String;
   const shown = series.filter(({ context }) => !context);
   const all = [...new Set(shown.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b);
   return all.map((x) => {
@@ -205,6 +206,6 @@ function tipsOf({ series, references = [], write, xName }: LineChartParts): Tip[
       })),
       ...references.map(({ name, y }) => ({ colour: "var(--text)", value: y, words: `${name} ${write(y)}` })),
     ].sort((a, b) => b.value - a.value);
-    return { x, title: `${xName} ${x}`, lines };
+    return { x, title: `${xName} ${writeX(x)}`, lines };
   });
 }

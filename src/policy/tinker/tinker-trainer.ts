@@ -43,6 +43,8 @@ export function tinkerTrainers(on: TinkerBase): Trainers<TinkerAdapter> {
   const { session, base } = on;
   return {
     vocabularySize: base.config.vocabSize,
+    noFull:
+      "A trainer elsewhere trains adapters alone, not every weight: train an adapter, or train on this machine.",
     parameters: ({ rank, targetModules }) => base.parameters(rank, targetsOf(base, targetModules)),
     start: async (options) => {
       const { rank, alpha, targetModules, seed, from } = options;

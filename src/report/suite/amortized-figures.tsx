@@ -255,7 +255,7 @@ export function tableOne(result: AmortizedResult): TableData {
       head: nameOf(cell),
       cells: [
         String(settings.weightDecay),
-        count(settings.rank),
+        settings.rank === "full" ? settings.rank : count(settings.rank),
         count(settings.batchSize),
         count(settings.epochs),
         String(settings.learningRate),

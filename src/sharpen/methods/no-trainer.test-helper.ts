@@ -6,6 +6,7 @@ const refuse = (): Promise<never> => Promise.reject(new Error("nothing is traine
 export const nobody: Trainers = {
   vocabularySize: 50,
   parameters: () => 0,
+  noFull: undefined,
   start: refuse,
   withAdapter: refuse,
 };

@@ -1,3 +1,4 @@
+import { UsageError } from "../../core/errors.js";
 import { TEMPERATURE } from "../../transformer/families/modules.js";
 import { dpo, plan as planRegression } from "./dpo.js";
 import { checkRegressable } from "./base-responses.js";
@@ -32,7 +33,13 @@ export const temperature: Method = {
   iterate: "epoch",
   draws: dpo.draws,
   page: dpo.page,
-  check: (_, reward) => checkRegressable(reward, "Temperature"),
+  check: ({ fit }, reward) => {
+    if (fit.full)
+      throw new UsageError(
+        "Temperature trains one number, not every weight: train it by itself, on top of another.",
+      );
+    checkRegressable(reward, "Temperature");
+  },
   async plan(context) {
     const plan = await planRegression(context);
     return { ...plan, fitTo: (fit) => plan.fitTo((problem) => fit({ ...problem, targets: [TEMPERATURE] })) };

@@ -170,7 +170,8 @@ export function continuedAdapter(
   );
   const shape = from.weights.size > 0 ? { rank: from.rank, alpha: from.alpha } : {};
   const targetModules = [...new Set([...from.targetModules, ...asked, ...kept])];
-  const fresh = newAdapter(config, { ...options, ...shape, targetModules }, stream, base);
+  const onto = new Map([...base, ...(from.replaced ?? [])]);
+  const fresh = newAdapter(config, { ...options, ...shape, targetModules }, stream, onto);
   const copy = copyAdapter(from);
   const replaced = new Map([...(fresh.replaced ?? []), ...(copy.replaced ?? [])]);
   const frozen = [
@@ -182,7 +183,16 @@ export function continuedAdapter(
     weights: new Map([...fresh.weights, ...copy.weights]),
     ...(replaced.size > 0 && { replaced }),
     ...(frozen.length > 0 && { frozen }),
+    ...(from.whole && { whole: from.whole }),
   };
+}
+
+/** A model's weights as what training changes, all of them: copies. They are fed in place of the base's, as an adapter's norm is. */
+export function wholeModel(weights: ReadonlyMap<string, FloatTensor>): LoraAdapter {
+  const replaced = new Map(
+    [...weights].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }] as const),
+  );
+  return { rank: 1, alpha: 1, targetModules: [], weights: new Map(), replaced, whole: true };
 }
 
 /** A copy that shares nothing with the adapter. */

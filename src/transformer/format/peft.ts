@@ -37,6 +37,8 @@ export interface LoraAdapter {
   readonly scaled?: readonly string[];
   /** Targets and replaced weights that training leaves as they are. No part of the file. Absent: none. */
   readonly frozen?: readonly string[];
+  /** Set where every weight is replaced: a model of its own, which is written as one (`writeMerged`) and not as an adapter. */
+  readonly whole?: true;
 }
 
 const CONFIG = "adapter_config.json";
@@ -47,7 +49,7 @@ const KEY_PREFIX = "base_model.model.";
 /**
  * Writes an adapter as PEFT does (adapter_config.json and adapter_model.safetensors), creating the folder if need be.
  * @param baseModel the base's name or path, for the adapter's users; PEFT finds the base by it.
- * @throws ModelError for an adapter whose matrices do not fit its rank, or whose modules PEFT would not find.
+ * @throws ModelError for an adapter whose matrices do not fit its rank, or whose modules PEFT would not find; or that is a whole model.
  * @throws RunError when the folder cannot be written.
  */
 export async function saveAdapter(
@@ -56,6 +58,10 @@ export async function saveAdapter(
   baseModel: string | null = null,
 ): Promise<void> {
   const { rank, alpha, targetModules, weights, replaced = new Map<string, FloatTensor>() } = adapter;
+  if (adapter.whole)
+    throw new ModelError(
+      `cannot save the adapter ${folder}: it is every weight of a model; write that as a model`,
+    );
   const tensors = new Map<string, FloatTensor>();
   for (const [module, { a, b, inFeatures, outFeatures }] of weights) {
     if (!targetModules.some((target) => module === target || module.endsWith(`.${target}`))) {

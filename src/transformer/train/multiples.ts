@@ -1,5 +1,6 @@
 import type { BufferFeed, Tensor } from "../../graph/index.js";
-import { scaleOf } from "../decoder/sequence-pass.js";
+import type { HeldWeights } from "../decoder/hold.js";
+import { scaleOf, type Weights } from "../decoder/sequence-pass.js";
 import type { ModelConfig } from "../families/config.js";
 import type { LoraAdapter } from "../format/peft.js";
 import type { FloatTensor } from "../format/safetensors.js";
@@ -27,6 +28,20 @@ export function multiplesOf(
     const number = { name: `${name}.scale`, shape: [1], data: new Float32Array(1) };
     return { name, weight, base: weight.data.slice(), around: normsAroundOne ? 1 : 0, number };
   });
+}
+
+/** The weights that an adapter is trained over, with those that one number multiplies as the adapter has them when it begins. */
+export function withScaled(
+  weights: Weights | HeldWeights,
+  { scaled = [], replaced }: LoraAdapter,
+): Weights | HeldWeights {
+  if (scaled.length === 0) return weights;
+  const own = scaled.map((name) => {
+    const { shape, data } = replaced!.get(name)!;
+    return [name, { shape, data: data.slice() }] as const;
+  });
+  if (!("embeddings" in weights)) return new Map([...weights, ...own]);
+  return { ...weights, weights: new Map([...weights.weights, ...own]) };
 }
 
 /** Sets the weights to what their numbers say. */

@@ -16,7 +16,7 @@ import type { ModelConfig } from "../families/config.js";
 import { openRows, type FileRows } from "../format/gguf/rows.js";
 import type { LoraAdapter } from "../format/peft.js";
 import { readCheckpoint, writeCheckpoint, type Trained, type TrainingState } from "./checkpoint.js";
-import { multiply, withWeights, type Multiple } from "./multiples.js";
+import { multiply, withScaled, withWeights, type Multiple } from "./multiples.js";
 import { fullTrainingGraph, isHeld, loraTrainingGraph, type TrainingGraph } from "./training-graph.js";
 import { TrainingSession, type PassOptions } from "./training-session.js";
 
@@ -90,8 +90,9 @@ export class Trainer {
     options: TrainerOptions,
   ): Promise<Trainer> {
     const { maxLength } = options;
+    const over = withScaled(weights, adapter);
     const graphOf = (recompute: boolean): TrainingGraph =>
-      loraTrainingGraph(config, weights, adapter, { maxLength, recompute });
+      loraTrainingGraph(config, over, adapter, { maxLength, recompute });
     const rows = isHeld(weights) ? openRows(weights.embeddings) : undefined;
     return Trainer.start(engine, config, graphOf, rows, options);
   }
