@@ -48,20 +48,26 @@ export function comparisonTable(metrics: Metrics): VNode | undefined {
     head,
     cells: [NOTHING, ...adapters.map(([, a]): ComponentChildren => of(a))],
   });
+  /** A row where it holds of any adapter. */
+  const where = (
+    holds: (a: AdapterMetrics) => boolean,
+    head: string,
+    of: (a: AdapterMetrics) => string,
+  ): typeof rows => (adapters.some(([, a]) => holds(a)) ? [effort(head, of)] : []);
   /** A row where any adapter has the number. */
   const optional = (
     head: string,
     of: (a: AdapterMetrics) => number | undefined,
     write: (value: number) => string = count,
   ): typeof rows =>
-    adapters.some(([, a]) => of(a) !== undefined)
-      ? [
-          effort(head, (a) => {
-            const value = of(a);
-            return value === undefined ? "–" : write(value);
-          }),
-        ]
-      : [];
+    where(
+      (a) => of(a) !== undefined,
+      head,
+      (a) => {
+        const value = of(a);
+        return value === undefined ? "–" : write(value);
+      },
+    );
   const data = {
     id: "comparison",
     caption: `The base and what was trained from it, on ${count(metrics.prompts)} held-out prompts; in brackets the 95\u00a0% interval, gains paired over prompts.`,
@@ -72,12 +78,16 @@ export function comparisonTable(metrics: Metrics): VNode | undefined {
         `Iterate kept (epoch; ${roundMethods()}: round)`,
         (a) => `${a.keptEpoch} of ${a.epochs.at(-1)?.epoch ?? a.keptEpoch}`,
       ),
-      ...(adapters.some(([, { start }]) => start !== undefined)
-        ? [effort("Training began at", ({ start }) => (start === undefined ? "the base" : methodName(start)))]
-        : []),
-      ...(adapters.some(([, { full }]) => full)
-        ? [effort("What was trained", ({ full }) => (full ? "full: every weight" : "a LoRA adapter"))]
-        : []),
+      ...where(
+        ({ start }) => start !== undefined,
+        "Training began at",
+        ({ start }) => (start === undefined ? "the base" : methodName(start)),
+      ),
+      ...where(
+        ({ full }) => full === true,
+        "What was trained",
+        ({ full }) => (full ? "full: every weight" : "a LoRA adapter"),
+      ),
       effort(
         "Training prompts n × responses N",
         (a) => `${count(a.trainingPrompts)} × ${count(a.trainingSamples)}`,

@@ -11,7 +11,6 @@ import { localTrainers } from "../../src/policy/local-trainer.js";
 import { terminalTable } from "../../src/report/terminal-table.js";
 import { verifyRun } from "../../src/run/verify-run.js";
 import type { FitOptions } from "../../src/sharpen/fit-adapter.js";
-import type { Method } from "../../src/sharpen/methods/method.js";
 import { methods } from "../../src/sharpen/methods/registry.js";
 import type { SharpenOptions } from "../../src/sharpen/sharpen-task.js";
 import { filesOf, newFolder, runJob, tinyJob, tinyTask } from "../../src/sharpen/tiny-job.test-helper.js";
@@ -29,7 +28,7 @@ const FULL: FitOptions = {
   keep: "last",
   seed: 3,
 };
-const { temperature: number, ...others } = methods as Readonly<Record<string, Method>>;
+const { temperature: number, ...others } = methods;
 const trained = Object.values(others);
 
 let policy: LocalPolicy;
