@@ -1,7 +1,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { sampleSizes } from "../evaluate/largest-n.js";
 import { overruled } from "../evaluate/findings-words.js";
-import { Table } from "../page/table.js";
+import { Table, type TableData } from "../page/table.js";
 import { factOf, type AdapterMetrics, type Estimate, type Metrics } from "../evaluate/metrics.js";
 import type { FactRow } from "../sharpen/methods/method.js";
 import { methods, registered } from "../sharpen/methods/registry.js";
@@ -44,7 +44,18 @@ export function comparisonTable(metrics: Metrics): VNode | undefined {
         }),
       ],
     }));
-  const effort = (head: string, of: (a: AdapterMetrics) => string): (typeof rows)[number] => ({
+  const data = {
+    id: "comparison",
+    caption: `The base and what was trained from it, on ${count(metrics.prompts)} held-out prompts; in brackets the 95\u00a0% interval, gains paired over prompts.`,
+    columns: ["Measure", "Base", ...adapters.map(([method]) => methodName(method))],
+    rows: [...rows, ...effortRows(adapters)],
+  };
+  return <Table {...data} />;
+}
+
+/** What each adapter took to train, and how it was. */
+function effortRows(adapters: readonly (readonly [string, AdapterMetrics])[]): TableData["rows"] {
+  const effort = (head: string, of: (a: AdapterMetrics) => string): TableData["rows"][number] => ({
     head,
     cells: [NOTHING, ...adapters.map(([, a]): ComponentChildren => of(a))],
   });
@@ -53,13 +64,13 @@ export function comparisonTable(metrics: Metrics): VNode | undefined {
     holds: (a: AdapterMetrics) => boolean,
     head: string,
     of: (a: AdapterMetrics) => string,
-  ): typeof rows => (adapters.some(([, a]) => holds(a)) ? [effort(head, of)] : []);
+  ): TableData["rows"] => (adapters.some(([, a]) => holds(a)) ? [effort(head, of)] : []);
   /** A row where any adapter has the number. */
   const optional = (
     head: string,
     of: (a: AdapterMetrics) => number | undefined,
     write: (value: number) => string = count,
-  ): typeof rows =>
+  ): TableData["rows"] =>
     where(
       (a) => of(a) !== undefined,
       head,
@@ -68,40 +79,33 @@ export function comparisonTable(metrics: Metrics): VNode | undefined {
         return value === undefined ? "–" : write(value);
       },
     );
-  const data = {
-    id: "comparison",
-    caption: `The base and what was trained from it, on ${count(metrics.prompts)} held-out prompts; in brackets the 95\u00a0% interval, gains paired over prompts.`,
-    columns: ["Measure", "Base", ...adapters.map(([method]) => methodName(method))],
-    rows: [
-      ...rows,
-      effort(
-        `Iterate kept (epoch; ${roundMethods()}: round)`,
-        (a) => `${a.keptEpoch} of ${a.epochs.at(-1)?.epoch ?? a.keptEpoch}`,
-      ),
-      ...where(
-        ({ start }) => start !== undefined,
-        "Training began at",
-        ({ start }) => (start === undefined ? "the base" : methodName(start)),
-      ),
-      ...where(
-        ({ full }) => full === true,
-        "What was trained",
-        ({ full }) => (full ? "full: every weight" : "a LoRA adapter"),
-      ),
-      effort(
-        "Training prompts n × responses N",
-        (a) => `${count(a.trainingPrompts)} × ${count(a.trainingSamples)}`,
-      ),
-      effort("Model calls to train, m = n·N", (a) =>
-        count(a.modelCalls ?? a.trainingPrompts * a.trainingSamples),
-      ),
-      ...optional("… and to choose the iterate", (a) => a.validationCalls),
-      ...factRows(adapters.map(([method]) => method)).flatMap(({ fact, label, write }) =>
-        optional(label, (a) => factOf(a, fact), write === "count" ? count : precise),
-      ),
-    ],
-  };
-  return <Table {...data} />;
+  return [
+    effort(
+      `Iterate kept (epoch; ${roundMethods()}: round)`,
+      (a) => `${a.keptEpoch} of ${a.epochs.at(-1)?.epoch ?? a.keptEpoch}`,
+    ),
+    ...where(
+      ({ start }) => start !== undefined,
+      "Training began at",
+      ({ start }) => (start === undefined ? "the base" : methodName(start)),
+    ),
+    ...where(
+      ({ full }) => full === true,
+      "What was trained",
+      ({ full }) => (full ? "full: every weight" : "a LoRA adapter"),
+    ),
+    effort(
+      "Training prompts n × responses N",
+      (a) => `${count(a.trainingPrompts)} × ${count(a.trainingSamples)}`,
+    ),
+    effort("Model calls to train, m = n·N", (a) =>
+      count(a.modelCalls ?? a.trainingPrompts * a.trainingSamples),
+    ),
+    ...optional("… and to choose the iterate", (a) => a.validationCalls),
+    ...factRows(adapters.map(([method]) => method)).flatMap(({ fact, label, write }) =>
+      optional(label, (a) => factOf(a, fact), write === "count" ? count : precise),
+    ),
+  ];
 }
 
 /** A cell with a word before it where it is a difference. */
