@@ -39,6 +39,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "suite-exists": "add --resume to continue it, or choose another with --out",
   "suite-folder-taken": "choose another with --out",
   "suite-unfinished": "continue the suite with --resume",
+  "thread-ended": "measure it with --threads 1",
   "tokens-used-up": "raise --max-tokens-total to go on",
   "trainer-differs": "name the model that drew with --base, or allow more with --trainer-tolerance",
   "trainer-shape": "ask for what it makes with --rank, --alpha and --target-modules",

@@ -11,7 +11,7 @@ import { keyFromEnvironment } from "../policy/remote/api-key.js";
 import { baseUrls, REMOTE_PREFIX } from "../policy/remote/base-urls.js";
 import type { ServersOptions } from "../policy/remote/connect.js";
 import type { ServerUsage } from "../policy/remote/usage.js";
-import type { RecordKind } from "../run/record-log.js";
+import type { RecordKind } from "../run/record-lines.js";
 import type { Run } from "../run/run.js";
 import { batchFiles, openBatch, type BatchFiles, type BatchValues } from "./batch.js";
 import type { Context } from "./context.js";

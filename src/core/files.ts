@@ -27,11 +27,12 @@ export async function sha256File(path: string): Promise<string> {
 
 /**
  * The bytes of a file, a piece at a time.
+ * @param start so many bytes from its start on.
  * @throws DataError naming the file if it cannot be read.
  */
-export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
+export async function* readChunks(path: string, start = 0): AsyncGenerator<Uint8Array> {
   try {
-    yield* createReadStream(path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>;
+    yield* createReadStream(path, { highWaterMark: 256 * 1024, start }) as AsyncIterable<Uint8Array>;
   } catch (cause) {
     throw readError(path, cause);
   }

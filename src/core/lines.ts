@@ -18,6 +18,8 @@ export interface LineOptions {
   readonly maxBytes: number;
   /** Skip a last line that has no line break, whatever it holds: a write that was cut off. Default: yield it. */
   readonly skipTornTail?: boolean;
+  /** Where to begin: behind so many lines, which have so many bytes. Default: at the start. */
+  readonly behind?: { readonly lines: number; readonly end: number };
   /** The bytes to read in place of the file's own. */
   readonly chunks?: AsyncIterable<Uint8Array>;
 }
@@ -42,11 +44,11 @@ export async function* readLines(path: string, options: LineOptions): AsyncGener
  * @throws DataError naming the file and the line: a line that is too long, a file that cannot be read.
  */
 export async function* readByteLines(path: string, options: LineOptions): AsyncGenerator<ByteLine> {
-  const { maxBytes, skipTornTail = false } = options;
+  const { maxBytes, skipTornTail = false, behind = { lines: 0, end: 0 } } = options;
   let parts: Uint8Array[] = [];
   let length = 0;
-  let number = 1;
-  let end = 0;
+  let number = behind.lines + 1;
+  let { end } = behind;
   const finish = (terminated: boolean): ByteLine => {
     const bytes = parts.length === 1 ? asBuffer(parts[0]!) : Buffer.concat(parts);
     end += bytes.length + (terminated ? 1 : 0);
@@ -63,7 +65,7 @@ export async function* readByteLines(path: string, options: LineOptions): AsyncG
     }
     if (part.length > 0) parts.push(part);
   };
-  for await (const chunk of options.chunks ?? readChunks(path)) {
+  for await (const chunk of options.chunks ?? readChunks(path, behind.end)) {
     let start = 0;
     for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, start)) {
       take(chunk.subarray(start, at));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Response } from "../policy/policy.js";
 import type { Pool } from "../reward/self-reward.js";
-import { countEnds, endsFinding } from "./ends.js";
+import { countEnds, endsFinding, endsOf as endsOfPool } from "./ends.js";
 
 const response = (
   promptId: string,
@@ -33,9 +33,11 @@ function endsOf(
   pools.forEach((own, p) => {
     const best = new Map([...chosen].map(([reward, responses]) => [reward, responses[p]!]));
     count.add(
-      own,
-      greedy.find(({ promptId }) => promptId === own.prompt.id),
-      best,
+      endsOfPool(
+        own,
+        greedy.find(({ promptId }) => promptId === own.prompt.id),
+        best,
+      ),
     );
   });
   return count.ends();

@@ -8,15 +8,51 @@ const FEW = 0.01;
 
 /** How many responses there were, and of these how many were cut off or ended by themselves without an answer. */
 interface Count {
-  all: number;
-  cut: number;
-  abstained: number;
+  readonly all: number;
+  readonly cut: number;
+  readonly abstained: number;
+}
+
+/** How the responses of one pool end. */
+export interface PoolEnds {
+  readonly drawn: Count;
+  /** Of the greedy response, if it counts. */
+  readonly greedy: Count;
+  /** Of the one response that each reward chose. */
+  readonly chosen: Readonly<Record<string, Count>>;
+  /** Whether the task reads an answer off any of those drawn, cut off or not. */
+  readonly hasAnswers: boolean;
+}
+
+const NONE: Count = { all: 0, cut: 0, abstained: 0 };
+
+const sum = (a: Count, b: Count): Count => ({
+  all: a.all + b.all,
+  cut: a.cut + b.cut,
+  abstained: a.abstained + b.abstained,
+});
+
+/** @param greedy of the same prompt, if it counts; @param chosen by reward: the pool's response. */
+export function endsOf(
+  { responses, extract }: Pool,
+  greedy: Response | undefined,
+  chosen: ReadonlyMap<string, Response>,
+): PoolEnds {
+  const one = ({ finish, text }: Response): Count => {
+    const cut = finish === "length";
+    return { all: 1, cut: Number(cut), abstained: Number(!cut && extract(text) === undefined) };
+  };
+  return {
+    drawn: responses.map(one).reduce(sum, NONE),
+    greedy: greedy ? one(greedy) : NONE,
+    chosen: Object.fromEntries([...chosen].map(([reward, response]) => [reward, one(response)])),
+    hasAnswers: responses.some(({ text }) => extract(text) !== undefined),
+  };
 }
 
 /** Counts how responses end, one pool after the other. */
 export interface EndsCount {
-  /** @param greedy of the same prompt, if it counts; @param chosen by reward: the pool's response. */
-  add(pool: Pool, greedy: Response | undefined, chosen: ReadonlyMap<string, Response>): void;
+  add(pool: PoolEnds): void;
   /**
    * The shares of all that was counted. Nothing where each response ends by itself with an answer, and nothing of abstaining where the
    * task reads no answer off any of those drawn: there texts are all there is.
@@ -26,34 +62,23 @@ export interface EndsCount {
 
 /** A count of nothing yet. */
 export function countEnds(): EndsCount {
-  const none = (): Count => ({ all: 0, cut: 0, abstained: 0 });
-  const [drawn, greedyOnes, byReward] = [none(), none(), new Map<string, Count>()];
-  let hasAnswers = false;
-  const count = (into: Count, { finish, text }: Response, extract: Pool["extract"]): void => {
-    into.all++;
-    if (finish === "length") into.cut++;
-    else if (extract(text) === undefined) into.abstained++;
-  };
+  let [drawn, greedy, hasAnswers] = [NONE, NONE, false];
+  const byReward = new Map<string, Count>();
   const shares = ({ all, cut, abstained }: Count): Ends => ({
     cut: cut / all,
     abstained: hasAnswers ? abstained / all : 0,
   });
   return {
-    add: ({ responses, extract }, greedy, chosen) => {
-      for (const response of responses) {
-        count(drawn, response, extract);
-        hasAnswers ||= extract(response.text) !== undefined;
-      }
-      if (greedy) count(greedyOnes, greedy, extract);
-      for (const [reward, response] of chosen) {
-        const own = byReward.get(reward) ?? none();
-        byReward.set(reward, own);
-        count(own, response, extract);
-      }
+    add: (pool) => {
+      drawn = sum(drawn, pool.drawn);
+      greedy = sum(greedy, pool.greedy);
+      hasAnswers ||= pool.hasAnswers;
+      for (const [reward, own] of Object.entries(pool.chosen))
+        byReward.set(reward, sum(byReward.get(reward) ?? NONE, own));
     },
     ends: () => {
       const chosen = Object.fromEntries([...byReward].map(([reward, own]) => [reward, shares(own)]));
-      const ends = { drawn: shares(drawn), greedy: shares(greedyOnes), chosen };
+      const ends = { drawn: shares(drawn), greedy: shares(greedy), chosen };
       const all = [ends.drawn, ends.greedy, ...Object.values(chosen)];
       return all.some(({ cut, abstained }) => cut + abstained > 0) ? { ends } : {};
     },

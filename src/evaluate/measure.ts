@@ -6,10 +6,11 @@ import { rankingAuc } from "./auc.js";
 import { estimateDifference, estimateLift, estimateMean } from "./bootstrap.js";
 import { coverageAt } from "./coverage.js";
 import { countEnds } from "./ends.js";
-import { gather, type Counts, type Gathered, type MeasuredReward } from "./gather.js";
+import { gather, type Counts, type Gathered } from "./gather.js";
 import { binEdges, histogram } from "./histogram.js";
 import { gainsOver, gradedBaselines, type BaselineDraws, type GradedBaselines } from "./measure-baselines.js";
 import type { BestOfNMetrics, Estimate, Metrics, TiltMetrics } from "./metrics.js";
+import { figuresOf, type MeasuredReward, type PoolFigures } from "./pool-figures.js";
 import { tiltCurve } from "./tilt.js";
 
 /** The N that are measured when none are asked for (the paper's figures go to 50). */
@@ -32,6 +33,8 @@ export interface MeasureInputs extends BaseInputs {
    * each reward would give. Default: no.
    */
   readonly independent?: boolean;
+  /** Who reads the pools, and says what `figuresOf` would say of them. Default: this thread, one pool after the other. */
+  readonly figures?: (rewards: readonly MeasuredReward[]) => AsyncIterable<PoolFigures>;
   /** What the base drew in other ways, to compare the choice among the largest N with. Default: nothing. */
   readonly baselines?: readonly BaselineDraws[];
 }
@@ -283,7 +286,11 @@ export async function measure(inputs: MeasureInputs): Promise<MeasuredMetrics> {
   const counts: Counts = { ends: countEnds(), same: new Map() };
   const draws: Draw[] = [];
   for (const [seed, own] of [pools, ...further].entries()) {
-    const gathered = await gather(task, rewards, own, seed === 0 ? greedy : undefined, counts);
+    const isFirst = seed === 0;
+    const figures =
+      (isFirst ? inputs.figures?.(rewards) : undefined) ??
+      figuresOf(task, rewards, own, isFirst ? greedy : undefined);
+    const gathered = await gather(rewards, figures, counts);
     draws.push({ ...gathered, sampled: sampledOnce(gathered.facts) });
   }
   const base = baseOf(inputs, draws[0]!.facts, draws[0]!.greedy, draws.length);

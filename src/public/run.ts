@@ -16,5 +16,6 @@ export { runVersions, type Manifest } from "../run/manifest.js";
 export { openRun, startRun, type Run, type StartOptions } from "../run/run.js";
 export { readRun, type RunReader } from "../run/read-run.js";
 export { verifyRun, type RunCheck } from "../run/verify-run.js";
-export type { RecordKind, RecordLog } from "../run/record-log.js";
+export type { RecordLog } from "../run/record-log.js";
+export type { RecordKind } from "../run/record-lines.js";
 export type { PromptRecord, Selection } from "../run/records.js";

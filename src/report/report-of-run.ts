@@ -3,7 +3,7 @@ import type { Metrics } from "../evaluate/metrics.js";
 import { ownParts } from "../run/config.js";
 import type { Manifest } from "../run/manifest.js";
 import { runFile, type RunReader } from "../run/read-run.js";
-import { readRecords } from "../run/record-log.js";
+import { readRecords } from "../run/record-lines.js";
 import { selectionRecords } from "../run/records.js";
 import { indexResponses } from "../run/response-index.js";
 import { drawnAt, openDrawn, type DrawnPrompts } from "../sharpen/drawn-prompts.js";

@@ -6,7 +6,7 @@ import { errorCode, readError } from "../core/files.js";
 import type { Response } from "../policy/policy.js";
 import { fromFormat1 } from "./format-1.js";
 import { manifestSchema, type Manifest } from "./manifest.js";
-import { readRecords, type ReadKind } from "./record-log.js";
+import { readRecords, type ReadKind } from "./record-lines.js";
 import {
   promptRecords,
   responseRecords,

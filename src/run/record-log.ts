@@ -1,6 +1,5 @@
 import { statSync, truncateSync } from "node:fs";
 import { dirname } from "node:path";
-import type { z } from "zod";
 import { openAppender, type Appender } from "../core/appender.js";
 import { DataError, RunError } from "../core/errors.js";
 import {
@@ -11,33 +10,27 @@ import {
   writeError,
   type Stretch,
 } from "../core/files.js";
-import { decodeLine, readByteLines, type ByteLine } from "../core/lines.js";
-
-/** What a log holds: how a record looks, and what makes it unique. */
-export interface RecordKind<T> {
-  /** Checked when a record is appended and when it is read. */
-  readonly schema: z.ZodType<T>;
-  /** Equal for two records that must not both be in a log. */
-  readonly key: (record: T) => string;
-  /** The record as it is stored: fields in a fixed order, floats that survive JSON. Default: as given. */
-  readonly normalise?: (record: T) => T;
-  /** What the schema gives of a line, without a JSON parser and faster; undefined leaves the line to that. */
-  readonly quick?: (bytes: Buffer) => T | undefined;
-  /** The key alone of a line, where it can be told without reading the rest. */
-  readonly quickKey?: (bytes: Buffer) => string | undefined;
-  /** A set of keys that takes less room than their strings do. */
-  readonly keySet?: () => KeySet;
-}
-
-/** The keys that a log has. */
-export interface KeySet {
-  readonly size: number;
-  has(key: string): boolean;
-  add(key: string): unknown;
-}
-
-/** What reading a log takes. */
-export type ReadKind<T> = Pick<RecordKind<T>, "schema" | "quick">;
+import {
+  forgetPlaces,
+  knownPlaces,
+  LEAST_INDEXED_BYTES,
+  NO_PLACES,
+  placesWriter,
+  type PlacesWriter,
+} from "./places-file.js";
+import {
+  emptyKeys,
+  firstIssue,
+  firstLines,
+  identified,
+  idOfRecord,
+  linesOf,
+  parseRecord,
+  readRecords,
+  type KeySet,
+  type RecordKind,
+} from "./record-lines.js";
+import type { ResponseId } from "./response-line.js";
 
 /**
  * An append-only JSONL file, one record a line, each unique by its key.
@@ -70,131 +63,70 @@ export interface RecordLog<T> {
   close(): void;
 }
 
-/** A record and where it stands. */
-export interface NumberedRecord<T> {
-  readonly record: T;
-  /** 1 for the first line of the file. */
-  readonly line: number;
-  /** Bytes from the start of the file to the end of the line. */
-  readonly end: number;
-}
-
-/** How a log's lines are read: a last one without its break was cut off while it was written. */
-export const LOG_LINES = { maxBytes: 64 * 1024 * 1024, skipTornTail: true } as const;
 const RECORDS_PER_SYNC = 256;
-/** A log of more bytes is opened by a look at its keys alone: its records are checked when they are read. */
-const MOST_CHECKED_BYTES = 256 * 1024 * 1024;
 
 /**
  * Opens a log for appending, creating the file if need be. A last line without its line break was cut off while it was
  * written and never acknowledged: it is removed. The caller is the file's only writer (the run's lock sees to it).
  * @throws DataError naming the file and the line if any other line is malformed or repeats a key; in a file of more than 256 MB, where
- * that would take minutes, a line is malformed if it does not tell its key.
+ * that would take minutes, a line is malformed if it does not tell its key, and what its index tells of it is not read.
  * @param checkedBytes of a file of at most so many bytes every record is read whole.
  */
 export async function openRecordLog<T>(
   path: string,
   kind: RecordKind<T>,
-  checkedBytes = MOST_CHECKED_BYTES,
+  checkedBytes = LEAST_INDEXED_BYTES,
 ): Promise<RecordLog<T>> {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  const { keys, end } = await keysOf(path, kind, size <= checkedBytes);
+  const { keys, end, places } = await keysOf(path, kind, checkedBytes);
   cutTornTail(path, end);
-  const log = new OpenRecordLog(path, kind, keys);
+  const log = new OpenRecordLog(path, kind, { keys, places, checkedBytes });
   // A new file's name must survive a power loss as its records do.
   await syncFolder(dirname(path));
   return log;
 }
 
-/**
- * The keys of a log, and where its last whole line ends.
- * @param checked whether every record is read whole. @throws as `openRecordLog`.
- */
+/** What is known of a log that is open. */
+interface Opened {
+  readonly keys: KeySet;
+  /** Its index, where it has one once it is large. */
+  readonly places: PlacesWriter | undefined;
+  readonly checkedBytes: number;
+}
+
+/** The keys of a log, its index, and where its last whole line ends. @throws as `openRecordLog`. */
 async function keysOf<T>(
   path: string,
   kind: RecordKind<T>,
-  checked: boolean,
-): Promise<{ readonly keys: KeySet; readonly end: number }> {
+  checkedBytes: number,
+): Promise<Omit<Opened, "checkedBytes"> & { readonly end: number }> {
   const keys = emptyKeys(kind);
-  let end = 0;
-  for await (const { bytes, number, end: lineEnd } of linesOf(path)) {
-    const key =
-      (checked ? undefined : kind.quickKey?.(bytes)) ?? kind.key(parseRecord(path, number, bytes, kind));
+  const add = async (key: string, line: number): Promise<void> => {
     if (keys.has(key)) {
       const earlier = (await firstLines(path, kind, new Set([key]))).get(key);
       throw new DataError(
-        `Line ${number} of ${path} repeats the record of line ${earlier}; delete one of the two.`,
+        `Line ${line} of ${path} repeats the record of line ${earlier}; delete one of the two.`,
       );
     }
     keys.add(key);
+  };
+  const isChecked = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= checkedBytes;
+  if (isChecked && kind.idOf) forgetPlaces(path);
+  const known = isChecked || !kind.idOf ? NO_PLACES : knownPlaces(path);
+  for (const { promptId, first, count, line } of known.spans())
+    for (let i = 0; i < count; i++)
+      await add(kind.key(identified<T>({ promptId, index: first + i })), line + i);
+  const places = kind.idOf && placesWriter(path, known, checkedBytes);
+  let { end } = known;
+  for await (const { bytes, number, end: lineEnd } of linesOf(path, known)) {
+    const id = isChecked ? undefined : kind.idOf?.(bytes);
+    const record = id === undefined ? parseRecord(path, number, bytes, kind) : identified<T>(id);
+    await add(kind.key(record), number);
+    places?.add(idOfRecord(record), lineEnd - end);
+    places?.flush();
     end = lineEnd;
   }
-  return { keys, end };
-}
-
-/** A set for the keys of a log. */
-export function emptyKeys<T>(kind: RecordKind<T>): KeySet {
-  return kind.keySet?.() ?? new Set<string>();
-}
-
-/** By key the first line that has it. The file is read as far as the last of these. */
-export async function firstLines<T>(
-  path: string,
-  kind: RecordKind<T>,
-  keys: ReadonlySet<string>,
-): Promise<ReadonlyMap<string, number>> {
-  const lines = new Map<string, number>();
-  if (keys.size === 0) return lines;
-  for await (const { record, line } of readRecords(path, kind)) {
-    const key = kind.key(record);
-    if (keys.has(key) && !lines.has(key)) lines.set(key, line);
-    if (lines.size === keys.size) break;
-  }
-  return lines;
-}
-
-/** The whole lines of a log; none if there is no such file. */
-async function* linesOf(path: string): AsyncGenerator<ByteLine> {
-  try {
-    yield* readByteLines(path, LOG_LINES);
-  } catch (error) {
-    if (!(error instanceof DataError && errorCode(error.cause) === "ENOENT")) throw error;
-  }
-}
-
-/**
- * The records of a log, one by one, without opening it for writing; none if there is no such file. A torn last line is
- * skipped.
- * @throws DataError naming the file and the line of a record that is malformed.
- */
-export async function* readRecords<T>(path: string, kind: ReadKind<T>): AsyncGenerator<NumberedRecord<T>> {
-  for await (const { bytes, number, end } of linesOf(path))
-    yield { record: parseRecord(path, number, bytes, kind), line: number, end };
-}
-
-/** @throws DataError naming the file and the line of a record that is malformed. @param bytes the line, without its LF. */
-export function parseRecord<T>(path: string, line: number, bytes: Buffer, kind: ReadKind<T>): T {
-  const quick = kind.quick?.(bytes);
-  if (quick !== undefined) return quick;
-  const where = `Line ${line} of ${path}`;
-  const remedy = "restore the file, or delete that line and all after it and resume";
-  let value: unknown;
-  try {
-    value = JSON.parse(decodeLine(path, line, bytes));
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw new DataError(`${where} is not valid JSON; ${remedy}.`, { cause });
-  }
-  const parsed = kind.schema.safeParse(value);
-  if (!parsed.success)
-    throw new DataError(`${where} is not a valid record (${firstIssue(parsed.error)}); ${remedy}.`);
-  return parsed.data;
-}
-
-function firstIssue(error: z.ZodError): string {
-  const issue = error.issues[0];
-  if (issue === undefined) return "unknown reason";
-  return issue.path.length > 0 ? `${issue.path.join(".")}: ${issue.message}` : issue.message;
+  places?.flush(true);
+  return { keys, end, places };
 }
 
 function cutTornTail(path: string, end: number): void {
@@ -207,19 +139,27 @@ function cutTornTail(path: string, end: number): void {
 
 interface Entry<K> extends Stretch {
   readonly key: K;
+  /** Lines. */
+  readonly count: number;
+  /** Of the first of them, in a log that has an index. */
+  readonly id: ResponseId;
 }
 
 class OpenRecordLog<T> implements RecordLog<T> {
   readonly path: string;
   readonly #kind: RecordKind<T>;
   readonly #keys: KeySet;
+  readonly #checkedBytes: number;
+  #places: PlacesWriter | undefined;
   #appender: Appender;
   #unsynced = 0;
 
-  constructor(path: string, kind: RecordKind<T>, keys: KeySet) {
+  constructor(path: string, kind: RecordKind<T>, { keys, places, checkedBytes }: Opened) {
     this.path = path;
     this.#kind = kind;
     this.#keys = keys;
+    this.#places = places;
+    this.#checkedBytes = checkedBytes;
     this.#appender = openAppender(path);
   }
 
@@ -241,7 +181,9 @@ class OpenRecordLog<T> implements RecordLog<T> {
     if (this.#keys.has(key)) {
       throw new RunError(`${this.path} holds the record ${key} already; it is not written twice.`);
     }
-    this.#appender.append(Buffer.from(`${JSON.stringify(stored)}\n`, "utf8"));
+    const bytes = Buffer.from(`${JSON.stringify(stored)}\n`, "utf8");
+    this.#appender.append(bytes);
+    this.#places?.add(idOfRecord(stored), bytes.length);
     this.#keys.add(key);
     if (++this.#unsynced >= RECORDS_PER_SYNC) this.sync();
     return stored;
@@ -254,35 +196,50 @@ class OpenRecordLog<T> implements RecordLog<T> {
   }
 
   async arrange<K>(key: (record: T) => K, compare: (a: K, b: K) => number): Promise<void> {
-    if (!(await this.#isOrdered(key, compare))) await this.#rewrite(await this.#entries(key), compare);
+    if (!(await this.#isOrdered(key, compare))) {
+      const entries: Entry<K>[] = [];
+      for await (const entry of this.#entries(key)) entries.push(entry);
+      await this.#rewrite(entries, compare);
+    }
   }
 
-  /** Of each record what it is ordered by, and where it stands. */
-  async #entries<K>(key: (record: T) => K): Promise<Entry<K>[]> {
-    const entries: Entry<K>[] = [];
-    let start = 0;
-    for await (const { record, end } of readRecords(this.path, this.#kind)) {
-      entries.push({ key: key(record), start, end });
+  /** Of each record what it is ordered by, and where it stands; where the index tells, of several that stand together. */
+  async *#entries<K>(key: (record: T) => K): AsyncGenerator<Entry<K>> {
+    const { idOf } = this.#kind;
+    this.#places?.flush(true);
+    const known = this.#places ? knownPlaces(this.path) : NO_PLACES;
+    for (const { promptId, first, count, start, end } of known.spans()) {
+      const id = { promptId, index: first };
+      yield { key: key(identified<T>(id)), id, count, start, end };
+    }
+    let start = known.end;
+    for await (const { bytes, number, end } of linesOf(this.path, known)) {
+      const id = idOf?.(bytes);
+      const record = id ? identified<T>(id) : parseRecord(this.path, number, bytes, this.#kind);
+      yield { key: key(record), id: idOfRecord(record), count: 1, start, end };
       start = end;
     }
-    return entries;
   }
 
   /** Sorts the entries, and the file with them. */
   async #rewrite<K>(entries: Entry<K>[], compare: (a: K, b: K) => number): Promise<void> {
     entries.sort((a, b) => compare(a.key, b.key));
     this.#appender.close();
+    if (this.#places) forgetPlaces(this.path);
     try {
       await writeAtomically(this.path, readStretches(this.path, entries));
     } finally {
       this.#appender = openAppender(this.path);
     }
+    if (!this.#places) return;
+    this.#places = placesWriter(this.path, NO_PLACES, this.#checkedBytes);
+    for (const { id, start, end, count } of entries) this.#places.add(id, end - start, count);
+    this.#places.flush(true);
   }
 
   async #isOrdered<K>(key: (record: T) => K, compare: (a: K, b: K) => number): Promise<boolean> {
     let last: { readonly key: K } | undefined;
-    for await (const { record } of readRecords(this.path, this.#kind)) {
-      const own = { key: key(record) };
+    for await (const own of this.#entries(key)) {
       if (last && compare(last.key, own.key) > 0) return false;
       last = own;
     }
@@ -290,7 +247,12 @@ class OpenRecordLog<T> implements RecordLog<T> {
   }
 
   async sort(compare: (a: T, b: T) => number): Promise<T[]> {
-    const entries = await this.#entries((record) => record);
+    const entries: Entry<T>[] = [];
+    let start = 0;
+    for await (const { record, end } of readRecords(this.path, this.#kind)) {
+      entries.push({ key: record, id: idOfRecord(record), count: 1, start, end });
+      start = end;
+    }
     const isOrdered = entries.every(({ key }, at) => at === 0 || compare(entries[at - 1]!.key, key) <= 0);
     if (!isOrdered) await this.#rewrite(entries, compare);
     return entries.map(({ key }) => key);
@@ -298,10 +260,12 @@ class OpenRecordLog<T> implements RecordLog<T> {
 
   sync(): void {
     this.#appender.sync();
+    this.#places?.flush();
     this.#unsynced = 0;
   }
 
   close(): void {
     this.#appender.close();
+    this.#places?.flush(true);
   }
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Message, Response } from "../policy/policy.js";
 import { float32Decimal } from "./float32-decimal.js";
-import type { KeySet, RecordKind } from "./record-log.js";
+import type { KeySet, RecordKind } from "./record-lines.js";
 import { parseResponseLine, responseIdOf } from "./response-line.js";
 
 /** A line of prompts.jsonl: a prompt that the run draws responses to. */
@@ -106,10 +106,7 @@ export const responseRecords: RecordKind<Response> = {
   key: (response) => responseKey(response.promptId, response.index),
   normalise: storedResponse,
   quick: parseResponseLine,
-  quickKey: (bytes) => {
-    const id = responseIdOf(bytes);
-    return id && responseKey(id.promptId, id.index);
-  },
+  idOf: responseIdOf,
   keySet: responseKeys,
 };
 

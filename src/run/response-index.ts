@@ -1,17 +1,29 @@
-import { closeSync, existsSync } from "node:fs";
-import { openToRead, readStretch, type Stretch } from "../core/files.js";
+import { closeSync, existsSync, fstatSync } from "node:fs";
+import { DataError } from "../core/errors.js";
+import { openToRead, readStretch } from "../core/files.js";
 import { readByteLines } from "../core/lines.js";
 import type { Response } from "../policy/policy.js";
-import { LOG_LINES, parseRecord } from "./record-log.js";
+import {
+  forgetPlaces,
+  knownPlaces,
+  LEAST_INDEXED_BYTES,
+  NO_PLACES,
+  placesWriter,
+  type Span,
+} from "./places-file.js";
+import { LOG_LINES, parseRecord } from "./record-lines.js";
 import { responseRecords } from "./records.js";
 import { responseIdOf } from "./response-line.js";
 
-/** Lines of one prompt that follow one another in a file. */
-interface Span extends Stretch {
-  end: number;
-  /** Of the first of them, 1 for that of the file. */
-  readonly line: number;
-  count: number;
+type GrowingSpan = { -readonly [field in keyof Span]: Span[field] };
+
+/** Where a prompt's responses lie: plain values, by which another thread of this process reads them too. */
+export interface ResponsePlaces {
+  readonly path: string;
+  /** Its descriptor, open as long as the index. */
+  readonly file: number;
+  readonly promptId: string;
+  readonly spans: readonly Span[];
 }
 
 /**
@@ -28,48 +40,55 @@ export interface ResponseIndex {
    * @throws DataError naming the file and the line of a record that is malformed.
    */
   read(promptId: string): readonly Response[];
+  /** Where these lie. */
+  placesOf(promptId: string): ResponsePlaces;
   /** Lets go of the file. */
   close(): void;
 }
 
 /**
- * Looks through a file of responses. It stays open, so that the same file is read even where another takes its name.
+ * Looks through a file of responses: through as much of it as the index beside it does not tell. It stays open, so that the same file is read even
+ * where another takes its name.
+ * @param least a file of more bytes has an index beside it, which is written or gone on with.
  * @throws DataError where it cannot be read, or a line does not tell whose response it is. A file that is not there has none.
  */
-export async function indexResponses(path: string): Promise<ResponseIndex> {
-  const spans = new Map<string, Span[]>();
+export async function indexResponses(path: string, least = LEAST_INDEXED_BYTES): Promise<ResponseIndex> {
+  const spans = new Map<string, GrowingSpan[]>();
   const file = existsSync(path) ? openToRead(path) : undefined;
   let records = 0;
-  let start = 0;
-  let last: { readonly promptId: string; readonly span: Span } | undefined;
-  try {
-    for await (const { bytes, number, end } of file === undefined ? [] : readByteLines(path, LOG_LINES)) {
-      const { promptId } = responseIdOf(bytes) ?? parseRecord(path, number, bytes, responseRecords);
-      if (last?.promptId === promptId) {
-        last.span.end = end;
-        last.span.count++;
-      } else {
-        const span = { start, end, line: number, count: 1 };
-        const own = spans.get(promptId);
-        if (own) own.push(span);
-        else spans.set(promptId, [span]);
-        last = { promptId, span };
-      }
-      start = end;
-      records++;
+  let last: { readonly promptId: string; readonly span: GrowingSpan } | undefined;
+  const add = (promptId: string, { start, end, line, count }: Span): void => {
+    records += count;
+    if (last?.promptId === promptId) {
+      last.span.end = end;
+      last.span.count += count;
+      return;
     }
+    const span = { start, end, line, count };
+    const own = spans.get(promptId);
+    if (own) own.push(span);
+    else spans.set(promptId, [span]);
+    last = { promptId, span };
+  };
+  try {
+    if (file !== undefined) await lookThrough(path, fstatSync(file).size > least ? least : undefined, add);
   } catch (error) {
     if (file !== undefined) closeSync(file);
     throw error;
   }
   let known: { readonly promptId: string; readonly responses: readonly Response[] } | undefined;
+  // No span is read of a file that is not there.
+  const placesOf = (promptId: string): ResponsePlaces => ({
+    ...{ path, promptId, file: file ?? -1 },
+    spans: spans.get(promptId) ?? [],
+  });
   return {
     records,
+    placesOf,
     countOf: (promptId) => (spans.get(promptId) ?? []).reduce((sum, { count }) => sum + count, 0),
     read: (promptId) => {
       if (known?.promptId === promptId) return known.responses;
-      const own = (spans.get(promptId) ?? []).flatMap((span) => readSpan(path, file!, span));
-      const responses = own.sort((a, b) => a.index - b.index);
+      const responses = readPlaces(placesOf(promptId));
       known = { promptId, responses };
       return responses;
     },
@@ -79,13 +98,50 @@ export async function indexResponses(path: string): Promise<ResponseIndex> {
   };
 }
 
-function readSpan(path: string, file: number, span: Span): Response[] {
+/** @param least where the file is large enough for an index. */
+async function lookThrough(
+  path: string,
+  least: number | undefined,
+  add: (promptId: string, span: Span) => void,
+): Promise<void> {
+  const known = least === undefined ? NO_PLACES : knownPlaces(path);
+  for (const { promptId, ...span } of known.spans()) add(promptId, span);
+  const places = least === undefined ? undefined : placesWriter(path, known, least);
+  let start = known.end;
+  for await (const { bytes, number, end } of readByteLines(path, { ...LOG_LINES, behind: known })) {
+    const id = responseIdOf(bytes) ?? parseRecord(path, number, bytes, responseRecords);
+    add(id.promptId, { start, end, line: number, count: 1 });
+    places?.add(id, end - start);
+    places?.flush();
+    start = end;
+  }
+  places?.flush(true);
+}
+
+/**
+ * The responses that lie there, by index.
+ * @throws DataError naming the file and the line of a record that is malformed, or another prompt's. An index of the file is taken away
+ * then: it may be what is wrong, and the file counts.
+ */
+export function readPlaces({ path, file, promptId, spans }: ResponsePlaces): Response[] {
+  try {
+    return spans.flatMap((span) => readSpan(path, file, promptId, span)).sort((a, b) => a.index - b.index);
+  } catch (error) {
+    forgetPlaces(path);
+    throw error;
+  }
+}
+
+function readSpan(path: string, file: number, promptId: string, span: Span): Response[] {
   const bytes = readStretch(path, file, span);
   const responses: Response[] = [];
   for (let at = 0; at < bytes.length;) {
     const next = bytes.indexOf(0x0a, at);
     const line = span.line + responses.length;
-    responses.push(parseRecord(path, line, bytes.subarray(at, next), responseRecords));
+    const response = parseRecord(path, line, bytes.subarray(at, next), responseRecords);
+    if (response.promptId !== promptId)
+      throw new DataError(`Line ${line} of ${path} has changed since it was indexed; repeat the command.`);
+    responses.push(response);
     at = next + 1;
   }
   return responses;

@@ -138,19 +138,56 @@ class Cursor {
 
   /** The numbers of an array whose opening bracket was passed. @param least where they are to be whole: the lowest. */
   numbers(least?: number): number[] | undefined {
+    const bytes = this.#bytes;
     const values: number[] = [];
-    if (this.#bytes[this.#at] === ASCII.close) {
+    if (bytes[this.#at] === ASCII.close) {
       this.#at++;
       return values;
     }
     for (;;) {
-      const value = least === undefined ? this.number() : this.whole(least);
-      if (Number.isNaN(value)) return undefined;
-      values.push(value);
-      const next = this.#bytes[this.#at++];
+      const value = this.#plainNumber(least !== undefined);
+      const number = Number.isNaN(value) ? this.number() : value;
+      if (Number.isNaN(number) || (least !== undefined && !(Number.isInteger(number) && number >= least)))
+        return undefined;
+      values.push(number);
+      const next = bytes[this.#at++];
       if (next === ASCII.close) return values;
       if (next !== ASCII.comma) return undefined;
     }
+  }
+
+  /**
+   * The commonest form of a number, which is most of the work: whole, or `0.` and digits, at most nine of which count. NaN for every other, which
+   * is not passed.
+   */
+  #plainNumber(isWhole: boolean): number {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    const isNegative = bytes[at] === ASCII.minus;
+    if (isNegative) at++;
+    const first = bytes[at]!;
+    let digits = first - ASCII.zero;
+    if (digits < 0 || digits > 9) return NaN;
+    let counted = digits === 0 ? 0 : 1;
+    let d = bytes[++at]! - ASCII.zero;
+    if (first !== ASCII.zero)
+      for (; d >= 0 && d <= 9; d = bytes[++at]! - ASCII.zero, counted++) digits = Math.imul(digits, 10) + d;
+    let scale = 0;
+    if (!isWhole && bytes[at] === ASCII.dot) {
+      const point = ++at;
+      d = bytes[at]! - ASCII.zero;
+      for (; d >= 0 && d <= 9; d = bytes[++at]! - ASCII.zero) {
+        digits = (Math.imul(digits, 10) + d) | 0;
+        if (digits !== 0 || counted > 0) counted++;
+      }
+      scale = at - point;
+      if (scale === 0 || scale >= POWERS.length) return NaN;
+    }
+    const next = bytes[at];
+    if (counted > 9 || (next !== ASCII.comma && next !== ASCII.close)) return NaN;
+    this.#at = at;
+    const size = scale === 0 ? digits : digits / POWERS[scale]!;
+    return isNegative ? -size : size;
   }
 }
 

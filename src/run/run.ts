@@ -8,7 +8,8 @@ import { configSchema, type RunConfig } from "./config.js";
 import { differenceInWords, firstDifference } from "./difference.js";
 import { runVersions, type Manifest } from "./manifest.js";
 import { readManifest, readRun, runFile, runReader, type RunReader } from "./read-run.js";
-import { openRecordLog, type RecordKind, type RecordLog } from "./record-log.js";
+import { openRecordLog, type RecordLog } from "./record-log.js";
+import { type RecordKind } from "./record-lines.js";
 import {
   promptRecords,
   responseRecords,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { WhetstoneError } from "../core/errors.js";
 import { readRun, runFile } from "./read-run.js";
-import { emptyKeys, firstLines, readRecords, type KeySet, type RecordKind } from "./record-log.js";
+import { emptyKeys, firstLines, readRecords, type KeySet, type RecordKind } from "./record-lines.js";
 import { promptRecords, responseKey, responseRecords, selectionRecords } from "./records.js";
 
 /** What `verifyRun` found. */

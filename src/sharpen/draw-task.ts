@@ -17,7 +17,7 @@ export interface DrawnTask {
 }
 
 /** What drawing from the base takes. */
-interface DrawTaskOptions extends DrawSettings, Pick<SplitOptions, "prompts" | "learn"> {
+export interface DrawTaskOptions extends DrawSettings, Pick<SplitOptions, "prompts" | "learn"> {
   readonly policy: Policy;
   readonly task: Task;
   readonly run: Run;
@@ -47,9 +47,15 @@ export async function drawTask(
  * As `drawTask`, for any number of prompts: the responses stay in the run folder.
  * @returns how many prompts they are to.
  */
-export async function fillRun(options: DrawTaskOptions): Promise<number> {
-  const { split } = await drawFirst(options, stageClock(), 0);
-  await drawAll(await options.run.responseLog(), options.policy, split.test, options, "sampling");
+export async function fillRun(
+  options: DrawTaskOptions,
+  clock: StageClock = stageClock(),
+  trainPrompts = 0,
+): Promise<number> {
+  const { split } = await drawFirst(options, clock, trainPrompts);
+  await clock("sampling", async () =>
+    drawAll(await options.run.responseLog(), options.policy, split.test, options, "sampling"),
+  );
   return split.test.length;
 }
 

@@ -4,7 +4,7 @@ import type { Policy, Response } from "../policy/policy.js";
 import type { Pool } from "../reward/self-reward.js";
 import type { PromptRecord } from "../run/records.js";
 import type { RunReader } from "../run/read-run.js";
-import { indexResponses, type ResponseIndex } from "../run/response-index.js";
+import { indexResponses, type ResponseIndex, type ResponsePlaces } from "../run/response-index.js";
 import type { Task } from "../task/task.js";
 
 /** A test prompt of a run with everything that the base drew for it. */
@@ -25,6 +25,8 @@ export interface DrawnPrompts {
   greedy(place: number): Response;
   /** Its responses, by index. The last prompt's are remembered. @throws as `greedy`. */
   responses(place: number): readonly Response[];
+  /** Where both lie, for another thread. */
+  places(place: number): { readonly greedy: ResponsePlaces; readonly drawn: ResponsePlaces };
   close(): void;
 }
 
@@ -61,6 +63,10 @@ export async function openDrawn(run: RunReader): Promise<DrawnPrompts> {
     sizes,
     greedy: (place) => greedy.read(prompts[place]!.id)[0]!,
     responses: (place) => drawn.read(prompts[place]!.id),
+    places: (place) => {
+      const { id } = prompts[place]!;
+      return { greedy: greedy.placesOf(id), drawn: drawn.placesOf(id) };
+    },
     close,
   };
 }

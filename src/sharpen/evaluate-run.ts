@@ -10,6 +10,7 @@ import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { recordedBaselines } from "./baselines.js";
 import { concluded } from "./concluded.js";
+import { figuresInThreads, type Threads } from "./figures/threads.js";
 import { filedGreedy, filedPools, openDrawn, type DrawnPrompts } from "./drawn-prompts.js";
 import { rulesOf } from "./measure-rules.js";
 import type { PromptSplit } from "./prompts.js";
@@ -26,6 +27,8 @@ export interface EvaluateRunOptions {
   readonly seed?: number;
   /** For rewards that ask the model. */
   readonly policy?: Policy;
+  /** How many threads read the responses of a large run; the figures are the same. */
+  readonly threads?: Threads;
   /** A remark for people: what has become of the prompts. */
   readonly note?: (text: string) => void;
 }
@@ -63,7 +66,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Metrics>
 
 /** Reads each prompt's responses once, however many there are. */
 async function measureDrawn(
-  { run, task, rewards, policy, seed = run.manifest.seeds.run }: EvaluateRunOptions,
+  { run, task, rewards, policy, threads, seed = run.manifest.seeds.run }: EvaluateRunOptions,
   drawn: DrawnPrompts,
 ): Promise<Metrics> {
   const { drawing, model } = run.manifest;
@@ -78,8 +81,10 @@ async function measureDrawn(
     baselines.length === 0
       ? before?.baselines
       : measureBaselines({ task, pools, greedy, seed, drawn: baselines });
+  const figures = figuresInThreads({ task, rewards, recorded, drawn, pools, greedy }, threads);
   const measured = await measure({
     ...{ task, pools, sizes, greedy, rewards: recorded.rewards, seed, baselines },
+    ...(figures && { figures }),
     independent: drawing.temperature === 1 && sampler === undefined,
   });
   await recorded.arrange(prompts);

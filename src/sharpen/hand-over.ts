@@ -1,10 +1,12 @@
 import { join } from "node:path";
+import { writeAtomically } from "../core/files.js";
 import type { Policy, Prompt, Response } from "../policy/policy.js";
 import { choose, type SelfReward } from "../reward/self-reward.js";
 import { responseRecords } from "../run/records.js";
+import { indexResponses } from "../run/response-index.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
-import { drawResponses, type DrawSettings } from "./draw.js";
+import { drawAll, type DrawSettings } from "./draw.js";
 import { throwIfStopped } from "./interrupt.js";
 import { splitPrompts } from "./prompts.js";
 import { poolsOf } from "./selections.js";
@@ -56,28 +58,51 @@ interface Scored {
  * @returns undefined where the task has no prompts to learn from.
  */
 export async function handOver(options: HandOverOptions): Promise<HandOver | undefined> {
-  const { policy, task, run, reward, signal } = options;
+  const { policy, task, run, reward } = options;
   checkRewards([reward], policy);
   const split = splitPrompts(task, options);
   const prompts = [...split.train, ...split.validation];
   if (split.train.length === 0) return undefined;
   await recordPrompts(run, task, split, Infinity);
   const log = await run.log(join(FOLDER, "responses.jsonl"), responseRecords);
-  const drawn = await drawResponses(log, policy, prompts, options, "drawing for the hand-over");
-  const preferences: Preference[] = [];
-  for (const pool of poolsOf(task, prompts, drawn, policy)) {
-    throwIfStopped(signal, "Choosing");
-    preferences.push({ prompt: pool.prompt, ...preferenceOf(pool.responses, await reward.score(pool)) });
-  }
-  const files: string[] = [];
-  for (const [name, shape] of Object.entries(SHAPES)) {
-    const lines = preferences.flatMap((preference) => shape(preference) || []);
-    await run.writeText(join(FOLDER, name), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    files.push(name);
-  }
+  await drawAll(log, policy, prompts, options, "drawing for the hand-over");
+  const preferences = await preferencesOf(options, prompts, log.path);
+  const files = Object.keys(SHAPES);
+  for (const name of files)
+    await writeAtomically(join(run.dir, FOLDER, name), linesOf(preferences, SHAPES[name]!));
   const pairs = preferences.filter(({ rejected }) => rejected !== undefined).length;
   const empty = preferences.filter(({ chosen }) => chosen.text === "").length;
   return { dir: join(run.dir, FOLDER), examples: preferences.length, pairs, empty, files };
+}
+
+/** Lets the reward choose, prompt by prompt: of each the texts that were chosen and rejected stay in memory, and no other response. */
+async function preferencesOf(
+  { policy, task, reward, signal }: HandOverOptions,
+  prompts: readonly Prompt[],
+  path: string,
+): Promise<Preference[]> {
+  const drawn = await indexResponses(path);
+  try {
+    const preferences: Preference[] = [];
+    for (const prompt of prompts) {
+      throwIfStopped(signal, "Choosing");
+      const [pool] = poolsOf(task, [prompt], [drawn.read(prompt.id)], policy);
+      preferences.push({ prompt, ...preferenceOf(pool!.responses, await reward.score(pool!)) });
+    }
+    return preferences;
+  } finally {
+    drawn.close();
+  }
+}
+
+/** So many lines are put together at a time. */
+const LINES = 1000;
+
+function* linesOf(preferences: readonly Preference[], shape: Shape): Generator<Uint8Array> {
+  for (let at = 0; at < preferences.length; at += LINES) {
+    const lines = preferences.slice(at, at + LINES).flatMap((preference) => shape(preference) || []);
+    yield Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), "utf8");
+  }
 }
 
 function preferenceOf(
@@ -100,8 +125,11 @@ const assistant = (content: string) => ({ role: "assistant", content });
 /** OpenAI takes no message without content. */
 const isSaid = (...responses: readonly Scored[]): boolean => responses.every(({ text }) => text !== "");
 
-/** File names, and a line of each; undefined for a prompt that has none there. */
-const SHAPES: Readonly<Record<string, (preference: Preference) => object | false | undefined>> = {
+/** A line of a file; undefined for a prompt that has none there. */
+type Shape = (preference: Preference) => object | false | undefined;
+
+/** File names, and a line of each. */
+const SHAPES: Readonly<Record<string, Shape>> = {
   "trl-sft.jsonl": ({ prompt, chosen }) => ({ prompt: prompt.text, completion: chosen.text }),
   "trl-dpo.jsonl": ({ prompt, chosen, rejected }) =>
     rejected && {

@@ -8,7 +8,8 @@ import {
   type Response,
 } from "../policy/policy.js";
 import { responseKey } from "../run/records.js";
-import type { RecordKind, RecordLog } from "../run/record-log.js";
+import type { RecordLog } from "../run/record-log.js";
+import type { RecordKind } from "../run/record-lines.js";
 import type { DrawSettings } from "./draw.js";
 import { throwIfStopped } from "./interrupt.js";
 

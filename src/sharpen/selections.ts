@@ -20,6 +20,10 @@ export function poolsOf(
 
 /** Self-rewards of a run, which ask nothing twice. */
 export interface RecordedRewards {
+  /** The scores that selections.jsonl has for a prompt, by reward. */
+  known(promptId: string): readonly (readonly number[] | undefined)[];
+  /** Writes down what a reward says of a prompt's responses, once. @param reward its place. @param chosen the response's `index`. */
+  keep(promptId: string, reward: number, scores: readonly number[], chosen: number): void;
   /** Each scores a pool as selections.jsonl has it, or, the first time, as the reward does, and then writes scores and choice there. */
   readonly rewards: readonly SelfReward[];
   /** Puts selections.jsonl in canonical order: reward by reward, in the order of these prompts, which are all that it has. */
@@ -49,21 +53,27 @@ export async function recordedRewards(
     if (!turns.has(reward)) turns.set(reward, turns.size);
     if (digests.has(reward)) known.set(selectionKey(promptId, reward), scores);
   }
+  const keep = (promptId: string, reward: string, scores: readonly number[], chosen: number): void => {
+    const key = selectionKey(promptId, reward);
+    if (known.has(key)) return;
+    const module = digests.get(reward);
+    log.append({ promptId, reward, chosen, scores, ...(module && { module }) });
+    if (!turns.has(reward)) turns.set(reward, turns.size);
+    known.set(key, scores);
+  };
   const recorded = (reward: SelfReward) => async (pool: Pool) => {
-    const promptId = pool.prompt.id;
-    const key = selectionKey(promptId, reward.name);
-    const earlier = known.get(key);
+    const earlier = known.get(selectionKey(pool.prompt.id, reward.name));
     if (earlier) return earlier;
     throwIfStopped(signal, "Choosing");
     const scores = await reward.score(pool);
-    const chosen = pool.responses[choose(scores)]!.index;
-    const module = digests.get(reward.name);
-    log.append({ promptId, reward: reward.name, chosen, scores, ...(module && { module }) });
-    if (!turns.has(reward.name)) turns.set(reward.name, turns.size);
-    known.set(key, scores);
+    keep(pool.prompt.id, reward.name, scores, pool.responses[choose(scores)]!.index);
     return scores;
   };
   return {
+    known: (promptId) => rewards.map(({ name }) => known.get(selectionKey(promptId, name))),
+    keep: (promptId, place, scores, chosen) => {
+      keep(promptId, rewards[place]!.name, scores, chosen);
+    },
     rewards: rewards.map((reward) => withScore(reward, recorded(reward))),
     arrange: async (prompts) => {
       const places = new Map(prompts.map(({ id }, place) => [id, place]));
@@ -74,20 +84,3 @@ export async function recordedRewards(
 }
 
 type Place = readonly [turn: number, prompt: number];
-
-/**
- * Writes each reward's scores and choice for each pool into selections.jsonl, once.
- * @returns the rewards with their recorded scores.
- * @throws as `recordedRewards`.
- */
-export async function recordSelections(
-  run: Run,
-  pools: readonly Pool[],
-  rewards: readonly SelfReward[],
-  signal?: AbortSignal,
-): Promise<readonly SelfReward[]> {
-  const recorded = await recordedRewards(run, rewards, signal);
-  for (const reward of recorded.rewards) for (const pool of pools) await reward.score(pool);
-  await recorded.arrange(pools.map(({ prompt }) => prompt));
-  return recorded.rewards;
-}

@@ -18,7 +18,7 @@ import { bestOfN } from "./best-of-n.js";
 import { sft } from "./methods/sft.js";
 import { splitPrompts } from "./prompts.js";
 import type { SharpenOptions, SharpenResult } from "./sharpen-task.js";
-import { newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
+import { filesOf, newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
 import { collect, tinyGamePolicy, tinyPolicy } from "./tiny-policies.test-helper.js";
 
 let policy: LocalPolicy;
@@ -73,6 +73,13 @@ describe("sharpenTask, with labels", () => {
       "amortizing, sft": 1.5,
       total: 16.5,
     });
+  });
+
+  it("writes the same files where responses are read from the run's when they are asked for", async () => {
+    const dir = newFolder();
+    let told = 0;
+    await runJob(dir, { ...job, now: () => (told += 1500), mostHeld: 3 });
+    expect(filesOf(dir)).toEqual(filesOf(run.dir));
   });
 
   it("records each prompt once, by split, and N responses to each that is measured", async () => {

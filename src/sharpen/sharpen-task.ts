@@ -1,6 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { moduleOf } from "../core/own-module.js";
-import { measure, measuredNs } from "../evaluate/measure.js";
+import { measure, measuredNs, type MeasuredMetrics } from "../evaluate/measure.js";
 import { measureBaselines, type BaselineDraws } from "../evaluate/measure-baselines.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
 import type { Policy, Response } from "../policy/policy.js";
@@ -16,8 +16,9 @@ import { checkBaselines, drawBaselines, recordedBaselines } from "./baselines.js
 import { checkN } from "./best-of-n.js";
 import { concluded } from "./concluded.js";
 import type { DrawSettings } from "./draw.js";
+import { withDrawnBase, type DrawnBase } from "./drawn-base.js";
 import { exactly } from "./exact-choice.js";
-import { drawTask } from "./draw-task.js";
+import { figuresInThreads } from "./figures/threads.js";
 import type { Method, MethodSettings } from "./methods/method.js";
 import { checkMethod, checkStarts, inOrder } from "./methods/registry.js";
 import { splitPrompts, type PromptSplit } from "./prompts.js";
@@ -25,7 +26,7 @@ import { measureRules, rulesOf } from "./measure-rules.js";
 import { settleTask } from "./record-prompts.js";
 import { readMetrics } from "./run-metrics.js";
 import { stageClock, type StageClock } from "./stage-clock.js";
-import { poolsOf, recordSelections } from "./selections.js";
+import { recordedRewards } from "./selections.js";
 import {
   digestOfPrompts,
   recordedOwn,
@@ -65,6 +66,11 @@ export interface SharpenOptions extends DrawSettings {
         readonly command: string;
       }
     | undefined;
+  /**
+   * Responses to test prompts that are held in memory at most; of more, each prompt's are read from the run's files when they are asked for.
+   * Default 200,000. The result is the same.
+   */
+  readonly mostHeld?: number | undefined;
   /** A remark for people. */
   readonly note?: ((text: string) => void) | undefined;
   /** A clock in milliseconds, such as `performance.now`. Absent: `seconds` in the metrics is empty, as the library reads no clock. */
@@ -92,7 +98,7 @@ export interface SharpenResult {
  * needs what the policy cannot give; InterruptedError once the signal has fired.
  */
 export async function sharpenTask(options: SharpenOptions): Promise<SharpenResult> {
-  const { policy, task, run } = options;
+  const { task, run } = options;
   const clock = stageClock(options.now);
   checkOptions(options);
   const trainings = trainingsOf(options);
@@ -105,16 +111,25 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
       await recordTraining(run, training.method, record, options.note);
     }
   }
+  const learned = Math.max(0, ...trainings.map(({ trainPrompts }) => trainPrompts ?? Infinity));
+  return withDrawnBase(options, clock, learned, (base) => sharpenDrawn(options, trainings, clock, base));
+}
+
+/** Measures, trains and writes the metrics, once everything is drawn. */
+async function sharpenDrawn(
+  options: SharpenOptions,
+  trainings: readonly MethodTraining[],
+  clock: StageClock,
+  base: DrawnBase,
+): Promise<SharpenResult> {
+  const { policy, task, run, baselineSamples } = options;
+  const { split, pools, greedy } = base;
   const before = readMetrics(run);
-  const learned = trainings.map(({ trainPrompts }) => trainPrompts ?? Infinity);
-  const { split, greedy, drawn } = await drawTask(options, clock, Math.max(0, ...learned));
-  const pools = poolsOf(task, split.test, drawn, policy);
-  const { baselineSamples } = options;
   const drawnSo =
     baselineSamples === undefined
       ? await recordedBaselines(run, split.test)
       : await clock("baselines", () => drawBaselines(options, baselineSamples, split.test));
-  const measured = await clock("evaluating", () => measurePools(options, pools, greedy, drawnSo));
+  const measured = await clock("evaluating", () => measurePools(options, base, drawnSo));
   const adaptive =
     options.adaptiveDelta === undefined
       ? undefined
@@ -154,23 +169,22 @@ export async function sharpenTask(options: SharpenOptions): Promise<SharpenResul
 /** Measures every reward at every N on what is drawn, and writes down what each chose. */
 async function measurePools(
   options: SharpenOptions,
-  pools: readonly Pool[],
-  greedy: readonly Response[],
+  { pools, greedy, filed }: DrawnBase,
   baselines: readonly BaselineDraws[],
-): Promise<Awaited<ReturnType<typeof measure>>> {
+): Promise<MeasuredMetrics> {
   const { policy, task, run, seed, temperature, ns, signal, onProgress } = options;
   const rewards = options.rewards.map((reward) => exactly(policy, reward));
   onProgress?.({ stage: "evaluating", done: 0, total: 1 });
+  const recorded = await recordedRewards(run, rewards, signal);
+  const figures = filed && figuresInThreads({ task, rewards, recorded, drawn: filed, pools, greedy });
   const result = await measure({
-    task,
-    pools,
-    greedy,
-    rewards: await recordSelections(run, pools, rewards, signal),
-    seed,
+    ...{ task, pools, greedy, rewards: recorded.rewards, seed, baselines },
+    ...(filed && { sizes: filed.sizes }),
+    ...(figures && { figures }),
     independent: temperature === 1,
-    baselines,
     ...(ns && { ns }),
   });
+  await recorded.arrange(pools.map(({ prompt }) => prompt));
   onProgress?.({ stage: "evaluating", done: 1, total: 1 });
   return result;
 }

@@ -7,6 +7,7 @@ import { exactAnswer } from "./answers/exact.js";
 import { labelValue, numericValue } from "./answers/numeric.js";
 import { ownPart } from "./answers/own-part.js";
 import { patternExtractor } from "./answers/pattern.js";
+import { remembered } from "./answers/remembered.js";
 import { foldedLabel, shortLabel } from "./answers/short-label.js";
 
 /** What a label means, in the form in which the grader compares. */
@@ -119,6 +120,19 @@ export function isGraderName(name: string): name is GraderName {
 
 /** The grader of that name. @throws UsageError listing the names, if there is none, and for a pattern that cannot be used. */
 export function graderNamed(name: string): Grader {
+  const grader = named(name);
+  ours.add(grader);
+  return grader;
+}
+
+const ours = new WeakSet<Grader>();
+
+/** Whether a grader is what `graderNamed` gives for its name, and not somebody's own. */
+export function isNamedGrader(grader: Grader): boolean {
+  return ours.has(grader);
+}
+
+function named(name: string): Grader {
   if (Object.hasOwn(GRADERS, name)) return GRADERS[name as NamedGrader];
   if (!isGraderName(name)) throw unknownName("grader", name, graderNames, OWN_MODULE);
   const extract = patternExtractor(name.slice(REGEX.length));
@@ -163,31 +177,20 @@ type TextGrader = Omit<Grader, "label" | "agrees"> & {
 
 /** A grader whose answers are right if they are the label's text. */
 function byText({ label, ...grader }: TextGrader): Grader {
+  const extract = remembered(grader.extract);
   return {
     ...grader,
+    extract,
     label: (answer) => {
       const text = label(answer);
       return text === undefined ? undefined : { text };
     },
-    agrees: (wanted, text) => grader.extract(text) === wanted.text,
+    agrees: (wanted, text) => extract(text) === wanted.text,
   };
 }
 
-/**
- * So many texts' values are remembered, of texts of so many characters at most: a pool is graded and its answers are compared, and nothing
- * that measuring does costs more than reading a value.
- */
-const REMEMBERED = { texts: 1024, characters: 8192 };
-const values = new Map<string, ReturnType<typeof numericValue>>();
-
 /** The value that a response gives as its answer. */
-function statedValue(text: string): ReturnType<typeof numericValue> {
-  if (values.has(text)) return values.get(text);
-  const value = numericValue(ownPart(text));
-  if (values.size >= REMEMBERED.texts) values.clear();
-  if (text.length <= REMEMBERED.characters) values.set(text, value);
-  return value;
-}
+const statedValue = remembered((text: string) => numericValue(ownPart(text)));
 
 /** Equal in value; and a percentage agrees with its figure alone, since who asks for a percentage gets 25 for 25 %. */
 function agreesInValue(label: Label, text: string): boolean {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { DataError, UsageError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
 import { conversationText, type Prompt } from "../policy/policy.js";
+import { remembered } from "./answers/remembered.js";
 import { dataFiles, readRows } from "./data-files.js";
 import { checkRow, checkText } from "./json-lines.js";
 import type { PromptForm } from "./prompt-form.js";
@@ -74,17 +75,18 @@ export async function labelledTask<Row>(
     label,
     ...(messages ? [messages] : []),
   ]);
+  const extract = remembered(spec.extract);
   return {
     name: spec.name,
     digest: sha256(JSON.stringify([`${spec.name}/${spec.version}`, fixed])),
     maxTokens,
     ...(spec.chance !== undefined && { chance: spec.chance }),
     prompts: (split) => splits[split],
-    extract: spec.extract,
+    extract,
     grade: (promptId, text) => {
       const item = byId.get(promptId);
       if (item === undefined) throw new UsageError(`${spec.name} has no prompt "${promptId}" in ${data}.`);
-      return spec.extract(text) === item.label;
+      return extract(text) === item.label;
     },
   };
 }

@@ -5,6 +5,7 @@ import { isModulePath, loadModule } from "../core/own-module.js";
 import { game24Fresh } from "./game24/fresh.js";
 import { game24, type Game24Options } from "./game24/game24.js";
 import { extractOperations } from "./game24/grade.js";
+import { isNamedGrader, type GraderName } from "./graders.js";
 import { gsm8k } from "./gsm8k.js";
 import { cachedData, type HubData } from "./hub-data.js";
 import { jsonlTask, type JsonlOptions } from "./jsonl.js";
@@ -198,6 +199,31 @@ export async function findTask(name: string, options: TaskOptions = {}): Promise
     });
   }
   const path = taskPath(name, options.data);
-  if (entry === undefined) return jsonlTask(name, options);
-  return entry.create(path === undefined ? options : { ...options, data: path });
+  const task = await (entry === undefined
+    ? jsonlTask(name, options)
+    : entry.create(path === undefined ? options : { ...options, data: path }));
+  const recipe = recipeFor(name, options);
+  if (recipe) recipes.set(task, recipe);
+  return task;
+}
+
+/** What `findTask` makes the same task of in another thread: plain values. */
+export interface TaskRecipe {
+  readonly name: string;
+  readonly options: TaskOptions;
+}
+
+const recipes = new WeakMap<Task, TaskRecipe>();
+
+/** How a task was found; undefined where somebody's own code is part of it, or it was not found by its name. */
+export function recipeOf(task: Task): TaskRecipe | undefined {
+  return recipes.get(task);
+}
+
+function recipeFor(name: string, { grader, ...options }: TaskOptions): TaskRecipe | undefined {
+  if (grader === undefined) return { name, options };
+  if (typeof grader === "string") return { name, options: { ...options, grader } };
+  return isNamedGrader(grader)
+    ? { name, options: { ...options, grader: grader.name as GraderName } }
+    : undefined;
 }

@@ -41,6 +41,7 @@ export const evaluateCommand = defineCommand({
           rewards,
           ...(seed !== undefined && { seed }),
           ...(policy && { policy }),
+          threads: { most: values.threads },
           note: (text) => context.note(text),
         });
         const paths = { runDir: run.dir, report: await report(run, task, metrics) };

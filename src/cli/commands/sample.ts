@@ -7,7 +7,7 @@ import { drawGreedy } from "../../sharpen/draw.js";
 import { requireAbility } from "../../policy/capabilities.js";
 import { drawPowerTask, powerSummary } from "../../sharpen/power/draw-power.js";
 import { fillRun } from "../../sharpen/draw-task.js";
-import { readRecords } from "../../run/record-log.js";
+import { readRecords } from "../../run/record-lines.js";
 import { responseRecords } from "../../run/records.js";
 import { count } from "../../report/format.js";
 import { plannedWork, type PlannedWork } from "../estimate.js";

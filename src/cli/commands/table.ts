@@ -46,8 +46,9 @@ export const COMMANDS = {
     stopping: "Stopping",
   },
   export: {
-    usage: "export <adapter> <target>",
-    summary: "merge an adapter into a model folder, or convert it for llama.cpp",
+    usage: "export <from> <target>",
+    summary:
+      "merge an adapter into a model folder, convert it for llama.cpp, or write a run's responses as Parquet",
   },
   models: {
     usage: "models [action] [name]",

@@ -17,12 +17,14 @@ const text = z.string();
 
 const lastLine = (command: string): string => `What \`whetstone ${command} --json\` ends with.`;
 
-const exported = z.strictObject({
-  adapter: text,
-  model: text,
-  target: text,
-  kind: z.enum(["gguf-lora", "merged"]),
-});
+const exported = z.union([
+  z.strictObject({ adapter: text, model: text, target: text, kind: z.enum(["gguf-lora", "merged"]) }),
+  z.strictObject({
+    ...{ run: text, responses: text, target: text },
+    kind: z.literal("parquet"),
+    rows: z.int().min(0),
+  }),
+]);
 const served = z.strictObject({ url: text, model: text, bestOf: z.int().min(1), reward: text });
 
 const viewed = z.strictObject({ url: text, folder: text });

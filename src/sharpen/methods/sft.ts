@@ -1,7 +1,7 @@
 import { memorized } from "../../evaluate/memorized.js";
 import { sequenceLogProb, type Prompt, type Response, type ScoreRequest } from "../../policy/policy.js";
 import { responseRecords } from "../../run/records.js";
-import type { RecordKind } from "../../run/record-log.js";
+import type { RecordKind } from "../../run/record-lines.js";
 import type { Best } from "../answer-events.js";
 import { bestOfN } from "../best-of-n.js";
 import { appendTo, byPlace } from "../draw.js";

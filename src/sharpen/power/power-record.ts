@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RecordKind } from "../../run/record-log.js";
+import type { RecordKind } from "../../run/record-lines.js";
 
 /** A line of power.jsonl: how the responses of a prompt came about. */
 export interface PowerRecord {

@@ -5,6 +5,7 @@
  * @returns undefined if the text has no closed box.
  */
 export function lastBoxed(text: string): string | undefined {
+  if (!text.includes("box")) return undefined;
   /** For each open brace: where its content begins if it is a box's, else -1. */
   const open: number[] = [];
   let start = -1;

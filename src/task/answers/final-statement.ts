@@ -2,6 +2,7 @@
  * Where a response states its answer: `\boxed{…}`, `<answer>…</answer>`, `"answer": …` in JSON, `####`, and "the answer is", "Answer:"
  * or a heading of that word in the commonest languages.
  */
+import { NOUNS, nounStarts } from "./answer-nouns.js";
 import { lastBoxed } from "./boxed.js";
 
 /** One statement of an answer. */
@@ -21,10 +22,6 @@ type FoundStatement = Omit<Statement, "denies">;
 const WINDOW = 2000;
 const MOST_MARKS = 24;
 
-const NOUNS =
-  "answers?|ans|result|solution|antwort|endantwort|endergebnis|ergebnis|lösung|réponse|reponse|résultat|respuesta|resultado|solución|" +
-  "risposta|risultato|soluzione|resposta|solução|antwoord|odpowiedź|ответ|відповідь|cevap|yanıt|svar|svaret|vastaus|odpověď|" +
-  "válasz|răspuns|răspunsul|απάντηση|đáp án|đáp số|jawaban|jawabannya|उत्तर|الجواب|الإجابة|الناتج|پاسخ|جواب|התשובה|คำตอบ";
 const VERBS =
   "is|are|was|equals|would be|will be|should be|must be|comes out (?:to be|to|as)|ist|lautet|beträgt|wäre|est|serait|vaut|es|son|" +
   "sería|è|é|sono|sarebbe|são|seria|to|brzmi|wynosi|равен|равно|будет|это|är|er|on|je|este|είναι|là|adalah|ialah|है|हैं|هو|هي|היא|הוא|است|คือ";
@@ -33,9 +30,11 @@ const SAID = new RegExp(
   String.raw`(?<!\p{L})(?:${NOUNS})(?!\p{L})["'*_)\]}]{0,6}(?:,\s{1,4}which)?(?:\s{1,4}[^\s.:=!?<>][^.:=!?\n]{0,60}?)??(?:\s{1,4}(?:${VERBS})(?![\p{L}'])\s{0,4}:?|(?<headed>\s{0,8}(?:\([^()\n]{0,40}\)\s{0,4})?["'*_}]{0,6}\s{0,4}[:=]))`,
   "giu",
 );
+const SAID_HERE = new RegExp(SAID, "iuy");
+/** Begins at a line break, or at the start of a text. */
 const HEADING = new RegExp(
   String.raw`(?:^|\n)[ #>*_\\-]{0,12}(?:(?:the|final|correct|die|la|le|el|il|a|o|finale?|endgültige)\s){0,2}(?:${NOUNS}|答案|答え|解答|정답|답)(?:\sfinale?)?[*_:\s]{0,8}\n`,
-  "giu",
+  "iuy",
 );
 /** Languages without spaces between words; the verb may be left out. */
 const EAST_ASIAN =
@@ -44,6 +43,8 @@ const JSON_FIELD = new RegExp(
   String.raw`["'](?:final[_ ]?)?(?:${NOUNS}|答案|答え|정답)["']\s{0,8}:\s{0,8}`,
   "giu",
 );
+/** What a field needs: a look for it is much cheaper than the pattern. */
+const FIELD_COLON = /["']\s{0,8}:/;
 const TAG = new RegExp(String.raw`<((?:final[_ ]?)?(?:${NOUNS}|output|答案|答え))>|\[(ANSWER)\]`, "giu");
 const HASHES = /####(?!#)/g;
 const NEGATED =
@@ -51,21 +52,54 @@ const NEGATED =
 
 /** Every statement of an answer, the last first; of each kind the last 24. @param text of plain characters. */
 export function statements(text: string): Statement[] {
+  const nouns = nounStarts(text);
   const found = [
     ...boxes(text),
-    ...last(text.matchAll(TAG)).map((match) => enclosed(text, match, tagEnd(match))),
-    ...last(text.matchAll(JSON_FIELD)).map((match) => jsonField(text, match.index + match[0].length)),
-    ...last(text.matchAll(HASHES)).map(({ index }) => after(text, index + 4, "said")),
-    ...last(text.matchAll(SAID)).map((match) =>
+    ...tags(text).map((match) => enclosed(text, match, tagEnd(match))),
+    ...fields(text).map((match) => jsonField(text, match.index + match[0].length)),
+    ...hashes(text).map(({ index }) => after(text, index + 4, "said")),
+    ...last(nouns ? matchesAt(SAID_HERE, text, nouns) : text.matchAll(SAID)).map((match) =>
       after(text, match.index + match[0].length, match.groups?.["headed"] === undefined ? "said" : "headed"),
     ),
-    ...last(text.matchAll(HEADING)).map(({ index, 0: mark }) => after(text, index + mark.length, "headed")),
-    ...last(text.matchAll(EAST_ASIAN)).map(({ index, 0: mark }) => after(text, index + mark.length, "said")),
+    ...headings(text, nouns).map(({ index, 0: mark }) => after(text, index + mark.length, "headed")),
+    ...(nouns ? [] : last(text.matchAll(EAST_ASIAN))).map(({ index, 0: mark }) =>
+      after(text, index + mark.length, "said"),
+    ),
   ];
   return found
     .filter((one) => one.text.trim() !== "")
     .sort((a, b) => b.at - a.at)
     .map((one) => ({ ...one, denies: NEGATED.test(one.text) }));
+}
+
+const tags = (text: string): RegExpMatchArray[] =>
+  text.includes("<") || text.includes("[") ? last(text.matchAll(TAG)) : [];
+
+const fields = (text: string): RegExpExecArray[] =>
+  FIELD_COLON.test(text) ? last(text.matchAll(JSON_FIELD)) : [];
+
+const hashes = (text: string): RegExpExecArray[] =>
+  text.includes("####") ? last(text.matchAll(HASHES)) : [];
+
+/** @param nouns where one may stand in the text, if that is known: without one there is no heading. */
+function headings(text: string, nouns: readonly number[] | undefined): RegExpExecArray[] {
+  if (nouns?.length === 0 || !text.includes("\n")) return [];
+  const lines = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines.push(at);
+  return last(matchesAt(HEADING, text, lines));
+}
+
+/** The matches of a sticky pattern that can begin at these places alone, ascending: those that `matchAll` finds. */
+function* matchesAt(pattern: RegExp, text: string, places: readonly number[]): Generator<RegExpExecArray> {
+  let end = 0;
+  for (const place of places) {
+    if (place < end) continue;
+    pattern.lastIndex = place;
+    const match = pattern.exec(text);
+    if (match === null) continue;
+    end = place + match[0].length;
+    yield match;
+  }
 }
 
 function last<T>(matches: Iterable<T>): T[] {

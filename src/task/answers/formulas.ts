@@ -12,6 +12,7 @@ const FUNCTION = /\\(?:sqrt|log|ln|sin|cos|tan)(?![A-Za-z])/;
 /** Where a text's formulas stand that end in no number but in variables or functions, such as `$17^x$`, `$y = 2x + 3$` or `$\log_2(7)$`. */
 export function openFormulas(text: string): readonly (readonly [start: number, end: number])[] {
   const found: [number, number][] = [];
+  if (!/[$\\]/.test(text)) return found;
   for (const match of text.matchAll(FORMULA)) {
     const content = match[1] ?? match[2] ?? match[3] ?? match[4] ?? "";
     if (hasVariables(content)) found.push([match.index, match.index + match[0].length]);

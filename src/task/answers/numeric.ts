@@ -34,6 +34,9 @@ const DISPLAYED = /\$\$[^$]{1,400}\$\$|\\\[[^[\]]{1,400}\\\]/g;
 const EMPHASIS =
   /(?<![\w)*])\*\*([^*\n]{1,300})\*\*(?![\w(*])|(?<!\w)__([^_\n]{1,300})__(?!\w)|(?<!\w)(?<![0-9)*] )\*([^*\s][^*\n]{0,200})(?<!\s)\*(?![\w(*])/g;
 
+/** Without one of these signs none of the patterns above finds anything. */
+const MARKUP = /[<[{$*_\\]/;
+
 /** The value; see the top of the file. Undefined if the text has none. */
 export function numericValue(text: string): Value | undefined {
   const plain = plainMathematics(withoutThinking(text));
@@ -67,7 +70,12 @@ export function labelValue(label: string): Value | undefined {
 
 /** One spelling for characters, and for LaTeX's and HTML's ways to set a number. */
 function plainMathematics(text: string): string {
-  return plainCharacters(text)
+  const plain = plainCharacters(text);
+  return MARKUP.test(plain) ? withoutMarkup(plain) : plain;
+}
+
+function withoutMarkup(plain: string): string {
+  return plain
     .replace(END_TOKEN, "")
     .replace(REFERENCE, "")
     .replace(DISPLAYED, (display) => display.replace(/\s{0,9}\n\s{0,9}/g, " "))

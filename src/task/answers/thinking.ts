@@ -1,12 +1,15 @@
 /** Tags between which reasoning models think aloud; what stands there is not part of the answer. */
 const TAG =
   /<(\/?)(?:think|thinking|thought|thoughts|reasoning|scratchpad|reflection|analysis|seed:think)>|\[(\/?)THINK\]|◁(\/?)think▷|<\|(?:(begin)|end)_of_thought\|>|<\|channel\|>(analysis|final)<\|message\|>|<\|START_THINKING\|>|<\|END_THINKING\|>/gi;
+/** Every tag begins so. */
+const TAG_START = /[<[◁]/;
 
 /**
  * A response without what a model thought aloud before answering: `<think>…</think>` and its like, also where the prompt opened
  * the block (only `</think>` is there), and where the response ended within it, which leaves what stood before. One pass.
  */
 export function withoutThinking(text: string): string {
+  if (!TAG_START.test(text)) return text;
   let kept = "";
   let depth = 0;
   let from = 0;
