@@ -20,7 +20,7 @@ beforeAll(async () => {
   await promisify(execFile)(process.execPath, ["bench/large-run.mjs", "make", made, ...size]);
 }, 60_000);
 
-const REWARDS = ["log-likelihood", "majority", "pessimism", "borda"].map(rewardNamed);
+const REWARDS = ["log-likelihood", "majority", "pessimism", "weighted-majority"].map(rewardNamed);
 
 /** Evaluates a copy of the run. @returns what it wrote. */
 async function evaluated(
