@@ -167,7 +167,7 @@ it("never says anything but what the file does, whatever has befallen either", a
   const step = fc.record({
     ids: fc.array(fc.constantFrom(...IDS), { maxLength: 8 }),
     closed: fc.boolean(),
-    mishap: mishaps as fc.Arbitrary<Mishap>,
+    mishap: mishaps,
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 5 }), async (steps) => {

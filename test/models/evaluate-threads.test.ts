@@ -16,7 +16,7 @@ const made = join(dir, "made");
 const prompts = `${made}.prompts.jsonl`;
 
 beforeAll(async () => {
-  const size = ["--prompts", "400", "--n", "12", "--tokens", "6"];
+  const size = ["--prompts", "180", "--n", "12", "--tokens", "6"];
   await promisify(execFile)(process.execPath, ["bench/large-run.mjs", "make", made, ...size]);
 }, 60_000);
 
@@ -46,7 +46,7 @@ async function evaluated(
 describe("a run that is measured in several threads", () => {
   it("has the figures and selections of one thread, to the byte", async () => {
     const one = await evaluated("one", 1);
-    expect(one.selections.trimEnd().split("\n")).toHaveLength(400 * REWARDS.length);
+    expect(one.selections.trimEnd().split("\n")).toHaveLength(180 * REWARDS.length);
     expect(await evaluated("two", 2)).toEqual(one);
     expect(await evaluated("three", 3)).toEqual(one);
     // Half of the selections are there already, as of an evaluation that was killed.
@@ -67,18 +67,18 @@ describe("a run that is measured in several threads", () => {
     expect((await evaluated("own-two", 2, undefined, [two])).metrics).toContain('"brevity"');
     // The module counts what it is asked: it was asked of every prompt, here, one after the other.
     const { selections } = await evaluated("own-one", 1, undefined, [one]);
-    expect(selections.split("\n").filter(Boolean)).toHaveLength(400);
+    expect(selections.split("\n").filter(Boolean)).toHaveLength(180);
   });
 
   it("names the line of a record that is malformed as one thread does", async () => {
     const spoil = (run: string): void => {
       const path = join(run, "responses.jsonl");
       const lines = readFileSync(path, "utf8").split("\n");
-      lines[3000] = lines[3000]!.replace('"finish":"stop"', '"finish":"stopped"');
+      lines[2000] = lines[2000]!.replace('"finish":"stop"', '"finish":"stopped"');
       writeFileSync(path, lines.join("\n"));
     };
     await expect(evaluated("spoilt", 2, spoil)).rejects.toThrow(
-      /^Line 3001 of .*responses\.jsonl is not a valid record/,
+      /^Line 2001 of .*responses\.jsonl is not a valid record/,
     );
   });
 
