@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { utf8 } from "../core/lines.js";
 import type { Message, Response } from "../policy/policy.js";
 import { float32Decimal } from "./float32-decimal.js";
 import type { KeySet, RecordKind } from "./record-lines.js";
@@ -110,6 +111,29 @@ export const responseRecords: RecordKind<Response> = {
   keySet: responseKeys,
 };
 
+/** The fields of a selection as they are stored; the last is there only for a module of one's own. */
+const SELECTION_FIELDS = ["promptId", "reward", "chosen", "scores", "module"] as const;
+
+/** What `selectionRecords.schema` gives of a line as we write it; undefined leaves any other to it. */
+function parseSelectionLine(bytes: Buffer): Selection | undefined {
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(utf8.decode(bytes)) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+  const isStored =
+    typeof value === "object" && Object.keys(value ?? {}).every((key, at) => key === SELECTION_FIELDS[at]);
+  if (!isStored) return undefined;
+  const { promptId, reward, chosen, scores, module } = value;
+  const isNamed =
+    typeof promptId === "string" && promptId !== "" && typeof reward === "string" && reward !== "";
+  const isScored = Array.isArray(scores) && scores.every(Number.isFinite);
+  const isChosen = Number.isSafeInteger(chosen) && (chosen as number) >= 0;
+  if (!isNamed || !isScored || !isChosen || (chosen as number) >= scores.length) return undefined;
+  return module === undefined || typeof module === "string" ? (value as unknown as Selection) : undefined;
+}
+
 /** selections.jsonl. */
 export const selectionRecords: RecordKind<Selection> = {
   schema: z
@@ -122,6 +146,7 @@ export const selectionRecords: RecordKind<Selection> = {
     })
     .refine(({ chosen, scores }) => chosen < scores.length, "chosen is not the index of a score"),
   key: (selection) => selectionKey(selection.promptId, selection.reward),
+  quick: parseSelectionLine,
   normalise: ({ promptId, reward, chosen, scores, module }) => ({
     ...{ promptId, reward, chosen, scores },
     ...(module !== undefined && { module }),
