@@ -116,16 +116,14 @@ const SELECTION_FIELDS = ["promptId", "reward", "chosen", "scores", "module"] as
 
 /** What `selectionRecords.schema` gives of a line as we write it; undefined leaves any other to it. */
 function parseSelectionLine(bytes: Buffer): Selection | undefined {
-  let value: Record<string, unknown>;
+  let value: Readonly<Record<string, unknown>> | null;
   try {
-    value = JSON.parse(utf8.decode(bytes)) as Record<string, unknown>;
+    value = JSON.parse(utf8.decode(bytes)) as typeof value;
   } catch {
     return undefined;
   }
-  const isStored =
-    typeof value === "object" && Object.keys(value ?? {}).every((key, at) => key === SELECTION_FIELDS[at]);
-  if (!isStored) return undefined;
-  const { promptId, reward, chosen, scores, module } = value;
+  if (!Object.keys(value ?? [""]).every((key, at) => key === SELECTION_FIELDS[at])) return undefined;
+  const { promptId, reward, chosen, scores, module } = value!;
   const isNamed =
     typeof promptId === "string" && promptId !== "" && typeof reward === "string" && reward !== "";
   const isScored = Array.isArray(scores) && scores.every(Number.isFinite);
