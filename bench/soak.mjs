@@ -15,8 +15,8 @@ const { values } = parseArgs({
     /** The compiled package. */
     dist: { type: "string", default: join(import.meta.dirname, "../dist") },
     streams: { type: "string", default: "64" },
-    /** Seconds of the same before anything is compared: buffers and code that are made once are made then. */
-    warm: { type: "string", default: "30" },
+    /** Seconds of the same before anything is compared: buffers and code that are made once, one for each size of batch, are made then. */
+    warm: { type: "string", default: "150" },
   },
 });
 const [seconds, streams, warm] = [Number(values.seconds), Number(values.streams), Number(values.warm)];

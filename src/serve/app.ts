@@ -1,14 +1,14 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { addAnswerRoutes } from "./answer-routes.js";
 import { Answering, type AnsweringLimits } from "./answering.js";
-import { answerErrors, ApiError, errorReply, shuttingDown } from "./api-error.js";
+import { answerErrors, ApiError, shuttingDown } from "./api-error.js";
 import { guard, type GuardSettings } from "./guard.js";
 import { ServeMetrics } from "./metrics.js";
 import { addPage, modules } from "./page-routes.js";
 import { addRaceRoute, raceSettings } from "./race-route.js";
 import { openApi } from "./openapi.js";
 import { requestLog, type LogLine, type Noted } from "./request-log.js";
+import { shortBodies } from "./short-bodies.js";
 import { spans, type TelemetryApi } from "./telemetry.js";
 import { listedNames, type ServeDefaults, type ServedModel } from "./served-model.js";
 
@@ -79,10 +79,7 @@ export function serveApp(settings: ServeSettings): {
     guard(guarded),
   );
   answerErrors(app);
-  const tooLong = (): Response =>
-    errorReply(new ApiError(413, `The body is longer than ${BODY_BYTES} bytes.`, { code: "body_too_long" }));
-  for (const under of ["/v1/*", "/api/*"])
-    app.use(under, bodyLimit({ maxSize: BODY_BYTES, onError: tooLong }));
+  for (const under of ["/v1/*", "/api/*"]) app.use(under, shortBodies(BODY_BYTES));
   app.get("/health", (context) => context.json({ status: "ok" }));
   app.get("/ready", (context) => {
     if (answering.admission.draining) throw shuttingDown();

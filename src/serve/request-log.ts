@@ -104,8 +104,10 @@ export function requestLog({
       },
     };
     context.set("note", note);
-    await next();
     context.header("x-request-id", id);
+    await next();
+    // A reply that a route made by itself has not got it yet.
+    if (!context.res.headers.has("x-request-id")) context.header("x-request-id", id);
     if (!streams) tell(context.res.status, context.error);
   };
 }

@@ -139,6 +139,9 @@ export class SharedPolicy {
   }
 }
 
+/** Nobody is told it; one for all, since to make an error takes longer than to fire a signal. */
+const GONE = new InterruptedError("Nobody waits for this any more.");
+
 /** The requests of one call, and what came of them. */
 class Line {
   readonly drawn = new Inbox<Response>();
@@ -187,13 +190,13 @@ class Line {
   fail(error: unknown): void {
     this.over = true;
     this.drawn.fail(error);
-    this.gone.abort();
+    this.gone.abort(GONE);
   }
 
   /** Nobody reads any more. */
   leave(): void {
     this.over = true;
-    this.gone.abort();
+    this.gone.abort(GONE);
     this.now?.return?.();
     this.later?.return?.()?.catch(() => undefined);
   }

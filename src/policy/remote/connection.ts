@@ -82,16 +82,20 @@ export class Connection {
   }
 
   async #exchange<T>(signal: AbortSignal | undefined, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const timeout = AbortSignal.timeout(this.#timeoutMs);
-    const inner = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    // Not `AbortSignal.timeout`, whose timer outlives the request by the longest wait.
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), this.#timeoutMs);
+    const inner = signal ? AbortSignal.any([signal, patience.signal]) : patience.signal;
     try {
       return await send(inner);
     } catch (error) {
       if (signal?.aborted) throw new InterruptedError("Drawing from the server was interrupted.");
-      if (timeout.aborted) {
+      if (patience.signal.aborted) {
         throw new ServerFault("timeout", `no reply within ${this.#timeoutMs / 1000} s`, { rest: true });
       }
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

@@ -1,6 +1,8 @@
 import { InterruptedError } from "../../core/errors.js";
 import { Inbox } from "../../core/inbox.js";
 import { isAsync, type Source } from "../../core/source.js";
+import { failOf } from "../policy.js";
+import type { Response, SampleRequest } from "../policy.js";
 import { BudgetError } from "./budget.js";
 
 /** What ends a piece of work from outside. */
@@ -11,13 +13,6 @@ export interface Signals {
   readonly abort: AbortSignal;
   /** Ends all work, where `stop` may end this piece alone; absent: `stop` does. */
   readonly whole?: AbortSignal;
-}
-
-/** The signals of a piece of work that a signal of its own may end too, at once. */
-export function withOwn(signals: Signals, own: AbortSignal | undefined): Signals {
-  if (own === undefined) return signals;
-  const { stop, abort } = signals;
-  return { stop: AbortSignal.any([stop, own]), abort: AbortSignal.any([abort, own]), whole: stop };
 }
 
 /** Both at once. */
@@ -99,6 +94,41 @@ export async function* inParallel<T, R>(
     await Promise.all(running.values());
     source.close();
   }
+}
+
+/**
+ * Draws requests as `inParallel` does: each may be ended by a signal of its own, and its watcher is told of its end, or of its failure,
+ * which is nobody else's.
+ */
+export function drawInParallel(
+  requests: Source<SampleRequest>,
+  width: number,
+  drawOne: (request: SampleRequest, signals: Signals) => Promise<Response | undefined>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Response> {
+  const draw = async (request: SampleRequest, signals: Signals): Promise<Response | undefined> => {
+    const { signal: own, watcher } = request.options ?? {};
+    let response: Response | undefined;
+    try {
+      if (!own?.aborted) response = await drawOne(request, withOwn(signals, own));
+    } catch (error) {
+      if (signals.stop.aborted || error instanceof BudgetError) throw error;
+      if (!own?.aborted) {
+        failOf(request, error);
+        return undefined;
+      }
+    }
+    watcher?.ended?.(response);
+    return response;
+  };
+  return inParallel(requests, width, draw, signal);
+}
+
+/** The signals of a piece of work that a signal of its own may end too, at once. */
+function withOwn(signals: Signals, own: AbortSignal | undefined): Signals {
+  if (own === undefined) return signals;
+  const { stop, abort } = signals;
+  return { stop: AbortSignal.any([stop, own]), abort: AbortSignal.any([abort, own]), whole: stop };
 }
 
 /** A source, pulled at once or waited for. @param happened where items that come in time arrive. */

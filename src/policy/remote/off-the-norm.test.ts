@@ -3,6 +3,7 @@ import { createServer, request as requestTo, type IncomingMessage, type ServerRe
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { ServerError } from "../../core/errors.js";
 import type { Response } from "../policy.js";
@@ -93,6 +94,47 @@ describe("a server slightly off the norm is understood:", () => {
     expect(said({ "retry-after-ms": "40", "retry-after": "9" })).toBe(40);
     expect(said({ "retry-after": "soon", date: now })).toBeUndefined();
     expect(said({ "retry-after": "86400" })).toBe(600_000);
+  });
+});
+
+describe("a proxy that compresses without being asked", () => {
+  /** Passes everything on, compressed. @param cut bytes of each reply that are left out at its end. */
+  async function compressing(encoding: string, compress: (text: Buffer) => Buffer, cut = 0): Promise<string> {
+    const target = await serve();
+    const server = createServer((request, response) => {
+      const url = new URL(request.url ?? "", target.url);
+      const onward = requestTo(url, { method: request.method, headers: request.headers }, (reply) => {
+        const parts: Buffer[] = [];
+        reply.on("data", (part: Buffer) => parts.push(part));
+        reply.on("end", () => {
+          const bytes = compress(Buffer.concat(parts));
+          const type = reply.headers["content-type"] ?? "application/json";
+          response.writeHead(reply.statusCode ?? 502, { "content-type": type, "content-encoding": encoding });
+          response.end(request.method === "POST" ? bytes.subarray(0, bytes.length - cut) : bytes);
+        });
+      });
+      request.pipe(onward);
+    });
+    return `http://127.0.0.1:${await listening(server)}/v1`;
+  }
+
+  it.each([
+    ["gzip", gzipSync],
+    ["br", brotliCompressSync],
+    ["deflate", deflateSync],
+  ] as const)("is understood: %s, whole and streamed", async (encoding, compress) => {
+    const usual = await connect([await serve()]);
+    const expected = await collect(usual.policy.sample(requests(3), options));
+    for (const stream of [false, true]) {
+      const url = await compressing(encoding, compress);
+      const { policy } = await connect([{ url }], { stream });
+      expect(await collect(policy.sample(requests(3), options))).toEqual(expected);
+    }
+  });
+
+  it("a reply whose compressed bytes break off is a cut reply", async () => {
+    const url = await compressing("gzip", gzipSync, 12);
+    await expect(connect([{ url }], { tries: 1 })).rejects.toThrow(/broke off/);
   });
 });
 

@@ -1,7 +1,7 @@
 import { UsageError } from "../../core/errors.js";
 import { requireAbility, type Capabilities } from "../capabilities.js";
 import type { Source } from "../../core/source.js";
-import { failOf, optionsOf } from "../policy.js";
+import { optionsOf } from "../policy.js";
 import type {
   FirstToken,
   GreedyOptions,
@@ -16,11 +16,10 @@ import type {
 } from "../policy.js";
 import { abilities, settingsOf, summaryOf } from "./facts.js";
 import { greedyAsk, identityOf, sampleAsk, toResponse } from "./asks.js";
-import { BudgetError } from "./budget.js";
 import { connectServers, type Server, type Servers, type ServersOptions } from "./connect.js";
 import type { Connection, StopRule } from "./connection.js";
 import type { Ask, Asked } from "./dialects/dialect.js";
-import { atOnce, inParallel, withOwn, type Signals } from "./in-parallel.js";
+import { atOnce, drawInParallel, inParallel, type Signals } from "./in-parallel.js";
 import type { ServerFacts } from "./probe.js";
 import { readReply, type Reply } from "./reply.js";
 import { piecesFrom } from "../pieces.js";
@@ -96,22 +95,9 @@ export class RemotePolicy implements Policy {
     const { temperature: t } = options;
     if (t !== 1) requireAbility(this, "temperatures", `Drawing at temperature ${t}`);
     checkLimits(options);
-    const draw = async (request: SampleRequest, signals: Signals): Promise<Response | undefined> => {
-      const { signal: own, watcher } = request.options ?? {};
-      let response: Response | undefined;
-      try {
-        if (!own?.aborted) response = await this.#drawOne(request, options, withOwn(signals, own));
-      } catch (error) {
-        if (signals.stop.aborted || error instanceof BudgetError) throw error;
-        if (!own?.aborted) {
-          failOf(request, error);
-          return undefined;
-        }
-      }
-      watcher?.ended?.(response);
-      return response;
-    };
-    yield* inParallel(requests, this.#servers.pool.width, draw, options.signal);
+    const draw = (request: SampleRequest, signals: Signals): Promise<Response | undefined> =>
+      this.#drawOne(request, options, signals);
+    yield* drawInParallel(requests, this.#servers.pool.width, draw, options.signal);
   }
 
   /** A response, or undefined if it was dropped. */

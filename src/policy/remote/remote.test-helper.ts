@@ -32,7 +32,7 @@ export async function serve(traits?: ServerTraits): Promise<FaultServer> {
 
 /** Connected without waiting between tries; what would have been waited is kept. */
 export async function connect(
-  servers: readonly FaultServer[],
+  servers: readonly Pick<FaultServer, "url">[],
   settings: Partial<ServersOptions> = {},
 ): Promise<{ policy: RemotePolicy; waits: number[] }> {
   const waits: number[] = [];

@@ -59,14 +59,17 @@ const UNTRUSTED = new Set([
   "CERT_UNTRUSTED",
 ]);
 const WRONG_CERTIFICATE = /^(CERT_|ERR_TLS_CERT|ERR_SSL|EPROTO|HOSTNAME_MISMATCH)/;
-/** The connection was there, and went. */
-const BROKEN_OFF = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "UND_ERR_RES_CONTENT_LENGTH_MISMATCH"]);
 
 /**
  * The fault of a request that came to no reply, or of a reply that came to no end.
+ * @param begun whether a reply had begun.
  * @param shown makes a text fit to be shown.
  */
-export function connectionFault(error: unknown, shown: (text: string) => string): ServerFault {
+export function connectionFault(
+  error: unknown,
+  begun: boolean,
+  shown: (text: string) => string,
+): ServerFault {
   const { code, reason } = innermost(error);
   if (UNTRUSTED.has(code)) {
     return new ServerFault(
@@ -79,9 +82,7 @@ export function connectionFault(error: unknown, shown: (text: string) => string)
     const message = `no secure connection (${shown(reason)}); check the URL, and whether it begins with http or https`;
     return new ServerFault("certificate", message, { retry: false });
   }
-  // undici says "fetch failed" where no reply has begun, and "terminated" where one has.
-  if (BROKEN_OFF.has(code) && error instanceof Error && error.message === "terminated")
-    return new ServerFault("cut reply", `a reply that broke off (${shown(reason)})`);
+  if (begun) return new ServerFault("cut reply", `a reply that broke off (${shown(reason)})`);
   return new ServerFault("unreachable", `no connection (${shown(reason)})`, { rest: true });
 }
 

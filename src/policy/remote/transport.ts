@@ -1,7 +1,10 @@
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { rootCertificates } from "node:tls";
 import { createParser } from "eventsource-parser";
-import { EnvHttpProxyAgent, fetch, type Dispatcher, type Response } from "undici";
+import { EnvHttpProxyAgent, request, type Dispatcher } from "undici";
 import type { ApiKey } from "./api-key.js";
+import { decoded } from "./content-encoding.js";
 import { ServerFault } from "./fault.js";
 import { connectionFault, retryAfterMs, statusFault } from "./transport-faults.js";
 
@@ -54,7 +57,7 @@ export class Transport {
     const parser = createParser({ onEvent: ({ data }) => events.push(data) });
     const decoder = new TextDecoder();
     try {
-      for await (const chunk of reply.body ?? []) {
+      for await (const chunk of reply) {
         parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
         for (const data of events.splice(0)) {
           if (data.trim() === "[DONE]") return;
@@ -62,14 +65,14 @@ export class Transport {
         }
       }
     } catch (error) {
-      throw this.#faultOf(error);
+      throw this.#faultOf(error, true);
     }
   }
 
-  async #send(path: string, body: object | undefined, signal: AbortSignal): Promise<Response> {
-    let reply: Response;
+  async #send(path: string, body: object | undefined, signal: AbortSignal): Promise<Readable> {
+    let reply: Dispatcher.ResponseData;
     try {
-      reply = await fetch(`${this.url}${path}`, {
+      reply = await request(`${this.url}${path}`, {
         method: body === undefined ? "GET" : "POST",
         headers: {
           accept: "application/json",
@@ -77,35 +80,37 @@ export class Transport {
           ...(this.key && { authorization: `Bearer ${this.key.reveal()}` }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
-        redirect: "manual",
         signal,
         dispatcher: this.dispatcher,
       });
     } catch (error) {
-      throw this.#faultOf(error);
+      throw this.#faultOf(error, false);
     }
-    if (reply.ok) return reply;
-    const text = await reply.text().catch(() => "");
-    throw statusFault(reply.status, {
-      said: this.#shown(messageIn(text)),
-      retryAfterMs: retryAfterMs(reply.headers),
-      location: reply.headers.get("location"),
+    const { statusCode: status } = reply;
+    const header = (name: string): string | null => [reply.headers[name] ?? []].flat()[0] ?? null;
+    const whole = decoded(reply.body, header("content-encoding"));
+    if (status >= 200 && status < 300) return whole;
+    const said = await text(whole).catch(() => "");
+    throw statusFault(status, {
+      said: this.#shown(messageIn(said)),
+      retryAfterMs: retryAfterMs({ get: header }),
+      location: header("location"),
       url: this.url,
     });
   }
 
-  async #text(reply: Response): Promise<string> {
+  async #text(body: Readable): Promise<string> {
     try {
-      return await reply.text();
+      return await text(body);
     } catch (error) {
-      throw this.#faultOf(error);
+      throw this.#faultOf(error, true);
     }
   }
 
-  async #json(reply: Response): Promise<unknown> {
-    const text = await this.#text(reply);
+  async #json(body: Readable): Promise<unknown> {
+    const whole = await this.#text(body);
     try {
-      return JSON.parse(text) as unknown;
+      return JSON.parse(whole) as unknown;
     } catch {
       throw new ServerFault("not JSON", "a reply that is not JSON, or is cut off");
     }
@@ -124,8 +129,8 @@ export class Transport {
     return event;
   }
 
-  #faultOf(error: unknown): ServerFault {
-    return error instanceof ServerFault ? error : connectionFault(error, (text) => this.#shown(text));
+  #faultOf(error: unknown, begun: boolean): ServerFault {
+    return error instanceof ServerFault ? error : connectionFault(error, begun, (text) => this.#shown(text));
   }
 
   #shown(message: string): string {

@@ -169,6 +169,7 @@ export class TinkerConnection {
     const own = new URL(url).host === new URL(this.url).host;
     const binary = body instanceof Uint8Array;
     const silence = AbortSignal.timeout(LONGEST_MS);
+    let begun = false;
     try {
       const reply = await fetch(url, {
         method,
@@ -182,6 +183,7 @@ export class TinkerConnection {
         dispatcher,
         signal: signal ? AbortSignal.any([signal, silence]) : silence,
       });
+      begun = true;
       const { status, headers } = reply;
       const bytes = new Uint8Array(await reply.arrayBuffer());
       // A held question whose answer is not there yet is no fault.
@@ -194,7 +196,7 @@ export class TinkerConnection {
     } catch (error) {
       if (error instanceof ServerFault || error instanceof Refusal) throw error;
       if (silence.aborted) throw new ServerFault("timeout", `no reply within ${LONGEST_MS / 1000} s`);
-      throw connectionFault(error, (text) => this.#shown(text));
+      throw connectionFault(error, begun, (text) => this.#shown(text));
     }
   }
 

@@ -2,7 +2,7 @@ import { sha256 } from "../../core/files.js";
 import { UsageError } from "../../core/errors.js";
 import type { Source } from "../../core/source.js";
 import { capabilities, requireAbility, type Capabilities } from "../capabilities.js";
-import { failOf, optionsOf } from "../policy.js";
+import { optionsOf } from "../policy.js";
 import type {
   GreedyOptions,
   Policy,
@@ -12,7 +12,7 @@ import type {
   SamplingOptions,
   ScoreRequest,
 } from "../policy.js";
-import { inParallel, withOwn, type Signals } from "../remote/in-parallel.js";
+import { drawInParallel, inParallel, type Signals } from "../remote/in-parallel.js";
 import { sampleSeed } from "../remote/sample-seed.js";
 import { droppedAt } from "../remote/seen-rule.js";
 import { checkLimits, cutAtStop } from "../sampling-limits.js";
@@ -52,22 +52,9 @@ export class TinkerPolicy implements Policy {
     this.#check();
     checkLimits(options);
     this.#checkTemperature(options);
-    const draw = async (request: SampleRequest, signals: Signals): Promise<Response | undefined> => {
-      const { signal: own, watcher } = request.options ?? {};
-      let response: Response | undefined;
-      try {
-        if (!own?.aborted) response = await this.#drawOne(request, options, withOwn(signals, own).abort);
-      } catch (error) {
-        if (signals.stop.aborted) throw error;
-        if (!own?.aborted) {
-          failOf(request, error);
-          return undefined;
-        }
-      }
-      watcher?.ended?.(response);
-      return response;
-    };
-    yield* inParallel(requests, WIDTH, draw, options.signal);
+    const draw = (request: SampleRequest, { abort }: Signals): Promise<Response | undefined> =>
+      this.#drawOne(request, options, abort);
+    yield* drawInParallel(requests, WIDTH, draw, options.signal);
   }
 
   /** A response, or undefined where its own rule drops it: the server draws it whole, so that it is asked about afterwards. */

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Message } from "../../policy.js";
 import type { Choice, Dialect, Entry } from "./dialect.js";
-import { choicesOf, commonFields, OPENAI, sortedTop, tokenIds } from "./openai-fields.js";
-import { OpenAiStream } from "./openai-stream.js";
+import { choicesReader, commonFields, OPENAI, sortedTop, tokenIds } from "./openai-fields.js";
+import { eventOf, OpenAiStream } from "./openai-stream.js";
 
 /** What servers that tell thinking apart from the answer call it. */
 const said = {
@@ -24,6 +24,8 @@ const choiceSchema = z.object({
   token_ids: tokenIds,
 });
 type Told = z.infer<typeof choiceSchema>;
+const readChoices = choicesReader(choiceSchema);
+const event = eventOf(z.looseObject({ delta: z.looseObject(said).nullish() }));
 
 /** OpenAI's `/chat/completions`: the server puts a conversation into the model's own template. */
 export const chat: Dialect = {
@@ -39,12 +41,12 @@ export const chat: Dialect = {
     logprobs: true,
     top_logprobs: Math.min(ask.top ?? kind.usualTop, kind.top.chat),
   }),
-  choices: (body) => choicesOf(body, choiceSchema).map(choiceOf),
+  choices: (body) => readChoices(body).map(choiceOf),
   stream: () => {
     // Thinking comes first; the answer's first piece ends it.
     let thinking = false;
     return new OpenAiStream(
-      z.looseObject({ delta: z.looseObject(said).nullish() }),
+      event,
       ({ delta }) => {
         const thought = delta?.reasoning_content ?? delta?.reasoning ?? undefined;
         const { content } = delta ?? {};

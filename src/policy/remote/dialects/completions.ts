@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Choice, Dialect, Entry } from "./dialect.js";
-import { choicesOf, commonFields, OPENAI, sortedTop, tokenIds } from "./openai-fields.js";
-import { OpenAiStream } from "./openai-stream.js";
+import { choicesReader, commonFields, OPENAI, sortedTop, tokenIds } from "./openai-fields.js";
+import { eventOf, OpenAiStream } from "./openai-stream.js";
 import { ServerFault } from "../fault.js";
 
 const choiceSchema = z.object({
@@ -17,6 +17,8 @@ const choiceSchema = z.object({
   token_ids: tokenIds,
 });
 type Told = z.infer<typeof choiceSchema>;
+const readChoices = choicesReader(choiceSchema);
+const event = eventOf(z.looseObject({ text: z.string().nullish() }));
 
 /** OpenAI's `/completions`: the model goes on from a text as it is. */
 export const completions: Dialect = {
@@ -32,10 +34,10 @@ export const completions: Dialect = {
     logprobs: Math.min(ask.top ?? kind.usualTop, kind.top.completions),
     ...(ask.echo && { echo: true }),
   }),
-  choices: (body) => choicesOf(body, choiceSchema).map(choiceOf),
+  choices: (body) => readChoices(body).map(choiceOf),
   stream: () =>
     new OpenAiStream(
-      z.looseObject({ text: z.string().nullish() }),
+      event,
       ({ text }) => text ?? undefined,
       (text) => ({ text }),
     ),

@@ -7,6 +7,18 @@ const pieceSchema = z.looseObject({
   token_ids: z.array(z.unknown()).nullish(),
 });
 
+/**
+ * What an event of a stream is, made once for all streams of a route: a schema is compiled when it first reads.
+ * @param piece the part of an event's choice that holds text.
+ */
+export function eventOf<Piece>(piece: z.ZodType<Piece>) {
+  return z.looseObject({
+    choices: z.array(z.intersection(pieceSchema, piece)).nullish(),
+    usage: z.unknown().optional(),
+    model: z.unknown().optional(),
+  });
+}
+
 /** A stream of OpenAI's, of either route. */
 export class OpenAiStream<Piece> implements StreamReader {
   finished = false;
@@ -23,20 +35,16 @@ export class OpenAiStream<Piece> implements StreamReader {
   #choices = 0;
 
   /**
-   * @param piece the part of an event's choice that holds text.
-   * @param textOf that text; undefined where there is none.
+   * @param event what `eventOf` made.
+   * @param textOf the text of a piece; undefined where there is none.
    * @param told where the whole text stands in a choice of a reply that comes whole.
    */
   constructor(
-    piece: z.ZodType<Piece>,
+    event: ReturnType<typeof eventOf<Piece>>,
     textOf: (piece: Piece) => string | undefined,
     told: (text: string | undefined) => object,
   ) {
-    this.#event = z.looseObject({
-      choices: z.array(z.intersection(pieceSchema, piece)).nullish(),
-      usage: z.unknown().optional(),
-      model: z.unknown().optional(),
-    });
+    this.#event = event;
     this.#textOf = textOf;
     this.#told = told;
   }
