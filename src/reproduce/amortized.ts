@@ -28,6 +28,7 @@ import {
   checkCounts,
   checkNames,
   labelOf,
+  runNameOf,
   openSuite,
   runCells,
   type Cell,
@@ -100,8 +101,7 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
       [...trainNs].reverse().flatMap((trainN) =>
         methods.flatMap(({ name: method }) =>
           Array.from({ length: seeds }, (_, seed) => {
-            const kind = method === PAPER_METHOD ? "" : `${method}-`;
-            const dir = join(out, labelOf(model), labelOf(task), `${kind}n-${trainN}-seed-${seed}`);
+            const dir = join(out, labelOf(model), labelOf(task), runNameOf({ seed, method, trainN }));
             return { model, task, method, seed, trainN, dir };
           }),
         ),

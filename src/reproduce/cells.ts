@@ -108,6 +108,12 @@ export function labelOf(name: string): string {
   return /^\.*$/.test(label) ? "unnamed" : label;
 }
 
+/** The folder of a cell's run, below `<model>/<task>`. */
+export function runNameOf({ seed, method, trainN }: Pick<Cell, "seed" | "method" | "trainN">): string {
+  const kind = method === undefined || method === PAPER_METHOD ? "" : `${method}-`;
+  return trainN === undefined ? `seed-${seed}` : `${kind}n-${trainN}-seed-${seed}`;
+}
+
 /** @throws UsageError where none are given, or two would have the same short name, and so the same place on the page. */
 export function checkNames(what: "model" | "task", names: readonly string[]): void {
   if (names.length === 0) throw new UsageError(`Name at least one ${what}.`);

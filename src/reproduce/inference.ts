@@ -24,6 +24,7 @@ import {
   checkCounts,
   checkNames,
   labelOf,
+  runNameOf,
   openSuite,
   runCells,
   type Cell,
@@ -61,7 +62,7 @@ export async function reproduceInference(options: SuiteOptions): Promise<Inferen
   const cells: Cell[] = models.flatMap((model) =>
     tasks.flatMap((task) =>
       Array.from({ length: seeds }, (_, seed) => {
-        const dir = join(out, labelOf(model), labelOf(task), `seed-${seed}`);
+        const dir = join(out, labelOf(model), labelOf(task), runNameOf({ seed }));
         return { model, task, seed, dir };
       }),
     ),

@@ -126,5 +126,8 @@ export interface AmortizedResult extends SuiteHeader {
   readonly cells: readonly AmortizedCell[];
 }
 
+/** A cell of either suite. */
+export type SuiteCell = InferenceCell | AmortizedCell;
+
 /** What the page and `--json` of either suite show. */
 export type SuiteResult = InferenceResult | AmortizedResult;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Comparison, PromptLine, PromptWhole, RunChanges, RunHead, RunList } from "../page/view/told.js";
 import type { Response as Drawn } from "../policy/policy.js";
 import { answerErrors } from "../serve/api-error.js";
-import { inferenceResult } from "../report/suite/suite-results.test-helper.js";
+import { amortizedResult, inferenceResult } from "../report/suite/suite-results.test-helper.js";
 import { startRun, type Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { runRoutes } from "./routes.js";
@@ -109,7 +109,7 @@ describe("the list", () => {
 });
 
 describe("a suite", () => {
-  it("is in the list with its runs, and the cells of its heat map lead to those that are there", async () => {
+  it("is in the list with its runs, and its cells lead to those that are there", async () => {
     await (await start("suite/a/game24/seed-0")).close();
     writeFileSync(join(root, "suite", "suite.json"), "{}");
     expect((await ask<RunList>("list")).suites).toEqual([]);
@@ -122,6 +122,11 @@ describe("a suite", () => {
     expect(links.map(([, query, words]) => [new URLSearchParams(query).get("run"), words])).toEqual([
       ["suite/a/game24/seed-0", "seed 0"],
     ]);
+    await (await start("suite/a/game24/n-50-seed-0")).close();
+    writeFileSync(join(root, "suite", "result.json"), JSON.stringify(amortizedResult()));
+    const { markup: amortized } = await ask<{ markup: string }>("suite", { suite: "suite" });
+    const [, run] = /<a href="\/runs\?run=([^"&]*)">seed 0/.exec(amortized) ?? [];
+    expect(decodeURIComponent(run ?? "")).toBe("suite/a/game24/n-50-seed-0");
     expect((await app.request("/api/runs/suite?suite=..")).status).toBe(404);
     writeFileSync(join(root, "suite", "result.json"), '{"kind":"inference"}');
     const broken = await app.request("/api/runs/suite?suite=suite");

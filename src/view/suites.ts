@@ -4,7 +4,7 @@ import { DataError } from "../core/errors.js";
 import { isFile } from "../core/files.js";
 import { addressOf } from "../page/view/place.js";
 import { suiteFragment } from "../report/suite/page.js";
-import { labelOf } from "../reproduce/cells.js";
+import { labelOf, runNameOf } from "../reproduce/cells.js";
 import type { SuiteResult } from "../reproduce/result.js";
 
 const MADE = "suite.json";
@@ -16,7 +16,7 @@ export function isSuite(dir: string): boolean {
 }
 
 /**
- * A suite's page as markup whose heat map leads to the runs.
+ * A suite's page as markup whose cells lead to the runs.
  * @param id the suite's folder as the list has it. @param has whether the list has a run of that name.
  * @throws DataError for a result that cannot be shown.
  */
@@ -24,14 +24,13 @@ export function suiteMarkup(dir: string, id: string, has: (run: string) => boole
   const file = join(dir, RESULT);
   try {
     const result = JSON.parse(readFileSync(file, "utf8")) as SuiteResult;
-    return suiteFragment(result, (model, task) => {
-      const cell = result.cells.find((one) => one.model === model && one.task === task);
-      return (cell?.seeds ?? []).flatMap((seed) => {
-        const within = [labelOf(model), labelOf(task), `seed-${seed}`];
+    return suiteFragment(result, (cell) =>
+      cell.seeds.flatMap((seed) => {
+        const within = [labelOf(cell.model), labelOf(cell.task), runNameOf({ ...cell, seed })];
         const run = (id === "." ? within : [id, ...within]).join("/");
         return has(run) ? [{ seed, address: addressOf({ run }) }] : [];
-      });
-    });
+      }),
+    );
   } catch (cause) {
     throw new DataError(`${file} is not the result of a suite`, {
       where: file,

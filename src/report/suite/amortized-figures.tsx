@@ -25,6 +25,7 @@ import {
 import { seriesStyle } from "../../page/palette.js";
 import type { PaperFigure } from "./figure-frame.js";
 import { Instead, LinePanel, Panel } from "./panels.js";
+import { RunLinks, type RunsOf } from "./run-links.js";
 
 /** What is drawn against epochs. */
 interface Quantity {
@@ -246,7 +247,7 @@ function finals(cells: readonly AmortizedCell[]): string {
 }
 
 /** Table 1's columns for the largest N, with the settings that made them. */
-export function tableOne(result: AmortizedResult): TableData {
+export function tableOne(result: AmortizedResult, runsOf: RunsOf = () => []): TableData {
   const rows = mainCells(result).map((cell) => {
     const { settings, metrics, seeds } = cell;
     const adapter = metrics?.adapter;
@@ -259,7 +260,9 @@ export function tableOne(result: AmortizedResult): TableData {
         count(settings.batchSize),
         count(settings.epochs),
         String(settings.learningRate),
-        count(seeds.length),
+        <>
+          {count(seeds.length)} <RunLinks runs={runsOf(cell)} />
+        </>,
         noRatio ? "greedy never right" : estimateCell(adapter?.lift, RELATIVE),
         estimateCell(adapter?.logLikelihoodLift, NATS_GAIN),
         settings.source,

@@ -2,6 +2,7 @@ import type { VNode } from "preact";
 import type { Direction } from "../../evaluate/findings-words.js";
 import type { Estimate } from "../../evaluate/metrics.js";
 import { fixed, inTable, intervalInTable, type Unit } from "../format.js";
+import { RunLinks, type RunLink } from "./run-links.js";
 import { HEAT_STEPS } from "./style.js";
 
 /** What stands at a task and a model: an estimate, a word instead of one, or nothing. */
@@ -18,14 +19,8 @@ export interface HeatMap {
   /** A change, coloured on both sides of 0, or a share, coloured from 0 to 1. */
   readonly scale: "change" | "share";
   /** Where the runs of a cell are, one a seed; none on a page that stands alone. */
-  readonly runsOf?: RunsOf | undefined;
+  readonly runsOf?: ((model: string, task: string) => readonly RunLink[]) | undefined;
 }
-
-/** The runs of a model on a task, as links: the seed of each, and its address. */
-export type RunsOf = (
-  model: string,
-  task: string,
-) => readonly { readonly seed: number; readonly address: string }[];
 
 /** The strongest colour is of the largest change, but of no smaller one than this, in percent: a change of 1 % is to look like one. */
 const FAINT = 25;
@@ -79,7 +74,7 @@ function Cell({
   top,
 }: {
   readonly found: HeatValue;
-  readonly runs?: ReturnType<RunsOf> | undefined;
+  readonly runs?: readonly RunLink[] | undefined;
   readonly map: HeatMap;
   readonly top: number;
 }): VNode {
@@ -90,17 +85,7 @@ function Cell({
     <td class={step === 0 ? undefined : `${found.value > 0 ? "up" : "down"}${step}`}>
       <span class={clear ? "clear" : undefined}>{inTable(found.value, unit)}</span>{" "}
       <span class="ci">{intervalInTable(found, unit)}</span>
-      {runs.length > 0 && (
-        <span class="runs-of">
-          {runs.length === 1 ? "run" : "runs"}:
-          {runs.map(({ seed, address }) => (
-            <>
-              {" "}
-              <a href={address}>seed {seed}</a>
-            </>
-          ))}
-        </span>
-      )}
+      <RunLinks runs={runs} />
     </td>
   );
 }

@@ -9,7 +9,8 @@ import type { LineSeries } from "../../page/chart/line-chart.js";
 import type { TableData } from "../../page/table.js";
 import { count, fixed, inWords, list, NATS, PERCENT, RELATIVE, type Unit } from "../format.js";
 import { seriesStyle } from "../../page/palette.js";
-import { countClear, HeatTable, type HeatValue, type RunsOf } from "./heat-table.js";
+import { countClear, HeatTable, type HeatValue } from "./heat-table.js";
+import type { RunsOf } from "./run-links.js";
 import type { PaperFigure } from "./figure-frame.js";
 
 const FIRST = "log-likelihood";
@@ -73,7 +74,11 @@ function liftHeat(result: InferenceResult, runsOf: RunsOf | undefined): PaperFig
     tabular: true,
     body: (
       <HeatTable
-        {...{ models, tasks, value, unit: RELATIVE, scale: "change", runsOf }}
+        {...{ models, tasks, value, unit: RELATIVE, scale: "change" }}
+        runsOf={(model, task) => {
+          const cell = cellAt(result, model, task);
+          return cell && runsOf ? runsOf(cell) : [];
+        }}
         id="figure-1a-heat"
         caption={`% lift over greedy at N\u00a0=\u00a0${n}`}
       />

@@ -9,9 +9,9 @@ import { list, plural } from "../format.js";
 import { Paper } from "../provenance.js";
 import { amortizedFigures, methodOf, tableOne } from "./amortized-figures.js";
 import { figureId, FoldedTable, Framed, type PaperFigure } from "./figure-frame.js";
-import type { RunsOf } from "./heat-table.js";
 import { inferenceFigures } from "./inference-figures.js";
 import { AgainstTokens, OtherWays } from "./other-ways.js";
+import type { RunsOf } from "./run-links.js";
 import { SUITE_STYLE } from "./style.js";
 import { summary, VerdictList } from "./verdict-list.js";
 
@@ -63,7 +63,7 @@ export function suitePage(input: SuiteResult): string {
 
 /**
  * The same without the shell, as markup to stand in a page that lives.
- * @param runsOf where the cells of the heat map lead.
+ * @param runsOf where the cells of the heat map and of Table 1 lead.
  */
 export function suiteFragment(input: SuiteResult, runsOf: RunsOf): string {
   return visibleText(renderToString(<Body input={input} title={titleOf(input)} runsOf={runsOf} />));
@@ -89,7 +89,7 @@ function Body({
         <VerdictList result={input} />
       </Section>
       <Section id="figures" name="The figures">
-        {input.kind === "amortized" && <TableOne input={input} />}
+        {input.kind === "amortized" && <TableOne input={input} runsOf={runsOf} />}
         {figures.map((figure) => (
           <Framed key={figure.number} figure={figure} />
         ))}
@@ -164,11 +164,17 @@ function Hero({
   );
 }
 
-function TableOne({ input }: { readonly input: AmortizedResult }): VNode {
+function TableOne({
+  input,
+  runsOf,
+}: {
+  readonly input: AmortizedResult;
+  readonly runsOf: RunsOf | undefined;
+}): VNode {
   return (
     <>
       <h3>Table 1: lift over greedy</h3>
-      <Table {...tableOne(input)} />
+      <Table {...tableOne(input, runsOf)} />
       <details class="figures">
         <summary>The paper's own Table 1</summary>
         <Table

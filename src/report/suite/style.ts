@@ -23,7 +23,7 @@ table.heat th{padding:9px 14px 9px 0}
 table.heat thead th{text-align:center}
 table.heat .ci{display:block;color:var(--text);margin:0}
 table.heat .clear{font-weight:700}
-table.heat .runs-of{display:block;font-size:.75rem}
+.runs-of{display:block;font-size:.75rem}
 table.heat td.blank{color:var(--muted);border:1px dashed var(--control)}
 .heats{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:30px 28px}
 `;
