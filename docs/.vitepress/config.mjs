@@ -42,6 +42,8 @@ export default {
   // scripts/docs-site.mjs checks every link of what was built, those to the pages of the API and of results too.
   ignoreDeadLinks: true,
   srcExclude: ["api/**"],
+  // On a phone a table scrolls sideways sooner than its last column, which is prose, stands a word a line.
+  head: [["style", {}, "@media (max-width:639px){.vp-doc td:last-child{min-width:11rem}}"]],
   markdown: {
     html: false,
     config: (md) => {

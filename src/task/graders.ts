@@ -48,7 +48,7 @@ const REGEX = "regex:";
 const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
   exact: byText({
     name: "exact",
-    description: "the response's last line is the label, to the letter; white space aside",
+    description: "the response's last line is the label, to the letter (white space aside)",
     version: 2,
     extract: exactAnswer,
     label: exactAnswer,
@@ -58,7 +58,7 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
   label: byText({
     name: "label",
     description:
-      "the word or two that the response gives as its answer are the label; case, dots and quotes aside",
+      "the word or two that the response gives as its answer are the label (case, dots and quotes aside)",
     version: 4,
     extract: (text) => shortLabel(ownPart(text)),
     label: foldedLabel,
@@ -68,7 +68,7 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
   numeric: {
     name: "numeric",
     description:
-      "the value that the response gives as its answer equals the label's: 3/4, 0.75 and \\frac{3}{4} are one; units aside",
+      "the value that the response gives as its answer equals the label's: 3/4, 0.75 and \\frac{3}{4} are one (units aside)",
     version: 5,
     extract: (text) => statedValue(text)?.text,
     label: labelValue,
@@ -87,7 +87,7 @@ const GRADERS: Readonly<Record<NamedGrader, Grader>> = {
   }),
   none: byText({
     name: "none",
-    description: "nothing is graded, also where the file has labels; last lines are compared for agreement",
+    description: "nothing is graded, also where the file has labels (last lines are compared for agreement)",
     version: 2,
     extract: exactAnswer,
     label: exactAnswer,
@@ -108,7 +108,7 @@ export const graderDescriptions: readonly string[] = [
   ...Object.values(GRADERS).filter(({ grades }) => grades),
   {
     name: "regex:<pattern>",
-    description: "what the pattern's first group finds last is the label (RE2's syntax; time is linear)",
+    description: "what the pattern's first group finds last is the label (RE2's syntax, in linear time)",
   },
   GRADERS.none,
 ].map(({ name, description }) => `${name}: ${description}`);
