@@ -50,7 +50,7 @@ const columns = () => [
   { name: "log \\u03c0, nats", key: (t) => t[3] ?? -Infinity, cell: (t) => t[3] === null ? "\\u2013" : minus(t[3], 2), down: true },
   { name: "per token", key: (t) => t[3] === null ? -Infinity : t[3] / Math.max(1, t[2]), cell: (t) => t[3] === null ? "\\u2013" : minus(t[3] / Math.max(1, t[2]), 3), down: true },
   { name: "Self-certainty", key: (t) => t[4] ?? -Infinity, cell: (t) => t[4] === null ? "\\u2013" : minus(t[4], 2), down: true, if: (p) => p.texts.some((t) => t[4] !== null) },
-  { name: "Answer", text: "answer", key: (t, p) => t[5] < 0 ? "" : p.answers[t[5]], cell: (t, p) => t[5] < 0 ? "\\u2013" : p.answers[t[5]] || element("span", { className: "none", textContent: "its own" }), if: (p) => p.answers.some(Boolean) },
+  { name: "Answer", text: "answer", key: (t, p) => t[5] < 0 ? "" : p.answers[t[5]] || "", cell: (t, p) => t[5] < 0 ? "\\u2013" : p.answers[t[5]] || element("span", { className: "none", textContent: "its own" }), if: (p) => p.answers.some(Boolean) },
   { name: "Correct", key: (t) => t[6], cell: (t) => mark(t[6], ""), down: true, if: () => labelled },
   { name: "Taken by", text: "by", key: (t) => t[7] ? t[7].length : 0, cell: (t) => t[7] ? t[7].map((i) => choosers[i]).join(", ") : "", down: true },
 ];
@@ -105,7 +105,7 @@ const row = (fact) => {
 
 let haystacks;
 const search = () => (haystacks ??= data.prompts.map((prompt) =>
-  [prompt.id, prompt.text, ...prompt.texts.map((text) => text[0]), ...prompt.answers].join("\\n").toLowerCase()));
+  [prompt.id, prompt.text, ...prompt.texts.map((text) => text[0]), ...prompt.answers.filter(Boolean)].join("\\n").toLowerCase()));
 const checked = (id) => byId(id)?.checked ?? false;
 const orders = {
   order: () => 0,

@@ -3,7 +3,7 @@ import { fittingData, shortLabels } from "./prompt-data.js";
 import type { PromptRow, ResponseRow } from "./report-input.js";
 
 function response(index: number, text: string, more: Partial<ResponseRow> = {}): ResponseRow {
-  return { index, text, tokens: 4, logProb: -2.12345, lengthNormalized: -0.53086, chosenBy: [], ...more };
+  return { index, text, tokens: 4, logProb: -2.1235, lengthNormalized: -0.53086, chosenBy: [], ...more };
 }
 
 const ROW: PromptRow = {
@@ -44,9 +44,9 @@ describe("fittingData", () => {
           ...{ id: "p", text: "q" },
           answers: ["1", "2"],
           texts: [
-            ["a", [2], 4, -2.1234, null, 0, 1, [3]],
+            ["a", [2], 4, -2.123, null, 0, 1, [3]],
             ["b", [1, 3], 4, -1, 3.14, 1, 0, [2, 0]],
-            ["c", [1], 4, -2.1234, null, -1, -1, 0],
+            ["c", [1], 4, -2.123, null, -1, -1, 0],
             ["f", [0, 3], null, null, null, -1, -1, 0],
             ["d", [0, 1], null, null, null, -1, 1, [1]],
           ],
@@ -59,7 +59,7 @@ describe("fittingData", () => {
     const long = { answer: "1+2=3;3*8=24;x" };
     const responses = [response(0, "1 + 2 = 3 , 3 * 8 = 24", long), response(1, "no", { answer: "x" })];
     const [prompt] = fittingData([{ id: "p", text: "q", responses }]).prompts;
-    expect(prompt!.answers).toEqual(["", "x"]);
+    expect(prompt!.answers).toEqual([0, "x"]);
     const shared = [response(0, "1 + 2 = 3 , 3 * 8 = 24", long), response(1, "3 * 8 = 24", long)];
     expect(fittingData([{ id: "p", text: "q", responses: shared }]).prompts[0]!.answers).toEqual([
       long.answer,

@@ -141,7 +141,7 @@ function compact(prompt: PromptRow, label: string, { rewards, adapters, limits }
     shownText(text, limits),
     withoutZeros(times),
     response?.tokens ?? null,
-    response ? round(response.logProb, 4) : null,
+    response ? round(response.logProb, 3) : null,
     response?.selfCertainty === undefined ? null : round(response.selfCertainty, 2),
     response?.answer === undefined ? -1 : position(answers, shownText(response.answer, limits)),
     correct === undefined ? -1 : correct ? 1 : 0,
@@ -156,11 +156,11 @@ function compact(prompt: PromptRow, label: string, { rewards, adapters, limits }
   };
 }
 
-/** The answers, empty where one says nothing that its text does not: it is that text's alone, and more than half as long. */
-function tellingAnswers(answers: readonly string[], texts: readonly CompactText[]): string[] {
+/** The answers, 0 where one says nothing that its text does not: it is that text's alone, and more than half as long. */
+function tellingAnswers(answers: readonly string[], texts: readonly CompactText[]): (string | 0)[] {
   return answers.map((answer, at) => {
     const own = texts.filter((text) => text[5] === at);
-    return answer.length <= SHORT || own.length > 1 || 2 * answer.length <= own[0]![0].length ? answer : "";
+    return answer.length <= SHORT || own.length > 1 || 2 * answer.length <= own[0]![0].length ? answer : 0;
   });
 }
 

@@ -19,8 +19,8 @@ export interface CompactPrompt {
   readonly text: string;
   /** In one line, without what all prompts have alike; absent where it is the text. */
   readonly label?: string;
-  /** Empty where it says nothing that its only text does not. */
-  readonly answers: readonly string[];
+  /** 0 where an answer says nothing that its only text does not. */
+  readonly answers: readonly (string | 0)[];
   readonly texts: readonly CompactText[];
 }
 
