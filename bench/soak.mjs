@@ -113,8 +113,8 @@ async function soak(forSeconds) {
   };
   await Promise.all(Array.from({ length: streams }, one));
   await idle();
-  // Connections that are kept for a next request are closed after five seconds.
-  await sleep(6000);
+  // Connections that are kept for a next request are closed after 75 seconds.
+  await sleep(78_000);
   return { descriptors: descriptors(), megabytes: megabytes() };
 }
 

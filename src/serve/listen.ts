@@ -11,6 +11,12 @@ export interface Listening {
   close(): Promise<void>;
 }
 
+/**
+ * Milliseconds. An idle connection is kept for longer than load balancers (60 s) and clients' pools keep theirs: whoever keeps one longer
+ * than the server sends a request now and then into a connection that is just being closed.
+ */
+const TIMES = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 75_000 };
+
 /** Listens for a server's routes. @throws ServerError where the address is taken or cannot be listened at. */
 export async function listen(
   { fetch }: Pick<Hono, "fetch">,
@@ -18,7 +24,7 @@ export async function listen(
 ): Promise<Listening> {
   const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
     const listening = serve(
-      { fetch, hostname: host, port, serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000 } },
+      { fetch, hostname: host, port, serverOptions: TIMES },
       () => resolve(listening),
     );
     listening.once("error", (cause: NodeJS.ErrnoException) =>
