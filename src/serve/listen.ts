@@ -23,10 +23,7 @@ export async function listen(
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<Listening> {
   const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
-    const listening = serve(
-      { fetch, hostname: host, port, serverOptions: TIMES },
-      () => resolve(listening),
-    );
+    const listening = serve({ fetch, hostname: host, port, serverOptions: TIMES }, () => resolve(listening));
     listening.once("error", (cause: NodeJS.ErrnoException) =>
       reject(
         new ServerError(`The server cannot listen at ${host}:${port} (${cause.code ?? cause.message})`, {
