@@ -61,11 +61,16 @@ const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(number
 const saved = (what, pruned, full) =>
   1 - median(pruned.map((each, i) => each[what] / (full[i]?.[what] ?? NaN)));
 
+// Compiles the graphs.
+for await (const _ of policy.sample([{ prompt: prompts[0], index: 0 }], {
+  temperature: 1,
+  maxTokens: 2,
+  seed: 1,
+}));
 const results = [];
 for (const reward of values.rewards.split(",")) {
   /** @type {{ full: Drawn[], pruned: Drawn[] }} */
   const drawn = { full: [], pruned: [] };
-  await draw(reward, true);
   for (let repeat = 0; repeat < Number(values.repeats); repeat++)
     for (const keepAll of repeat % 2 === 0 ? [true, false] : [false, true])
       drawn[keepAll ? "full" : "pruned"].push(await draw(reward, keepAll));

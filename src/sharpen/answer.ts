@@ -11,6 +11,7 @@ import { adaptiveEvents } from "./adaptive-events.js";
 import { answerRoom } from "./answer-room.js";
 import type { AnswerEvent, ChosenEvent } from "./answer-events.js";
 import { bestOfNEvents, whyChosen, type BestOfNOptions } from "./best-of-n.js";
+import { exactly } from "./exact-choice.js";
 import { drawPower, type PowerDrawing } from "./power/draw-power.js";
 import { checkLengths } from "./fitting-prompts.js";
 
@@ -133,7 +134,7 @@ async function* powerEvents(
   const { responses, record } = draw!;
   const promptId = prompt.id;
   for (const response of responses) yield { kind: "finished", promptId, response, out: [] };
-  const scores = await reward.score({ prompt, responses, extract, policy });
+  const scores = await exactly(policy, reward).score({ prompt, responses, extract, policy });
   const best = choose(scores);
   const { promptId: _, ...found } = record;
   yield {
