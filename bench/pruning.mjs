@@ -62,11 +62,14 @@ const saved = (what, pruned, full) =>
   1 - median(pruned.map((each, i) => each[what] / (full[i]?.[what] ?? NaN)));
 
 // Compiles the graphs.
-for await (const _ of policy.sample([{ prompt: prompts[0], index: 0 }], {
-  temperature: 1,
-  maxTokens: 2,
-  seed: 1,
-}));
+for await (const _ of policy.sample(
+  prompts.slice(0, 1).map((prompt) => ({ prompt, index: 0 })),
+  {
+    temperature: 1,
+    maxTokens: 2,
+    seed: 1,
+  },
+));
 const results = [];
 for (const reward of values.rewards.split(",")) {
   /** @type {{ full: Drawn[], pruned: Drawn[] }} */
