@@ -97,15 +97,22 @@ async function make(folder, { prompts, n, tokens }) {
   );
 }
 
-/** Runs a command line of whetstone, and looks every 50 ms at the memory that it holds. @param {readonly string[]} args */
+/** Clock ticks of a second in /proc/<id>/stat, on every Linux. */
+const TICKS = 100;
+
+/** Runs a command line of whetstone, and looks every 50 ms at the memory that it holds and the time that it has computed. @param {readonly string[]} args */
 async function time(args) {
   const started = performance.now();
   const child = spawn(process.execPath, ["dist/cli/main.js", ...args], { stdio: "inherit" });
   let peak = 0;
+  let ticks = 0;
   const timer = setInterval(() => {
     try {
       const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
       peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+      // Behind the name: from the state on, the third field; those of all threads together.
+      const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      ticks = Math.max(ticks, Number(fields[11] ?? 0) + Number(fields[12] ?? 0));
     } catch {
       // It has ended.
     }
@@ -113,7 +120,12 @@ async function time(args) {
   const code = await new Promise((done) => child.on("exit", done));
   clearInterval(timer);
   const seconds = Math.round((performance.now() - started) / 10) / 100;
-  console.log(JSON.stringify({ command: args.join(" "), code, seconds, peakMB: Math.round(peak / 1024) }));
+  console.log(
+    JSON.stringify({
+      ...{ command: args.join(" "), code, seconds, cpuSeconds: ticks / TICKS },
+      peakMB: Math.round(peak / 1024),
+    }),
+  );
 }
 
 const { positionals, values } = parseArgs({

@@ -14,13 +14,15 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { DataError } from "../core/errors.js";
 import type { Response } from "../policy/policy.js";
-import { knownPlaces, placesFileOf } from "./places-file.js";
+import { knownPlaces } from "./places-file.js";
 import { openRecordLog, type RecordLog } from "./record-log.js";
 import { responseKey, responseRecords } from "./records.js";
 import { indexResponses } from "./response-index.js";
 
 const dir = mkdtempSync(join(tmpdir(), "whetstone-places-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const placesFileOf = (path: string): string => `${path}.index`;
 
 let files = 0;
 const newPath = (): string => join(dir, `responses-${files++}.jsonl`);

@@ -72,7 +72,7 @@ const DIGEST = 16;
 const FIELDS = 4;
 
 /** The index that belongs to a file. */
-export const placesFileOf = (path: string): string => `${path}.index`;
+const placesFileOf = (path: string): string => `${path}.index`;
 
 const digestOf = (data: string | Uint8Array): string => sha256(data).slice(0, DIGEST);
 
