@@ -3,14 +3,10 @@ import { pathToFileURL } from "node:url";
 import type { z } from "zod";
 import { OwnCodeError, UsageError, WhetstoneError } from "./errors.js";
 import { isFile, sha256File } from "./files.js";
+import { withModule } from "./module-origin.js";
 
-/** A file of somebody's own code: what it does is fixed by its bytes, wherever it lies. */
-export interface ModuleFile {
-  /** Absolute; it may have moved since. */
-  readonly path: string;
-  /** SHA-256 (hex) of the file, not of what it imports. */
-  readonly digest: string;
-}
+// Apart from what loads a file, since browsers ask it too.
+export { moduleOf, withModule, type ModuleFile } from "./module-origin.js";
 
 /**
  * Whether a word names a module of one's own: a path that begins with `./`, `../`, `/` or a drive. A bare name never does, so
@@ -18,19 +14,6 @@ export interface ModuleFile {
  */
 export function isModulePath(word: string): boolean {
   return /^(?:\.{0,2}[\\/]|[A-Za-z]:[\\/])/.test(word);
-}
-
-const origins = new WeakMap<object, ModuleFile>();
-
-/** The file that a value was loaded from by `loadModule`; undefined for everything else. */
-export function moduleOf(value: object): ModuleFile | undefined {
-  return origins.get(value);
-}
-
-/** The same value, known to be from a file. */
-export function withModule<T extends object>(value: T, module: ModuleFile): T {
-  origins.set(value, module);
-  return value;
 }
 
 /**

@@ -60,9 +60,11 @@ function seriesOf({ costs = [], bestOfN }: Metrics): LineSeries[] {
     ),
     ...lineOf(BEAM, seriesStyle(rewards.length), beams),
     ...others.flatMap((way, i) =>
-      lineOf(way.name.replace(/^one sample, |, one sample$/g, ""), seriesStyle(rewards.length + 1 + i), [
-        way,
-      ]),
+      lineOf(
+        way.name.replace(/^one sample, |, one sample$/g, ""),
+        seriesStyle(rewards.length + (beams.length > 0 ? 1 : 0) + i),
+        [way],
+      ),
     ),
   ];
 }

@@ -1,4 +1,4 @@
-import { moduleOf, withModule } from "../core/own-module.js";
+import { moduleOf, withModule } from "../core/module-origin.js";
 import type { PartialResponse, Policy, Prompt, Response, Unrounded } from "../policy/policy.js";
 import type { Pruner } from "../reward/pruning.js";
 import { choose, withScore, type Pool, type SelfReward } from "../reward/self-reward.js";
