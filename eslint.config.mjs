@@ -23,6 +23,10 @@ const noStopwatch = {
     "Tests assert values: what takes how long is measured in bench/, and bounded in test/models at most.",
 };
 
+const noEscapeInMarkup = {
+  selector: "JSXText[raw=/\\\\u/], JSXAttribute > Literal[raw=/\\\\u/]",
+  message: 'Escapes are not read in markup: they would stand on the page as they are. Write {"…"}.',
+};
 const SOURCE = ["src/**/*.ts", "src/**/*.tsx", "src/**/*.mjs"];
 const TESTS = ["**/*.test.ts", "**/*.test.tsx", "**/*.test-helper.ts", "test/**/*.ts"];
 
@@ -45,7 +49,7 @@ export default defineConfig(
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {
       "no-undef": "off", // the compiler knows better, and knows Node's globals
-      "no-restricted-syntax": ["error", noDefaultExport],
+      "no-restricted-syntax": ["error", noDefaultExport, noEscapeInMarkup],
       "no-warning-comments": ["error", { terms: ["todo", "fixme", "xxx"] }],
       // Typography in what people read: thin and non-breaking spaces.
       "no-irregular-whitespace": ["error", { skipStrings: true, skipTemplates: true }],
@@ -68,7 +72,7 @@ export default defineConfig(
     ignores: TESTS,
     rules: {
       "no-console": "error",
-      "no-restricted-syntax": ["error", noDefaultExport, noRandom, noClock],
+      "no-restricted-syntax": ["error", noDefaultExport, noEscapeInMarkup, noRandom, noClock],
     },
   },
   {

@@ -11,6 +11,7 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "src/**/*.test.tsx", "test/**/*.test.ts"],
     exclude: ["test/models/**"],
+    globalSetup: "test/support/temporary-folder.ts",
     testTimeout: 30_000,
     hookTimeout: 300_000,
     maxWorkers: 2,

@@ -161,7 +161,7 @@ export function orderingFigure(metrics: Metrics): VNode | undefined {
       id="figure-ordering"
       title="Can the self-reward tell right from wrong?"
       message={`The probability that a correct response of a prompt scores above an incorrect one is ${list(each)}; 0.5 is chance.`}
-      note="Bars are 95\u00a0% intervals; ties count half. Below chance, choosing by that reward hurts."
+      note={"Bars are 95\u00a0% intervals; ties count half. Below chance, choosing by that reward hurts."}
     >
       {twoWidths((width) => (
         <Ordering rows={rows} width={width} />
