@@ -137,16 +137,18 @@ function compact(prompt: PromptRow, label: string, { rewards, adapters, limits }
   const answers = new Map<string, number>();
   const shown = shownText(prompt.text, limits);
   const kept = [...texts].filter(([, { by }]) => limits.untaken || by.size > 0);
-  const listed = kept.map(([text, { times, by, response, correct }]): CompactText => [
-    shownText(text, limits),
-    withoutZeros(times),
-    response?.tokens ?? null,
-    response ? round(response.logProb, 3) : null,
-    response?.selfCertainty === undefined ? null : round(response.selfCertainty, 2),
-    response?.answer === undefined ? -1 : position(answers, shownText(response.answer, limits)),
-    correct === undefined ? -1 : correct ? 1 : 0,
-    by.size === 0 ? 0 : [...by],
-  ]);
+  const listed = kept.map(([text, { times, by, response, correct }]): CompactText => {
+    const told = [
+      shownText(text, limits),
+      withoutZeros(times),
+      response?.tokens ?? null,
+      response ? round(response.logProb, 3) : null,
+      response?.selfCertainty === undefined ? null : round(response.selfCertainty, 2),
+      response?.answer === undefined ? -1 : position(answers, shownText(response.answer, limits)),
+      correct === undefined ? -1 : correct ? 1 : 0,
+    ] as const;
+    return by.size === 0 ? told : [...told, [...by]];
+  });
   return {
     id: shownText(prompt.id, limits),
     text: shown,
@@ -156,18 +158,18 @@ function compact(prompt: PromptRow, label: string, { rewards, adapters, limits }
   };
 }
 
-/** The answers, 0 where one says nothing that its text does not: it is that text's alone, and more than half as long. */
+/** The answers, without the zeros at the end; 0 where one says nothing that its text does not: it is that text's alone, and more than half as long. */
 function tellingAnswers(answers: readonly string[], texts: readonly CompactText[]): (string | 0)[] {
-  return answers.map((answer, at) => {
+  const telling = answers.map((answer, at) => {
     const own = texts.filter((text) => text[5] === at);
     return answer.length <= SHORT || own.length > 1 || 2 * answer.length <= own[0]![0].length ? answer : 0;
   });
+  return withoutZeros(telling);
 }
 
-/** Without the zeros at the end: most texts are drawn by few. */
-function withoutZeros(times: readonly number[]): readonly number[] {
-  const last = times.findLastIndex((count) => count > 0);
-  return times.slice(0, last + 1);
+/** Without the zeros at the end: most texts are drawn by few, and have answers of their own. */
+function withoutZeros<T>(values: readonly T[]): T[] {
+  return values.slice(0, values.findLastIndex((value) => value !== 0) + 1);
 }
 
 /** The distinct texts of a prompt: all that the base drew, and the adapters' greedy and most frequent ones. */

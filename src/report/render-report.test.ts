@@ -162,7 +162,7 @@ describe("renderReport", () => {
         expect([tokens, correct === 1]).toEqual([first.tokens, first.correct]);
         expect(logProb).toBeCloseTo(first.logProb, 2);
         expect(answers[answer]).toBe(first.answer);
-        const took = new Set((by === 0 ? [] : by).map((at) => data.choosers[at]));
+        const took = new Set((by ?? []).map((at) => data.choosers[at]));
         took.delete("greedy");
         expect(took).toEqual(new Set(same.flatMap(({ chosenBy }) => chosenBy)));
       }

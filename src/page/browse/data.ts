@@ -1,6 +1,6 @@
 /**
  * A distinct text of a prompt: how often each policy drew it (without zeros at the end), its tokens, log π, self-certainty (null: not known),
- * position of its answer in `answers` (−1: none), correct (1, 0, −1: unknown), positions of the choosers that took it (0: none).
+ * position of its answer in `answers` (−1: none), correct (1, 0, −1: unknown), positions of the choosers that took it (absent: none).
  */
 export type CompactText = readonly [
   text: string,
@@ -10,7 +10,7 @@ export type CompactText = readonly [
   certainty: number | null,
   answer: number,
   correct: 1 | 0 | -1,
-  by: readonly number[] | 0,
+  by?: readonly number[],
 ];
 
 /** A prompt with what was drawn for it: equal texts and answers are stored once. */
@@ -19,7 +19,7 @@ export interface CompactPrompt {
   readonly text: string;
   /** In one line, without what all prompts have alike; absent where it is the text. */
   readonly label?: string;
-  /** 0 where an answer says nothing that its only text does not. */
+  /** 0, or beyond the end, where an answer says nothing that its only text does not. */
   readonly answers: readonly (string | 0)[];
   readonly texts: readonly CompactText[];
 }

@@ -8,8 +8,7 @@ import type { CompactPrompt, PromptFacts } from "./data.js";
 export function factsOf(prompt: CompactPrompt, firstReward: number, rewards: number): PromptFacts {
   const { texts } = prompt;
   type Text = (typeof texts)[number];
-  const takenBy = (chooser: number): Text | undefined =>
-    texts.find((text) => text[7] !== 0 && text[7].includes(chooser));
+  const takenBy = (chooser: number): Text | undefined => texts.find((text) => text[7]?.includes(chooser));
   const mark = (text: Text | undefined): 1 | 0 | -1 => (text ? text[6] : -1);
   const answer = (text: Text): string => (text[5] < 0 ? `text ${text[0]}` : `answer ${text[5]}`);
   const drawn = texts.filter((text) => (text[1][0] ?? 0) > 0);

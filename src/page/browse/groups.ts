@@ -34,7 +34,7 @@ function groupOf(texts: readonly CompactText[], answer: string | undefined, poli
   return {
     ...{ answer, times },
     correct: marks.size === 1 ? texts[0]![6] : -1,
-    by: [...new Set(texts.flatMap((text) => text[7] || []))].sort((a, b) => a - b),
+    by: [...new Set(texts.flatMap((text) => text[7] ?? []))].sort((a, b) => a - b),
     texts: texts.toSorted((a, b) => (b[1][0] ?? 0) - (a[1][0] ?? 0)),
   };
 }

@@ -168,7 +168,7 @@ function TextRow({
   readonly head: RunHead;
 }): VNode {
   return (
-    <tr class={by === 0 ? undefined : "picked"}>
+    <tr class={by && "picked"}>
       <th scope="row" class="text">
         {words}
       </th>
@@ -178,7 +178,7 @@ function TextRow({
       <td>{orDash(tokens, String)}</td>
       <td>{orDash(logProb, (value) => fixed(value, 2))}</td>
       <td>{orDash(logProb, (value) => fixed(value / Math.max(1, tokens ?? 1), 3))}</td>
-      <td class="by">{by === 0 ? "" : by.map((one) => head.choosers[one]).join(", ")}</td>
+      <td class="by">{by?.map((one) => head.choosers[one]).join(", ")}</td>
     </tr>
   );
 }

@@ -13,11 +13,11 @@ const text = (
   times: number[],
   answer: number,
   correct: 1 | 0 | -1,
-  by: number[] = [],
-): CompactText => [
-  ...([words, times, 3, -times[0]!, null, answer, correct] as const),
-  by.length === 0 ? 0 : by,
-];
+  by?: number[],
+): CompactText => {
+  const told = [words, times, 3, -times[0]!, null, answer, correct] as const;
+  return by ? [...told, by] : told;
+};
 const prompt: CompactPrompt = {
   id: "p",
   text: "?",
