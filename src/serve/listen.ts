@@ -1,3 +1,4 @@
+import type { Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
@@ -7,7 +8,7 @@ import { ServerError } from "../core/errors.js";
 export interface Listening {
   /** Where it is reached. */
   readonly url: string;
-  /** Lets go of the port once every connection is over. */
+  /** Lets go of the port, and of every connection once all requests are answered. */
   close(): Promise<void>;
 }
 
@@ -38,6 +39,30 @@ export async function listen(
   const { address, port: actual } = server.address() as AddressInfo;
   return {
     url: `http://${address.includes(":") ? `[${address}]` : address}:${actual}`,
-    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+    close: closing(server as Server),
   };
+}
+
+/**
+ * Ends a server. Node's own `close` waits until connections have been idle for as long as they may be, and for those on which nothing was ever
+ * asked, as browsers open them.
+ */
+function closing(server: Server): () => Promise<void> {
+  let [open, isClosing] = [0, false];
+  const letGo = (): void => {
+    if (isClosing && open === 0) server.closeAllConnections();
+  };
+  server.on("request", (_, response: ServerResponse) => {
+    open++;
+    response.once("close", () => {
+      open--;
+      letGo();
+    });
+  });
+  return () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      isClosing = true;
+      letGo();
+    });
 }
