@@ -107,13 +107,13 @@ export function temporaryPath(path: string): string {
  * Replaces a file as a whole, durably: the data go to a temporary file in the same folder, are synced, and take the
  * final name in one step, which is synced too. A reader sees the old file or the new one, whatever is killed when.
  * @param data as a whole, or in pieces that are asked for one after the other.
- * @throws RunError naming the file if there is no space, no permission or no such folder; the old file is then untouched.
+ * @throws RunError naming the file if there is no space, no permission or no such folder; the old file is then untouched. RunError naming
+ * the folder where its names cannot be synced: the new file is there then, until power is lost.
  */
 export async function writeAtomically(
   path: string,
   data: string | Uint8Array | Iterable<Uint8Array>,
 ): Promise<void> {
-  const folder = dirname(path);
   const temporary = temporaryPath(path);
   try {
     const file = await open(temporary, "w");
@@ -125,21 +125,25 @@ export async function writeAtomically(
       await file.close();
     }
     await rename(temporary, path);
-    await syncFolder(folder);
   } catch (cause) {
     await unlink(temporary).catch(() => undefined);
     throw writeError(path, cause);
   }
+  await syncFolder(dirname(path));
 }
 
-/** Makes new names in a folder durable, where the system can sync folders (Windows cannot). */
+/** Makes new names in a folder durable, where the system can sync folders (Windows cannot). @throws RunError naming the folder. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
   try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    throw writeError(folder, cause);
   }
 }
 

@@ -80,8 +80,13 @@ export async function openRecordLog<T>(
   const { keys, end, places } = await keysOf(path, kind, checkedBytes);
   cutTornTail(path, end);
   const log = new OpenRecordLog(path, kind, { keys, places, checkedBytes });
-  // A new file's name must survive a power loss as its records do.
-  await syncFolder(dirname(path));
+  try {
+    // A new file's name must survive a power loss as its records do.
+    await syncFolder(dirname(path));
+  } catch (error) {
+    log.close();
+    throw error;
+  }
   return log;
 }
 
