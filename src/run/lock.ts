@@ -104,13 +104,19 @@ function tryAcquire(what: string, folder: string, refusal: Refusal): number | un
   }
   const mine = highest + 1;
   if (!create(folder, mine, thisProcess())) return undefined;
-  // A slow process may have created a generation that the others are past.
-  if (Math.max(...generations(folder)) > mine) {
-    remove(folder, mine);
-    return undefined;
+  try {
+    // A slow process may have created a generation that the others are past.
+    if (Math.max(...generations(folder)) > mine) {
+      remove(folder, mine);
+      return undefined;
+    }
+    for (const older of generations(folder)) if (older < mine) remove(folder, older);
+    return mine;
+  } catch (error) {
+    // Nobody holds what was not got.
+    discard(join(folder, String(mine)));
+    throw error;
   }
-  for (const older of generations(folder)) if (older < mine) remove(folder, older);
-  return mine;
 }
 
 function heldLock(folder: string, generation: number): Lock {
@@ -121,8 +127,9 @@ function heldLock(folder: string, generation: number): Lock {
     try {
       renameSync(writeTemporary(folder, RELEASED), join(folder, String(generation)));
     } catch (error) {
-      // Whoever deleted the folder wants no lock in it.
-      if (errorCode(error) !== "ENOENT") throw writeError(folder, error);
+      // Whoever deleted the folder wants no lock in it; on a full disk a lock that cannot be marked can still be taken away.
+      if (errorCode(error) !== "ENOENT" && !discard(join(folder, String(generation))))
+        throw writeError(folder, error);
     }
   };
   return { release };
@@ -206,7 +213,7 @@ function create(folder: string, generation: number, holder: Holder): boolean {
     if (!NO_HARD_LINKS.has(errorCode(error) ?? "")) throw error;
     return createWithoutLink(path, holder);
   } finally {
-    unlinkSync(temporary);
+    discard(temporary);
   }
 }
 
@@ -231,6 +238,16 @@ function writeTemporary(folder: string, holder: Holder): string {
     closeSync(fd);
   }
   return path;
+}
+
+/** Takes a file away if that can be done: one that is left over is in nobody's way. @returns whether it was. */
+function discard(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function remove(folder: string, generation: number): void {

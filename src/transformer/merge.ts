@@ -1,12 +1,11 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ModelError, RunError } from "../core/errors.js";
-import { writeAtomically } from "../core/files.js";
+import { ModelError } from "../core/errors.js";
+import { writeAtomically, writeError } from "../core/files.js";
 import { tensorShapes, toHuggingFaceConfig, type ModelConfig } from "./families/config.js";
 import { isGguf, readGgufHeader } from "./format/gguf/header.js";
 import { tokenizerFiles } from "./text/gguf-tokenizer.js";
-import { reasonOf } from "../core/json-file.js";
 import type { Model } from "./model.js";
 import { checkReplaced } from "./decoder/adapter-feeds.js";
 import type { Weights } from "./decoder/sequence-pass.js";
@@ -38,7 +37,7 @@ export async function writeMerged(
   try {
     await mkdir(folder, { recursive: true });
   } catch (cause) {
-    throw new RunError(`cannot create the folder ${folder}: ${reasonOf(cause)}`, { cause });
+    throw writeError(folder, cause);
   }
   const weights = mergedOnto(model, adapter);
   const shards = shardsOf(weights, maxShardBytes);

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { ModelError, RunError } from "../../core/errors.js";
-import { writeAtomically } from "../../core/files.js";
+import { ModelError } from "../../core/errors.js";
+import { writeAtomically, writeError } from "../../core/files.js";
 
-import { readJsonFile, reasonOf } from "../../core/json-file.js";
+import { readJsonFile } from "../../core/json-file.js";
 import { lastPart, WHOLE_WEIGHTS } from "../families/modules.js";
 import { parseAdapterConfig, toAdapterConfig, type AdapterConfig } from "./peft-config.js";
 import { openSafetensors, writeSafetensors, type FloatTensor, type SafetensorsFile } from "./safetensors.js";
@@ -79,7 +79,7 @@ export async function saveAdapter(
   try {
     await mkdir(folder, { recursive: true });
   } catch (cause) {
-    throw new RunError(`cannot create the folder ${folder}: ${reasonOf(cause)}`, { cause });
+    throw writeError(folder, cause);
   }
   await writeSafetensors(join(folder, WEIGHTS), tensors);
   await writeAtomically(join(folder, CONFIG), `${JSON.stringify(config, null, 2)}\n`);
