@@ -123,7 +123,9 @@ export function liftFigure(metrics: Metrics): VNode | undefined {
       id="figure-lift"
       title="Lift over greedy, in points"
       message={`At N\u00a0=\u00a0${last}, ${list(verdicts)}.`}
-      note={"The dotted line is greedy; the other self-rewards are drawn thin. The band is the 95\u00a0% interval of each N by itself, paired over prompts; where it holds 0, the difference may be chance. What is said above is judged among all comparisons of this page."}
+      note={
+        "The dotted line is greedy; the other self-rewards are drawn thin. The band is the 95\u00a0% interval of each N by itself, paired over prompts; where it holds 0, the difference may be chance. What is said above is judged among all comparisons of this page."
+      }
       whole
     >
       <div class="panels">
@@ -171,7 +173,9 @@ export function logLikelihoodFigure(metrics: Metrics, leading = false): VNode | 
       id="figure-log-likelihood"
       title="Log-probability of the chosen response"
       message={`The response chosen among ${last} has a mean log-probability under the base of ${list(each)}; the greedy response has ${inWords(greedy, NATS)}.`}
-      note={"The whole sequence’s log-probability at temperature 1, whatever temperature sampled it. Bands are 95\u00a0% intervals."}
+      note={
+        "The whole sequence’s log-probability at temperature 1, whatever temperature sampled it. Bands are 95\u00a0% intervals."
+      }
       leading={leading}
       quiet={leading}
     >
