@@ -77,7 +77,9 @@ describe.skipIf(executablePath === undefined)("runs at work, in a browser", { ti
       draw(dir, at);
       if (at === 49)
         for (const page of pages)
-          await expect.poll(() => page.locator(".standing .progress").innerText()).toContain("50 of 100");
+          await expect
+            .poll(() => page.locator(".standing .progress").innerText(), { timeout: 30_000 })
+            .toContain("50 of 100");
     }
     for (const page of pages) await page.locator(".standing .state.measuring").waitFor();
     lock.release();
@@ -138,10 +140,10 @@ describe.skipIf(executablePath === undefined)("runs at work, in a browser", { ti
     expect(await page.locator(".report svg.chart").count()).toBe(0);
     write(0);
     const strips = page.locator(".report .panel .at");
-    await expect.poll(() => strips.count()).toBe(1);
+    await expect.poll(() => strips.count(), { timeout: 30_000 }).toBe(1);
     write(1);
     write(2);
-    await expect.poll(() => strips.count()).toBe(3);
+    await expect.poll(() => strips.count(), { timeout: 30_000 }).toBe(3);
     expect(await page.locator(".report .panel").first().innerText()).toContain("Loss");
     lock.release();
     await page.close();
