@@ -1,3 +1,4 @@
+import { gigabytes } from "../core/gigabytes.js";
 import type { Policy, Prompt, SamplingOptions } from "../policy/policy.js";
 import { count } from "../report/format.js";
 import type { PromptSplit } from "../sharpen/prompts.js";
@@ -136,7 +137,6 @@ export function estimateInWords({
   trainingBytes,
 }: Estimate): string {
   const learned = trained > 0 ? `, and ${count(trained)} passes of training over one` : "";
-  const gigabytes = (value: number): string => `${(value / 1e9).toFixed(1)} GB`;
   const more =
     trainingBytes === undefined ? "" : `, and about ${gigabytes(trainingBytes)} more to train every weight`;
   const memory = bytes === undefined ? "" : `; ${gigabytes(bytes)} of memory so far${more}`;

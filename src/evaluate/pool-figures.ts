@@ -1,5 +1,6 @@
 import type { Response } from "../policy/policy.js";
 import { choose, type Pool, type SelfReward } from "../reward/self-reward.js";
+import { remembered } from "../task/answers/remembered.js";
 import type { Task } from "../task/task.js";
 import { agreement } from "./agreement.js";
 import { answersOf, factsOf, type Facts } from "./answers.js";
@@ -37,13 +38,8 @@ export interface PoolFigures {
 }
 
 /** The pool as it is read now, with an extractor that reads every text once: majority alone asks for it again at each N. */
-function remembering({ prompt, responses, extract, policy }: Pool): Pool {
-  const known = new Map<string, string | undefined>();
-  const remembered = (text: string): string | undefined => {
-    if (!known.has(text)) known.set(text, extract(text));
-    return known.get(text);
-  };
-  return { prompt, responses, extract: remembered, ...(policy && { policy }) };
+function readOnce({ prompt, responses, extract, policy }: Pool): Pool {
+  return { prompt, responses, extract: remembered(extract), ...(policy && { policy }) };
 }
 
 function expected(facts: Facts, weights: ArrayLike<number>): Expected {
@@ -61,7 +57,7 @@ export async function poolFigures(
   given: Pool,
   greedy: Response | undefined,
 ): Promise<PoolFigures> {
-  const pool = remembering(given);
+  const pool = readOnce(given);
   const { id } = pool.prompt;
   const facts = factsOf(task, id, pool.responses);
   const scores: (readonly number[])[] = [];

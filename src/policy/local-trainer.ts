@@ -1,5 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { memoryLeft } from "../core/free-memory.js";
+import { gigabytes } from "../core/gigabytes.js";
 import { randomStream } from "../core/random.js";
 import { continuedAdapter, copyAdapter, newAdapter, wholeModel } from "../transformer/decoder/lora.js";
 import type { HeldWeights } from "../transformer/decoder/hold.js";
@@ -67,8 +68,7 @@ function whyNoFull({ name, runtime }: LocalPolicy): string | undefined {
     return `Full fine-tuning is for models of at most 1 GiB in float32, and ${name} is larger: train an adapter.`;
   const [need, left] = [bytesOfFullTraining(model.config), memoryLeft(forTraining.memory)];
   if (need <= left) return undefined;
-  const gigabytes = (bytes: number): string => (Math.max(0, bytes) / 1e9).toFixed(1);
-  return `Full fine-tuning of ${name} needs about ${gigabytes(need)} GB of memory beside the model, and ${gigabytes(left)} GB are free: train an adapter.`;
+  return `Full fine-tuning of ${name} needs about ${gigabytes(need)} of memory beside the model, and ${gigabytes(Math.max(0, left))} are free: train an adapter.`;
 }
 
 /** The weights that an adapter is trained over. A head that is to be replaced begins as the base's, and has to be read whole. */

@@ -9,6 +9,7 @@ import {
 import type { Policy, Response } from "../policy/policy.js";
 import { choose, type SelfReward } from "../reward/self-reward.js";
 import type { RunReader } from "../run/read-run.js";
+import type { PromptRecord } from "../run/records.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { byPlace } from "./draw.js";
@@ -53,7 +54,7 @@ export async function measureQuantization(
   try {
     const asItIs = drawing.temperature === 1 && drawing.sampler === undefined;
     const measured = await quantizationError(quantization, float, drawn, asItIs);
-    const choices = model.exactChoice && chosen ? await choicesOf(run, responses, chosen) : undefined;
+    const choices = model.exactChoice && chosen ? await choicesOf(run, known, responses, chosen) : undefined;
     await run.writeJson(FILE, { ...measured, ...(choices && { choices }) });
   } finally {
     await float.dispose();
@@ -63,13 +64,16 @@ export async function measureQuantization(
 /** What choosing by the rounded log π would have done, by reward that was chosen by exactly. */
 async function choicesOf(
   run: RunReader,
+  prompts: ReadonlyMap<string, PromptRecord>,
   responses: readonly Response[],
   { task, rewards }: { readonly task: Task; readonly rewards: readonly SelfReward[] },
 ): Promise<Readonly<Record<string, RoundedChoices>>> {
   const pools = new Map<string, Response[]>();
-  for (const response of responses)
-    pools.set(response.promptId, [...(pools.get(response.promptId) ?? []), response]);
-  const known = new Map((await run.prompts()).map((prompt) => [prompt.id, prompt]));
+  for (const response of responses) {
+    const pool = pools.get(response.promptId);
+    if (pool) pool.push(response);
+    else pools.set(response.promptId, [response]);
+  }
   const selections = await run.selections();
   const found: Record<string, RoundedChoices> = {};
   for (const reward of rewards.filter(({ ofLogProbs }) => ofLogProbs === "own")) {
@@ -79,7 +83,7 @@ async function choicesOf(
       const exact = pool.find(({ index }) => index === chosen);
       if (!exact) continue;
       const extract = (text: string): string | undefined => task.extract(text);
-      const scores = await reward.score({ prompt: known.get(promptId)!, responses: pool, extract });
+      const scores = await reward.score({ prompt: prompts.get(promptId)!, responses: pool, extract });
       pairs.push({ rounded: pool[choose(scores)]!, exact });
     }
     if (pairs.length > 0) found[reward.name] = compared(task, pairs);

@@ -1,4 +1,5 @@
 import { ModelError } from "../core/errors.js";
+import { gigabytes } from "../core/gigabytes.js";
 import type { ModelConfig } from "./families/config.js";
 import { EMBEDDINGS } from "./families/modules.js";
 import { heldBytes } from "./decoder/hold.js";
@@ -60,8 +61,6 @@ export function needForExactChoice(
   );
   return { ...need, ...Object.fromEntries(both) };
 }
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
 
 /**
  * How a model is held for which no way was asked: in float32, or as it is stored where float32 does not fit and that does.

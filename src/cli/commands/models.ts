@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { UsageError } from "../../core/errors.js";
+import { gigabytes } from "../../core/gigabytes.js";
 import { cachedHubModels, fetchHubModel, parseHubModel } from "../../policy/hub.js";
 import { ollamaModels } from "../../policy/ollama.js";
 import { embeddedModels, fetchModel, modelFolder } from "../../policy/model-folder.js";
@@ -90,7 +91,7 @@ async function inspect(name: string, context: Context): Promise<void> {
 function lines(name: string, found: Inspection, devices: readonly FoundDevice[]): string {
   const needs = Object.entries(found.need).map(
     ([holding, bytes]) =>
-      `${(bytes / 1e9).toFixed(1)} GB ${holding === "float32" ? "in" : "with --quantize"} ${holding}`,
+      `${gigabytes(bytes)} ${holding === "float32" ? "in" : "with --quantize"} ${holding}`,
   );
   const formats = Object.entries(found.formats).map(([format, tensors]) => `${tensors} ${format}`);
   return [
@@ -98,7 +99,7 @@ function lines(name: string, found: Inspection, devices: readonly FoundDevice[])
     `family ${found.family}, ${found.layers} layers of ${found.hiddenSize}, ${found.heads} heads (${found.kvHeads} for keys), ${count(found.vocabSize)} tokens`,
     `context of ${count(found.maxPositions)} tokens; chat template: ${found.chatTemplate ? "yes" : "no"}`,
     `tensors: ${formats.join(", ")}; ${count(found.bytes / 1e6)} MB`,
-    `memory for drawing, about: ${needs.join(", ")}; for training with --full ${(found.fullTraining / 1e9).toFixed(1)} GB more`,
+    `memory for drawing, about: ${needs.join(", ")}; for training with --full ${gigabytes(found.fullTraining)} more`,
     ...devices.map(({ name, problem = "there" }) => `--device ${name}: ${problem}`),
   ].join("\n");
 }

@@ -36,7 +36,7 @@ button:disabled{color:var(--muted);border-color:var(--hairline);cursor:default}
 .takers{font-size:.8125rem;color:var(--muted)}
 .answer-group .scroll{padding:0 0 14px 20px}
 .texts{width:100%}.texts tbody th.text{min-width:24em}.report .kicker{display:none}
-.suite .hero,.suite figure{display:block}.suite figcaption{max-width:68ch;margin-bottom:14px}.suite h3{margin:28px 0 6px}.suite .kicker{display:none}
+.suite .hero,.suite figure{display:block}.suite figcaption{max-width:68ch;margin-bottom:14px}.suite h3{margin:28px 0 6px}
 .compared{width:100%;margin-top:8px}
 .compared td,.compared th{white-space:normal}
 @media (max-width:900px){.prompt-link{grid-template-columns:minmax(0,1fr)}.prompt-link .prompt-text{white-space:nowrap}.prompt-link .facts{max-height:3em;overflow:hidden}.fact{min-width:0}}

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { ModelError } from "../../core/errors.js";
 import { TEMPORARY_PREFIX, temporaryPath } from "../../core/files.js";
+import { gigabytes } from "../../core/gigabytes.js";
 import { reasonOf } from "../../core/json-file.js";
 import type { FileData } from "../../graph/index.js";
 
@@ -82,7 +83,7 @@ export async function arrayFile(request: ArrayFileRequest): Promise<ArrayIndex> 
 
 function noSpace({ file, bytes }: ArrayFileRequest, cause?: unknown): ModelError {
   return new ModelError(
-    `there is no space for the copy of the weights in ${dirname(file)}, ${(bytes / 1e9).toFixed(1)} GB: free some, or set ` +
+    `there is no space for the copy of the weights in ${dirname(file)}, ${gigabytes(bytes)}: free some, or set ` +
       `XDG_CACHE_HOME to a folder that has it`,
     { cause },
   );
