@@ -15,7 +15,7 @@ let files = 0;
 
 function newLog(): { log: PromptLog<Record>; path: string; follow: () => Promise<[boolean, number[]]> } {
   const path = join(root, `${files++}.jsonl`);
-  const log = new PromptLog(path, schema, (id) => {
+  const log = new PromptLog(path, { schema }, (id) => {
     const at = ids.indexOf(id);
     return at < 0 ? undefined : at;
   });
@@ -32,7 +32,8 @@ describe("a log that grows", () => {
   it("is there before its file is, and tells each whole line once, wherever it was cut while it was written", async () => {
     const { log, path, follow } = newLog();
     expect(await follow()).toEqual([false, []]);
-    const whole = line(0, "naïve ☃\nline") + line(1, "x") + line(9, "of no prompt here") + line(0, "y");
+    const whole =
+      line(0, "naïve ☃\nline") + line(1, "x") + line(9, "of no prompt here") + "{}\n" + line(0, "y");
     const bytes = Buffer.from(whole);
     const told: number[] = [];
     for (let cut = 0; cut < bytes.length; cut += 7) {

@@ -1,5 +1,5 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
-import type { z } from "zod";
+import type { ReadKind } from "../run/record-lines.js";
 
 /** Bytes read at once: many, since each read waits for its turn, which is what takes long where the machine is busy. */
 const CHUNK = 8 << 20;
@@ -7,6 +7,7 @@ const LINE_BREAK = 0x0a;
 /** How every record of a log by prompts begins. */
 const HEAD = Buffer.from('{"promptId":"');
 const QUOTE = 0x22;
+const NONE = { head: Buffer.alloc(0), prompt: undefined };
 
 /**
  * An append-only log whose records belong to prompts, followed while somebody else writes it: only bytes that are new are read, and
@@ -20,11 +21,13 @@ export class PromptLog<T> {
   private position = 0;
   /** By prompt: where each of its lines begins, and how long it is, one after the other. */
   private readonly places = new Map<number, number[]>();
+  /** How the last line began, up to the quote behind its prompt's id (empty where that is not plain), and whose it was. */
+  private last: { readonly head: Buffer; readonly prompt: number | undefined } = NONE;
 
   /** @param promptOf the position of the prompt with an id; undefined for one that is not looked at. */
   constructor(
     readonly path: string,
-    private readonly schema: z.ZodType<T>,
+    private readonly reading: ReadKind<T>,
     private readonly promptOf: (id: string) => number | undefined,
   ) {}
 
@@ -74,8 +77,7 @@ export class PromptLog<T> {
   }
 
   private take(line: Buffer, told: (prompt: number) => void): void {
-    const id = promptIdOf(line);
-    const prompt = id === undefined ? undefined : this.promptOf(id);
+    const prompt = this.promptIn(line);
     if (prompt !== undefined) {
       const places = this.places.get(prompt);
       if (places) places.push(this.position, line.length);
@@ -86,6 +88,17 @@ export class PromptLog<T> {
     this.position += line.length + 1;
   }
 
+  /** A prompt's lines follow each other for the most part: the head of the line before tells whose this one is. */
+  private promptIn(line: Buffer): number | undefined {
+    const { head } = this.last;
+    const isKnown = head.length > 0 && line.length >= head.length;
+    if (isKnown && line.compare(head, 0, head.length, 0, head.length) === 0) return this.last.prompt;
+    const { value, end } = promptIdOf(line);
+    const prompt = value === undefined ? undefined : this.promptOf(value);
+    this.last = { head: Buffer.from(line.subarray(0, end)), prompt };
+    return prompt;
+  }
+
   /** A prompt's records, in the order of the file; what does not fit the schema is left out. */
   async recordsOf(prompt: number): Promise<T[]> {
     const places = this.places.get(prompt);
@@ -94,12 +107,20 @@ export class PromptLog<T> {
     for (const { start, length } of stretches(places)) {
       const bytes = Buffer.allocUnsafe(length);
       await this.file.read(bytes, 0, length, start);
-      for (const line of bytes.toString("utf8").split("\n")) {
-        const parsed = this.schema.safeParse(jsonOf(line));
-        if (parsed.success) records.push(parsed.data);
+      for (let from = 0; from < length;) {
+        const at = bytes.indexOf(LINE_BREAK, from);
+        const end = at < 0 ? length : at;
+        const record = this.recordIn(bytes.subarray(from, end));
+        if (record !== undefined) records.push(record);
+        from = end + 1;
       }
     }
     return records;
+  }
+
+  private recordIn(line: Buffer): T | undefined {
+    const { quick, schema } = this.reading;
+    return quick?.(line) ?? schema.safeParse(jsonOf(line.toString("utf8"))).data;
   }
 
   /** Lets go of the file, and of all that is known of it. */
@@ -108,19 +129,20 @@ export class PromptLog<T> {
     this.file = undefined;
     this.position = this.size = 0;
     this.places.clear();
+    this.last = NONE;
   }
 }
 
-/** The prompt's id in a line, without parsing the rest of it where the id is plain. */
-function promptIdOf(line: Buffer): string | undefined {
+/** The prompt's id in a line, and, where it is plain so that the rest was not parsed, the place behind its quote. */
+function promptIdOf(line: Buffer): { readonly value: string | undefined; readonly end: number } {
   if (line.subarray(0, HEAD.length).equals(HEAD)) {
     const end = line.indexOf(QUOTE, HEAD.length);
-    const id = line.toString("utf8", HEAD.length, end);
-    if (end > 0 && !id.includes("\\")) return id;
+    const value = line.toString("utf8", HEAD.length, end);
+    if (end > 0 && !value.includes("\\")) return { value, end: end + 1 };
   }
   const value = jsonOf(line.toString("utf8"));
   const id = typeof value === "object" && value !== null && "promptId" in value ? value.promptId : undefined;
-  return typeof id === "string" ? id : undefined;
+  return { value: typeof id === "string" ? id : undefined, end: 0 };
 }
 
 function jsonOf(line: string): unknown {

@@ -58,11 +58,11 @@ export class RunView {
     const positions = new Map(this.prompts.map(({ id }, at) => [id, at]));
     const promptOf = (id: string): number | undefined => positions.get(id);
     const drawn = (name: string, adapter?: string): Responses =>
-      new PromptLog(join(dir, runFile(name, adapter)), responseRecords.schema, promptOf);
+      new PromptLog(join(dir, runFile(name, adapter)), responseRecords, promptOf);
     return {
       responses: drawn("responses.jsonl"),
       greedy: drawn("greedy.jsonl"),
-      selections: new PromptLog(join(dir, "selections.jsonl"), selectionRecords.schema, promptOf),
+      selections: new PromptLog(join(dir, "selections.jsonl"), selectionRecords, promptOf),
       adapters: new Map(
         this.run
           .adapters()
