@@ -1,6 +1,7 @@
 """Gradients of an adapter by a plain loop over peft: what trainers are compared with. Reads a JSON object on stdin, writes one."""
 
 import json
+import os
 import sys
 
 import torch
@@ -8,7 +9,9 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 asked = json.load(sys.stdin)
-base = AutoModelForCausalLM.from_pretrained(asked["base"], dtype=torch.float32)
+folder, file = os.path.split(asked["base"])
+place = {"pretrained_model_name_or_path": folder, "gguf_file": file} if file.endswith(".gguf") else {"pretrained_model_name_or_path": asked["base"]}
+base = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
 model = PeftModel.from_pretrained(base, asked["adapter"], is_trainable=True).eval()
 
 
@@ -22,6 +25,9 @@ answer = {}
 for name, case in asked["cases"].items():
     model.zero_grad()
     rows = [log_probs(sequence["prompt"], sequence["response"]) for sequence in case["sequences"]]
+    if case["kind"] == "score":
+        answer[name] = {"log_probs": [row.tolist() for row in rows]}
+        continue
     loss = torch.zeros(())
     if case["kind"] == "sft":
         loss = -torch.cat(rows).mean()

@@ -4,9 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
-import { localTrainers } from "../../src/policy/local-trainer.js";
 import type { ScoreRequest } from "../../src/policy/policy.js";
-import { BaseText } from "../../src/policy/tinker/base-text.js";
 import { connectTrainer, type ConnectedTrainer } from "../../src/policy/tinker/connect-trainer.js";
 import { testTrainerContract } from "../../src/policy/trainer-contract.test-helper.js";
 import {
@@ -14,6 +12,7 @@ import {
   writeSafetensors,
   type FloatTensor,
 } from "../../src/transformer/format/safetensors.js";
+import { followLosses } from "../support/followed-losses.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 import { PYTHON, startWorker, WORKER, type Worker } from "../support/worker.js";
 
@@ -53,56 +52,19 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
     await writeSafetensors(stored, tensors, metadata);
   };
 
-  /** Steps of both along the same losses, from the worker's first adapter. @returns the largest difference, relative. */
-  const apart = async (url: string, steps: number, folder: string): Promise<number> => {
-    const there = await connectTrainer({ url, base });
-    connected.push(there);
-    const policy = await LocalPolicy.load(base, { threads: 1 });
-    const options = { rank: 4, alpha: 8, clipNorm: 1, weightDecay: 0.01, seed: 5 };
-    const remote = await there.trainers.start(options);
-    await remote.exportAdapter(folder);
-    const local = await localTrainers(policy).start({ ...options, from: folder });
-    let most = 0;
-    for (let step = 0; step < steps; step++) {
-      const batch = sequences.slice(0, 2 + (step % 3));
-      const weights = batch.map(({ tokens }) => tokens.map(() => 1 / batch.length));
-      const [a, b] = [
-        await remote.forwardBackward(batch, weights),
-        await local.forwardBackward(batch, weights),
-      ];
-      most = Math.max(most, Math.abs(a - b) / Math.abs(b));
-      for (const trainer of [remote, local]) await trainer.optimStep(0.01);
-    }
-    await remote.exportAdapter(folder);
-    const scored = await remote.logProbs(sequences);
-    const script = join(import.meta.dirname, "trainer_gradients.py");
-    const text = await BaseText.open(base);
-    const asked = await Promise.all(
-      sequences.map(async ({ prompt, tokens }) => ({
-        prompt: await text.promptTokens(prompt),
-        response: tokens,
-      })),
-    );
-    const input = JSON.stringify({
-      base,
-      adapter: folder,
-      cases: { peft: { kind: "sft", sequences: asked } },
-    });
-    const ended = spawnSync(PYTHON!, [script], { input, encoding: "utf8", maxBuffer: 1 << 28 });
-    expect(ended.status, ended.stderr).toBe(0);
-    const { peft } = JSON.parse(ended.stdout) as { readonly peft: { readonly log_probs: number[][] } };
-    peft.log_probs.forEach((row, i) =>
-      row.forEach((value, t) => expect(Math.abs(value - scored[i]![t]!)).toBeLessThan(1e-4)),
-    );
-    await local.dispose();
-    await remote.dispose();
-    await policy.dispose();
-    return most;
-  };
-
   it("follows the local losses over 50 steps, and exports what peft loads with the same log-probabilities", async () => {
-    const folder = join(base, "followed");
-    expect(await apart(worker.url, 50, folder)).toBeLessThan(1e-3);
+    const trainer = await connectTrainer({ url: worker.url, base });
+    connected.push(trainer);
+    const policy = await LocalPolicy.load(base, { threads: 1 });
+    const { losses, exported } = await followLosses({
+      ...{ there: trainer.trainers, here: policy, base, sequences, steps: 50, rate: 0.01 },
+      options: { rank: 4, alpha: 8, clipNorm: 1, weightDecay: 0.01, seed: 5 },
+      batchOf: (step) => sequences.slice(0, 2 + (step % 3)),
+      folder: join(base, "followed"),
+    });
+    expect(losses).toBeLessThan(1e-3);
+    expect(exported).toBeLessThan(1e-4);
+    await policy.dispose();
   });
 
   it("passes its own tests", () => {

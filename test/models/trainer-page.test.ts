@@ -1,0 +1,131 @@
+/** A run whose adapters were trained on a worker, beside one whose adapters were trained here: from the same first adapters, the same page. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LocalPolicy } from "../../src/policy/local-policy.js";
+import { localTrainers } from "../../src/policy/local-trainer.js";
+import type { Policy, Response } from "../../src/policy/policy.js";
+import { connectTrainer, type ConnectedTrainer } from "../../src/policy/tinker/connect-trainer.js";
+import type { Trainer, Trainers } from "../../src/policy/trainer.js";
+import { dpo } from "../../src/sharpen/methods/dpo.js";
+import { sft } from "../../src/sharpen/methods/sft.js";
+import { xpo } from "../../src/sharpen/methods/xpo.js";
+import { runJob, tinyFit, tinyJob, tinyTask } from "../../src/sharpen/tiny-job.test-helper.js";
+import { recordsOf } from "../support/cli.js";
+import { writeTinyModel } from "../support/tiny-model.js";
+import { PYTHON, startWorker, type Worker } from "../support/worker.js";
+
+const METHODS = [sft, dpo, xpo];
+
+describe.skipIf(PYTHON === undefined)(
+  "the page of a run that a worker trained for",
+  { timeout: 300_000 },
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), "whetstone-page-"));
+    const base = join(folder, "base");
+    let worker: Worker;
+    let policy: LocalPolicy;
+    let there: ConnectedTrainer;
+    let exports = 0;
+    beforeAll(async () => {
+      await writeTinyModel(base, 2);
+      worker = await startWorker(base, ["--threads", "1"]);
+      policy = await LocalPolicy.load(base, { threads: 1, rows: 64 });
+      there = await connectTrainer({ url: worker.url, base });
+    });
+    afterAll(async () => {
+      await there?.close();
+      await policy?.dispose();
+      await worker?.remove();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    const exported = async (trainer: Trainer): Promise<string> => {
+      const place = join(folder, `adapter-${exports++}`);
+      await trainer.exportAdapter(place);
+      return place;
+    };
+    const here = (): Trainers => localTrainers(policy);
+    /** Trains here, from the adapter that the worker begins with. */
+    const local = (): Trainers => ({
+      ...here(),
+      start: async (options) => {
+        const first = await there.trainers.start(options);
+        const from = await exported(first);
+        await first.dispose();
+        return here().start({ ...options, from });
+      },
+    });
+    /** Trains on the worker, and draws here: whoever draws has a randomness of their own. */
+    const remote = (): Trainers => ({
+      ...(there.trainers as Trainers),
+      start: async (options) => {
+        const trainer = await there.trainers.start(options);
+        const drawing = async (name: string): Promise<Policy> =>
+          here().withAdapter(await exported(trainer), name);
+        // Its members are on its prototype, and its own are private: all but this one ask the trainer itself.
+        return new Proxy(trainer, {
+          get: (_, key) => {
+            if (key === "policy") return drawing;
+            const member: unknown = Reflect.get(trainer, key);
+            return typeof member === "function" ? (member.bind(trainer) as unknown) : member;
+          },
+        });
+      },
+      withAdapter: (place, name) => here().withAdapter(place, name),
+    });
+
+    /** Every number of the page's figures by its path, and the words between. */
+    const figures = (dir: string): Map<string, unknown> => {
+      const found = new Map<string, unknown>();
+      const walk = (value: unknown, path: string): void => {
+        if (typeof value !== "object" || value === null) found.set(path, value);
+        else for (const [key, inner] of Object.entries(value)) walk(inner, `${path}/${key}`);
+      };
+      const { seconds: _, ...rest } = JSON.parse(readFileSync(join(dir, "metrics.json"), "utf8")) as {
+        readonly seconds: unknown;
+      };
+      walk(rest, "");
+      return found;
+    };
+
+    it("is the page of a run that this machine trained for, within the noise of float order", async () => {
+      const task = await tinyTask(true);
+      const job = tinyJob(policy, task);
+      const methods = METHODS.map((method) => ({
+        method,
+        trainN: 5,
+        ...(method === xpo && { own: { beta: 0.5, optimism: 0.05, rounds: 2 } }),
+        fit: tinyFit,
+      }));
+      const [one, other] = [join(folder, "here"), join(folder, "there")];
+      for (const [dir, trainers] of [
+        [one, local()],
+        [other, remote()],
+      ] as const)
+        await runJob(dir, { ...job, amortize: { ...job.amortize!, methods, trainers } });
+      for (const { name } of METHODS) {
+        const drawn = [one, other].map((dir) =>
+          recordsOf<Response>(join(dir, "adapters", name, "responses.jsonl")),
+        );
+        expect(drawn[0]!.length).toBeGreaterThan(10);
+        expect(drawn[1]!.map(({ text }) => text)).toEqual(drawn[0]!.map(({ text }) => text));
+      }
+      const [a, b] = [figures(one), figures(other)];
+      expect([...b.keys()]).toEqual([...a.keys()]);
+      let numbers = 0;
+      for (const [path, value] of a) {
+        const beside = b.get(path);
+        if (typeof value !== "number") expect(beside, path).toBe(value);
+        else {
+          numbers++;
+          expect(Math.abs((beside as number) - value), path).toBeLessThan(
+            1e-3 * Math.max(1, Math.abs(value)),
+          );
+        }
+      }
+      expect(numbers).toBeGreaterThan(100);
+    });
+  },
+);
