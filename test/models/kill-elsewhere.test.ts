@@ -1,10 +1,12 @@
 /** Training under Ray that is killed at any moment: this program, the worker, or the job. `--resume` ends the same. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { request } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { randomStream } from "../../src/core/random.js";
 import { commandLine, recordsOf, type CommandLine, type Ended } from "../support/cli.js";
+import { processesWith } from "../support/processes.js";
 import { RAY_PYTHON, startRay, type RayHead } from "../support/ray.js";
 import { writeTinyModel, writeTinyPrompts } from "../support/tiny-model.js";
 import { PYTHON } from "../support/worker.js";
@@ -18,21 +20,6 @@ const METHODS = ["sft", "dpo"] as const;
 const TRIES = 3;
 const EVERYTHING = ["epochs.jsonl", "responses.jsonl", "greedy.jsonl"];
 
-/** The processes whose command line has all of these words. */
-function processesWith(words: readonly string[]): number[] {
-  const isOne = (pid: string): boolean => {
-    try {
-      const line = readFileSync(join("/proc", pid, "cmdline"), "utf8");
-      return words.every((word) => line.includes(word));
-    } catch {
-      // It has ended.
-      return false;
-    }
-  };
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids.filter(isOne).map(Number);
-}
-
 /** @returns how many jobs were running, and are told to stop. */
 async function stopJobs({ url }: RayHead): Promise<number> {
   const jobs = (await (await fetch(`${url}/api/jobs/`)).json()) as {
@@ -40,8 +27,12 @@ async function stopJobs({ url }: RayHead): Promise<number> {
     readonly status: string;
   }[];
   const running = jobs.filter(({ status }) => status === "RUNNING");
-  for (const { submission_id: id } of running)
-    await fetch(`${url}/api/jobs/${id}/stop`, { method: "POST", body: "{}" });
+  for (const { submission_id: id } of running) {
+    // Not `fetch`, whose headers are a browser's: Ray refuses those.
+    const { statusCode, body } = await request(`${url}/api/jobs/${id}/stop`, { method: "POST", body: "{}" });
+    await body.dump();
+    expect(statusCode).toBe(200);
+  }
   return running.length;
 }
 

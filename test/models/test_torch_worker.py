@@ -1,12 +1,16 @@
 """The worker's own tests, without a server around it: python -m unittest test_torch_worker, with trainers/torch on the path."""
 
+import json
 import math
 import struct
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.distributed as dist
+from torch.distributed.tensor import DTensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import worker
@@ -28,6 +32,57 @@ def tiny_base(folder: str) -> str:
 def datum(tokens: list[int], weight: float = 1.0) -> Datum:
     """All tokens but the first are learned from."""
     return Datum(tokens[:-1], tokens[1:], [weight] * (len(tokens) - 1))
+
+
+DATA = [datum([1, 5, 9]), datum([1, 7, 3, 4, 8, 30]), datum([2, 2]), datum([3, 1, 4, 1, 5], 0.5), datum([6, 6, 6])]
+WISHES = [Wanted([1, 5, 9][: 1 + i % 3], 10 + i, 1.0, 3 + 2 * i, (2,)) for i in range(3)]
+
+
+def of_one_process(rank: int, world: int, base: str, place: str, sharded: bool) -> None:
+    """Passes, two steps and samples of one of several processes; the first writes down what it found."""
+    if world > 1:
+        dist.init_process_group("gloo", init_method=f"file://{place}.meeting", rank=rank, world_size=world)
+    engine = Engine(base, torch.float32, torch.device("cpu"), 8, 2, sharded, sharded)
+    own = sum(p.to_local().numel() if isinstance(p, DTensor) else p.numel() for p in engine.model.parameters())
+    engine.create("a", 2, 4.0, ["q_proj", "down_proj"], 7)
+    found: dict[str, object] = {"numbers": own, "norms": []}
+    for _ in range(2):
+        engine.passes("a", DATA, True)
+        found["norms"].append(engine.step("a", 0.01, (0.9, 0.999), 1e-8, 0.0, 0.0))
+    found["rows"] = engine.passes("a", DATA, False)
+    found["drawn"] = engine.sample("a", WISHES)
+    found["base"] = engine.passes(None, DATA[:1], False)
+    if rank == 0:
+        Path(place).write_text(json.dumps(found))
+    if world > 1:
+        dist.destroy_process_group()
+
+
+class ProcessesTest(unittest.TestCase):
+    """Several processes, each with the whole base or with a share of its layers, find what one finds."""
+
+    def found(self, world: int, sharded: bool) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            base, place = tiny_base(folder), f"{folder}/found.json"
+            if world == 1:
+                of_one_process(0, 1, base, place, False)
+            else:
+                torch.multiprocessing.spawn(of_one_process, (world, base, place, sharded), nprocs=world)
+            return json.loads(Path(place).read_text())
+
+    def test_they_find_what_one_finds(self) -> None:
+        one = self.found(1, False)
+        for world, sharded in ((2, False), (3, True)):
+            several = self.found(world, sharded)
+            for key in ("norms", "rows", "base"):
+                torch.testing.assert_close(flat(several[key]), flat(one[key]), rtol=1e-4, atol=1e-5)
+            self.assertEqual([tokens for _, tokens, _ in several["drawn"]], [tokens for _, tokens, _ in one["drawn"]])
+            self.assertLess(several["numbers"], 0.8 * one["numbers"]) if sharded else self.assertEqual(several["numbers"], one["numbers"])
+
+
+def flat(numbers: Any) -> torch.Tensor:
+    """All numbers of lists in lists."""
+    return torch.tensor(numbers) if not isinstance(numbers[0], list) else torch.cat([flat(each) for each in numbers])
 
 
 class WithEngine(unittest.TestCase):

@@ -12,7 +12,8 @@ import {
   writeSafetensors,
   type FloatTensor,
 } from "../../src/transformer/format/safetensors.js";
-import { followLosses } from "../support/followed-losses.js";
+import { followLosses, type Apart } from "../support/followed-losses.js";
+import { processesWith } from "../support/processes.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 import { PYTHON, startWorker, WORKER, type Worker } from "../support/worker.js";
 
@@ -52,19 +53,39 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
     await writeSafetensors(stored, tensors, metadata);
   };
 
-  it("follows the local losses over 50 steps, and exports what peft loads with the same log-probabilities", async () => {
-    const trainer = await connectTrainer({ url: worker.url, base });
+  /** How far the steps of a worker are from the local ones. */
+  const followed = async (url: string, steps: number): Promise<Apart> => {
+    const trainer = await connectTrainer({ url, base });
     connected.push(trainer);
     const policy = await LocalPolicy.load(base, { threads: 1 });
-    const { losses, exported } = await followLosses({
-      ...{ there: trainer.trainers, here: policy, base, sequences, steps: 50, rate: 0.01 },
+    const apart = await followLosses({
+      ...{ there: trainer.trainers, here: policy, base, sequences, steps, rate: 0.01 },
       options: { rank: 4, alpha: 8, clipNorm: 1, weightDecay: 0.01, seed: 5 },
       batchOf: (step) => sequences.slice(0, 2 + (step % 3)),
-      folder: join(base, "followed"),
+      folder: join(base, `followed-${connected.length}`),
     });
+    await policy.dispose();
+    return apart;
+  };
+
+  it("follows the local losses over 50 steps, and exports what peft loads with the same log-probabilities", async () => {
+    const { losses, exported } = await followed(worker.url, 50);
     expect(losses).toBeLessThan(1e-3);
     expect(exported).toBeLessThan(1e-4);
-    await policy.dispose();
+  });
+
+  it("is one worker in two processes that hold half of the layers each, and none of them outlives torchrun", async () => {
+    const two = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"];
+    const launched = await startWorker(base, ["--threads", "1", "--shard", "yes"], undefined, two);
+    const { losses, exported } = await followed(launched.url, 4);
+    expect(losses).toBeLessThan(1e-3);
+    expect(exported).toBeLessThan(1e-4);
+    await connected.pop()!.close();
+    const ranks = (): number[] => processesWith(["worker.py", launched.state]);
+    expect(ranks().length).toBeGreaterThanOrEqual(3);
+    await launched.kill();
+    await expect.poll(ranks, { timeout: 20_000 }).toEqual([]);
+    await launched.remove();
   });
 
   it("passes its own tests", () => {
@@ -72,7 +93,7 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
     const args = ["-m", "unittest", "-q", "test_torch_worker"];
     const ended = spawnSync(PYTHON!, args, { cwd: import.meta.dirname, env, encoding: "utf8" });
     expect(ended.status, ended.stderr).toBe(0);
-    expect(ended.stderr).toMatch(/Ran 11 tests/);
+    expect(ended.stderr).toMatch(/Ran 12 tests/);
   });
 
   const prompts = [

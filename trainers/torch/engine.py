@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,8 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
@@ -56,23 +58,57 @@ class Wanted:
     top_p: float = 1.0
 
 
-def load_base(base: str, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-    """A model of a folder or id, or of a .gguf file, whose weights are then dequantized."""
+#: Drawn by a process that has nothing to draw while others do.
+COMPANY = Wanted([0], 0, 0.0, 0, ())
+
+
+def load_base(base: str, dtype: torch.dtype) -> PreTrainedModel:
+    """A model of a folder or id, or of a .gguf file, whose weights are then dequantized; in the processor's memory."""
     if base.endswith(".gguf"):
         folder, file = os.path.split(os.path.abspath(base))
-        return AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=dtype).to(device)
-    return AutoModelForCausalLM.from_pretrained(base, dtype=dtype).to(device)
+        return AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=dtype)
+    return AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+
+
+def shard(model: PreTrainedModel, device: torch.device) -> None:
+    """
+    Spreads the weights of the layers over the processes (FSDP2): each is whole only while it computes. Embeddings, last norm and head stay
+    whole everywhere, and so do adapters, which are added later.
+    """
+    mesh = init_device_mesh(device.type, (dist.get_world_size(),))
+    decoder = model.base_model
+    for layer in decoder.layers:
+        fully_shard(layer, mesh=mesh)
+    sharded = set(decoder.layers.parameters())
+    fully_shard(decoder, mesh=mesh, ignored_params={p for p in model.parameters() if p not in sharded})
+
+
+def should_shard(model: PreTrainedModel, device: torch.device) -> bool:
+    """Whether the weights would take more than half of a GPU's memory; activations and adapters want the rest."""
+    if device.type != "cuda":
+        return False
+    size = sum(p.numel() * p.element_size() for p in model.parameters())
+    return size > torch.cuda.get_device_properties(device).total_memory / 2
 
 
 class Engine:
-    """One base model and any number of adapters. Of several processes each takes a share of the sequences; gradients are summed."""
+    """
+    One base model and any number of adapters. Of several processes each takes a share of the sequences; gradients are summed. Each holds the
+    whole base, or a share of it: `sharded` says which, None: as the GPU's memory is.
+    """
 
-    def __init__(self, base: str, dtype: torch.dtype, device: torch.device, tokens: int, rows: int, saving: bool) -> None:
+    def __init__(
+        self, base: str, dtype: torch.dtype, device: torch.device, tokens: int, rows: int, saving: bool, sharded: bool | None = None
+    ) -> None:
         self.base, self.device, self.tokens, self.rows = base, device, tokens, rows
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
-        self.model = load_base(base, dtype, device)
+        self.model = load_base(base, dtype)
         self.model.requires_grad_(False)
+        self.sharded = self.world > 1 and (should_shard(self.model, device) if sharded is None else sharded)
+        if self.sharded:
+            shard(self.model, device)
+        self.model.to(device)
         self.model.eval()
         if saving:
             self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -118,17 +154,23 @@ class Engine:
         self.peft.set_adapter(name)
         return self.adapters[name]
 
-    def _share(self, sizes: Sequence[int]) -> Iterator[list[int]]:
-        """This process's batches: sequences of like length together, as many as `tokens` hold; the same for the same request."""
-        order = sorted(range(len(sizes)), key=lambda i: (sizes[i], i))[self.rank :: self.world]
-        batch: list[int] = []
+    def _share_of(self, rank: int, sizes: Sequence[int]) -> list[list[int]]:
+        """A process's batches: sequences of like length together, as many as `tokens` hold; the same for the same request."""
+        order = sorted(range(len(sizes)), key=lambda i: (sizes[i], i))[rank :: self.world]
+        batches: list[list[int]] = []
         for i in order:
-            if batch and (len(batch) + 1) * sizes[i] > self.tokens:
-                yield batch
-                batch = []
-            batch.append(i)
-        if batch:
-            yield batch
+            if not batches or (len(batches[-1]) + 1) * sizes[i] > self.tokens:
+                batches.append([])
+            batches[-1].append(i)
+        return batches
+
+    def _share(self, sizes: Sequence[int]) -> list[list[int]]:
+        """This process's batches. Where weights are shared all processes pass as often: a batch of none keeps the others company."""
+        own = self._share_of(self.rank, sizes)
+        if not self.sharded:
+            return own
+        most = max(len(self._share_of(rank, sizes)) for rank in range(self.world))
+        return own + [[]] * (most - len(own))
 
     def _gather(self, own: dict[int, T], count: int) -> list[T]:
         """What every process has computed of its share, in order."""
@@ -162,23 +204,26 @@ class Engine:
         self.model.train(backward and self.saving)
         own: dict[int, list[float]] = {}
         for batch in self._share([len(datum.tokens) for datum in data]):
-            longest = max(len(data[i].tokens) for i in batch)
-            ids = torch.zeros(len(batch), longest, dtype=torch.long)
-            mask = torch.zeros(len(batch), longest, dtype=torch.long)
-            targets, weights = torch.zeros_like(ids), torch.zeros(len(batch), longest)
+            longest = max((len(data[i].tokens) for i in batch), default=1)
+            ids = torch.zeros(max(len(batch), 1), longest, dtype=torch.long)
+            mask = torch.zeros_like(ids)
+            targets, weights = torch.zeros_like(ids), torch.zeros(ids.shape)
+            if not batch:
+                mask[:] = 1
             for row, i in enumerate(batch):
                 size = len(data[i].tokens)
                 ids[row, :size], mask[row, :size] = torch.tensor(data[i].tokens), 1
                 targets[row, :size], weights[row, :size] = torch.tensor(data[i].targets), torch.tensor(data[i].weights)
             wanted = weights != 0
-            row_values = torch.zeros(len(batch), longest)
-            if wanted.any():
+            row_values = torch.zeros(ids.shape)
+            if wanted.any() or self.sharded:
                 inside = wanted.to(self.device)
                 with torch.set_grad_enabled(backward):
                     states = self.model.base_model(
                         input_ids=ids.to(self.device), attention_mask=mask.to(self.device), use_cache=False
                     ).last_hidden_state[inside]
-                    chosen = self._chosen(states, targets.to(self.device)[inside])
+                    # Nothing is wanted of a batch that keeps others company.
+                    chosen = self._chosen(states, targets.to(self.device)[inside]) if wanted.any() else states.float().sum(-1)
                     if backward:
                         (-(chosen * weights.to(self.device)[inside]).sum()).backward()
                 row_values[wanted] = chosen.detach().float().cpu()
@@ -277,11 +322,21 @@ class Engine:
         self.model.eval()
         ended: dict[int, Drawn] = {}
         order = sorted(range(len(wanted)), key=lambda i: (len(wanted[i].prompt), i))[self.rank :: self.world]
-        for at in range(0, len(order), self.rows):
+        # The first process has the most; where weights are shared all draw as often.
+        most = -(-len(wanted) // self.world) if self.sharded else len(order)
+        for at in range(0, most, self.rows):
             batch = order[at : at + self.rows]
-            for i, drawn in zip(batch, self._draw([wanted[i] for i in batch])):
+            for i, drawn in zip(batch, self._draw([wanted[i] for i in batch] or [COMPANY])):
                 ended[i] = drawn
         return self._gather(ended, len(wanted))
+
+    def _goes_on(self, open_rows: set[int]) -> bool:
+        """Whether a response is still open, here or, where weights are shared, in another process."""
+        if not self.sharded:
+            return bool(open_rows)
+        count = torch.tensor([len(open_rows)], device=self.device)
+        dist.all_reduce(count)
+        return bool(count.item())
 
     def _draw(self, rows: Sequence[Wanted]) -> list[Drawn]:
         longest = max(len(row.prompt) for row in rows)
@@ -296,7 +351,7 @@ class Engine:
         reasons = ["length"] * len(rows)
         open_rows = {r for r, row in enumerate(rows) if row.max_tokens > 0}
         cache = None
-        while open_rows:
+        while self._goes_on(open_rows):
             out = self.model(input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True, logits_to_keep=1)
             cache = out.past_key_values
             log_probs = out.logits[:, -1].float().log_softmax(-1)

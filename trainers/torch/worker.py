@@ -405,6 +405,18 @@ def serve(tasks: Tasks, options: argparse.Namespace, key: str | None) -> None:
     server.shutdown()
 
 
+def end_with_parent() -> None:
+    """Ends this process once torchrun, which started it, is gone: killed at once, it has told nobody."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -417,6 +429,10 @@ def main() -> None:
     parser.add_argument("--checkpointing", action="store_true", help="compute activations twice, to keep fewer of them")
     parser.add_argument("--tokens", type=int, default=16384, help="tokens of a pass, padding included")
     parser.add_argument("--rows", type=int, default=64, help="responses that are drawn at once")
+    parser.add_argument(
+        "--shard", choices=("auto", "yes", "no"), default="auto",
+        help="whether processes hold a share of the base's layers each, or all of it (default: a share where it would fill half of a GPU)",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, help="threads of a pass on the CPU")
     parser.add_argument("--idle", type=float, default=30.0, help="minutes without a client after which the worker ends")
     options = parser.parse_args()
@@ -428,12 +444,14 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        end_with_parent()
     device = torch.device("cpu")
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     named = options.dtype or ("bfloat16" if device.type == "cuda" else "float32")
-    engine = Engine(options.base, getattr(torch, named), device, options.tokens, options.rows, options.checkpointing)
+    sharded = {"auto": None, "yes": True, "no": False}[options.shard]
+    engine = Engine(options.base, getattr(torch, named), device, options.tokens, options.rows, options.checkpointing, sharded)
     tasks = Tasks(engine, options.state.expanduser())
     if engine.rank == 0:
         serve(tasks, options, key)
