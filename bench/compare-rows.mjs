@@ -1,73 +1,321 @@
-/** What `npm run bench -- --peers` measures, row by row, with the target of each and what bounds it. */
-
 /**
- * Ours and the peers' of one row are measured in turn, each in a process of its own.
- * @typedef {object} SpeedRow
+ * What `npm run bench -- --peers` measures, row by row in the order of importance: who is measured, what was promised, and what bounds
+ * what falls short. A page is made of these and of what was measured (compare-page.mjs).
+ */
+import {
+  drawn,
+  firstTokens,
+  FLOAT,
+  generate,
+  HALF,
+  KEPT,
+  LLAMA,
+  llama,
+  TORCH,
+  torch,
+} from "./compare-contenders.mjs";
+import { agreementOf, FULL, PRUNED, pruningOf, saysOfAgreement, saysOfPruning } from "./compare-extras.mjs";
+
+/** @typedef {import("./compare-contenders.mjs").Contender} Contender */
+/** @typedef {import("./compare-extras.mjs").AllPrinted} AllPrinted */
+/** @typedef {import("./compare-extras.mjs").Extras} Extras */
+/** @typedef {"tokensPerSecond" | "firstTokenSeconds" | "secondsEach" | "peakBytes" | "kl" | "cost"} Measure */
+/**
+ * What was promised of the best of `of`: a ratio to `against`, or a figure of its own; or of one of the row's extras.
+ * @typedef {object} Promised
+ * @property {string} text
+ * @property {readonly string[]} [of] @property {string} [against] @property {string} [extra]
+ * @property {number} [atLeast] @property {number} [atMost] in the measure's unit
+ * @property {"AVX-512" | "AMX"} [needs] of the processor
+ * @property {boolean} [first] whether it is of the table that comes first
+ */
+/**
+ * @typedef {object} Row
  * @property {string} name @property {string} title
- * @property {"tokensPerSecond" | "firstTokenSeconds"} measures
- * @property {Drawing} work
- * @property {readonly ("float32" | "keep" | "int8" | "int4")[]} ours how our model is held
- * @property {"smollm2" | "qwen"} model
- * @property {string} target
+ * @property {Measure} measures
+ * @property {readonly Contender[]} contenders
+ * @property {readonly Promised[]} promises
+ * @property {boolean} [data] whether it needs gsm8k's prompts
+ * @property {number} [repeats] other than three
+ * @property {(printed: AllPrinted) => Record<string, number[]>} [extras] by name
+ * @property {(extras: Extras) => string} [says] what the extras say, in sentences
+ * @property {string} [note] what a reader has to know of it
  * @property {string} [bound] what bounds it
  */
-/** @typedef {{ readonly n: number, readonly prompt: number, readonly tokens: number }} Drawing */
+/**
+ * Figures beside a growing size, once each.
+ * @typedef {object} Growth
+ * @property {string} name @property {string} title @property {string} axis
+ * @property {readonly { readonly at: string, readonly contenders: readonly Contender[] }[]} points
+ * @property {string} note
+ */
 /**
  * The peak of one process of ours.
  * @typedef {object} MemoryRow
  * @property {string} name @property {string} title
  * @property {readonly string[]} memory arguments of bench/memory.mjs
  * @property {number} [limit] gigabytes; absent: what the process itself says it may be
- * @property {string} [bound]
  */
 
-/** @type {readonly SpeedRow[]} */
-export const SPEED_ROWS = [
+const SMOLLM2 = "SmolLM2-135M";
+const QWEN = "Qwen2.5-Coder-0.5B";
+const FIFTY = { n: 50, prompt: 100, tokens: 64 };
+const ONE = { n: 1, prompt: 100, tokens: 64 };
+const SIXTEEN = { n: 16, prompt: 300, tokens: 128 };
+const WIDE = /** @type {const} */ ({ needs: "AVX-512", first: true });
+
+/**
+ * Of both models beside llama.cpp and transformers.
+ * @param {string} name @param {string} what @param {import("./compare-contenders.mjs").Drawing} work @param {number} atLeast
+ * @param {Pick<Row, "bound">} [more]
+ * @returns {Row[]}
+ */
+const besideAll = (name, what, work, atLeast, more) =>
+  [
+    { model: "smollm2", title: SMOLLM2, times: undefined },
+    { model: "qwen", title: QWEN, times: 1 },
+  ].map(({ model, title, times }) => ({
+    ...{ name: `${name}-${model}`, title: `${title}: ${what} of 64 tokens`, measures: "tokensPerSecond" },
+    contenders: [
+      ...[drawn(model, work), drawn(model, work, "keep"), llama(model, work)],
+      ...generate(model, work, times),
+    ],
+    promises: [
+      {
+        ...{ text: `${what}, × llama.cpp, ${title}`, atLeast, ...WIDE },
+        ...{ of: [FLOAT, KEPT], against: LLAMA },
+      },
+    ],
+    note: "The prompt has 100 random tokens; its pass is in the seconds",
+    ...more,
+  }));
+
+/** @param {boolean} keepAll @returns {Contender} */
+const choosing = (keepAll) => ({
+  ...{ who: keepAll ? FULL : PRUNED, side: "ours", script: "choose.mjs", model: "smollm2" },
+  ask: { n: 50, keepAll },
+});
+
+/** @type {readonly Row[]} */
+export const ROWS = [
   {
-    ...{ name: "rows-smollm2", title: "SmolLM2-135M, 50 responses of 64 tokens, prompt of 100" },
-    ...{ measures: "tokensPerSecond", model: "smollm2", work: { n: 50, prompt: 100, tokens: 64 } },
-    ...{ ours: ["float32", "keep"], target: "≥ 2.5 × llama.cpp, with AVX-512" },
-  },
-  {
-    ...{ name: "rows-qwen", title: "Qwen2.5-Coder-0.5B, 50 responses of 64 tokens, prompt of 100" },
-    ...{ measures: "tokensPerSecond", model: "qwen", work: { n: 50, prompt: 100, tokens: 64 } },
-    ...{ ours: ["float32", "keep"], target: "≥ 2.5 × llama.cpp, with AVX-512" },
-  },
-  {
-    ...{ name: "one-smollm2", title: "SmolLM2-135M, one response of 64 tokens, prompt of 100" },
-    ...{ measures: "tokensPerSecond", model: "smollm2", work: { n: 1, prompt: 100, tokens: 64 } },
-    ...{ ours: ["float32", "keep"], target: "≥ 0.8 × llama.cpp" },
+    ...{ name: "choose", title: `${SMOLLM2}: best of 50 by log-likelihood on gsm8k, up to 128 tokens` },
+    ...{ measures: "secondsEach", data: true },
+    contenders: [choosing(false), choosing(true), ...torch("smollm2", "choose.py", { n: 50 })],
+    promises: [
+      {
+        ...{ text: "best of 50, time, × transformers float32", atLeast: 8, ...WIDE },
+        ...{ of: [PRUNED], against: TORCH },
+      },
+      {
+        ...{ text: "best of 50, time, × transformers bfloat16", atLeast: 5, ...WIDE },
+        ...{ of: [PRUNED], against: HALF },
+      },
+      { text: "pruning: share of time saved ÷ share of tokens saved", atLeast: 0.9, extra: "share" },
+    ],
+    ...{ extras: pruningOf, says: saysOfPruning },
+    note:
+      "Each repeat has prompts of its own, the same for all, and they may end before 128 tokens. transformers draws all 50 of a prompt as one " +
+      "batch, then scores them in one pass without what is no response",
     bound:
-      "a step reads four float32 rows where llama.cpp reads one of four bits: rows come in fours, so that a response has the same bits in every batch",
+      "beside pruning and a prefix that is shared, both compute the same products in float32, and a step's products bound each",
   },
-  {
-    ...{ name: "one-qwen", title: "Qwen2.5-Coder-0.5B, one response of 64 tokens, prompt of 100" },
-    ...{ measures: "tokensPerSecond", model: "qwen", work: { n: 1, prompt: 100, tokens: 64 } },
-    ...{ ours: ["float32", "keep"], target: "≥ 0.8 × llama.cpp" },
-    bound: "as above; five and eight bits are two products of four each",
-  },
-  {
-    ...{ name: "first-qwen", title: "Qwen2.5-Coder-0.5B, from the file to the first token, prompt of 100" },
-    ...{ measures: "firstTokenSeconds", model: "qwen", work: { n: 1, prompt: 100, tokens: 2 } },
-    ...{ ours: ["keep"], target: "≤ 1 s from a warm cache" },
+  ...besideAll("rows", "50 responses", FIFTY, 2.5),
+  ...besideAll("one", "one response", ONE, 0.8, {
     bound:
-      "hashing the file, building the tokenizer, and ONNX Runtime's packing of the mapped weights for its products",
+      "rows come in fours, so that a response has the same bits in every batch: a step computes four rows where llama.cpp computes one",
+  }),
+  {
+    ...{ name: "first-qwen", title: `${QWEN}: from the file to the first token, prompt of 100` },
+    ...{ measures: "firstTokenSeconds", contenders: firstTokens("qwen", "keep") },
+    promises: [
+      { text: `first token, ${QWEN}`, atMost: 2.5, of: [`${KEPT}, the first time`], ...WIDE },
+      { text: "first token, the same, from a warm cache", atMost: 1, of: [KEPT], ...WIDE },
+    ],
+    note: "The file is in the system's page cache for all; the first time, our own cache folder is empty",
+    bound:
+      "the first time, hashing the file and writing the copy that is mapped; always, building the tokenizer, and ONNX Runtime's packing of the mapped weights for its products",
+  },
+  {
+    ...{ name: "lora", title: `${SMOLLM2}: LoRA r16 on real responses of mixed lengths, four a step` },
+    ...{ measures: "tokensPerSecond", data: true },
+    contenders: [
+      { who: FLOAT, side: "ours", script: "learn.mjs", model: "smollm2" },
+      ...torch("smollm2", "lora.py", { repeats: 1 }),
+    ],
+    promises: [
+      { text: "LoRA, × peft float32", atLeast: 1.5, of: [FLOAT], against: "peft, float32", ...WIDE },
+      { text: "LoRA, × peft bfloat16", atLeast: 1.3, of: [FLOAT], against: "peft, bfloat16", ...WIDE },
+    ],
+    note:
+      "Sixteen responses to gsm8k's prompts, drawn once by ours, are learned by all in the same four batches; tokens are those of prompts " +
+      "and responses, without padding",
+    bound:
+      "the products of forward and backward passes, which both leave to their libraries' kernels; bfloat16 has instructions of its own here",
+  },
+  {
+    ...{ name: "memory-qwen", title: `${QWEN}: peak memory, 16 responses of 128 tokens, prompt of 300` },
+    ...{ measures: "peakBytes", repeats: 1 },
+    contenders: [
+      {
+        ...{ who: KEPT, side: "ours", script: "memory.mjs" },
+        args: ["qwen", "--quantize", "keep"],
+      },
+      { who: FLOAT, side: "ours", script: "memory.mjs", args: ["qwen"] },
+      llama("qwen", SIXTEEN),
+      ...generate("qwen", SIXTEEN),
+    ],
+    promises: [
+      { text: `memory, ${QWEN}, N = 16`, atMost: 1.25, of: [KEPT], first: true },
+      { text: `memory, ${QWEN}, N = 16, float32`, atMost: 3.2, of: [FLOAT] },
+    ],
+    note: "Pages of a file that is mapped count where they were read, on both sides",
+  },
+  {
+    ...{ name: "score", title: `${SMOLLM2}: log π of 32 given responses to gsm8k's prompts` },
+    ...{ measures: "tokensPerSecond", data: true },
+    contenders: [
+      { who: FLOAT, side: "ours", script: "score.mjs", model: "smollm2" },
+      ...torch("smollm2", "score.py", {}),
+    ],
+    ...{ promises: [], extras: agreementOf, says: saysOfAgreement },
+    note: "Tokens are those of prompts and responses, without padding; logits are computed at the responses' tokens alone on both sides",
+  },
+  {
+    ...{ name: "int8", title: `${SMOLLM2}: 50 responses of 64 tokens, rounded to eight bits` },
+    ...{
+      measures: "tokensPerSecond",
+      contenders: [drawn("smollm2", FIFTY, "int8"), drawn("smollm2", FIFTY)],
+    },
+    promises: [
+      { text: "eight bits, × own float32, 50 rows", atLeast: 1.5, of: ["ours, int8"], against: FLOAT },
+    ],
+    bound:
+      "the rest of a step (attention, the head that samples, norms) stays in float32, and activations are rounded at each product",
+  },
+  {
+    ...{ name: "int8-kl", title: `${SMOLLM2}: what rounding to eight bits does to π, on gsm8k` },
+    ...{ measures: "kl", data: true, repeats: 1 },
+    contenders: [{ who: "ours, int8", side: "ours", script: "rounding.mjs", model: "smollm2" }],
+    promises: [{ text: "eight bits, KL in nats a token", atMost: 0.01, of: ["ours, int8"] }],
+    note: "KL of the rounded model to the model in float32, from 48 responses of up to 64 tokens that the rounded one drew; the range is a 95 % interval",
+  },
+  {
+    ...{ name: "first-smollm2", title: `${SMOLLM2}: from the file to the first token, prompt of 100` },
+    ...{ measures: "firstTokenSeconds", contenders: firstTokens("smollm2") },
+    promises: [{ text: `first token, ${SMOLLM2}, from a warm cache`, atMost: 1.5, of: [FLOAT] }],
+    note: "The file is in the system's page cache for all; the first time, our own cache folder is empty",
+    bound: "unpacking the blocks to float32, and ONNX Runtime's two sessions, of which the second packs",
+  },
+];
+
+/** What takes long, after the tables of growth. @type {readonly Row[]} */
+export const LATE_ROWS = [
+  {
+    ...{ name: "power", title: `${SMOLLM2}: power sampling, α = 4, 8 chains of up to 128 tokens on gsm8k` },
+    ...{ measures: "cost", data: true, repeats: 1 },
+    contenders: [
+      {
+        ...{ who: "ours, power", side: "ours", script: "power.mjs" },
+        args: [
+          ...["--data", "DATA", "--methods", "power", "--lengths", "128"],
+          ...["--prompts", "1", "--chains", "8"],
+        ],
+      },
+    ],
+    promises: [
+      { text: "power sampling, a token's time, × plain decoding's", atMost: 3, of: ["ours, power"] },
+    ],
+    bound:
+      "each move of each chain computes the keys and values of the prompt and of the tokens that it keeps anew",
+  },
+  {
+    ...{ name: "int8-1b", title: "shape of Llama-3.2-1B: 50 responses of 8 tokens, rounded to eight bits" },
+    ...{ measures: "tokensPerSecond", repeats: 1 },
+    contenders: [
+      drawn("llama-3.2-1b", { ...FIFTY, tokens: 8 }, "int8"),
+      drawn("llama-3.2-1b", { ...FIFTY, tokens: 8 }),
+    ],
+    promises: [
+      {
+        ...{ text: "eight bits, × own float32, a 1B shape", atLeast: 3, needs: "AMX" },
+        ...{ of: ["ours, int8"], against: FLOAT },
+      },
+    ],
+  },
+];
+
+/** @param {string} model @param {object} work @param {"keep"} [quantize] */
+const beside = (model, work, quantize) => [
+  drawn(model, { ...work, apart: true }, quantize),
+  llama(model, { ...work, apart: true }),
+];
+
+/** @type {readonly Growth[]} */
+export const GROWTHS = [
+  {
+    ...{
+      name: "growth-rows",
+      title: `${SMOLLM2}: growth with rows, 32 tokens each, prompt of 100`,
+      axis: "rows",
+    },
+    points: [1, 4, 16, 50, 128].map((n) => ({
+      at: `${n}`,
+      contenders: beside("smollm2", { n, prompt: 100, tokens: 32 }),
+    })),
+    note: "Ours in float32",
+  },
+  {
+    ...{
+      name: "growth-context",
+      title: `${QWEN}: growth with context, 4 responses of 16 tokens`,
+      axis: "prompt",
+    },
+    points: [128, 512, 2048, 4096].map((prompt) => ({
+      at: prompt.toLocaleString("en-US"),
+      contenders: beside("qwen", { n: 4, prompt, tokens: 16 }, "keep"),
+    })),
+    note: "Ours with the weights kept as they are in the file",
+  },
+  {
+    ...{
+      name: "growth-size",
+      title: "Growth with the model's size, 16 responses of 16 tokens, prompt of 100",
+    },
+    axis: "parameters",
+    points: [
+      { at: "135M", model: "smollm2" },
+      { at: "0.5B", model: "qwen" },
+      { at: "1B", model: "llama-3.2-1b" },
+      { at: "3B", model: "llama-3.2-3b" },
+    ].map(({ at, model }) => ({
+      at,
+      contenders: beside(model, { n: 16, prompt: 100, tokens: 16 }, "keep"),
+    })),
+    note: `${SMOLLM2}, ${QWEN}, and random weights in the shapes of Llama-3.2-1B and -3B in Q4_K_M; ours with the weights kept as they are in the file`,
   },
 ];
 
 /** @type {readonly MemoryRow[]} */
 export const MEMORY_ROWS = [
   {
-    ...{ name: "memory-qwen-keep", title: "Qwen2.5-Coder-0.5B, kept, drawing" },
-    ...{ memory: ["qwen", "--quantize", "keep"], limit: 1.25 },
-  },
-  {
-    ...{ name: "memory-qwen-float32", title: "Qwen2.5-Coder-0.5B, float32, drawing" },
-    ...{ memory: ["qwen"], limit: 3.2 },
-  },
-  {
     ...{ name: "memory-1b", title: "shape of Llama-3.2-1B, kept, drawing" },
     memory: ["llama-3.2-1b", "--quantize", "keep"],
+  },
+  {
+    ...{ name: "memory-train-128", title: `${SMOLLM2}, LoRA, B = 4, T = 128, checkpointing` },
+    ...{ memory: ["smollm2", "--train", "--length", "128", "--checkpointing"], limit: 2.2 },
+  },
+  {
+    ...{ name: "memory-train-1024", title: `${SMOLLM2}, LoRA, B = 4, T = 1,024, checkpointing` },
+    ...{ memory: ["smollm2", "--train", "--length", "1024", "--checkpointing"], limit: 4 },
+  },
+  {
+    ...{ name: "memory-train-qwen", title: `${QWEN}, kept, LoRA, B = 4, T = 512, checkpointing` },
+    ...{
+      memory: ["qwen", "--quantize", "keep", "--train", "--length", "512", "--checkpointing"],
+      limit: 4.5,
+    },
   },
   {
     ...{ name: "memory-3b", title: "shape of Llama-3.2-3B, kept, drawing" },
@@ -76,21 +324,6 @@ export const MEMORY_ROWS = [
   {
     ...{ name: "memory-7b", title: "shape of Qwen2.5-7B, kept, drawing" },
     ...{ memory: ["qwen2.5-7b", "--quantize", "keep"], limit: 6.4 },
-  },
-  {
-    ...{ name: "memory-train-128", title: "SmolLM2-135M, LoRA, B = 4, T = 128, checkpointing" },
-    ...{ memory: ["smollm2", "--train", "--length", "128", "--checkpointing"], limit: 2.2 },
-  },
-  {
-    ...{ name: "memory-train-1024", title: "SmolLM2-135M, LoRA, B = 4, T = 1,024, checkpointing" },
-    ...{ memory: ["smollm2", "--train", "--length", "1024", "--checkpointing"], limit: 4 },
-  },
-  {
-    ...{ name: "memory-train-qwen", title: "Qwen2.5-Coder-0.5B, kept, LoRA, B = 4, T = 512, checkpointing" },
-    ...{
-      memory: ["qwen", "--quantize", "keep", "--train", "--length", "512", "--checkpointing"],
-      limit: 4.5,
-    },
   },
   {
     ...{ name: "memory-train-3b", title: "shape of Llama-3.2-3B, kept, LoRA, B = 1, T = 512, checkpointing" },

@@ -1,198 +1,243 @@
 /**
- * `npm run bench -- --peers`: speed beside llama.cpp on the same file and as many threads, ours and theirs in turn, and
- * the peaks of memory; row by row into docs/results/bench.json, of which docs/results/bench.md is made. `--only <names>` measures the
- * rows that are named so and leaves the others as they were.
+ * `npm run bench -- --peers`: ours beside transformers, peft and llama.cpp on the same file and as many threads, in turn and row by row,
+ * into docs/results/bench.json, of which docs/results/bench.md is made. Each row is saved as soon as it is measured, the most important
+ * first; `--only <names>` measures the rows that are named so and leaves the others as they were.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, totalmem } from "node:os";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
+import { join, resolve } from "node:path";
 import { format, resolveConfig } from "prettier";
 import { fetchRealModel } from "../scripts/fetch-model.mjs";
 import { llamaInterpreter } from "../scripts/llama-env.mjs";
-import { MEMORY_ROWS, SPEED_ROWS } from "./compare-rows.mjs";
-import { measure, spread } from "./processes.mjs";
+import { pythonInterpreter } from "../scripts/python-env.mjs";
+import { pageOf } from "./compare-page.mjs";
+import { GROWTHS, LATE_ROWS, MEMORY_ROWS, ROWS } from "./compare-rows.mjs";
+import { measure } from "./processes.mjs";
+import { shapeFile } from "./shape-file.mjs";
 
 const RESULTS = join(import.meta.dirname, "..", "docs", "results");
 const REPEATS = 3;
 
-/** @typedef {{ readonly median: number, readonly least: number, readonly largest: number }} Spread */
+/** @typedef {import("./compare-contenders.mjs").Contender} Contender */
+/** @typedef {import("./compare-page.mjs").Measured} Measured */
+/** @typedef {import("./processes.mjs").Printed} Printed */
 /**
- * @typedef {object} Measured
- * @property {string} machine
- * @property {Record<string, Spread>} [figures] by who was measured
- * @property {Record<string, number>} [peaks] gigabytes, by who was measured
- * @property {import("./processes.mjs").Printed} [memory] what bench/memory.mjs has printed
+ * @typedef {object} Asked
+ * @property {string} [only] parts of rows' names, separated by commas; a whole name means that row alone
+ * @property {number} [repeats] instead of each row's
+ * @property {string} [data] gsm8k's rows, as JSONL
+ * @property {number} [prompts] of a repeat of best-of-50
  */
 
 function machine() {
   const flags = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
-  const widest = ["amx_int8", "avx512f", "avx2"].find((flag) => new RegExp(`\\b${flag}\\b`).test(flags));
+  const known = ["amx_int8", "avx512f", "avx512_vnni", "avx512_bf16", "avx2"];
+  const has = known.filter((flag) => new RegExp(`\\b${flag}\\b`).test(flags));
   const gigabytes = Math.round(totalmem() / 1e9);
-  return `${availableParallelism()} cores of ${cpus()[0]?.model.trim()} (${widest ?? process.arch}), ${gigabytes} GB, Node ${process.version}`;
+  return `${availableParallelism()} cores of ${cpus()[0]?.model.trim()} (${has.join(", ") || process.arch}), ${gigabytes} GB, Node ${process.version}`;
 }
 
-/** @param {import("./compare-rows.mjs").SpeedRow} row @param {string} llama @returns {Promise<Measured>} */
-async function speed({ model, ours, work, measures }, llama) {
-  const gguf = await fetchRealModel(model);
-  const threads = availableParallelism();
-  /** @type {[who: string, program: string, args: string[]][]} */
-  const programs = [
-    ...ours.map((how) => {
-      const asked = { model, ...(how !== "float32" && { quantize: how }), ...work, threads };
-      const args = [join(import.meta.dirname, "draw.mjs"), JSON.stringify(asked)];
-      return /** @type {[string, string, string[]]} */ ([how, process.execPath, args]);
-    }),
-    [
-      "llama.cpp",
-      llama,
-      [join(import.meta.dirname, "peers", "llama.py"), JSON.stringify({ gguf, ...work, threads })],
-    ],
-  ];
-  /** @type {Record<string, number[]>} */
-  const values = {};
-  /** @type {Record<string, number>} */
-  const peaks = {};
-  for (let repeat = 0; repeat < REPEATS; repeat++) {
-    for (const [who, program, args] of programs) {
-      const found = await measure(program, args);
-      (values[who] ??= []).push(found[measures]);
-      peaks[who] = Math.max(peaks[who] ?? 0, found.peakBytes / 1e9);
-    }
+/** What runs the contenders: interpreters and what all are given alike, each had when it is first needed. */
+class Workplace {
+  folder = mkdtempSync(join(tmpdir(), "whetstone-bench-"));
+  /** @type {Map<string, Promise<string>>} */
+  had = new Map();
+
+  /** @param {Asked} asked */
+  constructor(asked) {
+    this.asked = asked;
   }
-  const figures = Object.fromEntries(Object.entries(values).map(([who, each]) => [who, spread(each)]));
-  return { machine: machine(), figures, peaks };
+
+  /** @param {string} what @param {() => Promise<string>} find */
+  once(what, find) {
+    const known = this.had.get(what) ?? find();
+    this.had.set(what, known);
+    return known;
+  }
+
+  /** @param {Contender["side"]} side */
+  async program(side) {
+    if (side === "ours") return process.execPath;
+    if (side === "llama") return this.once("llama", llamaInterpreter);
+    return process.env["WHETSTONE_PYTHON"] ?? (await this.once("torch", pythonInterpreter));
+  }
+
+  /** @param {string} model */
+  file(model) {
+    return this.once(model, () =>
+      model === "smollm2" || model === "qwen" ? fetchRealModel(model) : shapeFile(model),
+    );
+  }
+
+  data() {
+    const { data } = this.asked;
+    if (data === undefined) throw new Error("It asks gsm8k's questions: say where they are (--data <file>).");
+    return resolve(data);
+  }
+
+  /** The path of what given.mjs writes. */
+  given() {
+    return this.once("given", async () => {
+      const [out, threads] = [join(this.folder, "given.json"), availableParallelism()];
+      const ask = { model: await this.file("smollm2"), data: this.data(), out, threads };
+      const { prompts: promptsEach = 2 } = this.asked;
+      const args = [
+        join(import.meta.dirname, "given.mjs"),
+        JSON.stringify({ ...ask, promptsEach, repeats: REPEATS }),
+      ];
+      await measure(process.execPath, args);
+      return out;
+    });
+  }
+
+  /** @param {Contender} contender @param {boolean} data @param {number} repeat @returns {Promise<Printed>} */
+  async run({ side, script, model, ask, args, emptyCache }, data, repeat) {
+    const file = model === undefined ? undefined : await this.file(model);
+    const given = data && args === undefined ? { given: await this.given(), repeat } : {};
+    const named = { ours: { model: file }, llama: { gguf: file }, torch: { model: { gguf: file } } }[side];
+    const settings = { ...named, threads: availableParallelism(), ...given, ...ask };
+    const own = args?.map((each) => (each === "DATA" ? this.data() : each)) ?? [JSON.stringify(settings)];
+    const program = await this.program(side);
+    if (!emptyCache) return measure(program, [join(import.meta.dirname, script), ...own]);
+    const cache = mkdtempSync(join(this.folder, "cache-"));
+    const env = { ...process.env, XDG_CACHE_HOME: cache };
+    const found = await measure(program, [join(import.meta.dirname, script), ...own], env);
+    rmSync(cache, { recursive: true });
+    return found;
+  }
+
+  /** Of what each side computes with, as far as it was needed. */
+  async versions() {
+    const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json");
+    const packages = { torch: ["torch", "transformers", "peft"], llama: ["llama-cpp-python"] };
+    const found = [`onnxruntime-node ${version}`];
+    for (const side of /** @type {("torch" | "llama")[]} */ (["torch", "llama"])) {
+      const code = `import importlib.metadata as m; print(", ".join(f"{n} {m.version(n)}" for n in ${JSON.stringify(packages[side])}))`;
+      if (this.had.has(side))
+        found.push(spawnSync(await this.program(side), ["-c", code], { encoding: "utf8" }).stdout.trim());
+    }
+    return found.join(", ");
+  }
 }
 
-/** @param {import("./compare-rows.mjs").MemoryRow} row @returns {Promise<Measured>} */
-async function memory({ memory: args }) {
-  const found = await measure(process.execPath, [join(import.meta.dirname, "memory.mjs"), ...args]);
-  return { machine: machine(), memory: found };
+/** @param {Workplace} workplace @param {import("./compare-rows.mjs").Row} row @returns {Promise<Partial<Measured>>} */
+async function measureRow(workplace, { contenders, measures, data = false, repeats, extras }) {
+  /** @type {Record<string, Printed[]>} */
+  const printed = {};
+  for (let repeat = 0; repeat < (workplace.asked.repeats ?? repeats ?? REPEATS); repeat++)
+    for (const contender of contenders)
+      if (repeat < (contender.times ?? Infinity))
+        (printed[contender.who] ??= []).push(await workplace.run(contender, data, repeat));
+  const scale = measures === "peakBytes" ? 1e9 : 1;
+  const values = (/** @type {Printed} */ { range, ...own }) =>
+    range ? [range[0], own[measures], range[1]] : [own[measures] / scale];
+  const by = (/** @type {(each: Printed[]) => unknown} */ what) =>
+    Object.fromEntries(Object.entries(printed).map(([who, each]) => [who, what(each)]));
+  return {
+    values: /** @type {Record<string, number[]>} */ (by((each) => each.flatMap(values))),
+    peaks: /** @type {Record<string, number>} */ (
+      by((each) => Math.max(...each.map(({ peakBytes }) => peakBytes)) / 1e9)
+    ),
+    threads: /** @type {Record<string, number>} */ (by((each) => each[0]?.threads)),
+    ...(extras && { extras: extras(printed) }),
+  };
 }
 
-/**
- * @param {string} only parts of rows' names, separated by commas
- * @throws {Error} with the rows' names, where none is named so; nothing is written then
- */
-export async function compare(only) {
-  const named = (/** @type {string} */ name) => only.split(",").some((part) => name.includes(part));
-  const names = [...MEMORY_ROWS, ...SPEED_ROWS].map(({ name }) => name);
-  if (!names.some(named)) throw new Error(`No row is named like "${only}"; there are: ${names.join("; ")}.`);
+/** @param {Workplace} workplace @param {import("./compare-rows.mjs").Growth} growth @param {(found: Partial<Measured>) => Promise<void>} keep */
+async function measureGrowth(workplace, { points }, keep) {
+  /** @type {Record<string, Record<string, import("./compare-page.mjs").Point>>} */
+  const found = {};
+  for (const { at, contenders } of points) {
+    for (const contender of contenders) {
+      const { tokensPerSecond, promptTokensPerSecond, peakBytes } = await workplace.run(contender, false, 0);
+      const point = { tokensPerSecond, promptTokensPerSecond, peak: peakBytes / 1e9 };
+      found[at] = { ...found[at], [contender.side]: point };
+    }
+    await keep({ points: found });
+  }
+}
+
+/** @param {import("./compare-page.mjs").Results} results */
+async function write(results) {
   const file = join(RESULTS, "bench.json");
-  /** @type {Record<string, Measured>} */
-  const results = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
-  const write = async () => {
-    const config = (await resolveConfig(file)) ?? {};
-    writeFileSync(file, await format(JSON.stringify(results), { ...config, filepath: file }));
-    const page = join(RESULTS, "bench.md");
-    writeFileSync(page, await format(pageOf(results), { ...config, filepath: page }));
-  };
-  const keep = async (/** @type {string} */ name, /** @type {Measured} */ measured) => {
-    results[name] = measured;
-    await write();
-    console.log(`${name}: ${JSON.stringify(measured)}`);
-  };
-  await write();
-  for (const row of MEMORY_ROWS.filter(({ name }) => named(name))) await keep(row.name, await memory(row));
-  const speeds = SPEED_ROWS.filter(({ name }) => named(name));
-  if (speeds.length === 0) return;
-  const llama = await llamaInterpreter();
-  for (const row of speeds) await keep(row.name, await speed(row, llama));
+  const config = (await resolveConfig(file)) ?? {};
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(file, await format(JSON.stringify(results), { ...config, filepath: file }));
+  const page = join(RESULTS, "bench.md");
+  const text = pageOf(results, { rows: [...ROWS, ...LATE_ROWS], growths: GROWTHS, memories: MEMORY_ROWS });
+  writeFileSync(page, await format(text, { ...config, filepath: page }));
 }
 
-/**
- * A heading with a table or a list; nothing where that is empty.
- * @param {string} title @param {readonly string[]} columns @param {readonly string[]} lines
- */
-function section(title, columns, lines) {
-  if (lines.length === 0) return [];
-  const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(" | ")} |`;
-  const head = columns.length === 0 ? [] : [line(columns), line(columns.map(() => "---"))];
-  return [`## ${title}`, "", ...head, ...lines, ""];
-}
-
-/** @param {Record<string, Measured>} results */
-function pageOf(results) {
-  const machines = [...new Set(Object.values(results).map((result) => result.machine))];
-  const lines = [
-    "# Speed and memory, beside llama.cpp",
-    "",
-    "Made by `npm run bench -- --peers` (`--only <name>` measures one row again). Ours and llama.cpp's are measured in turn on the same",
-    `file, with as many threads, ${REPEATS} times each in processes of their own: the median, and from the least to the largest. Responses have no`,
-    "end token on either side. Where the spreads of two overlap, the difference is noise. Memory is the peak of one process, ours.",
-    "",
-    ...machines.map((name, i) => `- Machine ${i + 1}: ${name}`),
-    "",
-    "The targets were set for a processor with AVX-512, with AMX for eight bits. On one without them they stand beside the figures as what they",
-    "are: not measured there.",
-    "",
-    ...section(
-      "Memory",
-      ["row", "peak", "at most", "weights held", "seconds", "command", "machine"],
-      MEMORY_ROWS.flatMap((row) => {
-        const found = results[row.name];
-        return found?.memory ? [memoryLine(row, found.memory, machines.indexOf(found.machine) + 1)] : [];
-      }),
-    ),
-    ...section(
-      "Speed",
-      ["row", "who", "figure", "× llama.cpp", "peak", "target", "machine"],
-      SPEED_ROWS.flatMap((row) => {
-        const found = results[row.name];
-        return found ? speedLines(row, found, machines) : [];
-      }),
-    ),
-    ...section(
-      "What bounds what falls short",
-      [],
-      [...MEMORY_ROWS, ...SPEED_ROWS].flatMap(({ name, title, bound }) =>
-        bound !== undefined && results[name] ? [`- ${title}: ${bound}.`] : [],
-      ),
-    ),
-  ];
-  return lines.join("\n");
-}
-
-/**
- * @param {import("./compare-rows.mjs").MemoryRow} row @param {import("./processes.mjs").Printed} found @param {number} where
- */
-function memoryLine({ title, memory: args, limit }, found, where) {
-  const most = limit ?? found.allowedBytes / 1e9;
-  const peak = found.peakBytes / 1e9;
-  const seconds = found.stepSeconds
-    ? `${spread(found.stepSeconds).median.toFixed(1)} a step`
-    : `${found.firstTokenSeconds.toFixed(1)} to the first token`;
-  return [
-    "",
-    title,
-    `${peak.toFixed(2)} GB${peak > most ? ", over" : ""}`,
-    `${most.toFixed(2)} GB`,
-    `${(found.heldBytes / 1e9).toFixed(2)} GB`,
-    seconds,
-    `\`npm run bench:memory -- ${args.join(" ")}\``,
-    where,
-    "",
-  ].join(" | ");
-}
-
-/**
- * @param {import("./compare-rows.mjs").SpeedRow} row @param {Measured} found @param {readonly string[]} machines
- */
-function speedLines({ title, measures, target }, { figures = {}, peaks = {}, machine: where }, machines) {
-  const [unit, digits] = measures === "tokensPerSecond" ? ["tokens/s", 0] : ["s", 2];
-  const theirs = figures["llama.cpp"]?.median ?? NaN;
-  return Object.entries(figures).map(([who, { median, least, largest }], i) => {
-    const own = who === "llama.cpp";
-    const ratio = measures === "tokensPerSecond" ? median / theirs : theirs / median;
-    return [
-      "",
-      i === 0 ? title : "",
-      own ? who : `ours, ${who}`,
-      `${median.toFixed(digits)} ${unit} (${least.toFixed(digits)} to ${largest.toFixed(digits)})`,
-      own ? "" : ratio.toFixed(2),
-      `${(peaks[who] ?? NaN).toFixed(2)} GB`,
-      i === 0 ? target : "",
-      i === 0 ? machines.indexOf(where) + 1 : "",
-      "",
-    ].join(" | ");
+/** @param {Workplace} workplace @returns {{ name: string, measured: (keep: (found: Partial<Measured>) => Promise<void>) => Promise<void> }[]} */
+function allRows(workplace) {
+  const one = (/** @type {import("./compare-rows.mjs").Row} */ row) => ({
+    name: row.name,
+    measured: async (/** @type {(found: Partial<Measured>) => Promise<void>} */ keep) =>
+      keep(await measureRow(workplace, row)),
   });
+  return [
+    ...ROWS.map(one),
+    ...GROWTHS.map((growth) => ({
+      name: growth.name,
+      measured: (/** @type {(found: Partial<Measured>) => Promise<void>} */ keep) =>
+        measureGrowth(workplace, growth, keep),
+    })),
+    ...MEMORY_ROWS.map(({ name, memory }) => ({
+      name,
+      measured: async (/** @type {(found: Partial<Measured>) => Promise<void>} */ keep) =>
+        keep({
+          memory: await measure(process.execPath, [join(import.meta.dirname, "memory.mjs"), ...memory]),
+        }),
+    })),
+    ...LATE_ROWS.map(one),
+  ];
+}
+
+/**
+ * @param {Asked} asked
+ * @throws {Error} with the rows' names, where none is named so, and nothing is written then; at the end, where some rows could not be measured.
+ */
+export async function compare(asked) {
+  const parts = (asked.only ?? "").split(",");
+  const workplace = new Workplace(asked);
+  try {
+    const rows = allRows(workplace);
+    const names = new Set(rows.map(({ name }) => name));
+    const chosen = rows.filter(({ name }) =>
+      parts.some((part) => (names.has(part) ? name === part : name.includes(part))),
+    );
+    if (chosen.length === 0)
+      throw new Error(`No row is named like "${asked.only}"; there are: ${[...names].join("; ")}.`);
+    const file = join(RESULTS, "bench.json");
+    /** @type {Record<string, Measured>} */
+    const results = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+    await write(results);
+    const failed = [];
+    for (const { name, measured } of chosen) {
+      const started = Date.now();
+      try {
+        await measured(async (found) => {
+          const minutes = (Date.now() - started) / 60_000;
+          const date = new Date().toISOString().slice(0, 10);
+          results[name] = {
+            machine: machine(),
+            date,
+            versions: await workplace.versions(),
+            minutes,
+            ...found,
+          };
+          await write(results);
+          console.log(`${name}: ${JSON.stringify(results[name])}`);
+        });
+      } catch (error) {
+        failed.push(name);
+        console.error(`${name} was not measured. ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    if (failed.length > 0) throw new Error(`Not measured: ${failed.join(", ")}.`);
+  } finally {
+    rmSync(workplace.folder, { recursive: true, force: true });
+  }
 }

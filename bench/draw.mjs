@@ -1,7 +1,8 @@
 /**
  * One process draws `n` responses of `tokens` tokens to a prompt of `prompt` tokens, and prints a line of JSON: `node
  * bench/draw.mjs '{"model":"qwen","quantize":"keep","n":50,"prompt":100,"tokens":64}'`. Responses have no end token, as the peers' have
- * none. The seconds leave out loading and one draw to warm up; those to the first token begin when the libraries are loaded.
+ * none. The seconds leave out loading and one draw to warm up; those to the first token begin when the libraries are loaded. With 0 tokens there is
+ * the first one alone. With `"apart":true` the pass over the prompt is told apart: `promptTokensPerSecond`, and the rest without it.
  */
 import { randomStream } from "../dist/core/random.js";
 import { loadModel } from "../dist/transformer/model.js";
@@ -15,6 +16,7 @@ const {
   prompt: promptTokens,
   tokens,
   threads,
+  apart = false,
 } = JSON.parse(process.argv[2] ?? "{}");
 const started = performance.now();
 const seconds = () => (performance.now() - started) / 1000;
@@ -24,24 +26,44 @@ const config = { ...model.config, eosTokenIds: [] };
 const runtime = new Runtime({ ...model, config }, { threads });
 const stream = randomStream(1, "bench prompts");
 const prompt = Array.from({ length: promptTokens }, () => stream.integer(config.vocabSize));
-const draw = async (/** @type {number} */ count, /** @type {number} */ maxTokens) => {
-  const requests = Array.from({ length: count }, (_, index) => ({ tag: index, prompt, promptKey: 1, index }));
+const draw = async (/** @type {number} */ count, /** @type {number} */ maxTokens, of = prompt) => {
+  const requests = Array.from({ length: count }, (_, index) => ({
+    tag: index,
+    prompt: of,
+    promptKey: 1,
+    index,
+  }));
   const options = { temperature: 1, maxTokens, seed: 1, rows: Math.max(48, Math.min(count, 128)) };
   let drawn = 0;
   for await (const response of runtime.draw(requests, options)) drawn += response.tokens.length;
   return drawn;
 };
-await draw(1, 1);
+/** @param {() => Promise<unknown>} work */
+const timed = async (work) => {
+  const before = seconds();
+  await work();
+  return seconds() - before;
+};
+
+/** Whole draws, after one to warm up. */
+async function whole() {
+  await draw(n, 2);
+  const taken = await timed(() => draw(n, tokens));
+  return { tokensPerSecond: (n * tokens) / taken };
+}
+
+/** The prompt's pass apart from the steps after it. */
+async function inParts() {
+  await draw(n, 2, prompt.slice(0, 100));
+  const first = await timed(() => draw(n, 1));
+  const rest = (await timed(() => draw(n, tokens))) - first;
+  return { promptTokensPerSecond: promptTokens / first, tokensPerSecond: (n * (tokens - 1)) / rest };
+}
+
+await draw(1, 1, apart ? prompt.slice(0, 100) : prompt);
 const firstTokenSeconds = seconds();
-await draw(n, 2);
-const before = seconds();
-const drawn = await draw(n, tokens);
-const taken = seconds() - before;
+const drawn = tokens === 0 ? {} : await (apart ? inParts() : whole());
 await runtime.dispose();
 console.log(
-  JSON.stringify({
-    tokensPerSecond: drawn / taken,
-    firstTokenSeconds,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
-  }),
+  JSON.stringify({ ...drawn, firstTokenSeconds, peakBytes: process.resourceUsage().maxRSS * 1024 }),
 );

@@ -1,7 +1,7 @@
 /**
  * `node bench/power.mjs --data gsm8k-test.jsonl --prompts 2 --chains 8 --lengths 32,128`: what a token costs that is drawn for a sample of π^α (α = 4), against
  * plain decoding of as many tokens, on SmolLM2, in turn; and what share of the chains' moves is accepted, by length. Responses are cut at the
- * length; the last line is JSON.
+ * length; the last line is JSON, with the last one's cost in seconds of the wall.
  */
 import { parseArgs } from "node:util";
 import { findTask, LocalPolicy } from "../dist/index.js";
@@ -70,4 +70,5 @@ for (const maxTokens of values.lengths.split(",").map(Number))
     );
   }
 await policy.dispose();
-console.log(JSON.stringify(results));
+const peakBytes = process.resourceUsage().maxRSS * 1024;
+console.log(JSON.stringify({ cost: results.at(-1)?.wall, results, peakBytes }));

@@ -4,7 +4,12 @@ import { spawn } from "node:child_process";
  * What the programs of this folder print, each some of it.
  * @typedef {object} Printed
  * @property {number} tokens @property {number[]} seconds @property {string} [source]
- * @property {number} tokensPerSecond @property {number} firstTokenSeconds
+ * @property {number} tokensPerSecond @property {number} promptTokensPerSecond @property {number} firstTokenSeconds
+ * @property {number} secondsEach of a prompt @property {number} kl @property {number} cost
+ * @property {readonly [low: number, high: number]} [range] of the figure
+ * @property {Readonly<Record<string, number>>} [chosen] the index of the best response, by prompt
+ * @property {readonly number[]} [sums] log π of given responses @property {readonly number[]} [best] the place of the likeliest, by prompt
+ * @property {number} [threads] that were taken, where there was a choice
  * @property {readonly number[]} [stepSeconds] of training
  * @property {number} peakBytes @property {number} heldBytes @property {number} allowedBytes
  */
@@ -13,11 +18,12 @@ import { spawn } from "node:child_process";
  * Runs a program whose last line on stdout is JSON.
  * @param {string} program
  * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<Printed>}
  */
-export function measure(program, args) {
+export function measure(program, args, env = process.env) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     let errors = "";
     child.stdout.on("data", (data) => (output += data));

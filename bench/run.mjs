@@ -28,11 +28,13 @@ import { SMOLLM2 } from "./shapes.mjs";
 const HELP = `Usage: npm run bench -- [options]
   --only <names>  cases to run, by parts of their names, separated by commas: ${CASES.map(({ name }) => name).join(", ")};
                   or serve, the server's figures alone
-  --peers         beside llama.cpp, in turn and row by row, and the peaks of memory, written to docs/results/bench.md; with
-                  --only the rows that are named so
+  --peers         beside transformers, peft and llama.cpp, in turn and row by row, written to docs/results/bench.md; with --only
+                  the rows that are named so
+  --data <file>   with --peers: gsm8k's rows (JSONL with question and answer), for the rows that ask them
+  --prompts <n>   with --peers: of best-of-50, in each of its repeats (default: 2)
   --no-peers      without Python's libraries
   --dtypes <list> the peers' data types (default: float32,bfloat16)
-  --quick         one repeat instead of three (five for a trainer), and peers in float32 only
+  --quick         one repeat instead of three (five for a trainer), and peers in float32 only (with --peers in both)
   --json          also print everything as one JSON object, as the last line
   --out <file>    also write that object to a file`;
 
@@ -126,6 +128,15 @@ async function ifHad(find, otherwise) {
   }
 }
 
+/** @param {{ only: string, quick: boolean, data?: string | undefined, prompts: string }} values */
+async function beside({ only, quick, data, prompts }) {
+  const { compare } = await import("./compare.mjs");
+  if (!/^[1-9]\d*$/.test(prompts))
+    throw new Error(`--prompts takes a whole number of at least 1, not "${prompts}".`);
+  const asked = { ...(quick && { repeats: 1 }), ...(data !== undefined && { data }) };
+  await compare({ only, prompts: Number(prompts), ...asked });
+}
+
 async function main() {
   const { values } = parseArgs({
     allowNegative: true,
@@ -136,11 +147,13 @@ async function main() {
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       out: { type: "string" },
+      data: { type: "string" },
+      prompts: { type: "string", default: "2" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return console.log(HELP);
-  if (values.peers) return (await import("./compare.mjs")).compare(values.only);
+  if (values.peers) return beside(values);
   const parts = values.only.split(",");
   // The server's figures are of another kind, and stand by themselves.
   if (values.only === "serve") return void (await import("./serve.mjs"));

@@ -1,6 +1,7 @@
 """
 Sampling with llama.cpp: a prompt is decoded once, its cells are shared by all responses, and each step is one batch of them all, at
-temperature 1 over all tokens. The one argument: {"gguf": path, "n": …, "prompt": …, "tokens": …, "threads": …}.
+temperature 1 over all tokens. The one argument: {"gguf": path, "n": …, "prompt": …, "tokens": …, "threads": …}. Of that many threads and
+half as many it takes what draws faster. With 0 tokens there is the first one alone; with "apart" the pass over the prompt is told apart.
 """
 
 import ctypes
@@ -48,23 +49,39 @@ def decode(entries: list[tuple[int, int, int, bool]]) -> None:
         sys.exit("llama_decode failed")
 
 
-def draw(count: int, new_tokens: int) -> int:
+def draw(count: int, new_tokens: int, of: list[int]) -> tuple[float, float]:
+    """Draws `count` responses to a prompt. Returns the seconds of the pass over the prompt, and of the steps after it."""
+    begun = time.perf_counter()
     llama.llama_memory_clear(memory, True)
-    decode([(token, at, 0, at == length - 1) for at, token in enumerate(prompt)])
-    chain = [llama.llama_sampler_sample(sampler, context, length - 1) for _ in range(count)]
+    decode([(token, at, 0, at == len(of) - 1) for at, token in enumerate(of)])
+    chain = [llama.llama_sampler_sample(sampler, context, len(of) - 1) for _ in range(count)]
+    passed = time.perf_counter()
     for sequence in range(1, count):
         llama.llama_memory_seq_cp(memory, 0, sequence, -1, -1)
     for step in range(1, new_tokens):
-        decode([(token, length + step - 1, sequence, True) for sequence, token in enumerate(chain)])
+        decode([(token, len(of) + step - 1, sequence, True) for sequence, token in enumerate(chain)])
         chain = [llama.llama_sampler_sample(sampler, context, sequence) for sequence in range(count)]
-    return count * new_tokens
+    return passed - begun, time.perf_counter() - passed
 
 
-draw(1, 1)
-first = time.perf_counter() - started
-draw(n, 2)
-begun = time.perf_counter()
-drawn = draw(n, tokens)
-seconds = time.perf_counter() - begun
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-print(json.dumps({"tokensPerSecond": drawn / seconds, "firstTokenSeconds": first, "peakBytes": peak}))
+def fastest_threads() -> int:
+    """Of all threads and half of them, by the least of two short draws of each."""
+    taken = {}
+    for count in sorted({threads, max(1, threads // 2)}, reverse=True):
+        llama.llama_set_n_threads(context, count, count)
+        taken[count] = min(sum(draw(n, 6, prompt[:32])) for _ in range(2))
+    return min(taken, key=lambda count: taken[count])
+
+
+apart = read.get("apart", False)
+draw(1, 1, prompt[:100] if apart else prompt)
+found = {"firstTokenSeconds": time.perf_counter() - started}
+if tokens > 0:
+    best = fastest_threads()
+    llama.llama_set_n_threads(context, best, best)
+    of_prompt, of_steps = draw(n, tokens, prompt)
+    found["threads"] = best
+    found["tokensPerSecond"] = n * (tokens - 1) / of_steps if apart else n * tokens / (of_prompt + of_steps)
+    found["promptTokensPerSecond"] = length / of_prompt
+found["peakBytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(json.dumps(found))
