@@ -118,7 +118,7 @@ function figuresOf({ measures }, { values = {}, peaks = {}, threads = {} }) {
   return table(
     ["who", of, ...leads.map((lead) => `${lead} is`), ...(measures === "peakBytes" ? [] : ["peak"])],
     Object.entries(values).map(([who, each]) => [
-      threads[who] === undefined ? who : `${who}, ${threads[who]} threads`,
+      threads[who] === undefined ? who : `${who}, ${threads[who]} thread${threads[who] === 1 ? "" : "s"}`,
       figure(each),
       ...beside(who),
       ...(measures === "peakBytes" ? [] : [`${digits(peaks[who] ?? NaN)} GB`]),
@@ -210,9 +210,7 @@ export function pageOf(results, { rows, growths, memories }) {
         .map(({ promise, judged }) => [promise.text, judged.promised, judged.measured, judged.verdict]),
     );
   const measured = rows.filter(({ name }) => results[name]);
-  const versions = new Set(
-    Object.values(results).flatMap(({ versions: own }) => (own === undefined ? [] : [own])),
-  );
+  const versions = new Set(Object.values(results).flatMap(({ versions: own = "" }) => own.split(", ")));
   const grown = growths.filter(({ name }) => results[name]);
   const held = memories.filter(({ name }) => results[name]);
   return [
@@ -223,7 +221,7 @@ export function pageOf(results, { rows, growths, memories }) {
     'otherwise responses have no end token on either side. "Kept" holds the weights as they are in the file. Memory is the peak of the process.',
     "",
     ...machinesOf(results).map((name, i) => `- Machine ${i + 1}: ${name}`),
-    ...[...versions].map((each) => `- Versions: ${each}`),
+    `- Versions: ${[...versions].filter(Boolean).join(", ") || "not noted"}`,
     ...["", "## What was promised", ""],
     ...["Of a processor with AVX-512:", "", ...judgedTable(true)],
     ...["And beside these:", "", ...judgedTable(false)],
