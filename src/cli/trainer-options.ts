@@ -6,7 +6,7 @@ export const TRAINER_OPTIONS = {
   trainer: option(
     "--trainer <where>",
     "where adapters are trained: worker (torch on this machine), ray://host:8265 or slurm://user@host (the same worker as a job there), " +
-      "or tinker+http://host:port (a server that speaks Tinker's protocol and sums its losses: TuFT, OpenRL)",
+      "or tinker+http://host:port (a server that speaks Tinker's protocol: SkyRL, TuFT, OpenRL)",
     text,
     "this machine, where the model's weights are here",
   ),

@@ -20,9 +20,7 @@ testTrainerContract({
   options: { rank: 1, alpha: 1 },
   sequences: prompts.map((prompt, i) => ({ prompt, tokens: [2 - i] })),
   tolerance: 1e-12,
-  move: moveTabular,
-  nudge: 1e-3,
-  gradientTolerance: 1e-4,
+  differences: { move: moveTabular, nudge: 1e-3, gradientTolerance: 1e-4 },
 });
 
 /** Adds to one number of the trained tensors of a checkpoint, in the order of the file; moments and scaling are left out. */
@@ -58,7 +56,5 @@ testTrainerContract({
     { prompt: prompts[0], tokens: [21, 22] },
   ],
   tolerance: 1e-4,
-  move: moveCheckpoint,
-  nudge: 0.02,
-  gradientTolerance: 0.02,
+  differences: { move: moveCheckpoint, nudge: 0.02, gradientTolerance: 0.02 },
 });

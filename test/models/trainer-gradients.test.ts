@@ -9,6 +9,7 @@ import { dispatcherFor } from "../../src/policy/remote/transport.js";
 import { adapterFiles } from "../../src/policy/tinker/adapter-files.js";
 import { BaseText } from "../../src/policy/tinker/base-text.js";
 import { TinkerConnection } from "../../src/policy/tinker/connection.js";
+import { measureHabits } from "../../src/policy/tinker/measure-habits.js";
 import { TinkerSession, type TinkerModel } from "../../src/policy/tinker/session.js";
 import { scoreOn } from "../../src/policy/tinker/tinker-policy.js";
 import {
@@ -20,6 +21,7 @@ import {
 import { loadAdapter } from "../../src/transformer/format/peft.js";
 import { openSafetensors } from "../../src/transformer/format/safetensors.js";
 import { Trainer } from "../../src/transformer/train/trainer.js";
+import { SKYRL, startSkyRL } from "../support/skyrl.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 import { PYTHON, startWorker } from "../support/worker.js";
 
@@ -102,15 +104,44 @@ interface Server {
   remove(): Promise<void>;
 }
 
+/** Linears that have one A together, of which each exported tensor is a copy. */
+type Shared = readonly (readonly string[])[];
+
+/** Where tensors are one, the gradient of that one is the sum of theirs. */
+function summed(gradients: Gradients, shared: Shared): Gradients {
+  const result = new Map(gradients);
+  for (const name of gradients.keys()) {
+    const [, layer, linear] = /^(.*\.)(\w+)\.lora_A$/.exec(name) ?? [];
+    const together = shared.find((names) => linear !== undefined && names.includes(linear));
+    const all = together?.map((each) => gradients.get(`${layer!}${each}.lora_A`)!);
+    if (all)
+      result.set(
+        name,
+        Float64Array.from(all[0]!, (_, i) => all.reduce((sum, each) => sum + each[i]!, 0)),
+      );
+  }
+  return result;
+}
+
 const servers = [
   {
     name: "the worker",
     there: PYTHON !== undefined,
-    start: (base: string) => startWorker(base, ["--threads", "1"]),
+    shared: [],
+    start: (base: string): Promise<Server> => startWorker(base, ["--threads", "1"]),
+  },
+  {
+    name: "SkyRL's server",
+    there: PYTHON !== undefined && SKYRL !== undefined,
+    shared: [
+      ["q_proj", "k_proj", "v_proj"],
+      ["gate_proj", "up_proj"],
+    ],
+    start: (base: string): Promise<Server> => startSkyRL(base),
   },
 ] as const;
 
-describe.each(servers)("gradients of $name", ({ there, start }) => {
+describe.each(servers)("gradients of $name", ({ there, shared, start }) => {
   const folder = mkdtempSync(join(tmpdir(), "whetstone-gradients-"));
   const base = join(folder, "base");
   const first = join(folder, "first");
@@ -126,7 +157,8 @@ describe.each(servers)("gradients of $name", ({ there, start }) => {
     server = await start(base);
     text = await BaseText.open(base);
     session = await TinkerSession.open(new TinkerConnection({ url: server.url, dispatcher }), base);
-    const model = await session.create(SHAPE);
+    await measureHabits(session, text);
+    const model = await session.createToTrain(SHAPE);
     // B is zero at first, and so the gradient of A.
     await model.pass(await text.sequences(sequences), { forwardOnly: false });
     await model.step({ rate: 0.05 });
@@ -143,7 +175,7 @@ describe.each(servers)("gradients of $name", ({ there, start }) => {
 
   /** A step of Adam with an ε far above any gradient is one of plain descent: what it moves is the gradient. */
   const served = async (objective: Objective): Promise<Gradients> => {
-    const model = await session.create(SHAPE);
+    const model = await session.createToTrain(SHAPE);
     await model.load(saved, false);
     const rows = await scoreOn(model, text, sequences);
     const weighed = await text.sequences(sequences, weightsFor(objective, rows));
@@ -210,7 +242,7 @@ describe.each(servers)("gradients of $name", ({ there, start }) => {
       xpo: { ...paired, optimistic: pairs.map(({ second }) => second) },
     };
     const script = join(import.meta.dirname, "trainer_gradients.py");
-    const input = JSON.stringify({ base, adapter: first, cases });
+    const input = JSON.stringify({ base, adapter: first, shared, cases });
     const ended = spawnSync(PYTHON!, [script], { input, encoding: "utf8", maxBuffer: 1 << 28 });
     expect(ended.status, ended.stderr).toBe(0);
     const answer = JSON.parse(ended.stdout) as Record<
@@ -234,7 +266,7 @@ describe.each(servers)("gradients of $name", ({ there, start }) => {
         const theirs = await served(objective);
         const ours = await local(policy, objective);
         const expected = torch.get(name)!;
-        const [apart, here] = [far(theirs, expected), far(ours, expected)];
+        const [apart, here] = [far(theirs, expected), far(summed(ours, shared), expected)];
         console.log(
           `${name}: ${apart.toExponential(1)} from torch, relative; the local engine ${here.toExponential(1)}`,
         );

@@ -13,6 +13,13 @@ folder, file = os.path.split(asked["base"])
 place = {"pretrained_model_name_or_path": folder, "gguf_file": file} if file.endswith(".gguf") else {"pretrained_model_name_or_path": asked["base"]}
 base = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
 model = PeftModel.from_pretrained(base, asked["adapter"], is_trainable=True).eval()
+# Linears that have one A together: the parameter of the first is that of all.
+modules = dict(model.named_modules())
+for first, *others in asked.get("shared", []):
+    for name, module in modules.items():
+        if name.endswith(f".{first}"):
+            for other in others:
+                modules[name.removesuffix(first) + other].lora_A["default"].weight = module.lora_A["default"].weight
 
 
 def log_probs(prompt: list[int], response: list[int]) -> torch.Tensor:
@@ -39,6 +46,6 @@ for name, case in asked["cases"].items():
         for first in case["optimistic"]:
             loss = loss + case["alpha"] * totals[first] / len(case["optimistic"])
     loss.backward()
-    grads = {key.replace(".default", ""): p.grad.flatten().tolist() for key, p in model.named_parameters() if p.grad is not None}
+    grads = {key.replace(".default", ""): p.grad.flatten().tolist() for key, p in model.named_parameters(remove_duplicate=False) if p.grad is not None}
     answer[name] = {"loss": float(loss), "gradients": grads, "log_probs": [row.tolist() for row in rows]}
 json.dump(answer, sys.stdout)

@@ -118,8 +118,6 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
     options: { rank: 1, alpha: 2, targetModules: ["v_proj"] },
     sequences,
     tolerance: 1e-4,
-    move,
-    nudge: 0.02,
-    gradientTolerance: 0.02,
+    differences: { move, nudge: 0.02, gradientTolerance: 0.02 },
   });
 });

@@ -45,11 +45,34 @@ export async function adapterFiles(model: TinkerModel): Promise<AdapterFiles> {
   }
 }
 
-/** Of the header of a safetensors file: its length in eight bytes, then JSON. */
+type Header = Readonly<Record<string, { readonly data_offsets?: readonly [number, number] }>>;
+
+/** The header of a safetensors file, which is its length in eight bytes, then JSON; and what comes after it. */
+function opened(file: Uint8Array): { readonly header: Header; readonly data: Uint8Array } {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const end = 8 + Number(view.getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, end))) as Header;
+  return { header, data: file.subarray(end) };
+}
+
 function targetsIn(weights: Uint8Array): string[] {
-  const view = new DataView(weights.buffer, weights.byteOffset, weights.byteLength);
-  const header = weights.subarray(8, 8 + Number(view.getBigUint64(0, true)));
-  const names = Object.keys(JSON.parse(new TextDecoder().decode(header)) as object);
-  const found = names.flatMap((name) => /([^.]+)\.lora_[AB]\.weight$/.exec(name)?.[1] ?? []);
+  const found = Object.keys(opened(weights).header).flatMap(
+    (name) => /([^.]+)\.lora_[AB]\.weight$/.exec(name)?.[1] ?? [],
+  );
   return [...new Set(found)].sort();
+}
+
+/** Linears of the first layer whose A is the same to the byte, and not zero: what was drawn at random once. */
+export function sharedIn({ files }: Pick<AdapterFiles, "files">): string[][] {
+  const { header, data } = opened(files.get(WEIGHTS) as Uint8Array);
+  const together = new Map<string, string[]>();
+  for (const [name, { data_offsets: offsets }] of Object.entries(header)) {
+    const linear = /\.0\.(?:\w+\.)+?(\w+)\.lora_A\.weight$/.exec(name)?.[1];
+    if (linear === undefined || offsets === undefined) continue;
+    const bytes = data.subarray(...offsets);
+    if (bytes.every((byte) => byte === 0)) continue;
+    const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+    together.set(key, [...(together.get(key) ?? []), linear]);
+  }
+  return [...together.values()].filter((linears) => linears.length > 1);
 }

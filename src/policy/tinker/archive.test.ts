@@ -1,18 +1,8 @@
-import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { ServerError } from "../../core/errors.js";
 import { filesIn } from "./archive.js";
+import { tarEntry as entry, tarGz as archive } from "./tinker-server.test-helper.js";
 
-/** One file of a tar archive. */
-function entry(name: string, content: string, size = content.length): Buffer {
-  const header = Buffer.alloc(512);
-  header.write(name, 0);
-  header.write(size.toString(8).padStart(11, "0"), 124);
-  header.write("0", 156);
-  return Buffer.concat([header, Buffer.from(content), Buffer.alloc((512 - (content.length % 512)) % 512)]);
-}
-const archive = (...entries: Buffer[]): Uint8Array =>
-  gzipSync(Buffer.concat([...entries, Buffer.alloc(1024)]));
 const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
 
 describe("files of an archive", () => {

@@ -66,10 +66,13 @@ export class BaseText {
     return made;
   }
 
-  /** How many numbers an adapter of a rank on these linears has. */
-  parameters(rank: number, targets: readonly string[]): number {
+  /** How many numbers an adapter of a rank on these linears has. @param shared linears of a layer that have one A together. */
+  parameters(rank: number, targets: readonly string[], shared: readonly (readonly string[])[] = []): number {
+    const repeats = shared.flatMap((names) => names.filter((name) => targets.includes(name)).slice(1));
     return linearModules(this.config)
-      .filter(({ module }) => targets.includes(module.split(".").at(-1)!))
-      .reduce((sum, { inFeatures, outFeatures }) => sum + rank * (inFeatures + outFeatures), 0);
+      .map((linear) => ({ ...linear, name: linear.module.split(".").at(-1)! }))
+      .filter(({ name }) => targets.includes(name))
+      .map(({ name, inFeatures, outFeatures }) => (repeats.includes(name) ? 0 : inFeatures) + outFeatures)
+      .reduce((sum, numbers) => sum + rank * numbers, 0);
   }
 }

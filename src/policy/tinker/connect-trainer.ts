@@ -4,9 +4,9 @@ import { dispatcherFor } from "../remote/transport.js";
 import type { Policy } from "../policy.js";
 import type { Trainers } from "../trainer.js";
 import { BaseText } from "./base-text.js";
-import { checkSummed } from "./check-summed.js";
+import { measureHabits } from "./measure-habits.js";
 import { TinkerConnection } from "./connection.js";
-import { TinkerSession } from "./session.js";
+import { TinkerSession, type ServerHabits } from "./session.js";
 import { tinkerBasePolicy, tinkerTrainers, type TinkerAdapter } from "./tinker-trainer.js";
 
 /** A trainer elsewhere, and what it is to train. */
@@ -36,10 +36,18 @@ export interface ConnectedTrainer {
   close(): Promise<void>;
 }
 
+/** What a server does otherwise than the protocol says, in sentences. */
+function inWords({ averages, clips, shared }: ServerHabits): string[] {
+  const sentences = shared.map((names) => `It trains one A for ${names.join(", ")} together.`);
+  if (averages) sentences.unshift("It averages its losses, which is undone by scaled weights.");
+  if (clips === false) sentences.push("It does not clip gradients.");
+  return sentences;
+}
+
 /**
- * Connects to a server that speaks Tinker's protocol (TuFT, OpenRL, Tinker itself, whetstone's own worker), and finds out whether it
- * sums its losses as the protocol says.
- * @throws ServerError where it cannot be reached, trains another model, or does not sum; UsageError for what is no URL; ModelError for the base.
+ * Connects to a server that speaks Tinker's protocol (SkyRL, TuFT, OpenRL, Tinker itself, whetstone's own worker), and finds out whether
+ * it sums its losses as the protocol says, or averages them in a way that can be undone.
+ * @throws ServerError where it cannot be reached, trains another model, or does neither; UsageError for what is no URL; ModelError for the base.
  */
 export async function connectTrainer(place: TrainerPlace): Promise<ConnectedTrainer> {
   const { url, key, ca, signal } = place;
@@ -55,13 +63,15 @@ export async function connectTrainer(place: TrainerPlace): Promise<ConnectedTrai
   };
   try {
     session = await TinkerSession.open(connection, place.model ?? place.base);
-    await checkSummed(session, base);
+    await measureHabits(session, base);
     const on = { session, base };
     const kind = session.told.own ? "whetstone's worker" : "a server that speaks Tinker's protocol";
     return {
       trainers: tinkerTrainers(on),
       basePolicy: (name) => tinkerBasePolicy(on, name),
-      summary: `Trainer: ${kind} at ${connection.url}, ${session.base}.`,
+      summary: [`Trainer: ${kind} at ${connection.url}, ${session.base}.`, ...inWords(session.habits)].join(
+        " ",
+      ),
       endTokens: base.config.eosTokenIds,
       close,
     };

@@ -62,8 +62,24 @@ export interface AdamStep {
   readonly epsilon?: number;
 }
 
+/** What a server does otherwise than the protocol says, as it was measured. */
+export interface ServerHabits {
+  /** Whether it divides each sequence's loss by its tokens, and the gradient by the sequences since the last step, in place of summing. */
+  readonly averages: boolean;
+  /** Whether a new adapter takes over what was gathered for an earlier one that was freed without a step. */
+  readonly leavesGradients: boolean;
+  /** Whether it clips gradients as it is asked to; undefined where that was not measured. */
+  readonly clips?: boolean;
+  /** Linears of a layer that have one A together: an exported adapter has it several times. */
+  readonly shared: readonly (readonly string[])[];
+}
+
+const AS_THE_PROTOCOL_SAYS: ServerHabits = { averages: false, leavesGradients: false, shared: [] };
+
 /** A session on a server: kept alive by heartbeats until it is closed. */
 export class TinkerSession {
+  /** As the protocol has it, unless it was found to be otherwise. */
+  habits = AS_THE_PROTOCOL_SAYS;
   readonly #beat: NodeJS.Timeout;
   #models = 0;
   #names = 0;
@@ -115,7 +131,18 @@ export class TinkerSession {
     return `${this.id.replace(/[^\w-]/g, "").slice(-12)}-${this.#names++}`;
   }
 
-  /** Starts an adapter that changes nothing yet. */
+  /** Starts an adapter that changes nothing yet, and has gathered nothing. */
+  async createToTrain(shape: AdapterShape): Promise<TinkerModel> {
+    if (this.habits.leavesGradients) {
+      // The server gives the same place again; a step at rate 0 empties it, and what the step did to the optimizer is freed with it.
+      const emptied = await this.create(shape);
+      await emptied.step({ rate: 0 });
+      await emptied.unload();
+    }
+    return this.create(shape);
+  }
+
+  /** Starts an adapter that changes nothing yet, to draw from and score with. */
   async create({ rank, alpha, targets, seed }: AdapterShape): Promise<TinkerModel> {
     const among = (...names: readonly string[]): boolean => names.some((name) => targets.includes(name));
     const lora = {
@@ -142,6 +169,8 @@ export class TinkerSession {
 /** An adapter on a server. Its requests are numbered, so that one that is sent again is done once. */
 export class TinkerModel {
   #sequence = 0;
+  /** What was sent since the last step to a server that averages, and how many sequences it has counted. */
+  #gathered: { readonly sequences: WireSequence[]; counted: number } = { sequences: [], counted: 0 };
 
   constructor(
     readonly session: TinkerSession,
@@ -153,11 +182,27 @@ export class TinkerModel {
     sequences: readonly WireSequence[],
     { forwardOnly }: Pick<WirePass, "forwardOnly">,
   ): Promise<number[][]> {
+    if (forwardOnly || !this.session.habits.averages) return this.#send(sequences, forwardOnly);
+    // The server's sum is `counted` times the gradient. What came before is sent again with the part that the higher count takes from it.
+    const before = this.#gathered.sequences;
+    const more = before.length + sequences.length;
+    const counted = this.#gathered.counted + more;
+    const scales = [...before.map(() => more), ...sequences.map(() => counted)];
+    this.#gathered = { sequences: [...before, ...sequences], counted };
+    return (await this.#send(this.#gathered.sequences, false, scales)).slice(before.length);
+  }
+
+  async #send(
+    sequences: readonly WireSequence[],
+    forwardOnly: boolean,
+    scales?: readonly number[],
+  ): Promise<number[][]> {
     const { connection } = this.session;
     const rows: number[][] = [];
     for (const part of inParts(sequences)) {
+      const own = scales?.slice(rows.length, rows.length + part.length);
       const sequence = ++this.#sequence;
-      const body = writePass({ modelId: this.id, sequence, forwardOnly, sequences: part });
+      const body = writePass({ modelId: this.id, sequence, forwardOnly, sequences: part, scales: own });
       const sent = await connection.post("forward_backward", body);
       const { request_id: request } = told(asked, sent, connection);
       const reply = await connection.result(request);
@@ -185,6 +230,7 @@ export class TinkerModel {
     clipNorm = Infinity,
     epsilon = 1e-8,
   }: AdamStep): Promise<number | undefined> {
+    this.#gathered = { sequences: [], counted: 0 };
     const adam = {
       ...{ learning_rate: rate, beta1: 0.9, beta2: 0.999, eps: epsilon, weight_decay: weightDecay },
       // 0: no clip.

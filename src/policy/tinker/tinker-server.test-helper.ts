@@ -1,9 +1,17 @@
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 import { PROTOBUF } from "./wire.js";
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** A sequence of a pass that wants a gradient. */
+export interface SentSequence {
+  readonly loss: string;
+  /** What came with it, by name: numbers of each token. */
+  readonly inputs: ReadonlyMap<string, readonly number[]>;
+}
 
 /** What a test's server says; what is left out is as the protocol has it. */
 export interface TinkerScript {
@@ -13,8 +21,10 @@ export interface TinkerScript {
   readonly own?: boolean;
   /** The tokens that are drawn, each with a log-probability of -1; `hold` never answers. */
   readonly draw?: (asked: Fields) => readonly number[] | "hold";
-  /** The gradient's norm of a step, by how many sequences were gathered. */
-  readonly norm?: (sequences: number) => number | undefined;
+  /** The gradient's norm of a step, of the sequences since the last. */
+  readonly norm?: (gathered: readonly SentSequence[]) => number | undefined;
+  /** The adapter that is exported: tensors by name. */
+  readonly exported?: Readonly<Record<string, readonly number[]>>;
   /** The bytes of a pass, in place of log-probabilities of -1. */
   readonly pass?: Uint8Array;
 }
@@ -35,16 +45,62 @@ function sampled(tokens: readonly number[]): Uint8Array {
   return field(1, together(field(2, bytesOf(Int32Array.from(tokens))), field(3, bytesOf(values))));
 }
 
-/** How many sequences a pass has. */
-function sequencesIn(body: Uint8Array): number {
-  const reader = new BinaryReader(body);
-  let count = 0;
+function* partsOf(bytes: Uint8Array): Generator<readonly [number: number, value: Uint8Array]> {
+  const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
     const [number, kind] = reader.tag();
-    reader.skip(kind, number);
-    if (number === 3) count++;
+    if (kind === WireType.LengthDelimited) yield [number, reader.bytes()];
+    else reader.skip(kind, number);
   }
-  return count;
+}
+
+/** The sequences of a pass. */
+function sequencesIn(body: Uint8Array): SentSequence[] {
+  const parts = [...partsOf(body)];
+  const loss = Buffer.from(parts.find(([number]) => number === 4)![1]).toString();
+  const floats = (tensor: Uint8Array): number[] => {
+    const [, data] = [...partsOf(tensor)].find(([number]) => number === 1)!;
+    return [...new Float32Array(data.slice().buffer)];
+  };
+  return parts
+    .filter(([number]) => number === 3)
+    .map(([, datum]) => {
+      const entries = [...partsOf(datum)].filter(([number]) => number === 2);
+      const named = entries.map(([, entry]) => [...partsOf(entry)].map(([, value]) => value));
+      return {
+        loss,
+        inputs: new Map(named.map(([name, tensor]) => [Buffer.from(name!).toString(), floats(tensor!)])),
+      };
+    });
+}
+
+/** One file of a tar archive. */
+export function tarEntry(name: string, content: Uint8Array | string, size = content.length): Buffer {
+  const header = Buffer.alloc(512);
+  header.write(name, 0);
+  header.write(size.toString(8).padStart(11, "0"), 124);
+  header.write("0", 156);
+  return Buffer.concat([header, Buffer.from(content), Buffer.alloc((512 - (content.length % 512)) % 512)]);
+}
+export const tarGz = (...entries: Buffer[]): Uint8Array =>
+  gzipSync(Buffer.concat([...entries, Buffer.alloc(1024)]));
+
+function adapterArchive(tensors: Readonly<Record<string, readonly number[]>>): Uint8Array {
+  let at = 0;
+  const header = JSON.stringify(
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, values]) => [
+        name,
+        { dtype: "F32", shape: [values.length], data_offsets: [at, (at += 4 * values.length)] },
+      ]),
+    ),
+  );
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const data = Object.values(tensors).map((values) => bytesOf(Float32Array.from(values)));
+  const weights = Buffer.concat([length, Buffer.from(header), ...data]);
+  const config = JSON.stringify({ r: 1, lora_alpha: 32, target_modules: null });
+  return tarGz(tarEntry("adapter_config.json", config), tarEntry("adapter_model.safetensors", weights));
 }
 
 /** Log-probabilities of -1, more of each sequence than it has tokens. */
@@ -65,11 +121,12 @@ export async function tinkerServer(script: TinkerScript = {}): Promise<{
 }> {
   const asked: string[] = [];
   const results = new Map<string, Fields | Uint8Array | "hold">();
-  let gathered = 0;
+  let gathered: SentSequence[] = [];
   const resultOf = (route: string, body: Uint8Array): Fields | Uint8Array | "hold" => {
     if (route === "forward_backward") {
-      gathered += sequencesIn(body);
-      return script.pass ?? scored(sequencesIn(body));
+      const sent = sequencesIn(body);
+      gathered.push(...sent);
+      return script.pass ?? scored(sent.length);
     }
     const fields = JSON.parse(Buffer.from(body).toString()) as Fields;
     if (route === "asample") {
@@ -78,7 +135,7 @@ export async function tinkerServer(script: TinkerScript = {}): Promise<{
     }
     if (route === "optim_step") {
       const norm = script.norm?.(gathered);
-      gathered = 0;
+      gathered = [];
       return { metrics: norm === undefined ? {} : { grad_norm: norm } };
     }
     return { path: `tinker://m/${route}/${String(fields["path"])}` };
@@ -90,6 +147,7 @@ export async function tinkerServer(script: TinkerScript = {}): Promise<{
       return { supported_models: [{ model_name: "base" }], ...(script.own && { whetstone: {} }) };
     if (route === "create_session") return { session_id: "session" };
     if (route === "session_heartbeat") return {};
+    if (route.endsWith("/archive")) return adapterArchive(script.exported ?? {});
     if (route === "retrieve_future")
       return results.get((JSON.parse(Buffer.from(body).toString()) as { request_id: string }).request_id)!;
     const id = `request-${results.size}`;

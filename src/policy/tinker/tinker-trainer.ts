@@ -32,7 +32,7 @@ const placeSchema = z.object({
 /** An adapter of a trainer as a value: where it is kept. */
 export type TinkerAdapter = z.infer<typeof placeSchema>;
 
-/** A server with a base that trains adapters of it, and sums its losses. */
+/** A server with a base that trains adapters of it, whose habits are known. */
 export interface TinkerBase {
   readonly session: TinkerSession;
   readonly base: BaseText;
@@ -45,18 +45,19 @@ export function tinkerTrainers(on: TinkerBase): Trainers<TinkerAdapter> {
     vocabularySize: base.config.vocabSize,
     noFull:
       "A trainer elsewhere trains adapters alone, not every weight: train an adapter, or train on this machine.",
-    parameters: ({ rank, targetModules }) => base.parameters(rank, targetsOf(base, targetModules)),
+    parameters: ({ rank, targetModules }) =>
+      base.parameters(rank, targetsOf(base, targetModules), session.habits.shared),
     start: async (options) => {
       const { rank, alpha, targetModules, seed, from } = options;
       if (from !== undefined) return begunAt(on, options, await readPlace(join(from, PLACE)));
       const shape = { rank, alpha, targets: targetsOf(base, targetModules), seed };
-      const model = await session.create(shape);
+      const model = await session.createToTrain(shape);
       if (!session.told.own) await checkShape(model, shape);
       return new TinkerTrainer(on, options, shape, model);
     },
     withAdapter: async (folder, name) => {
       const place = await readPlace(join(folder, PLACE));
-      const model = await loaded(session, place, false);
+      const model = await loaded(session, place, "draw");
       return policyOf(model, base, name);
     },
   };
@@ -74,7 +75,7 @@ async function begunAt(
     throw new UsageError(
       `A trainer elsewhere goes on with all of an adapter, here ${targets.join(", ")}, not with ${asked.join(", ")}: name its own targets, or train on this machine.`,
     );
-  return new TinkerTrainer(on, options, place.shape, await loaded(on.session, place, false));
+  return new TinkerTrainer(on, options, place.shape, await loaded(on.session, place, "train"));
 }
 
 /** The base itself as a policy of the server: an adapter that changes nothing. */
@@ -99,15 +100,15 @@ function targetsOf(base: BaseText, names: readonly string[] = ALL_LINEARS): stri
   return adapterTargets(base.config, names);
 }
 
-/** A model that goes on from what was saved. */
+/** A model that goes on from what was saved: to draw from, to be trained anew, or with the optimizer as it was. */
 async function loaded(
   session: TinkerSession,
   { weights, shape }: TinkerAdapter,
-  optimizer: boolean,
+  to: "draw" | "train" | "resume",
 ): Promise<TinkerModel> {
-  const model = await session.create(shape);
+  const model = await (to === "draw" ? session.create(shape) : session.createToTrain(shape));
   try {
-    await model.load(weights, optimizer);
+    await model.load(weights, to === "resume");
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     throw new ServerError(
@@ -202,7 +203,7 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
     this.#gathered = nothing();
     if (!finite) {
       // The protocol has no way to drop a gradient: a model that goes on from the parameters has none.
-      if (sent) await this.#continueFrom(await this.#place(), true);
+      if (sent) await this.#continueFrom(await this.#place());
       throw diverged();
     }
     this.#saved = undefined;
@@ -215,7 +216,7 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
 
   async policy(name: string): Promise<Policy> {
     // A model of its own: some servers draw from the weights that they train.
-    const model = await loaded(this.on.session, await this.#place(), false);
+    const model = await loaded(this.on.session, await this.#place(), "draw");
     return policyOf(model, this.on.base, name);
   }
 
@@ -243,7 +244,7 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
 
   async load(path: string): Promise<ReadonlyMap<string, string>> {
     const place = await readPlace(path);
-    await this.#continueFrom(place, true);
+    await this.#continueFrom(place);
     return new Map(Object.entries(place.metadata));
   }
 
@@ -267,8 +268,8 @@ class TinkerTrainer implements Trainer<TinkerAdapter> {
     return this.#placed(this.#saved);
   }
 
-  async #continueFrom(place: TinkerAdapter, optimizer: boolean): Promise<void> {
-    const model = await loaded(this.on.session, place, optimizer);
+  async #continueFrom(place: TinkerAdapter): Promise<void> {
+    const model = await loaded(this.on.session, place, "resume");
     await this.model.unload();
     this.model = model;
     this.#steps = place.steps;

@@ -52,6 +52,36 @@ describe("a pass over sequences", () => {
   });
 });
 
+describe("a pass to a server that averages", () => {
+  it("has weights of 1 on the response, and the scaled weights as advantages of a ratio that is clipped to 1", () => {
+    const written = writePass({
+      modelId: "m",
+      sequence: 1,
+      forwardOnly: false,
+      sequences: [{ prompt: [7, 8], response: [9, 4], weights: [0.5, -2] }],
+      scales: [3],
+    });
+    const text = Buffer.from(written).toString("latin1");
+    const after = (name: string, size: number): Buffer => {
+      // The name, the tensor's tag and length, the tag and length of its bytes.
+      const at = text.indexOf(name) + name.length + 4;
+      return Buffer.from(written).subarray(at, at + size);
+    };
+    const floats = (name: string): number[] => [...new Float32Array(new Uint8Array(after(name, 12)).buffer)];
+    expect(floats("weights")).toEqual([0, 1, 1]);
+    expect(floats("logprobs")).toEqual([0, 0, 0]);
+    // Times two tokens, times the scale.
+    expect(floats("advantages")).toEqual([0, 3, -12]);
+    expect(text).toContain('"\x05cispo');
+    for (const name of ["clip_low_threshold", "clip_high_threshold"]) {
+      // A double of field 2.
+      const at = text.indexOf(name) + name.length;
+      expect(written[at]).toBe(0x11);
+      expect(Buffer.from(written).readDoubleLE(at + 1)).toBe(1);
+    }
+  });
+});
+
 describe("what comes back", () => {
   const offsets = "0000000000000000 0800000000000000 0c00000000000000";
   const tensor = `0a0c 000080bf 000000c0 000040c0 1218 ${offsets} 1801`;

@@ -23,6 +23,11 @@ export interface WirePass {
   readonly sequence: number;
   readonly forwardOnly: boolean;
   readonly sequences: readonly WireSequence[];
+  /**
+   * For a server that averages: by how many sequences the sum is divided in the end, so that each one's weights are multiplied by that, and
+   * by the tokens of its own response, which it is divided by as well. Absent: for one that sums.
+   */
+  readonly scales?: readonly number[] | undefined;
 }
 
 function message(fill: (writer: BinaryWriter) => void): Uint8Array {
@@ -56,10 +61,22 @@ function entry(name: string, value: Uint8Array): Uint8Array {
   });
 }
 
-/** The model reads all tokens but the last, and is to say after each the next one. */
-function datum({ prompt, response, weights }: WireSequence): Uint8Array {
+/** The model reads all tokens but the last, and is to say after each the next one. @param scale as in `WirePass`. */
+function datum({ prompt, response, weights }: WireSequence, scale?: number): Uint8Array {
   const all = [...prompt, ...response];
-  const before = prompt.length - 1;
+  const onResponse = (value: (t: number) => number): Uint8Array => {
+    const whole = new Float32Array(all.length - 1);
+    for (let t = 0; t < response.length; t++) whole[prompt.length - 1 + t] = value(t);
+    return tensor(whole);
+  };
+  const inputs: Readonly<Record<string, Uint8Array>> =
+    scale === undefined
+      ? { weights: onResponse((t) => weights[t]!) }
+      : {
+          weights: onResponse(() => 1),
+          logprobs: onResponse(() => 0),
+          advantages: onResponse((t) => weights[t]! * response.length * scale),
+        };
   return message((writer) => {
     const tokens = bytesOf(Int32Array.from(all.slice(0, -1)));
     const text = message((inner) => field(inner, 1, tokens));
@@ -69,19 +86,28 @@ function datum({ prompt, response, weights }: WireSequence): Uint8Array {
       message((inner) => field(inner, 1, text)),
     );
     field(writer, 2, entry("target_tokens", tensor(BigInt64Array.from(all.slice(1), BigInt))));
-    const whole = new Float32Array(all.length - 1);
-    for (let t = 0; t < response.length; t++) whole[before + t] = weights[t]!;
-    field(writer, 2, entry("weights", tensor(whole)));
+    for (const [name, value] of Object.entries(inputs)) field(writer, 2, entry(name, value));
   });
 }
 
-/** Writes a ForwardBackwardRequest of tinker_public.proto. */
-export function writePass({ modelId, sequence, forwardOnly, sequences }: WirePass): Uint8Array {
+/**
+ * Writes a ForwardBackwardRequest of tinker_public.proto. Where weights are scaled, the loss is `cispo`, whose ratio of probabilities is a
+ * constant for the gradient, and here clipped to 1 from both sides: −Σ weight · log π remains, with weights of either sign, and the
+ * server divides by counts that do not depend on them.
+ */
+export function writePass({ modelId, sequence, forwardOnly, sequences, scales }: WirePass): Uint8Array {
   return message((writer) => {
     writer.tag(1, WireType.LengthDelimited).string(modelId);
     writer.tag(2, WireType.Varint).int32(sequence);
-    for (const each of sequences) field(writer, 3, datum(each));
-    writer.tag(4, WireType.LengthDelimited).string("cross_entropy");
+    sequences.forEach((each, i) => field(writer, 3, datum(each, scales?.[i])));
+    writer.tag(4, WireType.LengthDelimited).string(scales ? "cispo" : "cross_entropy");
+    for (const name of scales ? ["clip_low_threshold", "clip_high_threshold"] : []) {
+      const pair = message((inner) => {
+        inner.tag(1, WireType.LengthDelimited).string(name);
+        inner.tag(2, WireType.Bit64).double(1);
+      });
+      field(writer, 5, pair);
+    }
     if (forwardOnly) writer.tag(6, WireType.Varint).bool(true);
   });
 }
