@@ -17,6 +17,8 @@ export interface TrainerCase {
   readonly sequences: readonly ScoreRequest[];
   /** Of log-probabilities, in nats. */
   readonly tolerance: number;
+  /** A step's, small enough for its α. Default 0.02. */
+  readonly rate?: number;
   /** For finite differences; absent where the gradient has another witness, since what `save` wrote is not ours to read. */
   readonly differences?: {
     /** Adds to one number of what `save` wrote; the number of these is `Trainers.parameters`. */
@@ -26,8 +28,6 @@ export interface TrainerCase {
     readonly gradientTolerance: number;
   };
 }
-
-const RATE = 0.02;
 
 const rows = async (trainer: Trainer, sequences: readonly ScoreRequest[]): Promise<number[][]> =>
   (await trainer.logProbs(sequences)).map((row) => Array.from(row));
@@ -41,7 +41,7 @@ const close = (a: readonly number[], b: readonly number[], tolerance: number): v
 
 /** Registers the tests of the contract that `Trainer` states, for one implementation. */
 export function testTrainerContract(its: TrainerCase): void {
-  const { sequences, tolerance, options } = its;
+  const { sequences, tolerance, options, rate: RATE = 0.02 } = its;
   const asked: TrainerOptions = { ...options, clipNorm: Infinity, weightDecay: 0, seed: 3 };
   /** Uneven, and not the same for a sequence's tokens. */
   const weights = sequences.map(({ tokens }, i) => tokens.map((_, t) => 0.3 + 0.2 * i - 0.1 * t));

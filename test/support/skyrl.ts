@@ -10,7 +10,6 @@ export const SKYRL = process.env["WHETSTONE_SKYRL_PYTHON"];
 /** SkyRL's server that answers. Its state stays when it is killed. */
 export interface SkyRL extends ChildServer {
   readonly url: string;
-  readonly port: number;
   /** Its database and checkpoints. */
   readonly state: string;
   /** Ends it and deletes its state. */
@@ -58,8 +57,6 @@ function writeUv(folder: string): string {
 export interface SkyRLOptions {
   /** Of an earlier server, to go on from; absent: a new folder. */
   readonly state?: string;
-  /** Default: one that is free. */
-  readonly port?: number;
   /** Of its jax backend, beside the number and the largest rank of adapters. */
   readonly backend?: Readonly<Record<string, unknown>>;
   /** Seconds without a heartbeat after which it frees a session's adapters. Default: its own. */
@@ -69,7 +66,7 @@ export interface SkyRLOptions {
 /** Starts SkyRL's server on the CPU, and waits until it answers and has its model. */
 export async function startSkyRL(base: string, options: SkyRLOptions = {}): Promise<SkyRL> {
   const { state = mkdtempSync(join(tmpdir(), "whetstone-skyrl-")), backend = {}, sessionSeconds } = options;
-  const port = options.port ?? (await freePort());
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const path = writeUv(join(state, "uv"));
   const config = { max_lora_adapters: 8, max_lora_rank: 8, ...backend };
@@ -103,7 +100,7 @@ export async function startSkyRL(base: string, options: SkyRLOptions = {}): Prom
     await server.kill();
     rmSync(state, { recursive: true, force: true });
   };
-  return { ...server, url, port, state, remove };
+  return { ...server, url, state, remove };
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -21,9 +21,8 @@ export interface AdapterFiles {
  * @throws ServerError where the archive is malformed.
  */
 export async function adapterFiles(model: TinkerModel): Promise<AdapterFiles> {
-  const name = model.session.name();
-  await model.saveForSampler(name);
-  const files = filesIn(await model.archive(name), [CONFIG, WEIGHTS]);
+  const saved = await model.saveForSampler(model.session.name());
+  const files = filesIn(await model.archive(saved), [CONFIG, WEIGHTS]);
   const weights = files.get(WEIGHTS)!;
   try {
     const config = JSON.parse(new TextDecoder().decode(files.get(CONFIG))) as Record<string, unknown>;

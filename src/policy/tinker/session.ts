@@ -251,8 +251,8 @@ export class TinkerModel {
   }
 
   /** @returns `tinker://…`, from which another model goes on. */
-  async save(name: string): Promise<string> {
-    return told(path, await this.#ask("save_weights", { path: name }), this.session.connection).path;
+  save(name: string): Promise<string> {
+    return this.#saveAs("save_weights", name);
   }
 
   /** Only before anything else is asked of the model. */
@@ -261,13 +261,25 @@ export class TinkerModel {
   }
 
   /** @returns the path that samples are asked of, and under which `archive` is. */
-  async saveForSampler(name: string): Promise<string> {
-    const reply = await this.#ask("save_weights_for_sampler", { path: name });
-    return told(path, reply, this.session.connection).path;
+  saveForSampler(name: string): Promise<string> {
+    return this.#saveAs("save_weights_for_sampler", name);
   }
 
-  /** PEFT's two files of what `saveForSampler` saved, as a gzipped tar archive. */
-  archive(name: string): Promise<Uint8Array> {
+  /** Some servers refuse a name that they have, and so a request that is sent again because its reply was lost: it gets another name. */
+  async #saveAs(route: string, name: string): Promise<string> {
+    const save = async (as: string): Promise<string> =>
+      told(path, await this.#ask(route, { path: as }), this.session.connection).path;
+    try {
+      return await save(name);
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 409) return save(`${name}-again`);
+      throw error;
+    }
+  }
+
+  /** PEFT's two files of what `saveForSampler` saved there, as a gzipped tar archive. */
+  archive(saved: string): Promise<Uint8Array> {
+    const name = saved.split("/").at(-1)!;
     return this.session.connection.download(`training_runs/${this.id}/checkpoints/${name}/archive`);
   }
 
