@@ -1,18 +1,11 @@
 import { z } from "zod";
 import { ServerError } from "../../core/errors.js";
 import { Refusal, type TinkerConnection } from "./connection.js";
-import {
-  readPass,
-  readSample,
-  writePass,
-  type WirePass,
-  type WireSample,
-  type WireSequence,
-} from "./wire.js";
+import { inParts, lengthOf } from "./parts.js";
+import { asked, told } from "./replies.js";
+import { readPass, writePass, type WirePass, type WireSequence } from "./wire.js";
 
 const HEARTBEAT_MS = 10_000;
-/** Tokens of a request: some megabytes. */
-const REQUEST_TOKENS = 1 << 17;
 
 /** What an adapter is asked to be; a server may choose otherwise, and is then refused. */
 export interface AdapterShape {
@@ -35,21 +28,8 @@ const capabilities = z.looseObject({
 });
 const opened = z.looseObject({ session_id: z.string() });
 const created = z.looseObject({ model_id: z.string(), request_id: z.string() });
-const asked = z.looseObject({ request_id: z.string() });
 const path = z.looseObject({ path: z.string() });
 const stepped = z.looseObject({ metrics: z.record(z.string(), z.unknown()).nullish() });
-
-/** A reply with what the protocol has it tell. @throws ServerError for one without. */
-function told<T>(schema: z.ZodType<T>, reply: unknown, { url }: TinkerConnection): T {
-  const parsed = schema.safeParse(reply);
-  if (parsed.success) return parsed.data;
-  const { path: place, message } = parsed.error.issues[0]!;
-  const missing = place.length === 0 ? message : `${place.join(".")}: ${message}`;
-  throw new ServerError(
-    `The trainer at ${url} sent a reply that Tinker's protocol does not know (${missing}).`,
-    { where: url },
-  );
-}
 
 /** A step of AdamW. */
 export interface AdamStep {
@@ -299,52 +279,4 @@ export class TinkerModel {
     const reply = await connection.result(request);
     return "json" in reply ? reply.json : {};
   }
-}
-
-/** A sample that is asked for. */
-export interface SampleAsk {
-  readonly prompt: readonly number[];
-  readonly seed: number;
-  readonly temperature: number;
-  readonly maxTokens: number;
-  readonly topP: number;
-  readonly stop: readonly number[];
-}
-
-/** Draws one sample from what `saveForSampler` saved. @param signal gives up this sample alone. */
-export async function drawSample(
-  { connection }: TinkerSession,
-  modelPath: string,
-  { prompt, seed, temperature, maxTokens, topP, stop }: SampleAsk,
-  signal?: AbortSignal,
-): Promise<WireSample> {
-  const body = {
-    num_samples: 1,
-    prompt: { chunks: [{ type: "encoded_text", tokens: prompt }] },
-    sampling_params: { max_tokens: maxTokens, seed, temperature, top_p: topP, stop },
-    model_path: modelPath,
-    type: "sample",
-  };
-  const { request_id: request } = told(asked, await connection.post("asample", body, signal), connection);
-  const reply = await connection.result(request, signal);
-  const [sample] = "bytes" in reply ? readSample(reply.bytes) : [];
-  if (sample === undefined || sample.tokens.length !== sample.logProbs.length)
-    throw new ServerError(`The trainer at ${connection.url} gave no sample with log-probabilities.`);
-  return sample;
-}
-
-const lengthOf = ({ prompt, response }: WireSequence): number => prompt.length + response.length;
-
-function* inParts(sequences: readonly WireSequence[]): Generator<readonly WireSequence[]> {
-  let part: WireSequence[] = [];
-  let tokens = 0;
-  for (const sequence of sequences) {
-    if (part.length > 0 && tokens + lengthOf(sequence) > REQUEST_TOKENS) {
-      yield part;
-      [part, tokens] = [[], 0];
-    }
-    part.push(sequence);
-    tokens += lengthOf(sequence);
-  }
-  if (part.length > 0) yield part;
 }

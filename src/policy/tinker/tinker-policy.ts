@@ -17,7 +17,8 @@ import { sampleSeed } from "../remote/sample-seed.js";
 import { droppedAt } from "../remote/seen-rule.js";
 import { checkLimits, cutAtStop } from "../sampling-limits.js";
 import type { BaseText } from "./base-text.js";
-import { drawSample, type SampleAsk, type TinkerModel } from "./session.js";
+import { drawSample, type SampleAsk } from "./sample.js";
+import type { TinkerModel } from "./session.js";
 import type { WireSample } from "./wire.js";
 
 /** Samples that are asked for at once: the server draws them together. */
