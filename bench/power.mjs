@@ -1,7 +1,8 @@
 /**
  * `node bench/power.mjs --data gsm8k-test.jsonl --prompts 2 --chains 8 --lengths 32,128`: what a token costs that is drawn for a sample of π^α (α = 4), against
- * plain decoding of as many tokens, on SmolLM2, in turn; and what share of the chains' moves is accepted, by length. Responses are cut at the
- * length; the last line is JSON, with the last one's cost in seconds of the wall.
+ * plain decoding of as many tokens, on SmolLM2, in turn; what share of the chains' moves is accepted, by length; and how likely the responses are.
+ * Responses are cut at the length. `--proposals 1` draws them from π itself, as a policy has it that does not tell what it drew under; the last
+ * line is JSON, with the last one's cost in seconds of the wall.
  */
 import { parseArgs } from "node:util";
 import { findTask, LocalPolicy } from "../dist/index.js";
@@ -18,10 +19,17 @@ const { values } = parseArgs({
     moves: { type: "string", default: "4" },
     lengths: { type: "string", default: "32,128" },
     methods: { type: "string", default: "power,smc" },
+    proposals: { type: "string", default: "1/α" },
   },
 });
 
-const policy = await LocalPolicy.load(realModelPath(/** @type {"smollm2"} */ (values.model)));
+const loaded = await LocalPolicy.load(realModelPath(/** @type {"smollm2"} */ (values.model)));
+const policy =
+  values.proposals === "1"
+    ? /** @type {LocalPolicy} */ (
+        Object.create(loaded, { can: { value: { ...loaded.can, proposals: false } } })
+      )
+    : loaded;
 const task = await findTask("gsm8k", { ...(values.data && { data: values.data }), takes: "both" });
 const prompts = task.prompts("test").slice(0, Number(values.prompts));
 
@@ -62,13 +70,17 @@ for (const maxTokens of values.lengths.split(",").map(Number))
     const base = await timed(() => plain(side, maxTokens));
     const each = (/** @type {"wall" | "cpu"} */ what) => drawn[what] / tokens / (base[what] / base.value);
     const record = drawn.value[0]?.record;
-    const result = { method, maxTokens, tokens, wall: each("wall"), cpu: each("cpu"), record };
+    const responses = drawn.value.flatMap((one) => one.responses);
+    const logProb =
+      responses.reduce((sum, { logProbs }) => sum + logProbs.reduce((a, b) => a + b, 0), 0) /
+      responses.length;
+    const result = { method, maxTokens, tokens, wall: each("wall"), cpu: each("cpu"), logProb, record };
     results.push(result);
     console.log(
       `${method}, ${maxTokens} tokens: ${tokens} drawn in ${drawn.wall.toFixed(1)}/${drawn.cpu.toFixed(1)} s, plain ${base.value} in ${base.wall.toFixed(1)}/${base.cpu.toFixed(1)} s: ` +
-        `a token costs ${result.wall.toFixed(2)} × (cpu ${result.cpu.toFixed(2)} ×); ${JSON.stringify(drawn.value.map((d) => ({ ...d.record, tokens: undefined, promptId: undefined })))}`,
+        `a token costs ${result.wall.toFixed(2)} × (cpu ${result.cpu.toFixed(2)} ×); log π of a response ${logProb.toFixed(1)}; ${JSON.stringify(drawn.value.map((d) => ({ ...d.record, tokens: undefined, promptId: undefined })))}`,
     );
   }
-await policy.dispose();
+await loaded.dispose();
 const peakBytes = process.resourceUsage().maxRSS * 1024;
 console.log(JSON.stringify({ cost: results.at(-1)?.wall, results, peakBytes }));

@@ -1,6 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import { checkAlpha } from "../sharpen/power/continuation.js";
-import { POWER_DEFAULTS, type PowerDrawing } from "../sharpen/power/draw-power.js";
+import { acceptedByLength, POWER_DEFAULTS, type PowerDrawing } from "../sharpen/power/draw-power.js";
 import type { PowerRecord } from "../sharpen/power/power-record.js";
 import type { PowerSampler } from "../run/config.js";
 import type { POWER, Values } from "./options.js";
@@ -29,7 +29,7 @@ export function powerSettings(values: PowerValues): PowerSettings | undefined {
     return undefined;
   }
   if (values.temperature !== 1)
-    refuse(["temperature"], `--method ${method} proposes at temperature 1, and --alpha sharpens`);
+    refuse(["temperature"], `--method ${method} proposes at temperature 1/α, and --alpha sharpens`);
   refuse(
     method === "power" ? ["particles"] : ["moves", "blocks"],
     `it belongs to --method ${method === "power" ? "smc" : "power"}`,
@@ -40,7 +40,10 @@ export function powerSettings(values: PowerValues): PowerSettings | undefined {
 
 /** The same as a run's configuration has them: those of the other method left out. */
 export function samplerOf({ method, alpha, moves, blocks, particles }: PowerSettings): PowerSampler {
-  return method === "power" ? { method, alpha, moves, blocks } : { method, alpha, particles };
+  const proposals = "1/α";
+  return method === "power"
+    ? { method, alpha, moves, blocks, proposals }
+    : { method, alpha, particles, proposals };
 }
 
 /** The same under the names of the options' table, for the command line of the record. */
@@ -53,10 +56,11 @@ const percent = (value: number): string => `${Math.round(100 * value)} %`;
 /** How the draws went, in a sentence. */
 export function powerNote(
   { method, alpha, particles }: PowerSettings,
+  maxTokens: number,
   summary: Omit<PowerRecord, "promptId">,
 ): string {
   const { acceptance, blockAcceptance = [], leastEffectiveShare = 0, resamplings = 0 } = summary;
   return method === "power"
-    ? `π^${alpha} by Metropolis–Hastings: ${percent(acceptance ?? 0)} of proposals accepted (by block ${blockAcceptance.map(percent).join(", ")}).`
+    ? `π^${alpha} by Metropolis–Hastings: ${percent(acceptance ?? 0)} of proposals accepted (${acceptedByLength(blockAcceptance, maxTokens)}).`
     : `π^${alpha} by ${particles} particles a response: least effective sample size ${percent(leastEffectiveShare)} of them, ${resamplings.toFixed(1)} resamplings.`;
 }

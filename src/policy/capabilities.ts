@@ -22,6 +22,8 @@ export interface Abilities {
   readonly greedy: boolean;
   /** Samples at every temperature have log-probabilities at temperature 1. */
   readonly temperatures: boolean;
+  /** Samples tell under what probabilities their tokens were drawn (`tellsDrawn`), whatever temperature draws. */
+  readonly proposals: boolean;
   /** Prompts may hold `messages`. */
   readonly messages: boolean;
 }
@@ -58,6 +60,7 @@ const NOTHING: Abilities = {
   trains: false,
   greedy: false,
   temperatures: false,
+  proposals: false,
   messages: false,
 };
 
@@ -75,6 +78,10 @@ const WORDS: Readonly<Record<Ability, readonly [needed: string, remedy: string]>
   temperatures: [
     "log-probabilities at temperature 1 whatever temperature draws",
     "draw at temperature 1, or use another model",
+  ],
+  proposals: [
+    "the probabilities that tokens were drawn under",
+    "draw at temperature 1, or use a local model",
   ],
   messages: ["a chat template or a chat route", "use a chat model, or give the prompt as plain text"],
 };

@@ -42,7 +42,7 @@ export function limitsOf(
 
 /** A request's own options as the sampler is told. @param call the limits of all requests that have none of their own. */
 export function settingsOf(model: Model, options: RequestOptions, call: Limits): Partial<Settings> {
-  const { abandon, watcher, topP, minP, stop, ...settings } = options;
+  const { abandon, watcher, topP, minP, stop, branches: _, ...settings } = options;
   const own = (topP ?? minP ?? stop) !== undefined;
   return {
     ...settings,
@@ -70,10 +70,9 @@ export function tokenizedOnce(
 }
 
 /** A rule of partial responses, as the sampler asks it. */
-export function asked(
-  abandon: NonNullable<SamplingOptions["abandon"]>,
-): (request: SampleRequest, length: number, logProb: number) => boolean {
-  return ({ prompt, index }, length, logProb) => abandon({ promptId: prompt.id, index, length, logProb });
+export function asked(abandon: NonNullable<SamplingOptions["abandon"]>): NonNullable<Settings["abandon"]> {
+  return ({ prompt, index }, length, logProb, drawnLogProb) =>
+    abandon({ promptId: prompt.id, index, length, logProb, drawnLogProb });
 }
 
 function soFarOf({ tokenizer }: Model, request: SampleRequest, row: Unfinished): DrawnSoFar {
@@ -101,14 +100,18 @@ function endsAt({ tokenizer }: Model, stop: readonly string[]): NonNullable<Sett
 /** What was drawn, as a response. @param stop texts that it ends before. */
 export function toResponse(
   { tokenizer, config }: Model,
-  { tag, tokens, logProbs, certainties, finish }: Draw<SampleRequest>,
+  { tag, tokens, logProbs, certainties, drawnLogProbs, finish }: Draw<SampleRequest>,
   stop: readonly string[] = [],
 ): Response {
   const whole = [...(tag.prefix ?? []), ...tokens];
   const ended = finish === "stop" && config.eosTokenIds.includes(tokens.at(-1)!);
   const full = tokenizer.decode(ended ? whole.slice(0, -1) : whole);
   const text = cutAtStop(full, stop) ?? full;
-  return { promptId: tag.prompt.id, index: tag.index, text, tokens, logProbs, certainties, finish };
+  return {
+    ...{ promptId: tag.prompt.id, index: tag.index, text, tokens, logProbs, certainties },
+    ...(drawnLogProbs && { drawnLogProbs }),
+    finish,
+  };
 }
 
 /** What each token of a response gives to its text. */

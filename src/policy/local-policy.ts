@@ -71,6 +71,7 @@ export class LocalPolicy implements Policy {
       trains,
       greedy: true,
       temperatures: true,
+      proposals: true,
       messages: conversations.possible,
       longest: runtime.maxLength,
       likeliest: unheld ? MOST_LIKELY : 0,
@@ -315,11 +316,10 @@ export class LocalPolicy implements Policy {
         this.checkLength(prompt, tokens, maxTokens);
         checkGiven(this, this.runtime.model, request, maxTokens);
         return {
-          tag: request,
-          prompt: prefix.length === 0 ? tokens : [...tokens, ...prefix],
-          promptKey: hash32(prompt.id),
-          index,
-          given: prefix.length,
+          ...{ tag: request, promptKey: hash32(prompt.id), index },
+          ...(options?.branches
+            ? { prompt: tokens, replay: prefix }
+            : { prompt: prefix.length === 0 ? tokens : [...tokens, ...prefix], given: prefix.length }),
           ...(options && { settings: settingsOf(model, options, call) }),
         };
       } catch (error) {

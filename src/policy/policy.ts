@@ -58,6 +58,11 @@ export interface Response {
    * see the whole distribution.
    */
   readonly certainties?: readonly number[];
+  /**
+   * log of the probability under which each token was drawn, at the request's temperature, in nats; as long as `logProbs`. Only where the
+   * request asked for it (`tellsDrawn`) and the temperature is not 1; no record has it.
+   */
+  readonly drawnLogProbs?: readonly number[];
   /** `stop`: the end token was drawn; `length`: cut at `maxTokens`. */
   readonly finish: "stop" | "length";
 }
@@ -105,6 +110,14 @@ export interface RequestOptions extends Partial<
   /** The greedy response in place of a sample; temperature and seed are of no account then. */
   readonly greedy?: boolean;
   /**
+   * Whether other requests of the same call go on from this response, or it goes on from another: what a policy has computed of a response is
+   * then kept for those, as far as memory allows, and is the same to the bit where it is computed again. `maxTokens` of the call is what
+   * the longest of them will have. For requests that come in time. Default: false.
+   */
+  readonly branches?: boolean;
+  /** Whether `drawnLogProbs` are told, and `abandon` of their sum, by a policy that `can` (`proposals`). Default: false. */
+  readonly tellsDrawn?: boolean;
+  /**
    * Cancels this request alone: it yields nothing, and what it holds (a row of the batch, a connection) is free at the next
    * step. Nothing is thrown: who fires the signal knows, and `watcher.ended` tells when it is done. The call's own signal
    * still ends everything.
@@ -139,6 +152,8 @@ export interface PartialResponse {
   readonly length: number;
   /** Σ log π of these tokens, at temperature 1, in nats. */
   readonly logProb: number;
+  /** Σ log of the probabilities that they were drawn under, where the request has these told. */
+  readonly drawnLogProb?: number;
 }
 
 /** An unfinished response, as a watcher sees it. */

@@ -57,21 +57,31 @@ function narrowed(weights: Float64Array, { topP = 1, minP = 0 }: Limits): Float6
   );
 }
 
+/** A token, and log of the probability that it was drawn under, in nats. */
+interface Picked {
+  readonly token: number;
+  readonly drawnLogProb: number;
+}
+
 /** The token of a uniform by inverse CDF at a temperature: the first whose cumulative probability exceeds it. */
-function drawToken(logProbs: Float64Array, uniform: number, temperature: number, limits: Limits): number {
+function drawToken(logProbs: Float64Array, uniform: number, temperature: number, limits: Limits): Picked {
   const tempered = logProbs.map((value) => value / temperature);
   const weights = narrows(limits) ? narrowed(tempered, limits) : tempered;
   const top = weights.reduce((a, b) => Math.max(a, b), -Infinity);
   const total = weights.reduce((sum, value) => sum + Math.exp(value - top), 0);
   let cumulative = 0;
   let last = 0;
+  const picked = (token: number): Picked => ({
+    token,
+    drawnLogProb: weights[token]! - top - Math.log(total),
+  });
   for (let token = 0; token < weights.length; token++) {
     const mass = Math.exp(weights[token]! - top) / total;
     if (mass > 0) last = token;
     cumulative += mass;
-    if (cumulative > uniform && mass > 0) return token;
+    if (cumulative > uniform && mass > 0) return picked(token);
   }
-  return last;
+  return picked(last);
 }
 
 /** KL(uniform ‖ p) in nats; infinite where p has a zero. */
@@ -85,10 +95,10 @@ function entropy(logProbs: Float64Array): number {
   return logProbs.reduce((sum, value) => (value === -Infinity ? sum : sum - Math.exp(value) * value), 0);
 }
 
-function argmax(values: Float64Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
+function argmax(values: Float64Array): Picked {
+  let token = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[token]!) token = i;
+  return { token, drawnLogProb: 0 };
 }
 
 interface Drawing {
@@ -97,7 +107,9 @@ interface Drawing {
   /** The response's first tokens, as given. */
   readonly prefix?: readonly number[] | undefined;
   readonly maxTokens: number;
-  readonly pick: (logProbs: Float64Array, position: number) => number;
+  readonly pick: (logProbs: Float64Array, position: number) => Picked;
+  /** Whether it is told what tokens were drawn under. */
+  readonly tells?: boolean;
   readonly options?: Pick<RequestOptions, "abandon" | "signal" | "watcher">;
   readonly stop?: readonly string[] | undefined;
 }
@@ -116,17 +128,20 @@ function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | u
   const tokens = [...prefix];
   const logProbs: number[] = [];
   const certainties: number[] = [];
-  let sum = 0;
+  const drawnLogProbs: number[] = [];
+  const sums = { logProb: 0, drawnLogProb: 0 };
   let finish: Response["finish"] = "length";
   while (tokens.length < drawing.maxTokens) {
     if (signal?.aborted) return undefined;
     const conditional = policy.next(prompt.id, tokens);
     if (conditional === undefined) break;
-    const token = drawing.pick(conditional, tokens.length);
+    const { token, drawnLogProb } = drawing.pick(conditional, tokens.length);
     tokens.push(token);
     logProbs.push(conditional[token]!);
     certainties.push(certainty(conditional));
-    sum += conditional[token]!;
+    drawnLogProbs.push(drawnLogProb);
+    sums.logProb += conditional[token]!;
+    sums.drawnLogProb += drawnLogProb;
     const ends = token === policy.endToken || policy.next(prompt.id, tokens) === undefined;
     if (ends || cutAtStop(textOf(policy, tokens), stop) !== undefined) {
       finish = "stop";
@@ -134,7 +149,8 @@ function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | u
     }
     if (tokens.length === drawing.maxTokens) break;
     const soFar: DrawnSoFar = {
-      ...{ promptId: prompt.id, index, length: logProbs.length, logProb: sum, logProbs },
+      ...{ promptId: prompt.id, index, length: logProbs.length, logProb: sums.logProb, logProbs },
+      ...(drawing.tells && { drawnLogProb: sums.drawnLogProb }),
       get text() {
         return textOf(policy, tokens);
       },
@@ -150,6 +166,7 @@ function drawResponse(policy: SequentialOptions, drawing: Drawing): Response | u
     tokens: tokens.slice(prefix.length),
     logProbs,
     certainties,
+    ...(drawing.tells && { drawnLogProbs }),
     finish,
   };
 }
@@ -163,7 +180,7 @@ function drawRequest(
   const { prompt, index, prefix } = request;
   const own = optionsOf(request, sampling);
   checkLimits(own);
-  const { maxTokens, seed, temperature, greedy = false, stop } = own;
+  const { maxTokens, seed, temperature, greedy = false, stop, tellsDrawn = false } = own;
   checkPrefix(
     request,
     maxTokens,
@@ -174,6 +191,7 @@ function drawRequest(
   const key = hash32(prompt.id);
   return drawResponse(options, {
     ...{ prompt, index, prefix, maxTokens, options: own, stop },
+    tells: tellsDrawn && temperature !== 1 && !greedy,
     pick: (row, position) =>
       greedy ? argmax(row) : drawToken(row, tokenUniform(seed, key, index, position), temperature, own),
   });
@@ -221,6 +239,7 @@ export function sequentialPolicy(options: SequentialOptions): Policy {
       scores: true,
       greedy: true,
       temperatures: true,
+      proposals: true,
     }),
     sample,
     greedy: (prompts, asked) => greedily(options, prompts, asked, check),

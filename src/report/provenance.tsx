@@ -14,6 +14,7 @@ export function Configuration({ manifest }: { readonly manifest: ReportManifest 
     ["Model", manifest.model],
     ["Model digest", manifest.modelDigest],
     ...(manifest.quantization ? [["Quantized", quantizationInWords(manifest.quantization)] as const] : []),
+    ...(manifest.power !== undefined ? [["Drawn from", manifest.power] as const] : []),
     ["Task", manifest.task],
     ...(manifest.promptForm ? [["Prompts", PROMPT_FORMS[manifest.promptForm]] as const] : []),
     ["Task digest", manifest.taskDigest],

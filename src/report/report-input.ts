@@ -23,6 +23,8 @@ export interface ReportManifest {
   readonly versions: Readonly<Record<string, string>>;
   /** What quantizing the base has done to log π; absent where it is held in float32. */
   readonly quantization?: QuantizationError;
+  /** How the draws of π^α went, in a sentence; absent where responses are independent samples. */
+  readonly power?: string;
 }
 
 /** One response of a prompt, with its scores. Fields that need labels or the whole distribution may be absent. */

@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import type { Metrics } from "../evaluate/metrics.js";
-import { ownParts } from "../run/config.js";
+import { ownParts, samplerInWords } from "../run/config.js";
 import type { Manifest } from "../run/manifest.js";
 import { runFile, type RunReader } from "../run/read-run.js";
 import { readRecords } from "../run/record-lines.js";
@@ -8,6 +8,7 @@ import { selectionRecords } from "../run/records.js";
 import { indexResponses } from "../run/response-index.js";
 import { drawnAt, openDrawn, type DrawnPrompts } from "../sharpen/drawn-prompts.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
+import { acceptedByLength, readPower } from "../sharpen/power/draw-power.js";
 import { flatRecord, readTraining, trainedMethods } from "../sharpen/training-record.js";
 import type { Task } from "../task/task.js";
 import { adapterTexts, promptRow } from "./prompt-row.js";
@@ -116,6 +117,7 @@ export function reportManifest(run: RunReader): ReportManifest {
   const trainings = trainedMethods(run).map((method) => [method, readTraining(run, method)!] as const);
   const commands = new Set([manifest.command, ...trainings.map(([, { command }]) => command)]);
   const quantization = readQuantization(run);
+  const power = powerInWords(run);
   const settings = trainings.map(([method, record]) => {
     const { command: _, ...its } = flatRecord(record);
     return [method, its] as const;
@@ -137,8 +139,23 @@ export function reportManifest(run: RunReader): ReportManifest {
     createdAt: manifest.createdAt,
     versions: { node: manifest.node, "onnxruntime-node": manifest.onnxruntime },
     ...(quantization && { quantization }),
+    ...(power !== undefined && { power }),
   };
 }
+
+/** How a run's draws of π^α went; undefined where its responses are independent samples. */
+function powerInWords(run: RunReader): string | undefined {
+  const { drawing } = run.manifest;
+  const sampler = samplerInWords(drawing);
+  const summary = sampler === undefined ? undefined : readPower(run);
+  if (sampler === undefined || summary === undefined) return sampler;
+  const { acceptance, blockAcceptance = [], leastEffectiveShare = 0, resamplings = 0 } = summary;
+  return acceptance === undefined
+    ? `${sampler}: least effective sample size ${percent(leastEffectiveShare)} of them, ${resamplings.toFixed(1)} resamplings.`
+    : `${sampler}: ${percent(acceptance)} of the proposals were accepted (${acceptedByLength(blockAcceptance, drawing.maxTokens)}).`;
+}
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 /** A run's settings as the page lists them: by the names of the command line. */
 function optionsOf(manifest: Manifest): Record<string, unknown> {

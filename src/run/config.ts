@@ -57,10 +57,14 @@ export interface RunTask extends Source {
   readonly ids?: "line";
 }
 
-/** Power sampling: how responses are drawn from π^α. */
-export type PowerSampler =
-  | { readonly method: "power"; readonly alpha: number; readonly moves: number; readonly blocks: number }
-  | { readonly method: "smc"; readonly alpha: number; readonly particles: number };
+/**
+ * Power sampling: how responses are drawn from π^α. `proposals`: what they are drawn from is π at the temperature 1/α, and goes on from what
+ * was kept of others; absent: at temperature 1 with all computed anew, as earlier versions did.
+ */
+export type PowerSampler = { readonly alpha: number; readonly proposals?: "1/α" } & (
+  | { readonly method: "power"; readonly moves: number; readonly blocks: number }
+  | { readonly method: "smc"; readonly particles: number }
+);
 
 /** What is drawn from the base for each test prompt. */
 export interface RunDrawing {
@@ -109,6 +113,7 @@ export interface RunConfig {
 }
 
 const json: z.ZodType<Json> = z.json();
+const proposals = z.literal("1/α").exactOptional();
 const count = z.int().min(1);
 const positive = z.number().positive();
 const seed = z.int().min(0);
@@ -155,8 +160,9 @@ export const configFields = {
           alpha: z.number().min(1),
           moves: z.int().min(0),
           blocks: count,
+          proposals,
         }),
-        z.object({ method: z.literal("smc"), alpha: z.number().min(1), particles: count }),
+        z.object({ method: z.literal("smc"), alpha: z.number().min(1), particles: count, proposals }),
       ])
       .exactOptional(),
   }),

@@ -1,12 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Prompt } from "../../src/policy/policy.js";
-import { sequentialPolicy } from "../../src/policy/sequential.js";
 import { promptsOf, tinyGamePolicy, wordPolicy } from "../../src/sharpen/tiny-policies.test-helper.js";
 import {
   ALPHA,
-  lengths,
   lengthsPolicy,
   MAX_TOKENS,
+  plainly,
   powerLaw,
   prompt,
   totalVariation,
@@ -25,25 +24,32 @@ describe("the law of sequential Monte Carlo", () => {
   });
 
   it("is far from it without the weights", async () => {
-    const [samples] = await sequentialMonteCarlo(lengthsPolicy(), [prompt], { ...run, resampleBelow: 0 });
+    const policy = plainly(lengthsPolicy());
+    const [samples] = await sequentialMonteCarlo(policy, [prompt], { ...run, resampleBelow: 0 });
     expect(totalVariation(powerLaw(ALPHA).law, samples!.particles)).toBeGreaterThan(0.1);
   });
 
-  it("estimates Σ π^α without bias from as few as 4 particles, and chooses one by its weight", async () => {
-    const count = 3000;
-    const prompts = Array.from({ length: count }, (_, i): Prompt => ({ id: `x${i}`, text: "x" }));
-    const all = await sequentialMonteCarlo(sequentialPolicy(lengths), prompts, { ...run, particles: 4 });
-    const estimates = all.map(({ logNormalizer }) => Math.exp(logNormalizer));
-    const mean = estimates.reduce((a, b) => a + b, 0) / count;
-    const variance = estimates.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count;
-    expect(Math.abs(mean - powerLaw(ALPHA).normalizer)).toBeLessThan(4 * Math.sqrt(variance / count));
-    // The share of prompts that choose the heaviest particle is the mean of its weight.
-    const heaviest = all.map(({ weights }) => weights.indexOf(Math.max(...weights)));
-    const share = all.filter(({ chosen }, i) => chosen.index === heaviest[i]).length / count;
-    const expected = all.reduce((sum, { weights }, i) => sum + weights[heaviest[i]!]!, 0) / count;
-    expect(Math.abs(share - expected)).toBeLessThan(0.04);
-    expect(all.some(({ resamplings }) => resamplings > 0)).toBe(true);
-  });
+  it.each([
+    ["the temperature 1/α", lengthsPolicy(), 0.9],
+    ["temperature 1", plainly(lengthsPolicy()), 0.5],
+  ])(
+    "estimates Σ π^α without bias from as few as 4 particles, drawn at %s, and chooses one by its weight",
+    async (_, policy, resampleBelow) => {
+      const count = 3000;
+      const prompts = Array.from({ length: count }, (_, i): Prompt => ({ id: `x${i}`, text: "x" }));
+      const all = await sequentialMonteCarlo(policy, prompts, { ...run, particles: 4, resampleBelow });
+      const estimates = all.map(({ logNormalizer }) => Math.exp(logNormalizer));
+      const mean = estimates.reduce((a, b) => a + b, 0) / count;
+      const variance = estimates.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count;
+      expect(Math.abs(mean - powerLaw(ALPHA).normalizer)).toBeLessThan(4 * Math.sqrt(variance / count));
+      // The share of prompts that choose the heaviest particle is the mean of its weight.
+      const heaviest = all.map(({ weights }) => weights.indexOf(Math.max(...weights)));
+      const share = all.filter(({ chosen }, i) => chosen.index === heaviest[i]).length / count;
+      const expected = all.reduce((sum, { weights }, i) => sum + weights[heaviest[i]!]!, 0) / count;
+      expect(Math.abs(share - expected)).toBeLessThan(0.04);
+      expect(all.some(({ resamplings }) => resamplings > 0)).toBe(true);
+    },
+  );
 });
 
 describe("sequentialMonteCarlo", () => {

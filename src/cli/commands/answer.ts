@@ -3,6 +3,7 @@ import { sequenceLogProb, type Policy, type Response } from "../../policy/policy
 import { findReward } from "../../reward/registry.js";
 import { answerEvents } from "../../sharpen/answer.js";
 import type { Best } from "../../sharpen/answer-events.js";
+import { answerRoom } from "../../sharpen/answer-room.js";
 import { checkLengths, fittingPrompts } from "../../sharpen/fitting-prompts.js";
 import { answerMany, type AnswerSettings } from "../answer-many.js";
 import { openAnswers, type AnswersOut, type Made } from "../answers-out.js";
@@ -179,7 +180,7 @@ async function one(
     context.progress.line(line.text);
     if (event.kind !== "chosen") continue;
     context.progress.stop();
-    if (power) context.note(powerNote({ ...power }, event.power!));
+    if (power) context.note(powerNote(power, maxTokens ?? (await answerRoom(policy, prompt)), event.power!));
     if (all) context.say(scoreLines(event.finished, event.scores));
     context.say(event.chosen.text);
     context.result({

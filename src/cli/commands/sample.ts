@@ -134,7 +134,7 @@ async function samplePower(
   const asked = { ...power, n, maxTokens, seed, signal };
   const summary = powerSummary(await drawPowerTask(run, policy, test, asked, progress.update));
   await measureIfQuantized(run, policy, { source, machine });
-  context.note(powerNote(power, summary));
+  context.note(powerNote(power, maxTokens, summary));
   context.say(
     `${count(n * test.length)} responses to ${count(test.length)} prompts, ${count(summary.tokens)} tokens: ${run.dir}`,
   );

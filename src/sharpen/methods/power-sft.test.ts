@@ -63,7 +63,7 @@ describe("what is learned", () => {
   it("is in the run's own file, and drawn once", async () => {
     const folder = newFolder();
     const first = await planned(powerSft, {}, folder);
-    const file = join(folder, "power-targets.jsonl");
+    const file = join(folder, "power-draws.jsonl");
     expect(existsSync(file)).toBe(true);
     const lines = readFileSync(file, "utf8").trim().split("\n");
     expect(lines).toHaveLength(2 * N);

@@ -19,7 +19,7 @@ const ALPHA = {
   otherwise: `${POWER_DEFAULTS.alpha}`,
 } as const satisfies MethodOption;
 
-const DRAWS = "power-targets.jsonl";
+const DRAWS = "power-draws.jsonl";
 
 /**
  * Power self-distillation (arXiv 2605.04542): SFT on draws of π_base^α, the exact optimum of RLHF-Sharpening by the log-likelihood with

@@ -1,6 +1,7 @@
 import { randomStream, type RandomStream } from "../../core/random.js";
 import type { Policy, Prompt, Response } from "../../policy/policy.js";
-import { blockEnds, continueResponses, logProbFrom, type Continuation } from "./continuation.js";
+import { blockEnds, proposalTemperature, sumsFrom, withoutDrawn, type Continue } from "./continuation.js";
+import { sideBySide } from "./side-by-side.js";
 
 /** A move from y to y' that keeps the first t tokens, as the acceptance rule sees it. */
 export interface Move {
@@ -9,27 +10,36 @@ export interface Move {
   readonly logProb: number;
   /** log π(y'_t.. | y_<t) of the tokens that would come, in nats. */
   readonly proposedLogProb: number;
+  /** log q of both: what proposals are drawn under. */
+  readonly drawnLogProb: number;
+  readonly proposedDrawnLogProb: number;
   /** |y| and |y'| in tokens, the end token included. */
   readonly length: number;
   readonly proposedLength: number;
 }
 
-/** log of the acceptance ratio; must not rise when the proposal gains a token, nor with a lower log-probability. */
+/** log of the acceptance ratio; must not rise when the proposal gains a token. */
 export type AcceptanceRule = (move: Move) => number;
 
 /**
- * log of π(y')^α·P(t | y')·π(y_t..|y_<t) / (π(y)^α·P(t | y)·π(y'_t..|y_<t)), where the cut point t is uniform over the |y| positions
- * of the response, P(t | y) = 1/|y|, and the end is drawn from π itself. What the two responses share cancels:
- * (α − 1)·(log π(y'_t..) − log π(y_t..)) + log |y| − log |y'|. Each cut point by itself leaves π^α in detailed balance, for it is
- * possible both ways: y' has at least one token after the kept ones.
+ * log of π(y')^α·P(t | y')·q(y_t..|y_<t) / (π(y)^α·P(t | y)·q(y'_t..|y_<t)), where the cut point t is uniform over the |y| positions
+ * of the response, P(t | y) = 1/|y|, and the end is drawn from q: π at temperature 1/α, or π itself. Of what the two responses share nothing
+ * is left. Each cut point by itself leaves π^α in detailed balance, for it is possible both ways: y' has at least one token after the kept
+ * ones. A further token changes it by α·log π − log q ≤ 0: by log Σ_v π(v)^α at temperature 1/α, by (α − 1)·log π at temperature 1.
  */
 export const exactAcceptance: AcceptanceRule = ({
   alpha,
   logProb,
   proposedLogProb,
+  drawnLogProb,
+  proposedDrawnLogProb,
   length,
   proposedLength,
-}) => (alpha - 1) * (proposedLogProb - logProb) + Math.log(length) - Math.log(proposedLength);
+}) =>
+  alpha * (proposedLogProb - logProb) -
+  (proposedDrawnLogProb - drawnLogProb) +
+  Math.log(length) -
+  Math.log(proposedLength);
 
 /** What the chains are run with. */
 export interface ChainOptions {
@@ -65,86 +75,61 @@ export interface Chain {
  */
 const ROUNDING_NATS = 1e-3;
 
-/** A chain's proposal, before it is drawn. */
-interface Proposal {
-  readonly chain: Chain;
-  /** y. */
-  readonly from: Response;
-  readonly cut: number;
-  /** log π(y_t.. | y_<t). */
-  readonly logProb: number;
-  /** log of the uniform that decides. */
-  readonly threshold: number;
+/** What all chains have in common. */
+interface Run {
+  readonly options: ChainOptions;
+  readonly rule: AcceptanceRule;
+  readonly temperature: number;
+  readonly draw: Continue;
 }
 
-/** A chain proposes to keep a uniform number of its tokens, fewer than all. */
-function propose(chain: Chain): Proposal {
-  const { stream } = chain;
+/**
+ * One move: the chain proposes to keep a uniform number of its tokens, fewer than all.
+ * @param index keys the randomness of the proposal.
+ */
+async function move(chain: Chain, { options, rule, temperature, draw }: Run, at: MoveAt): Promise<void> {
+  const { alpha, earlyRejection } = options;
+  const { prompt, stream } = chain;
   const from = chain.response!;
   const cut = stream.integer(from.tokens.length);
-  return { chain, from, cut, logProb: logProbFrom(from, cut), threshold: Math.log(1 - stream.next()) };
-}
-
-/** One move of every chain. `index` keys the randomness of a chain's proposal. */
-async function moveAll(
-  policy: Policy,
-  chains: readonly Chain[],
-  index: (chain: Chain) => number,
-  block: number,
-  maxTokens: number,
-  options: ChainOptions,
-  rule: AcceptanceRule,
-): Promise<void> {
-  const { alpha, seed, signal, earlyRejection } = options;
-  const proposals = chains.map(propose);
-  const ratio = ({ from, logProb }: Proposal, proposedLogProb: number, proposedLength: number): number =>
-    rule({ alpha, logProb, proposedLogProb, length: from.tokens.length, proposedLength });
-  const hopeless = (place: number, newTokens: number, sum: number): boolean => {
-    const proposal = proposals[place]!;
-    // The end is still to come: the proposal has at least one token more, and no token raises its probability.
-    const best = ratio(proposal, sum + ROUNDING_NATS, proposal.cut + newTokens + 1);
-    if (best >= proposal.threshold) return false;
-    proposal.chain.tokens += newTokens;
+  const threshold = Math.log(1 - stream.next());
+  const ratio = (proposed: ReturnType<typeof sumsFrom>, proposedLength: number): number =>
+    rule({
+      ...{ alpha, ...sumsFrom(from, cut), length: from.tokens.length, proposedLength },
+      ...{ proposedLogProb: proposed.logProb, proposedDrawnLogProb: proposed.drawnLogProb },
+    });
+  const hopeless = (newTokens: number, logProb: number, drawnLogProb: number): boolean => {
+    // The end is still to come: the proposal has at least one token more, and no token raises the ratio.
+    const best = ratio({ logProb, drawnLogProb }, cut + newTokens + 1) + alpha * ROUNDING_NATS;
+    if (best >= threshold) return false;
+    chain.tokens += newTokens;
     return true;
   };
-  const drawn = await continueResponses(
-    policy,
-    proposals.map(({ chain, from, cut }) => ({ prompt: chain.prompt, index: index(chain), from, keep: cut })),
-    { maxTokens, seed, signal, ...(earlyRejection && { hopeless }) },
-  );
-  drawn.forEach((response, place) => {
-    if (response === undefined) return;
-    const proposal = proposals[place]!;
-    const { chain, cut } = proposal;
-    chain.tokens += response.tokens.length - cut;
-    if (ratio(proposal, logProbFrom(response, cut), response.tokens.length) < proposal.threshold) return;
-    chain.response = response;
-    chain.accepted[block]!++;
+  const response = await draw({
+    ...{ prompt, index: at.index, from, keep: cut, maxTokens: at.maxTokens, temperature },
+    ...(earlyRejection && { hopeless }),
   });
+  if (response === undefined) return;
+  chain.tokens += response.tokens.length - cut;
+  if (ratio(sumsFrom(response, cut), response.tokens.length) < threshold) return;
+  chain.response = response;
+  chain.accepted[at.block]!++;
 }
 
-/** Draws the first block of every chain, or the next of those that have not ended. */
-async function growAll(
-  policy: Policy,
-  chains: readonly Chain[],
-  index: (chain: Chain) => number,
-  maxTokens: number,
-  { seed, signal }: ChainOptions,
-): Promise<void> {
-  const open = chains.filter((chain) => chain.response?.finish !== "stop");
-  const drawn = await continueResponses(
-    policy,
-    open.map((chain): Continuation => {
-      const { prompt, response } = chain;
-      return { prompt, index: index(chain), from: response, keep: response?.tokens.length ?? 0 };
-    }),
-    { maxTokens, seed, signal },
-  );
-  open.forEach((chain, i) => {
-    const response = drawn[i]!;
-    chain.tokens += response.tokens.length - (chain.response?.tokens.length ?? 0);
-    chain.response = response;
-  });
+/** Where in a chain's course something is drawn. */
+interface MoveAt {
+  readonly index: number;
+  readonly block: number;
+  readonly maxTokens: number;
+}
+
+/** Draws the first block of a chain, or the next if it has not ended. */
+async function grow(chain: Chain, { temperature, draw }: Run, { index, maxTokens }: MoveAt): Promise<void> {
+  const { prompt, response: from } = chain;
+  if (from?.finish === "stop") return;
+  const keep = from?.tokens.length ?? 0;
+  chain.response = (await draw({ prompt, index, from, keep, maxTokens, temperature }))!;
+  chain.tokens += chain.response.tokens.length - keep;
 }
 
 /**
@@ -158,24 +143,27 @@ export async function runChains(
   options: ChainOptions,
   rule: AcceptanceRule = exactAcceptance,
 ): Promise<Chain[]> {
-  const { moves, maxTokens } = options;
+  const { moves, maxTokens, signal } = options;
   const ends = blockEnds(maxTokens, options.blocks);
   const draws = ends.length * (moves + 1);
   // Other draws with the same seed and the same indices must not be these.
   const seed = randomStream(options.seed, "power sampling").integer(2 ** 32);
-  const seeded = { ...options, seed };
+  const temperature = proposalTemperature(policy, options.alpha);
   const chains = prompts.flatMap((prompt) =>
     Array.from({ length: options.chains }, (_, number): Chain => {
       const stream = randomStream(options.seed, `power chain ${number} of ${prompt.id}`);
       return { prompt, number, response: undefined, stream, accepted: ends.map(() => 0), tokens: 0 };
     }),
   );
-  for (const [block, end] of ends.entries()) {
-    const first = block * (moves + 1);
-    await growAll(policy, chains, ({ number }) => number * draws + first, end, seeded);
-    for (let move = 1; move <= moves; move++) {
-      await moveAll(policy, chains, ({ number }) => number * draws + first + move, block, end, seeded, rule);
+  const task = (chain: Chain) => async (draw: Continue) => {
+    const run: Run = { options, rule, temperature, draw };
+    for (const [block, end] of ends.entries()) {
+      const first = chain.number * draws + block * (moves + 1);
+      await grow(chain, run, { index: first, block, maxTokens: end });
+      for (let m = 1; m <= moves; m++) await move(chain, run, { index: first + m, block, maxTokens: end });
     }
-  }
+    chain.response = withoutDrawn(chain.response!);
+  };
+  await sideBySide(policy, chains.map(task), { maxTokens, seed, signal });
   return chains;
 }

@@ -1,5 +1,5 @@
 import { UsageError } from "../../core/errors.js";
-import type { Policy, Prompt, Response, SampleRequest } from "../../policy/policy.js";
+import type { Policy, Response, Prompt, SampleRequest } from "../../policy/policy.js";
 
 /** A response to draw, or to go on with after some of its tokens. */
 export interface Continuation {
@@ -10,27 +10,51 @@ export interface Continuation {
   readonly from?: Response | undefined;
   /** At least 0, and less than what is a whole response. */
   readonly keep: number;
-}
-
-/** How responses are continued: always at temperature 1, whose log-probabilities are the ones a policy reports. */
-export interface ContinuationOptions {
   readonly maxTokens: number;
-  readonly seed: number;
-  readonly signal?: AbortSignal | undefined;
-  /** Asked after each new token of the continuation in that place: true drops it. The sum is that of the new tokens. */
-  readonly hopeless?: (place: number, newTokens: number, logProb: number) => boolean;
+  /** That of the new tokens. Where it is not 1, the policy tells what they were drawn under. */
+  readonly temperature: number;
+  /** Asked after each new token: true drops the continuation. The sums are those of the new tokens: log π, and log q of what they were drawn under. */
+  readonly hopeless?: ((newTokens: number, logProb: number, drawnLogProb: number) => boolean) | undefined;
 }
 
-const keyOf = (promptId: string, index: number): string => `${index} ${promptId}`;
+/** Draws a continuation and gives the whole response; undefined where `hopeless` dropped it. It depends on its prompt, index and first tokens alone. */
+export type Continue = (continuation: Continuation) => Promise<Response | undefined>;
 
-/** The sum of the log-probabilities from `start` on, in nats. */
-export function logProbFrom(response: Response, start: number): number {
+/**
+ * The temperature of proposals for π^α: 1/α, at which a step's law is that of π^α if all that follows were alike, so that the weights vary
+ * least (arXiv 2602.10273); 1 of a policy that does not tell what it drew under.
+ */
+export function proposalTemperature({ can }: Pick<Policy, "can">, alpha: number): number {
+  return can.proposals ? 1 / alpha : 1;
+}
+
+/** log q of the probability that each token was drawn under, in nats. */
+const drawnLogProbs = (response: Response): readonly number[] => response.drawnLogProbs ?? response.logProbs;
+
+function sumFrom(values: readonly number[], start: number): number {
   let sum = 0;
-  for (let t = start; t < response.logProbs.length; t++) sum += response.logProbs[t]!;
+  for (let t = start; t < values.length; t++) sum += values[t]!;
   return sum;
 }
 
-function joined(from: Response | undefined, keep: number, end: Response): Response {
+/** The sum of the log-probabilities from `start` on, in nats: log π of the tokens there, and log q of what they were drawn under. */
+export function sumsFrom(
+  response: Response,
+  start: number,
+): { readonly logProb: number; readonly drawnLogProb: number } {
+  return {
+    logProb: sumFrom(response.logProbs, start),
+    drawnLogProb: sumFrom(drawnLogProbs(response), start),
+  };
+}
+
+/** A response as records have it: what it was drawn under left out. */
+export function withoutDrawn({ drawnLogProbs: _, ...response }: Response): Response {
+  return response;
+}
+
+/** The whole response of a continuation. @param end its new tokens. */
+export function joined({ from, keep }: Continuation, end: Response): Response {
   if (from === undefined || keep === 0) return end;
   return {
     ...end,
@@ -38,57 +62,28 @@ function joined(from: Response | undefined, keep: number, end: Response): Respon
     logProbs: [...from.logProbs.slice(0, keep), ...end.logProbs],
     ...(end.certainties &&
       from.certainties && { certainties: [...from.certainties.slice(0, keep), ...end.certainties] }),
+    ...((end.drawnLogProbs ?? from.drawnLogProbs) && {
+      drawnLogProbs: [...drawnLogProbs(from).slice(0, keep), ...drawnLogProbs(end)],
+    }),
   };
 }
 
-/**
- * The places of the continuations in the order in which to ask for them: those that share a beginning one after the other, so
- * that its keys and values are computed once, and the rarest beginnings first, by which a sampler sets the width of its groups.
- */
-function askingOrder(continuations: readonly Continuation[]): number[] {
-  const runs = new Map<string, number[]>();
-  continuations.forEach(({ prompt, from, keep }, place) => {
-    const key = `${from?.tokens.slice(0, keep).join(",") ?? ""} ${prompt.id}`;
-    const run = runs.get(key);
-    if (run) run.push(place);
-    else runs.set(key, [place]);
-  });
-  return [...runs.values()].sort((a, b) => a.length - b.length).flat();
-}
-
-/**
- * Draws the continuations and returns whole responses, in their places; undefined where `hopeless` dropped one. Each depends on
- * its prompt, index and first tokens alone, not on the others.
- */
-export async function continueResponses(
-  policy: Policy,
-  continuations: readonly Continuation[],
-  { maxTokens, seed, signal, hopeless }: ContinuationOptions,
-): Promise<(Response | undefined)[]> {
-  const places = new Map(continuations.map(({ prompt, index }, place) => [keyOf(prompt.id, index), place]));
-  const requests = askingOrder(continuations).map((place): SampleRequest => {
-    const { prompt, index, from, keep } = continuations[place]!;
-    return from === undefined || keep === 0
-      ? { prompt, index }
-      : { prompt, index, prefix: from.tokens.slice(0, keep) };
-  });
-  const results: (Response | undefined)[] = continuations.map(() => undefined);
-  const samples = policy.sample(requests, {
-    temperature: 1,
-    maxTokens,
-    seed,
-    ...(signal && { signal }),
-    ...(hopeless && {
-      abandon: ({ promptId, index, length, logProb }) =>
-        hopeless(places.get(keyOf(promptId, index))!, length, logProb),
-    }),
-  });
-  for await (const end of samples) {
-    const place = places.get(keyOf(end.promptId, end.index))!;
-    const { from, keep } = continuations[place]!;
-    results[place] = joined(from, keep, end);
-  }
-  return results;
+/** What a policy is asked for. @param ended is told the new tokens, or undefined where they were dropped. */
+export function requestOf(
+  { prompt, index, from, keep, maxTokens, temperature, hopeless }: Continuation,
+  ended: (end: Response | undefined) => void,
+): SampleRequest {
+  return {
+    ...{ prompt, index },
+    ...(from !== undefined && keep > 0 && { prefix: from.tokens.slice(0, keep) }),
+    options: {
+      ...{ temperature, maxTokens, branches: true, watcher: { ended } },
+      ...(temperature !== 1 && { tellsDrawn: true }),
+      ...(hopeless && {
+        abandon: ({ length, logProb, drawnLogProb = logProb }) => hopeless(length, logProb, drawnLogProb),
+      }),
+    },
+  };
 }
 
 /** Lengths at which a response of at most `maxTokens` tokens is cut into `blocks` parts, as equal as can be; the last is `maxTokens`. */

@@ -1,9 +1,13 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { randomStream } from "../../core/random.js";
 import type { Policy, Prompt, Response } from "../../policy/policy.js";
 import { responseKey } from "../../run/records.js";
 import type { RecordLog } from "../../run/record-log.js";
+import type { RunReader } from "../../run/read-run.js";
 import type { Run } from "../../run/run.js";
 import type { Progress } from "../draw.js";
+import { blockEnds } from "./continuation.js";
 import { powerRecords, type PowerRecord } from "./power-record.js";
 import { powerSample } from "./power-sample.js";
 import { sequentialMonteCarlo, type SmcSamples } from "./smc.js";
@@ -125,6 +129,35 @@ export async function drawPowerInto(
         if (!log.has(responseKey(response.promptId, response.index))) log.append(response);
       told(record);
     }
+  }
+}
+
+/**
+ * Accepted proposals by the length that responses were cut at: `94 % up to 32 tokens, 56 % up to 128`.
+ * @param blockAcceptance of each block, all of them as long as can be. @param maxTokens of the last.
+ */
+export function acceptedByLength(blockAcceptance: readonly number[], maxTokens: number): string {
+  const ends = blockEnds(maxTokens, blockAcceptance.length);
+  return blockAcceptance
+    .map((share, b) => `${Math.round(100 * share)} % up to ${ends[b]}${b === 0 ? " tokens" : ""}`)
+    .join(", ");
+}
+
+/** How a run's responses were drawn from π^α, as power.jsonl says; undefined of a run of independent samples. */
+export function readPower(run: RunReader): Omit<PowerRecord, "promptId"> | undefined {
+  const path = join(run.dir, "power.jsonl");
+  if (!existsSync(path)) return undefined;
+  // A last line without its break is still being written.
+  const lines = readFileSync(path, "utf8").split("\n").slice(0, -1);
+  const records = lines.flatMap((line) => powerRecords.schema.safeParse(parsed(line)).data ?? []);
+  return records.length > 0 ? powerSummary(records) : undefined;
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
   }
 }
 

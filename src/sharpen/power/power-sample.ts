@@ -38,12 +38,12 @@ export interface PowerSamples {
 /**
  * Power sampling (paper §7; arXiv 2510.14901): Metropolis–Hastings whose stationary distribution is π_base^α, normalized over
  * the responses that end by themselves or are cut at `maxTokens`. A move keeps a uniform number of tokens and draws the rest
- * anew from the policy at temperature 1. It is exact for responses of variable length: the acceptance ratio counts the law of
+ * anew from the policy. It is exact for responses of variable length: the acceptance ratio counts the law of
  * the cut point under both lengths (`exactAcceptance`), and a proposal may be longer than the response it replaces. How near a
  * chain is after a finite number of moves is a matter of mixing; acceptance rates tell of it.
  *
- * Proposals are at temperature 1, not 1/α: a `Policy` reports temperature-1 log-probabilities only, and these are all that the
- * ratio then needs. Fewer proposals are accepted for it; but those that fail are mostly dropped after a few tokens.
+ * Proposals are at temperature 1/α, of a policy that tells what it drew under (`proposals`); at temperature 1 otherwise, where fewer are
+ * accepted. A chain moves on as soon as its own proposal is decided, and what is computed of its kept tokens is kept with them.
  * @throws UsageError for options out of range, or a policy that cannot go on after a given prefix.
  */
 export async function powerSample(

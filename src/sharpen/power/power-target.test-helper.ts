@@ -24,6 +24,9 @@ export const lengths: SequentialOptions = {
 
 export const lengthsPolicy = (): Policy => sequentialPolicy(lengths);
 
+/** A policy that does not tell what tokens were drawn under, so that proposals are at temperature 1. */
+export const plainly = (policy: Policy): Policy => ({ ...policy, can: { ...policy.can, proposals: false } });
+
 /** π^α of every response, by its tokens, and its normalizer Σ π^α. */
 export function powerLaw(alpha: number): {
   readonly law: ReadonlyMap<string, number>;

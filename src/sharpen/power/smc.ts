@@ -2,7 +2,15 @@ import { randomStream, type RandomStream } from "../../core/random.js";
 import { sequenceLogProb, type Policy, type Prompt, type Response } from "../../policy/policy.js";
 import { UsageError } from "../../core/errors.js";
 import { requireAbility } from "../../policy/capabilities.js";
-import { checkAlpha, checkWhole, continueResponses } from "./continuation.js";
+import {
+  checkAlpha,
+  checkWhole,
+  proposalTemperature,
+  sumsFrom,
+  withoutDrawn,
+  type Continue,
+} from "./continuation.js";
+import { sideBySide } from "./side-by-side.js";
 
 /** How to approximate π_base^α by weighted particles. */
 export interface SmcOptions {
@@ -74,18 +82,22 @@ function systematic(shares: readonly number[], uniform: number): number[] {
   return ancestors;
 }
 
-/** Weighs the particles for the step from exponent `before` to `after`, and resamples them where few carry the weight. */
+/**
+ * Weighs the particles for the step from exponent `before` to `after`, and resamples them where few carry the weight.
+ * @param drawn log q of each particle's new tokens: what they were drawn under.
+ */
 function weigh(
   swarm: Swarm,
   grown: readonly Response[],
+  drawn: readonly number[],
   before: number,
   after: number,
   resampleBelow: number,
 ): void {
   const sums = grown.map(sequenceLogProb);
-  // γ_k(y) / (γ_{k−1}(y so far)·π(new tokens)), with γ_k = π^(exponent of step k).
+  // γ_k(y) / (γ_{k−1}(y so far)·q(new tokens)), with γ_k = π^(exponent of step k).
   swarm.logWeights = swarm.logWeights.map(
-    (weight, i) => weight + (after - 1) * sums[i]! - (before - 1) * swarm.logProbs[i]!,
+    (weight, i) => weight + after * sums[i]! - before * swarm.logProbs[i]! - drawn[i]!,
   );
   swarm.logProbs = sums;
   swarm.particles = [...grown];
@@ -102,40 +114,37 @@ function weigh(
   swarm.resamplings++;
 }
 
-/** Extends what has not ended to `end` tokens; particles that share their tokens are drawn from one prefix. */
+/** How a block is drawn. */
+interface Block {
+  readonly number: number;
+  /** The length that particles are cut at. */
+  readonly maxTokens: number;
+  readonly temperature: number;
+}
+
+/** Extends what has not ended to the end of a block. @returns the particles, and log q of the new tokens of each. */
 async function grow(
-  policy: Policy,
-  swarms: readonly Swarm[],
-  block: number,
-  options: { readonly maxTokens: number; readonly seed: number; readonly signal?: AbortSignal | undefined },
-): Promise<Response[][]> {
-  const places = swarms.flatMap((swarm) =>
-    swarm.particles.flatMap((from, i) => (from?.finish === "stop" ? [] : [{ swarm, from, i }])),
+  { prompt, particles }: Swarm,
+  { number, maxTokens, temperature }: Block,
+  draw: Continue,
+): Promise<{ readonly grown: Response[]; readonly drawn: number[]; readonly tokens: number }> {
+  const grown = await Promise.all(
+    particles.map(async (from, i) => {
+      if (from?.finish === "stop") return from;
+      const [index, keep] = [number * particles.length + i, from?.tokens.length ?? 0];
+      return (await draw({ prompt, index, from, keep, maxTokens, temperature }))!;
+    }),
   );
-  const drawn = await continueResponses(
-    policy,
-    places.map(({ swarm: { prompt, particles }, from, i }) => ({
-      prompt,
-      index: block * particles.length + i,
-      from,
-      keep: from?.tokens.length ?? 0,
-    })),
-    options,
-  );
-  const grown = swarms.map(({ particles }) => [...particles]);
-  const rows = new Map(swarms.map((swarm, s) => [swarm, grown[s]!]));
-  places.forEach(({ swarm, from, i }, place) => {
-    const response = drawn[place]!;
-    rows.get(swarm)![i] = response;
-    swarm.tokens += response.tokens.length - (from?.tokens.length ?? 0);
-  });
-  return grown as Response[][];
+  const before = particles.map((from) => from?.tokens.length ?? 0);
+  const drawn = grown.map((response, i) => sumsFrom(response, before[i]!).drawnLogProb);
+  const tokens = grown.reduce((sum, response, i) => sum + response.tokens.length - before[i]!, 0);
+  return { grown, drawn, tokens };
 }
 
 /**
  * Sequential Monte Carlo for π_base^α (paper §7's target; the method of arXiv 2602.10273): particles grow block by block from
- * the policy at temperature 1, are weighed by π^(α_k) of what they have so far while α_k rises from 1 to α, and are resampled
- * (systematically) when the effective sample size is low. Copies share their prefix, so that it is computed once. The weighted
+ * the policy at temperature 1/α_k, are weighed by π^(α_k) of what they have so far over what they were drawn under, while α_k rises from 1
+ * to α, and are resampled (systematically) when the effective sample size is low. The weighted
  * particles approach π^α as their number grows; for a finite number they are biased, unlike the estimate of its normalizer.
  * @throws UsageError for options out of range, or a policy that cannot go on after a given prefix.
  */
@@ -156,17 +165,24 @@ export async function sequentialMonteCarlo(
   requireAbility(policy, "continues", "Sequential Monte Carlo");
   const seed = randomStream(options.seed, "sequential Monte Carlo").integer(2 ** 32);
   const swarms = prompts.map((prompt) => newSwarm(prompt, particles, options.seed));
-  let before = 1;
-  for (let block = 0; before < alpha || block * blockTokens < maxTokens; block++) {
-    const end = Math.min(maxTokens, (block + 1) * blockTokens);
-    // However long the ramp, the last block ends at α.
-    const after = end === maxTokens ? alpha : 1 + (alpha - 1) * Math.min(1, end / rampTokens);
-    const grown = await grow(policy, swarms, block, { maxTokens: end, seed, signal });
-    swarms.forEach((swarm, s) => {
-      weigh(swarm, grown[s]!, before, after, resampleBelow);
-    });
-    before = after;
-  }
+  const task = (swarm: Swarm) => async (draw: Continue) => {
+    let before = 1;
+    for (let block = 0; before < alpha || block * blockTokens < maxTokens; block++) {
+      const end = Math.min(maxTokens, (block + 1) * blockTokens);
+      // However long the ramp, the last block ends at α.
+      const after = end === maxTokens ? alpha : 1 + (alpha - 1) * Math.min(1, end / rampTokens);
+      const temperature = proposalTemperature(policy, after);
+      const { grown, drawn, tokens } = await grow(
+        swarm,
+        { number: block, maxTokens: end, temperature },
+        draw,
+      );
+      swarm.tokens += tokens;
+      weigh(swarm, grown, drawn, before, after, resampleBelow);
+      before = after;
+    }
+  };
+  await sideBySide(policy, swarms.map(task), { maxTokens, seed, signal });
   return swarms.map(toSamples);
 }
 
@@ -186,7 +202,7 @@ function newSwarm(prompt: Prompt, particles: number, seed: number): Swarm {
 
 function toSamples(swarm: Swarm): SmcSamples {
   const { prompt, logNormalizer, effectiveSizes, resamplings, tokens } = swarm;
-  const particles = swarm.particles.map((response, index) => ({ ...response!, index }));
+  const particles = swarm.particles.map((response, index) => ({ ...withoutDrawn(response!), index }));
   const { shares: weights } = normalized(swarm.logWeights);
   const uniform = swarm.stream.next();
   let chosen = 0;

@@ -96,11 +96,21 @@ export class Arrivals<T> implements Lookahead, Work<T> {
     return { run, total: seen.length, length: first?.prompt.length ?? 0, several, alone: false };
   }
 
-  /** The most tokens that any of the first so many is to have. @param otherwise of those that do not say. */
+  /** Whether any request that waits goes on from others, or is gone on from. */
+  get replays(): boolean {
+    return this.waiting.some(({ replay }) => replay !== undefined);
+  }
+
+  /**
+   * The most tokens that any of the first so many is to have.
+   * @param otherwise of those that do not say, and at least of those that are gone on from.
+   */
   mostTokens(limit: number, otherwise: number): number {
     return Math.max(
       1,
-      ...this.waiting.slice(0, limit).map(({ settings }) => settings?.maxTokens ?? otherwise),
+      ...this.waiting
+        .slice(0, limit)
+        .map(({ settings, replay }) => Math.max(settings?.maxTokens ?? otherwise, replay ? otherwise : 0)),
     );
   }
 

@@ -10,6 +10,7 @@ import {
   type DrawRequest,
   type DrawSettings,
 } from "./draw-request.js";
+import { KeptRows } from "./kept-rows.js";
 import type { KeyValueCache } from "./key-value-cache.js";
 import { leastLog } from "./least-log.js";
 import type { Narrowed } from "./narrowed.js";
@@ -26,7 +27,10 @@ export interface SamplerSessions {
   readonly cacheFactory: (layout: CacheLayout) => KeyValueCache;
 }
 
-/** What the rows of a step need beyond the model's own distribution: a temperature other than 1, limits on the tokens. */
+/**
+ * What the rows of a step need beyond the model's own distribution: a temperature other than 1 (with which the step also tells under what
+ * probability tokens were drawn), limits on the tokens.
+ */
 export interface StepNeeds extends Narrowed {
   readonly temperature: boolean;
 }
@@ -47,7 +51,16 @@ interface Row<T> {
   readonly logProbs: number[];
   readonly certainties: number[];
   logProb: number;
+  /** Where they are told. */
+  readonly drawnLogProbs: number[] | undefined;
+  drawnLogProb: number;
+  /** Tokens whose keys and values the row has, the prompt's last one the first of them. */
+  behind: number;
 }
+
+/** The response's tokens so far that are steps of the row: replayed ones and those that were drawn. */
+const stepToken = <T>({ request: { replay = [] }, tokens }: Row<T>, at: number): number =>
+  at < replay.length ? replay[at]! : tokens[at - replay.length]!;
 
 interface Group<T> {
   prompt: readonly number[];
@@ -58,13 +71,17 @@ interface Group<T> {
 export class Batch<T> {
   private groups: Group<T>[];
   private readonly cache: KeyValueCache;
+  private readonly kept: KeptRows;
 
+  /** @param keptBytes what may be kept of rows that others go on from. */
   constructor(
     private readonly sessions: SamplerSessions,
     private readonly config: ModelConfig,
     private shape: CacheLayout,
     private readonly options: DrawOptions<T>,
+    keptBytes = Infinity,
   ) {
+    this.kept = new KeptRows(keptBytes);
     this.groups = Array.from({ length: shape.groups }, () => ({
       prompt: [],
       rows: Array.from({ length: shape.rows }, () => undefined),
@@ -112,7 +129,35 @@ export class Batch<T> {
       busy ||= working;
     });
     if (opened.length > 0) await this.openGroups(opened);
+    await this.restore();
     return busy;
+  }
+
+  /** Gives new rows what was kept of the responses that they go on from. */
+  private async restore(): Promise<void> {
+    const found: { readonly row: Row<T>; readonly i: number }[] = [];
+    this.forEachRow((row, i) => {
+      if (row.behind === 0 && row.tokens.length === 0 && row.request.replay?.length) found.push({ row, i });
+    });
+    for (const { row, i } of found) {
+      const { prompt, promptKey, replay = [] } = row.request;
+      const kept = this.kept.find(promptKey, prompt, replay);
+      if (!kept) continue;
+      // What the longest row has is there after this as before.
+      await this.cache.reserve(Math.max(this.longest(), kept.steps - 1));
+      await this.cache.copyIn(Math.floor(i / this.shape.rows), i % this.shape.rows, kept.entry, kept.steps);
+      row.behind = kept.steps;
+    }
+  }
+
+  /** Keeps what a row that has finished has computed, for requests that go on from it. */
+  private async keep(row: Row<T>, i: number): Promise<void> {
+    const { prompt, promptKey, replay } = row.request;
+    if (!replay) return;
+    const { rows } = this.shape;
+    const copy = (): ReturnType<KeyValueCache["copyOut"]> =>
+      this.cache.copyOut(Math.floor(i / rows), i % rows, row.behind);
+    await this.kept.add(promptKey, prompt, [...replay, ...row.tokens], copy);
   }
 
   /** Puts requests on a group's free rows. @returns whether any of its rows is at work. */
@@ -125,7 +170,10 @@ export class Batch<T> {
           this.settingsOf(request).dropped?.(request.tag);
         if (request) {
           const settings = this.settingsOf(request);
-          rows[r] = { request, settings, tokens: [], logProbs: [], certainties: [], logProb: 0 };
+          rows[r] = {
+            ...{ request, settings, tokens: [], logProbs: [], certainties: [], logProb: 0 },
+            ...{ drawnLogProbs: tellsDrawn(settings) ? [] : undefined, drawnLogProb: 0, behind: 0 },
+          };
         }
       }
       working ||= rows[r] !== undefined;
@@ -173,7 +221,7 @@ export class Batch<T> {
 
   /** Tokens behind the longest row. */
   private longest(): number {
-    return Math.max(...this.groups.flatMap(({ rows }) => rows.map((row) => row?.tokens.length ?? 0)));
+    return Math.max(...this.groups.flatMap(({ rows }) => rows.map((row) => row?.behind ?? 0)));
   }
 
   private longestPrefix(): number {
@@ -184,7 +232,7 @@ export class Batch<T> {
   async step(): Promise<Draw<T>[]> {
     await this.cache.reserve(this.longest());
     const { needs, feeds } = this.rowFeeds();
-    const steps = this.groups.map(({ rows }) => rows.map((row) => row?.tokens.length));
+    const steps = this.groups.map(({ rows }) => rows.map((row) => row?.behind));
     const session = await this.sessions.decode(needs);
     const output = await session.run(
       {
@@ -195,9 +243,14 @@ export class Batch<T> {
         ),
         ...this.sessions.adapter?.feeds,
       },
-      { fetch: ["token", "logProb", "certainty"], stores: this.cache.stores(steps) },
+      {
+        fetch: ["token", "logProb", "certainty", ...(needs.temperature ? ["drawnLogProb"] : [])],
+        stores: this.cache.stores(steps),
+      },
     );
-    return this.advance(output);
+    const finished = this.advance(output);
+    for (const { row, i } of finished) await this.keep(row, i);
+    return finished.map(({ draw }) => draw);
   }
 
   /** What a step is told of each row. */
@@ -212,13 +265,13 @@ export class Batch<T> {
     const leastLogs = new Float32Array(count).fill(leastLog(1, this.config.vocabSize));
     const minPs = new Float32Array(count);
     const needs = { temperature: false, topP: false, minP: false };
-    this.forEachRow(({ request, settings, tokens }, i) => {
-      const { prompt, promptKey, index, given = 0 } = request;
+    this.forEachRow((row, i) => {
+      const { prompt, promptKey, index, given = 0 } = row.request;
+      const { settings, behind } = row;
       const { greedy = false, seed, temperature, narrowing: { topP = 1, minP = 0 } = {} } = settings;
-      const done = tokens.length;
-      ids[i] = done === 0 ? prompt[prompt.length - 1]! : tokens[done - 1]!;
-      positions[i] = prompt.length - 1 + done;
-      uniforms[i] = greedy ? -1 : tokenUniform(seed, promptKey, index, given + done);
+      ids[i] = behind === 0 ? prompt[prompt.length - 1]! : stepToken(row, behind - 1);
+      positions[i] = prompt.length - 1 + behind;
+      uniforms[i] = greedy ? -1 : tokenUniform(seed, promptKey, index, given + behind);
       if (greedy) return;
       temperatures[i] = temperature;
       needs.temperature ||= temperature !== 1;
@@ -241,34 +294,32 @@ export class Batch<T> {
     return { needs, feeds };
   }
 
-  private advance(output: Record<string, Tensor>): Draw<T>[] {
+  private advance(output: Record<string, Tensor>): Finished<T>[] {
     const tokens = output["token"]!.data as Int32Array;
     const logProbs = output["logProb"]!.data as Float32Array;
     const certainties = output["certainty"]!.data as Float32Array;
-    const finished: Draw<T>[] = [];
+    const drawn = output["drawnLogProb"]?.data as Float32Array | undefined;
+    const finished: Finished<T>[] = [];
     this.forEachRow((row, i, free) => {
+      const { tag, given = 0, replay = [] } = row.request;
+      // What comes of a step over a token that is replayed is known.
+      if (++row.behind <= replay.length) return;
       const token = tokens[i]!;
       row.tokens.push(token);
       row.logProbs.push(logProbs[i]!);
       row.certainties.push(certainties[i]!);
       row.logProb += logProbs[i]!;
-      const { tag, given = 0 } = row.request;
+      row.drawnLogProbs?.push(drawn![i]!);
+      row.drawnLogProb += row.drawnLogProbs ? drawn![i]! : logProbs[i]!;
       const { maxTokens, abandon, ends, watch, dropped } = row.settings;
       const stop = this.config.eosTokenIds.includes(token) || ends?.(tag, row) === true;
-      if (stop || given + row.tokens.length >= maxTokens) {
-        const { tokens: ids, logProbs: scores, certainties: spreads } = row;
-        finished.push({
-          tag,
-          tokens: ids,
-          logProbs: scores,
-          certainties: spreads,
-          finish: stop ? "stop" : "length",
-        });
+      if (stop || given + row.behind >= maxTokens) {
+        finished.push({ row, i, draw: drawOf(row, stop ? "stop" : "length") });
         free();
         return;
       }
       watch?.(tag, row);
-      if (!abandon?.(tag, row.tokens.length, row.logProb)) return;
+      if (!abandon?.(tag, row.tokens.length, row.logProb, row.drawnLogProb)) return;
       free();
       dropped?.(tag);
     });
@@ -284,6 +335,24 @@ export class Batch<T> {
   }
 
   async dispose(): Promise<void> {
+    await this.kept.dispose();
     await this.cache.dispose();
   }
+}
+
+/** A row that has finished, and where it was. */
+interface Finished<T> {
+  readonly row: Row<T>;
+  readonly i: number;
+  readonly draw: Draw<T>;
+}
+
+/** Whether a row's tokens are drawn under other probabilities than the model's own at temperature 1, and these are asked for. */
+function tellsDrawn<T>({ tellsDrawn: asked, temperature, greedy }: DrawSettings<T>): boolean {
+  return asked === true && temperature !== 1 && !greedy;
+}
+
+function drawOf<T>(row: Row<T>, finish: Draw<T>["finish"]): Draw<T> {
+  const { request, tokens, logProbs, certainties, drawnLogProbs } = row;
+  return { tag: request.tag, tokens, logProbs, certainties, ...(drawnLogProbs && { drawnLogProbs }), finish };
 }

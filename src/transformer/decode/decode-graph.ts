@@ -87,7 +87,7 @@ function decodingStep<T>(
 /**
  * One decoding step (`decodingStep`) that draws. Further inputs: `uniforms` [g, r]; `temperature` [g, r] unless `plain`; of its
  * `narrowing`, `topP`, `leastLog`, `minP` [g, r] (`narrowingInputs`).
- * Outputs: `token`, `logProb`, `certainty` [g·r]; `key.L`, `value.L` [g, r, kvHeads·d] of the new token.
+ * Outputs: `token`, `logProb`, `certainty`, unless `plain` `drawnLogProb` [g·r]; `key.L`, `value.L` [g, r, kvHeads·d] of the new token.
  * @param plain temperature 1 is built in, which saves a pass over the vocabulary.
  */
 export function decodeGraph(
@@ -114,6 +114,7 @@ export function decodeGraph(
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);
   graph.output("certainty", drawn.certainty);
+  if (drawn.drawnLogProb) graph.output("drawnLogProb", drawn.drawnLogProb);
   outputKeysAndValues(graph, fresh);
   return graph;
 }

@@ -15,8 +15,8 @@ export interface DrawSettings<T> {
   readonly maxTokens: number;
   readonly seed: number;
   readonly greedy?: boolean;
-  /** Asked after each token of an unfinished response, given ones not counted; true drops it. */
-  readonly abandon?: ((tag: T, length: number, logProb: number) => boolean) | undefined;
+  /** Asked after each token of an unfinished response, given ones not counted; true drops it. `drawnLogProb` is `logProb` where nothing else is told. */
+  readonly abandon?: ((tag: T, length: number, logProb: number, drawnLogProb: number) => boolean) | undefined;
   /** Asked after each token that does not end the response, given ones not counted; true ends it there, as the end token does. */
   readonly ends?: ((tag: T, soFar: Unfinished) => boolean) | undefined;
   /** Told after each token of an unfinished response, before `abandon` is asked. */
@@ -26,6 +26,8 @@ export interface DrawSettings<T> {
   /** Which tokens may be drawn. Default: all. */
   readonly narrowing?: Narrowing | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the log-probability under which each token was drawn is told, at the temperature and among those that may be drawn. */
+  readonly tellsDrawn?: boolean | undefined;
 }
 
 /** One response to draw. */
@@ -43,6 +45,12 @@ export interface DrawRequest<T> {
    */
   readonly given?: number;
   /**
+   * The response's first tokens, fewer than `maxTokens`, of a request that goes on from another response or is gone on from: what was computed
+   * of a response's tokens when they were drawn is kept for the next, as far as memory allows, and computed anew by the same steps where it is
+   * not, so that what is drawn is the same to the bit. Not beside `given`.
+   */
+  readonly replay?: readonly number[];
+  /**
    * What is otherwise for this request than the options say. Its signal cancels it alone: it yields nothing, and its row is
    * free at the next step.
    */
@@ -58,6 +66,8 @@ export interface Draw<T> {
   readonly logProbs: readonly number[];
   /** KL(uniform ‖ p) at each token at temperature 1, in nats. */
   readonly certainties: readonly number[];
+  /** log of the probability under which each token was drawn, in nats, where the settings tell it and that is not `logProbs`. */
+  readonly drawnLogProbs?: readonly number[];
   readonly finish: "stop" | "length";
 }
 

@@ -11,6 +11,12 @@ const BLOCK = 16;
 
 type Kind = "key" | "value";
 
+/** What a row had behind it, as `copyOut` copied it. */
+export interface RowCopy {
+  readonly buffer: ResidentBuffer;
+  readonly steps: number;
+}
+
 /**
  * Keys and values of earlier tokens, in resident buffers, so that a decoding step copies nothing but the new token's.
  * Prefix: [groups, kvHeads, p, d], one per prompt; suffix: [groups, rows, kvHeads, s, d], one per row. Both grow in
@@ -282,6 +288,41 @@ export class KeyValueCache {
       }),
     );
     return this.names.map((name) => ({ output: name, buffer: this.suffix.get(name)!, to, length: headDim }));
+  }
+
+  /** A copy of what a row has behind it: [keys and values of all layers, kvHeads, steps, d]. */
+  async copyOut(group: number, row: number, steps: number): Promise<ResidentBuffer> {
+    const { kvHeads, headDim } = this.config;
+    const copy = await this.engine.buffer("float32", this.names.length * kvHeads * steps * headDim);
+    await this.eachHead(group, row, steps, (suffix, places, own) =>
+      suffix.copyTo(copy, places, own, steps * headDim),
+    );
+    return copy;
+  }
+
+  /** Puts the first steps of such a copy behind a row. @param of what was copied. */
+  async copyIn(group: number, row: number, of: RowCopy, steps: number): Promise<void> {
+    await this.eachHead(group, row, of.steps, (suffix, places, own) =>
+      of.buffer.copyTo(suffix, own, places, steps * this.config.headDim),
+    );
+  }
+
+  /** @param copy does the work for a kind of a layer: where its heads lie there, and in a copy of `steps` steps. */
+  private async eachHead(
+    group: number,
+    row: number,
+    steps: number,
+    copy: (suffix: ResidentBuffer, places: Int32Array, own: Int32Array) => Promise<void>,
+  ): Promise<void> {
+    const { kvHeads, headDim } = this.config;
+    const first = (group * this.layout.rows + row) * kvHeads;
+    const heads = Array.from({ length: kvHeads }, (_, head) => head);
+    const places = Int32Array.from(heads, (head) => (first + head) * this.suffixLength * headDim);
+    const copies = this.names.map((name, n) => {
+      const own = Int32Array.from(heads, (head) => (n * kvHeads + head) * steps * headDim);
+      return copy(this.suffix.get(name)!, places, own);
+    });
+    await Promise.all(copies);
   }
 
   async dispose(): Promise<void> {

@@ -98,10 +98,12 @@ async function* drawArrivals<T>(
       await arrivals.gather(most);
       const canDrop = abandon !== undefined || arrivals.canDrop;
       const maxTokens = arrivals.mostTokens(most, options.maxTokens);
-      const rows = fitting(config, arrivals, { ...options, maxTokens }, canDrop);
+      // What is kept of two responses a row: of the one that is gone on from, and of the one that may come in its place.
+      const held = arrivals.replays ? 3 : 1;
+      const rows = fitting(config, arrivals, { ...options, maxTokens: held * maxTokens }, canDrop);
       const layout = chooseLayout(arrivals, { rows, widest, canDrop });
       if (!layout) continue;
-      batch = new Batch<T>(sessions, config, layout, options);
+      batch = new Batch<T>(sessions, config, layout, options, options.bytes && options.bytes() / 2);
       const room = new Room(batch, arrivals, {
         rows,
         least: config.heads === config.kvHeads ? 2 : 1,

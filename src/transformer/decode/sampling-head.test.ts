@@ -19,7 +19,7 @@ interface Head {
     rows: readonly ArrayLike<number>[],
     uniforms: readonly number[],
     temperature?: number,
-  ): Promise<{ tokens: number[]; logProbs: number[]; certainties: number[] }>;
+  ): Promise<{ tokens: number[]; logProbs: number[]; certainties: number[]; drawnLogProbs: number[] }>;
 }
 
 async function headOf(size: number, tempered = false): Promise<Head> {
@@ -46,8 +46,11 @@ async function headOf(size: number, tempered = false): Promise<Head> {
           data: new Float32Array(points.length).fill(temperature ?? 1),
         },
       });
-      const list = (name: string): number[] => Array.from(result[name]!.data as Float32Array);
-      return { tokens: list("token"), logProbs: list("logProb"), certainties: list("certainty") };
+      const list = (name: string): number[] => Array.from((result[name]?.data ?? []) as Float32Array);
+      return {
+        ...{ tokens: list("token"), logProbs: list("logProb"), certainties: list("certainty") },
+        drawnLogProbs: list("drawnLogProb"),
+      };
     },
   };
 }
@@ -178,6 +181,7 @@ describe("drawn frequencies", () => {
     const logits = normals(size, 7 * size);
     const stream = randomStream(11, `uniforms ${size} ${temperature}`);
     const exact = logSoftmax(logits);
+    const tempered = logSoftmax(Array.from(logits, (value) => value / temperature));
     const tokens: number[] = [];
     for (let round = 0; round < 10; round++) {
       const uniforms = Array.from({ length: 1000 }, () => stream.integer(2 ** 24) * 2 ** -24);
@@ -190,8 +194,11 @@ describe("drawn frequencies", () => {
       // At temperature 1 whatever temperature drew.
       const expected = drawn.tokens.map((token) => exact[token]!);
       expect(largestDifference(drawn.logProbs, expected)).toBeLessThan(1e-4);
+      if (temperature === 1) continue;
+      expect(drawn.drawnLogProbs).toHaveLength(drawn.tokens.length);
+      const under = drawn.tokens.map((token) => tempered[token]!);
+      expect(largestDifference(drawn.drawnLogProbs, under)).toBeLessThan(1e-4);
     }
-    const tempered = logSoftmax(Array.from(logits, (value) => value / temperature));
     const { value, freedom } = chiSquare(tokens, tempered);
     expect(freedom).toBeGreaterThan(25);
     // Wilson–Hilferty: the cube root is nearly normal; 3.7 deviations is one chance in ten thousand.

@@ -33,6 +33,8 @@ export interface Drawn {
   readonly logProb: Value;
   /** KL(uniform ‖ p) at temperature 1 in nats, [n]. */
   readonly certainty: Value;
+  /** log of the probability under which the token was drawn, at the temperature and among those that may be drawn, [n]; without a temperature absent. */
+  readonly drawnLogProb?: Value;
 }
 
 /** Vocabularies up to this size are searched in one level. */
@@ -72,7 +74,7 @@ export function samplingHead(
   const tempered = temperature === undefined ? weights : exp(div(shifted, temperature));
   const sampled = invert(narrowed(tempered, narrowing), uniforms);
   const greedy = reshape(cast(argMax(logits), "float32"), [-1, 1]);
-  const drawn = where(lessOrEqual(0, uniforms), sampled, greedy);
+  const drawn = where(lessOrEqual(0, uniforms), sampled.index, greedy);
   const given = targets && cast(targets, "float32");
   const index = cast(given ? where(lessOrEqual(0, given), given, drawn) : drawn, "int64");
   const logProb = sub(gatherElements(logits, index, 1), logTotal);
@@ -81,25 +83,33 @@ export function samplingHead(
     token: reshape(cast(index, "int32"), [-1]),
     logProb: reshape(logProb, [-1]),
     certainty: reshape(certainty, [-1]),
+    ...(temperature !== undefined && {
+      drawnLogProb: reshape(
+        sub(div(gatherElements(shifted, index, 1), temperature), log(sampled.total)),
+        [-1],
+      ),
+    }),
   };
 }
 
-/** The index whose cumulative weight passes u · total, [n, 1] as float32 (exact: vocabularies are below 2^24). */
-function invert(weights: Value, uniforms: Value): Value {
+/** The index whose cumulative weight passes u · total, as float32 (exact: vocabularies are below 2^24), and the total; [n, 1] each. */
+function invert(weights: Value, uniforms: Value): { readonly index: Value; readonly total: Value } {
   const size = weights.shape[1] as number;
   if (size <= ONE_LEVEL) {
-    return pick(weights, mul(uniforms, reduceSum(weights, [-1], { keepDims: true }))).index;
+    const total = reduceSum(weights, [-1], { keepDims: true });
+    return { index: pick(weights, mul(uniforms, total)).index, total };
   }
   const width = blockWidth(size);
   const blocks = Math.ceil(size / width);
   const padded = blocks * width === size ? weights : padRight(weights, blocks * width - size);
   const grouped = reshape(padded, [-1, blocks, width]);
   const sums = reduceSum(grouped, [2]);
-  const target = mul(uniforms, reduceSum(sums, [-1], { keepDims: true }));
+  const total = reduceSum(sums, [-1], { keepDims: true });
+  const target = mul(uniforms, total);
   const outer = pick(sums, target);
   const block = gatherND(grouped, cast(outer.index, "int64"), 1);
   const inner = pick(block, sub(target, outer.before));
-  return add(mul(outer.index, width), inner.index);
+  return { index: add(mul(outer.index, width), inner.index), total };
 }
 
 /**

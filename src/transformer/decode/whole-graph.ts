@@ -24,7 +24,7 @@ export interface WholeGraphOptions extends Omit<PolicyGraphOptions, "quantized">
  * [q] and `seenMask` [r, 1, 1, q] (`nearSeenMask` where a window hides); `picks` int32 [k]: the rows, of all g·r, that logits are
  * computed for; `uniforms` [k, 1] and `targets` int32 [k, 1]: drawn where the target is negative; `temperature` [k, 1]; of its
  * `narrowing`, `topP`, `leastLog`, `minP` [k, 1].
- * Outputs: `token`, `logProb`, `certainty` [k]; `key.L`, `value.L` [g, r, kvHeads·d].
+ * Outputs: `token`, `logProb`, `certainty`, `drawnLogProb` [k]; `key.L`, `value.L` [g, r, kvHeads·d].
  */
 export function wholeGraph(
   config: ModelConfig,
@@ -70,6 +70,7 @@ export function wholeGraph(
   graph.output("token", drawn.token);
   graph.output("logProb", drawn.logProb);
   graph.output("certainty", drawn.certainty);
+  if (drawn.drawnLogProb) graph.output("drawnLogProb", drawn.drawnLogProb);
   outputKeysAndValues(graph, fresh);
   return graph;
 }
