@@ -29,6 +29,7 @@ const CASES: readonly Case[] = [
   { quantize: "int8", path: modelFolder("game24"), name: "game24", n: 24, maxTokens: 18 },
   { quantize: "int4", path: modelFolder("game24"), name: "game24", n: 24, maxTokens: 18 },
   { quantize: "int8", path: smollm2, name: "SmolLM2", n: 16, maxTokens: 32 },
+  { quantize: "int8", path: fetchedModel("qwen"), name: "Qwen", n: 8, maxTokens: 12 },
 ];
 
 describe.each(CASES)("exact choices of $name in $quantize", ({ quantize, path, name, n, maxTokens }) => {

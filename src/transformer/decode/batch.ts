@@ -43,6 +43,10 @@ export interface Work<T> {
   reopen(group: number): readonly number[] | undefined;
 }
 
+/** Responses of full length that may be kept for each row that draws one, and bytes that may be kept in any case. */
+const KEPT_PER_ROW = 4;
+const KEPT_BYTES = 2 ** 28;
+
 /** A row of the batch while it is at work on a response. */
 interface Row<T> {
   readonly request: DrawRequest<T>;
@@ -71,17 +75,18 @@ interface Group<T> {
 export class Batch<T> {
   private groups: Group<T>[];
   private readonly cache: KeyValueCache;
-  private readonly kept: KeptRows;
+  private readonly kept = new KeptRows();
+  /** The most rows that were at work on responses which others go on from, and the most tokens that these were to have. */
+  private readonly branching = { rows: 0, tokens: 0 };
 
-  /** @param keptBytes what may be kept of rows that others go on from. */
+  /** @param keptBytes what may be kept at most of rows that others go on from. */
   constructor(
     private readonly sessions: SamplerSessions,
     private readonly config: ModelConfig,
     private shape: CacheLayout,
     private readonly options: DrawOptions<T>,
-    keptBytes = Infinity,
+    private readonly keptBytes = Infinity,
   ) {
-    this.kept = new KeptRows(keptBytes);
     this.groups = Array.from({ length: shape.groups }, () => ({
       prompt: [],
       rows: Array.from({ length: shape.rows }, () => undefined),
@@ -136,8 +141,14 @@ export class Batch<T> {
   /** Gives new rows what was kept of the responses that they go on from. */
   private async restore(): Promise<void> {
     const found: { readonly row: Row<T>; readonly i: number }[] = [];
+    let branching = 0;
     this.forEachRow((row, i) => {
-      if (row.behind === 0 && row.tokens.length === 0 && row.request.replay?.length) found.push({ row, i });
+      if (!row.request.replay) return;
+      this.branching.rows = Math.max(this.branching.rows, ++branching);
+      const asked = Math.max(row.settings.maxTokens, this.options.maxTokens);
+      this.branching.tokens = Math.max(this.branching.tokens, asked);
+      if (row.behind === 0 && row.tokens.length === 0 && row.request.replay.length > 0)
+        found.push({ row, i });
     });
     for (const { row, i } of found) {
       const { prompt, promptKey, replay = [] } = row.request;
@@ -150,14 +161,21 @@ export class Batch<T> {
     }
   }
 
+  /** Bytes that may be kept: of what is known to go on, its like that may come in its place, and some that will not be asked for. */
+  private keepable(): number {
+    const { layers, kvHeads, headDim } = this.config;
+    const { rows, tokens } = this.branching;
+    const wanted = KEPT_PER_ROW * rows * tokens * 2 * layers * kvHeads * headDim * 4;
+    return Math.min(this.keptBytes, Math.max(KEPT_BYTES, wanted));
+  }
+
   /** Keeps what a row that has finished has computed, for requests that go on from it. */
   private async keep(row: Row<T>, i: number): Promise<void> {
     const { prompt, promptKey, replay } = row.request;
     if (!replay) return;
     const { rows } = this.shape;
-    const copy = (): ReturnType<KeyValueCache["copyOut"]> =>
-      this.cache.copyOut(Math.floor(i / rows), i % rows, row.behind);
-    await this.kept.add(promptKey, prompt, [...replay, ...row.tokens], copy);
+    const copy = await this.cache.copyOut(Math.floor(i / rows), i % rows, row.behind);
+    await this.kept.add(promptKey, prompt, [...replay, ...row.tokens], copy, this.keepable());
   }
 
   /** Puts requests on a group's free rows. @returns whether any of its rows is at work. */

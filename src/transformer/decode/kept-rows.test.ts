@@ -16,10 +16,10 @@ const copy = async (): Promise<ResidentBuffer> => {
 };
 
 it("finds the longest beginning that is known of a prompt's responses, and a step more: the token that comes next was not fed yet", async () => {
-  const kept = new KeptRows(Infinity);
+  const kept = new KeptRows();
   const prompt = [7, 8];
-  await kept.add(1, prompt, [1, 2, 3, 4], copy);
-  await kept.add(1, prompt, [1, 2, 5], copy);
+  await kept.add(1, prompt, [1, 2, 3, 4], await copy(), Infinity);
+  await kept.add(1, prompt, [1, 2, 5], await copy(), Infinity);
   const stepsFor = (tokens: readonly number[], key = 1, of: readonly number[] = [7, 8]): number =>
     kept.find(key, of, tokens)?.steps ?? 0;
   expect(stepsFor([1, 2, 3])).toBe(3);
@@ -36,17 +36,17 @@ it("finds the longest beginning that is known of a prompt's responses, and a ste
 
 it("lets go of what was not used for longest where there is too much", async () => {
   // Two copies of ten floats.
-  const kept = new KeptRows(80);
+  const kept = new KeptRows();
   const stepsFor = (first: number): number => kept.find(1, [7], [first, 0])?.steps ?? 0;
-  await kept.add(1, [7], [1, 0, 0], copy);
-  await kept.add(1, [7], [2, 0, 0], copy);
+  await kept.add(1, [7], [1, 0, 0], await copy(), 80);
+  await kept.add(1, [7], [2, 0, 0], await copy(), 80);
   expect(stepsFor(1)).toBe(2);
-  await kept.add(1, [7], [3, 0, 0], copy);
+  await kept.add(1, [7], [3, 0, 0], await copy(), 80);
   // Of the second the step over the prompt's last token is left, which all have.
   expect([1, 2, 3].map(stepsFor)).toEqual([2, 1, 2]);
   expect(copies.filter(({ isFreed }) => !isFreed)).toHaveLength(2);
-  const none = new KeptRows(0);
-  await none.add(1, [7], [1], copy);
+  const none = new KeptRows();
+  await none.add(1, [7], [1], await copy(), 0);
   expect(none.find(1, [7], [1, 0])).toBeUndefined();
   await kept.dispose();
 });

@@ -25,9 +25,6 @@ export class KeptRows {
   private readonly entries = new Set<Kept>();
   private bytes = 0;
 
-  /** @param maxBytes what is kept at most. */
-  constructor(private readonly maxBytes: number) {}
-
   /** The steps that are known of a response that begins with these tokens; undefined where there is none. */
   find(promptKey: number, prompt: readonly number[], tokens: readonly number[]): Found | undefined {
     let best: { readonly entry: Kept; readonly steps: number } | undefined;
@@ -43,18 +40,18 @@ export class KeptRows {
     return best;
   }
 
-  /** Keeps a response's, and lets go of what is too much. @param copy makes the copy, of a step a token. */
+  /** Keeps a response's, a step a token, and lets go of what is more than `maxBytes`. */
   async add(
     promptKey: number,
     prompt: readonly number[],
     tokens: readonly number[],
-    copy: () => Promise<ResidentBuffer>,
+    buffer: ResidentBuffer,
+    maxBytes: number,
   ): Promise<void> {
-    const buffer = await copy();
     this.entries.add({ promptKey, prompt, tokens, buffer, steps: tokens.length });
     this.bytes += 4 * buffer.length;
     for (const entry of this.entries) {
-      if (this.bytes <= this.maxBytes) return;
+      if (this.bytes <= maxBytes) return;
       this.entries.delete(entry);
       this.bytes -= 4 * entry.buffer.length;
       await entry.buffer.free();
