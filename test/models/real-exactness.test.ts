@@ -41,7 +41,7 @@ describe.each(["smollm2", "qwen"] as const)("%s", (name) => {
   const root = mkdtempSync(join(tmpdir(), "whetstone-exactness-"));
   let policy: LocalPolicy;
   beforeAll(async () => {
-    if (path !== undefined) policy = await LocalPolicy.load(path, { rows: 24 });
+    if (path !== undefined) policy = await LocalPolicy.load(path, { rows: 8 });
   });
   afterAll(async () => {
     await policy?.dispose();
