@@ -52,6 +52,7 @@ const SERVING: readonly OptionName[] = [
     "port",
     "slots",
     "prefixMemory",
+    "loneRow",
     "apiKeyFile",
     "allowOrigin",
     "allowHost",

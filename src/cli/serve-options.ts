@@ -59,6 +59,10 @@ export const SERVE_OPTIONS = {
     parse: wholeNumber(0, 1 << 20),
     otherwise: `${DEFAULT_PREFIX_MEGABYTES}, for a model on this machine`,
   },
+  loneRow: flag(
+    "--lone-row",
+    "draw an answer that is alone by itself: sooner for one request of one candidate (--best-of 1); its log-probabilities may differ in their last digits from those among others",
+  ),
   logText: flag("--log-text", "write the texts of prompts and answers into the log, too"),
   slots: {
     flags: "--slots <count>",

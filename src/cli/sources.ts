@@ -200,15 +200,18 @@ export function heldAsBefore(source: ModelSource, before: LoadOptions["quantize"
   return before !== undefined && source.folder !== undefined ? { quantize: before, ...source } : source;
 }
 
+/** How a model on this machine answers one request after the other. */
+type Serving = Pick<LocalPolicyOptions, "prefixBytes" | "loneRow">;
+
 /** Loads a model; how it is held where float32 does not fit, and that its copy in the cache is made anew is said on stderr. @throws as `LocalPolicy.load`. */
 export function loadPolicy(
   { folder, name, quantize, ...held }: Held<LocalSource>,
   machine: Machine,
-  prefixBytes = 0,
+  serving: Serving = {},
 ): Promise<LocalPolicy> {
   const notice = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
   return LocalPolicy.load(folder, {
-    ...{ name, notice, prefixBytes },
+    ...{ name, notice, ...serving },
     ...holdingOf(held),
     ...(quantize !== undefined && { quantize }),
     ...useOf(machine),
@@ -217,17 +220,17 @@ export function loadPolicy(
 
 /**
  * Loads a model, or connects to its servers.
- * @param prefixBytes for what is kept of prompts, of a model on this machine.
+ * @param serving what a server has besides, of a model on this machine.
  * @throws as `loadPolicy` and `connectRemote`.
  */
 export function openPolicy(
   { folder, remote, ...source }: Held<ModelSource>,
   machine: Machine,
   context: Context,
-  prefixBytes?: number,
+  serving?: Serving,
 ): Promise<Policy> {
   if (remote) return connectRemote(remote, context);
-  return loadPolicy({ ...source, folder: folder! }, machine, prefixBytes);
+  return loadPolicy({ ...source, folder: folder! }, machine, serving);
 }
 
 /**

@@ -16,6 +16,8 @@ export interface LocalPolicyOptions extends EngineOptions {
   readonly checkpointing?: boolean | undefined;
   /** Bytes for keys and values of prompts that are kept for later ones, as `RuntimeOptions` says. Default 0. */
   readonly prefixBytes?: number;
+  /** Whether a response that is alone is drawn in one row, as `RuntimeOptions` says. Default: false. */
+  readonly loneRow?: boolean | undefined;
   /** The same model unrounded, which this policy then owns. */
   readonly unrounded?: (Unrounded & Pick<Policy, "dispose">) | undefined;
 }
@@ -24,6 +26,7 @@ export interface LocalPolicyOptions extends EngineOptions {
 export function unroundedOptions({
   memory,
   prefixBytes: _,
+  loneRow: ____,
   quantize: __,
   exactChoice: ___,
   ...options

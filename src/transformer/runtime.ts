@@ -52,6 +52,8 @@ export interface RuntimeOptions extends EngineOptions {
    * is one pass. A prompt of more than 64 tokens is computed in blocks where they are, and rounds otherwise by that.
    */
   readonly prefixBytes?: number;
+  /** Whether a response that is alone is drawn in one row, as `DrawOptions.lone` says. Default: false. */
+  readonly loneRow?: boolean | undefined;
 }
 
 /** Scores of one response: log π and KL(uniform ‖ p) of each of its tokens, at temperature 1, in nats. */
@@ -79,6 +81,7 @@ export class Runtime {
   readonly maxLength: number;
   private readonly sessions = new Map<string, Promise<Session>>();
   private embeddings: FileRows | undefined;
+  private readonly lone: boolean;
   /** What trainers of the model are told of memory. */
   readonly forTraining: Pick<RuntimeOptions, "memory" | "checkpointing">;
   /** Prompts' keys and values that are kept, of the model without adapters. */
@@ -87,7 +90,14 @@ export class Runtime {
   /** @throws UsageError if `maxLength` is beyond what the model takes. */
   constructor(
     readonly model: Model,
-    { maxLength, memory, checkpointing, prefixBytes: maxBytes = 0, ...options }: RuntimeOptions = {},
+    {
+      maxLength,
+      memory,
+      checkpointing,
+      prefixBytes: maxBytes = 0,
+      loneRow = false,
+      ...options
+    }: RuntimeOptions = {},
   ) {
     const { maxPositions } = model.config;
     if (maxLength !== undefined && maxLength > maxPositions)
@@ -96,6 +106,7 @@ export class Runtime {
       );
     this.maxLength = maxLength ?? ordinaryLength(model.config, LONGEST);
     this.forTraining = { memory, checkpointing };
+    this.lone = loneRow;
     this.engine = new Engine(options);
     if (maxBytes > 0)
       this.prefixes = new PrefixStore(this.engine, model.config, { maxLength: this.maxLength, maxBytes });
@@ -176,6 +187,7 @@ export class Runtime {
     };
     return draw({ decode, ...this.forPrompts(adapter, all) }, config, requests, {
       bytes: () => this.bytesForCaches(),
+      lone: this.lone,
       ...options,
     });
   }

@@ -37,6 +37,7 @@ export const serveCommand = defineCommand({
     "bestOf",
     "slots",
     "prefixMemory",
+    "loneRow",
     "logText",
     "host",
     "port",
@@ -60,7 +61,8 @@ export const serveCommand = defineCommand({
     const source = await settled(named, values, context);
     const takes = (await promptsOf(source)) ?? "text";
     const reward = await findReward(values.reward ?? DEFAULT_SERVE_REWARD);
-    const policy = await openPolicy(source, values, context, megabytes * 1e6);
+    const serving = { prefixBytes: megabytes * 1e6, loneRow: values.loneRow ?? false };
+    const policy = await openPolicy(source, values, context, serving);
     const runs = new RunsFolder(RUNS, (run) => taskOfRun(run, undefined));
     try {
       checkRewards([reward], policy);

@@ -59,6 +59,36 @@ test("two hundred requests, 30 % of them cancelled at any moment, leave nothing 
 });
 
 describe("a batch", () => {
+  test("has one row for a response that is alone, where that is asked for, and the rows that all have once others come", async () => {
+    const expected = byTag(
+      await collect(
+        runtime.draw(
+          [0, 1, 2].map((p) => request(p, 0)),
+          SAMPLING,
+        ),
+      ),
+    );
+    const inbox = new Inbox<DrawRequest<string>>();
+    let joined = false;
+    const watch: Settings["watch"] = (_, { tokens }) => {
+      if (joined || tokens.length < 3) return;
+      joined = true;
+      for (const p of [1, 2]) inbox.push(request(p, 0));
+      inbox.end();
+    };
+    inbox.push(request(0, 0, { watch }));
+    const buffers = watchBuffers(runtime.engine);
+    const found = byTag(await collect(runtime.draw(inbox, { ...SAMPLING, lone: true })));
+    expect(buffers.rows.slice(0, 3)).toEqual([1, 1, 1]);
+    expect(buffers.rows[3]).toBeGreaterThanOrEqual(4);
+    found.forEach(({ tag, tokens, logProbs }, i) => {
+      expect(tag).toBe(expected[i]!.tag);
+      expect(tokens).toEqual(expected[i]!.tokens);
+      logProbs.forEach((value, t) => expect(Math.abs(value - expected[i]!.logProbs[t]!)).toBeLessThan(1e-4));
+    });
+    expect(buffers.live).toBe(0);
+  });
+
   test("takes in a request at the next step, for which it grows", async () => {
     const watch = watchBuffers(runtime.engine);
     const inbox = new Inbox<DrawRequest<string>>();

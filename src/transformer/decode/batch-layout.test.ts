@@ -68,3 +68,13 @@ test("requests that share no prompt have groups of one row where heads make seve
   expect(chooseLayout(requests(true), { ...options, least: 2 })).toEqual({ groups: 6, rows: 2 });
   expect(chooseLayout(requests(false), { ...options, least: 1 })).toEqual({ groups: 6, rows: 2 });
 });
+
+test("a request that is alone has four rows for itself, or one where that is asked for", () => {
+  const requests = (total: number) => ({
+    look: () => ({ run: total, total, length: 80, several: false, alone: total === 1 }),
+  });
+  const options = { rows: 16, canDrop: false };
+  expect(chooseLayout(requests(1), options)).toEqual({ groups: 1, rows: 4 });
+  expect(chooseLayout(requests(1), { ...options, lone: true })).toEqual({ groups: 1, rows: 1 });
+  expect(chooseLayout(requests(2), { ...options, lone: true })).toEqual({ groups: 1, rows: 4 });
+});

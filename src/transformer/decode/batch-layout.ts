@@ -49,6 +49,7 @@ export function chooseLayout(
     canDrop,
     single = false,
     least = 2,
+    lone = false,
   }: {
     readonly rows: number;
     readonly widest?: number | undefined;
@@ -57,10 +58,13 @@ export function chooseLayout(
     readonly single?: boolean | undefined;
     /** The fewest rows of a group where a prompt has several responses: 1 where the heads that share keys make several rows of one. Default 2. */
     readonly least?: 1 | 2 | undefined;
+    /** Whether a request that is alone has one row. */
+    readonly lone?: boolean | undefined;
   },
 ): CacheLayout | undefined {
   const { run, total, length, several, alone } = requests.look(rows);
   if (total === 0) return undefined;
+  if (lone && total === 1) return { groups: 1, rows: 1 };
   const rowsPerGroup = widest ?? widestGroup(length, canDrop);
   const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
   const count = Math.min(rows, total);

@@ -87,7 +87,7 @@ async function* drawArrivals<T>(
   requests: AsyncIterable<DrawRequest<T>>,
   options: DrawOptions<T>,
 ): AsyncGenerator<Draw<T>> {
-  const { rows: most = ROWS, rowsPerGroup: widest, abandon, signal } = options;
+  const { rows: most = ROWS, rowsPerGroup: widest, abandon, lone, signal } = options;
   // A product of one row rounds otherwise, where the heads of one key head do not make several.
   const arrivals = new Arrivals<T>(requests, config.heads === config.kvHeads, ({ tag, settings }) =>
     (settings?.dropped ?? options.dropped)?.(tag),
@@ -101,7 +101,7 @@ async function* drawArrivals<T>(
       // What is kept of two responses a row: of the one that is gone on from, and of the one that may come in its place.
       const held = arrivals.replays ? 3 : 1;
       const rows = fitting(config, arrivals, { ...options, maxTokens: held * maxTokens }, canDrop);
-      const layout = chooseLayout(arrivals, { rows, widest, canDrop });
+      const layout = chooseLayout(arrivals, { rows, widest, canDrop, lone });
       if (!layout) continue;
       batch = new Batch<T>(sessions, config, layout, options, options.bytes && options.bytes() / 2);
       const room = new Room(batch, arrivals, {
