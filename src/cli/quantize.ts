@@ -18,13 +18,13 @@ export const HOLDING_OPTIONS = {
   quantize: {
     flags: "--quantize <how>",
     description:
-      "hold the linear layers' weights in fewer bits: int8, int4, or keep (blocks and 16-bit floats as their file has them)",
+      "hold the linear layers' weights in fewer bits: int8, int4, int4a8 (four bits, and what they meet in eight), or keep (blocks and 16-bit floats as their file has them)",
     parse: oneOf(QUANTIZATIONS),
     otherwise: "float32, or keep where that does not fit into memory",
   },
   exactChoice: flag(
     "--exact-choice",
-    "with --quantize int8 or int4: hold the model unrounded too, and score in it what could be the best, so that the choice is the exact best of what was drawn",
+    "with --quantize int8, int4 or int4a8: hold the model unrounded too, and score in it what could be the best, so that the choice is the exact best of what was drawn",
   ),
   maxLength: {
     flags: "--max-length <tokens>",

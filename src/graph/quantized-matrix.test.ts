@@ -54,18 +54,35 @@ it("keeps what lies on its levels", () => {
   expect(valuesOf(quantizeMatrix(new Float32Array(64), 2, 32, 8))).toEqual(Array(64).fill(0));
 });
 
-it("rounds the other factor of a product of eight bits, not that of four", async () => {
+it("rounds the other factor of a product of eight bits, and that of four only where it is told to", async () => {
   const graph = new Graph();
   const x = graph.input("x", "float32", ["r", 32]);
   const ones = new Float32Array(32).fill(1);
   graph.output("eight", quantizedProduct(x, "eight", quantizeMatrix(ones, 1, 32, 8)));
   graph.output("four", quantizedProduct(x, "four", quantizeMatrix(ones, 1, 32, 4)));
+  // Integers 7 and −8, with an offset of 8 that meets x as it is.
+  const first = quantizeMatrix(
+    Float32Array.from({ length: 32 }, (_, i) => (i === 0 ? 15 : 0)),
+    1,
+    32,
+    4,
+  );
+  graph.output("first", quantizedProduct(x, "first", first));
+  const rounding = { ...first, roundsInput: true };
+  graph.output("told", quantizedProduct(x, "told", rounding));
   const session = await engine.session(graph, { constants: "shared" });
   // The step is 1, and 0.4 is less than half of it.
   const data = Float32Array.from({ length: 32 }, (_, i) => (i === 0 ? 127 : 0.4));
-  const { eight, four } = await session.run({ x: { type: "float32", dims: [1, 32], data } });
+  const {
+    eight,
+    four,
+    first: own,
+    told,
+  } = await session.run({ x: { type: "float32", dims: [1, 32], data } });
   expect(eight!.data[0]).toBeCloseTo(127, 3);
   expect(four!.data[0]).toBeCloseTo(127 + 31 * 0.4, 3);
+  expect(own!.data[0]).toBeCloseTo(15 * 127, 2);
+  expect(told!.data[0]).toBeCloseTo(7 * 127 + 8 * (127 + 31 * 0.4), 2);
   await session.dispose();
 });
 

@@ -28,6 +28,8 @@ export interface QuantizedMatrix<Bytes = Uint8Array, Floats = Float32Array> {
   readonly zeroPoints?: Bytes;
   /** [rows · blocks]; only where the columns are whole blocks. Absent: 0. */
   readonly offsets?: Floats;
+  /** Whether what it is multiplied with may be rounded to eight bits, as it always is with 8 bits. Default: false. */
+  readonly roundsInput?: boolean;
 }
 
 /** A matrix [rows, columns] in floats of 16 bits, row-major, in memory or in a file. */

@@ -3,7 +3,7 @@ import { gigabytes } from "../core/gigabytes.js";
 import type { ModelConfig } from "./families/config.js";
 import { EMBEDDINGS } from "./families/modules.js";
 import { heldBytes } from "./decoder/hold.js";
-import type { Quantization } from "./decoder/quantize.js";
+import { ROUNDINGS, type Quantization } from "./decoder/quantize.js";
 import { keptBytes } from "./format/gguf/keep.js";
 import type { WeightSource } from "./format/weights.js";
 
@@ -44,6 +44,7 @@ export function memoryNeed(
     ...(canKeep && { keep: more + heldBytes({ ...request, keep: true }) }),
     int8: inMemory(1 + 5 / 32),
     int4: inMemory(1 / 2 + 8 / 32),
+    int4a8: inMemory(1 / 2 + 8 / 32),
   };
 }
 
@@ -56,7 +57,7 @@ export function needForExactChoice(
   shapes: ReadonlyMap<string, readonly number[]>,
 ): MemoryNeed {
   const more = Math.min(need.float32 ?? Infinity, need.keep ?? Infinity) - beside(4 * valuesOf(shapes));
-  const both = (["int8", "int4"] as const).flatMap((way) =>
+  const both = ROUNDINGS.flatMap((way) =>
     need[way] === undefined ? [] : [[way, need[way] + more] as const],
   );
   return { ...need, ...Object.fromEntries(both) };
@@ -90,9 +91,7 @@ export function checkFits(place: string, need: MemoryNeed, holding: Holding, fre
   if (wanted === undefined || wanted <= free) return;
   const others = (["keep", "int8", "int4"] as const).filter((way) => (need[way] ?? Infinity) <= free);
   const fitting = others.map((way) => `${way} needs ${gigabytes(need[way]!)}`).join(", ");
-  const manner = { float32: "in float32", keep: "kept as it is stored", int8: "in int8", int4: "in int4" }[
-    holding
-  ];
+  const manner = holding === "keep" ? "kept as it is stored" : `in ${holding}`;
   const problem = `${place} needs about ${gigabytes(wanted)} of memory ${manner}, and ${gigabytes(free)} are free`;
   throw others.length > 0
     ? new ModelError(`${problem} (${fitting})`, {

@@ -10,7 +10,7 @@ import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
 import { isGguf, readGgufHeader } from "./format/gguf/header.js";
 import { openGgufWeights } from "./format/gguf/weights.js";
 import { holdWeights, type HeldWeights } from "./decoder/hold.js";
-import { readWeights, type Quantization, type QuantizedWeights } from "./decoder/quantize.js";
+import { readWeights, ROUNDINGS, type Quantization, type QuantizedWeights } from "./decoder/quantize.js";
 import { checkWeights, openWeights, type WeightSource } from "./format/weights.js";
 import {
   HELD_FROM,
@@ -84,7 +84,7 @@ function chooseHolding(
   { quantize, notice, whole = false, exactChoice = false, memory = freeMemory() }: LoadOptions,
 ): Quantization | undefined {
   if (whole) return undefined;
-  if (exactChoice && quantize !== "int8" && quantize !== "int4")
+  if (exactChoice && !ROUNDINGS.some((way) => way === quantize))
     throw new UsageError(
       "An exact choice is one among what a rounded model has drawn, and this one is not rounded",
       {

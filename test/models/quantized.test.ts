@@ -34,6 +34,7 @@ afterAll(() => float.dispose());
 describe.each([
   { quantize: "int8" as const, atMost: 0.5 },
   { quantize: "int4" as const, atMost: 2 },
+  { quantize: "int4a8" as const, atMost: 2 },
 ])("a model quantized to $quantize", ({ quantize, atMost }) => {
   let policy: LocalPolicy;
   let drawn: Response[];

@@ -12,13 +12,14 @@ import { reshape } from "./shape.js";
  * integers; 1 asks for float32. Of four bits it has a fast product either way, of eight only with rounding (measured on
  * 1.30.0: docs/log.md).
  */
-const ACCURACY_LEVEL = { 4: 1, 8: 4 } as const;
+const FLOATS = 1;
+const ROUNDED = 4;
 
 type HeldIntegers = Extract<HeldMatrix, QuantizedMatrix<unknown, unknown>>;
 
 /**
- * x · Wᵀ with W held as small integers (ONNX Runtime's MatMulNBits); has no gradient. With 8 bits the result is what x rounded
- * to eight bits gives. A W in floats of 16 bits is in float32 for its product and dropped again.
+ * x · Wᵀ with W held as small integers (ONNX Runtime's MatMulNBits); has no gradient. With 8 bits, or where the matrix
+ * says so, the result is what x rounded to eight bits gives. A W in floats of 16 bits is in float32 for its product and dropped again.
  * @param x float32 [·, …, columns]. @param name of the matrix in the graph: its constants are `name.packed` and the like.
  * @throws GraphError when x has not as many columns as the matrix.
  */
@@ -70,7 +71,7 @@ export function fixedConstant(
 /** One MatMulNBits: x with the integers of one digit. */
 function bitsProduct(x: Value, name: string, matrix: HeldIntegers, part: "packed" | "low"): Value {
   const { graph } = x;
-  const { bits, rows, columns, blockSize = QUANTIZED_BLOCK } = matrix;
+  const { bits, rows, columns, blockSize = QUANTIZED_BLOCK, roundsInput = bits === 8 } = matrix;
   const blocks = Math.ceil(columns / blockSize);
   const shape = [rows, blocks, (blockSize * bits) / 8];
   const packed = fixedConstant(graph, `${name}.${part}`, "uint8", shape, matrix[part]!);
@@ -87,7 +88,7 @@ function bitsProduct(x: Value, name: string, matrix: HeldIntegers, part: "packed
     N: { kind: "int", value: rows },
     bits: { kind: "int", value: bits },
     block_size: { kind: "int", value: blockSize },
-    accuracy_level: { kind: "int", value: ACCURACY_LEVEL[bits] },
+    accuracy_level: { kind: "int", value: roundsInput ? ROUNDED : FLOATS },
   };
   const output = [{ type: x.type, shape: [...x.shape.slice(0, -1), rows] }];
   const inputs = [x, packed, scales, ...(zeros ? [zeros] : [])];

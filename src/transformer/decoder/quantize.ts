@@ -6,12 +6,17 @@ import type { WeightSource } from "../format/weights.js";
 
 /**
  * How a model's linears are held for sampling and scoring. `int8` and `int4`: rounded to integers of so many bits, with a scale
- * and a zero point or an offset for every 32 values of a row (of `int4` the head in eight bits). `keep`: blocks and floats
+ * and a zero point or an offset for every 32 values of a row (of `int4` the head in eight bits). `int4a8`: as `int4`, and what the weights are
+ * multiplied with is rounded to eight bits, as it is with `int8`. `keep`: blocks and floats
  * of 16 bits as their file has them (`holdWeights`). Embeddings, norms and biases stay floats.
  */
-export const QUANTIZATIONS = ["int8", "int4", "keep"] as const;
+export const QUANTIZATIONS = ["int8", "int4", "int4a8", "keep"] as const;
 
 export type Quantization = (typeof QUANTIZATIONS)[number];
+
+/** Those that round. */
+export const ROUNDINGS = ["int8", "int4", "int4a8"] as const satisfies readonly Quantization[];
+export type RoundedWay = (typeof ROUNDINGS)[number];
 
 /** Weights [out, in] by their Hugging Face names. */
 export type QuantizedWeights = ReadonlyMap<string, QuantizedMatrix>;
@@ -31,7 +36,7 @@ export async function readWeights(
   source: WeightSource,
   config: ModelConfig,
   names: Iterable<string>,
-  quantization: "int8" | "int4" | undefined,
+  quantization: RoundedWay | undefined,
 ): Promise<ReadWeights> {
   const weights = new Map<string, FloatTensor>();
   if (quantization === undefined) {
@@ -53,6 +58,7 @@ export async function readWeights(
 }
 
 /** A weight [out, in] as integers. */
-function quantizeTensor({ shape, data }: FloatTensor, quantization: "int8" | "int4"): QuantizedMatrix {
-  return quantizeMatrix(data, shape[0]!, shape[1]!, quantization === "int8" ? 8 : 4);
+function quantizeTensor({ shape, data }: FloatTensor, quantization: RoundedWay): QuantizedMatrix {
+  const matrix = quantizeMatrix(data, shape[0]!, shape[1]!, quantization === "int8" ? 8 : 4);
+  return quantization === "int4a8" ? { ...matrix, roundsInput: true } : matrix;
 }
