@@ -12,7 +12,7 @@ import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
 import { capabilities, requireAbility, type Capabilities } from "./capabilities.js";
 import { Conversations } from "./conversations.js";
 import { checkNumbers } from "./device-trial.js";
-import { failOf } from "./policy.js";
+import { failOf } from "./request-options.js";
 import {
   asGreedy,
   asked,

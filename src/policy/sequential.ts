@@ -3,9 +3,10 @@ import { InterruptedError, UsageError } from "../core/errors.js";
 import { hash32, tokenUniform } from "../core/random.js";
 import { capabilities } from "./capabilities.js";
 import { arriving, isAsync, type Source } from "../core/source.js";
-import { failOf, optionsOf } from "./policy.js";
+import { failOf, optionsOf } from "./request-options.js";
 import { EMPTY_BEAM, extendBeam, found, type Hypothesis } from "../transformer/decode/hypotheses.js";
-import { checkLimits, checkPrefix, checkWidth, cutAtStop, narrows } from "./sampling-limits.js";
+import { drawToken, type Picked } from "./draw-token.js";
+import { checkLimits, checkPrefix, checkWidth, cutAtStop } from "./sampling-limits.js";
 import type {
   BeamSearchOptions,
   DrawnSoFar,
@@ -40,48 +41,6 @@ export interface SequentialOptions extends Conditionals {
   readonly endToken?: number;
   /** The text of a token; its id by default. Tokens are joined by one space, the end token left out. */
   readonly word?: (token: number) => string;
-}
-
-type Limits = Pick<SamplingOptions, "topP" | "minP">;
-
-/** Tempered log-probabilities, those of tokens that may not be drawn −∞. */
-function narrowed(weights: Float64Array, { topP = 1, minP = 0 }: Limits): Float64Array {
-  const top = weights.reduce((a, b) => Math.max(a, b), -Infinity);
-  const masses = weights.map((value) => Math.exp(value - top));
-  const wanted = topP * masses.reduce((sum, mass) => sum + mass, 0);
-  let sum = 0;
-  // The least mass of the nucleus; ties with it belong to it.
-  const least = [...masses].sort((a, b) => b - a).find((mass) => (sum += mass) >= wanted) ?? 0;
-  return weights.map((value, at) =>
-    masses[at]! >= (topP < 1 ? least : 0) && masses[at]! >= minP ? value : -Infinity,
-  );
-}
-
-/** A token, and log of the probability that it was drawn under, in nats. */
-interface Picked {
-  readonly token: number;
-  readonly drawnLogProb: number;
-}
-
-/** The token of a uniform by inverse CDF at a temperature: the first whose cumulative probability exceeds it. */
-function drawToken(logProbs: Float64Array, uniform: number, temperature: number, limits: Limits): Picked {
-  const tempered = logProbs.map((value) => value / temperature);
-  const weights = narrows(limits) ? narrowed(tempered, limits) : tempered;
-  const top = weights.reduce((a, b) => Math.max(a, b), -Infinity);
-  const total = weights.reduce((sum, value) => sum + Math.exp(value - top), 0);
-  let cumulative = 0;
-  let last = 0;
-  const picked = (token: number): Picked => ({
-    token,
-    drawnLogProb: weights[token]! - top - Math.log(total),
-  });
-  for (let token = 0; token < weights.length; token++) {
-    const mass = Math.exp(weights[token]! - top) / total;
-    if (mass > 0) last = token;
-    cumulative += mass;
-    if (cumulative > uniform && mass > 0) return picked(token);
-  }
-  return picked(last);
 }
 
 /** KL(uniform ‖ p) in nats; infinite where p has a zero. */

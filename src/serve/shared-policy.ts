@@ -2,7 +2,7 @@ import { InterruptedError, UsageError } from "../core/errors.js";
 import { Inbox } from "../core/inbox.js";
 import { isAsync, type Source } from "../core/source.js";
 import { optionalMethods } from "../policy/optional-methods.js";
-import { optionsOf } from "../policy/policy.js";
+import { optionsOf } from "../policy/request-options.js";
 import type {
   Policy,
   RequestOptions,

@@ -1,7 +1,7 @@
 import { InterruptedError } from "../../core/errors.js";
 import { Inbox } from "../../core/inbox.js";
 import { isAsync, type Source } from "../../core/source.js";
-import { failOf } from "../policy.js";
+import { failOf } from "../request-options.js";
 import type { Response, SampleRequest } from "../policy.js";
 import { BudgetError } from "./budget.js";
 

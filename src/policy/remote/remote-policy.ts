@@ -1,7 +1,7 @@
 import { UsageError } from "../../core/errors.js";
 import { requireAbility, type Capabilities } from "../capabilities.js";
 import type { Source } from "../../core/source.js";
-import { optionsOf } from "../policy.js";
+import { optionsOf } from "../request-options.js";
 import type {
   FirstToken,
   GreedyOptions,

@@ -2,7 +2,7 @@ import { sha256 } from "../../core/files.js";
 import { UsageError } from "../../core/errors.js";
 import type { Source } from "../../core/source.js";
 import { capabilities, requireAbility, type Capabilities } from "../capabilities.js";
-import { optionsOf } from "../policy.js";
+import { optionsOf } from "../request-options.js";
 import type {
   GreedyOptions,
   Policy,

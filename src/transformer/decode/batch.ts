@@ -10,6 +10,7 @@ import {
   type DrawRequest,
   type DrawSettings,
 } from "./draw-request.js";
+import { drawOf, newRow, stepToken, type Finished, type Row } from "./batch-row.js";
 import { KeptRows } from "./kept-rows.js";
 import type { KeyValueCache } from "./key-value-cache.js";
 import { leastLog } from "./least-log.js";
@@ -46,25 +47,6 @@ export interface Work<T> {
 /** Responses of full length that may be kept for each row that draws one, and bytes that may be kept in any case. */
 const KEPT_PER_ROW = 4;
 const KEPT_BYTES = 2 ** 28;
-
-/** A row of the batch while it is at work on a response. */
-interface Row<T> {
-  readonly request: DrawRequest<T>;
-  readonly settings: DrawSettings<T>;
-  readonly tokens: number[];
-  readonly logProbs: number[];
-  readonly certainties: number[];
-  logProb: number;
-  /** Where they are told. */
-  readonly drawnLogProbs: number[] | undefined;
-  drawnLogProb: number;
-  /** Tokens whose keys and values the row has, the prompt's last one the first of them. */
-  behind: number;
-}
-
-/** The response's tokens so far that are steps of the row: replayed ones and those that were drawn. */
-const stepToken = <T>({ request: { replay = [] }, tokens }: Row<T>, at: number): number =>
-  at < replay.length ? replay[at]! : tokens[at - replay.length]!;
 
 interface Group<T> {
   prompt: readonly number[];
@@ -188,10 +170,7 @@ export class Batch<T> {
           this.settingsOf(request).dropped?.(request.tag);
         if (request) {
           const settings = this.settingsOf(request);
-          rows[r] = {
-            ...{ request, settings, tokens: [], logProbs: [], certainties: [], logProb: 0 },
-            ...{ drawnLogProbs: tellsDrawn(settings) ? [] : undefined, drawnLogProb: 0, behind: 0 },
-          };
+          rows[r] = newRow(request, settings);
         }
       }
       working ||= rows[r] !== undefined;
@@ -356,21 +335,4 @@ export class Batch<T> {
     await this.kept.dispose();
     await this.cache.dispose();
   }
-}
-
-/** A row that has finished, and where it was. */
-interface Finished<T> {
-  readonly row: Row<T>;
-  readonly i: number;
-  readonly draw: Draw<T>;
-}
-
-/** Whether a row's tokens are drawn under other probabilities than the model's own at temperature 1, and these are asked for. */
-function tellsDrawn<T>({ tellsDrawn: asked, temperature, greedy }: DrawSettings<T>): boolean {
-  return asked === true && temperature !== 1 && !greedy;
-}
-
-function drawOf<T>(row: Row<T>, finish: Draw<T>["finish"]): Draw<T> {
-  const { request, tokens, logProbs, certainties, drawnLogProbs } = row;
-  return { tag: request.tag, tokens, logProbs, certainties, ...(drawnLogProbs && { drawnLogProbs }), finish };
 }

@@ -1,7 +1,7 @@
 import { DataError, InterruptedError, UsageError } from "../../../core/errors.js";
 import type { Source } from "../../../core/source.js";
 import { capabilities, requireAbility, type Capabilities } from "../../capabilities.js";
-import { optionsOf } from "../../policy.js";
+import { optionsOf } from "../../request-options.js";
 import type {
   GreedyOptions,
   Policy,
