@@ -42,7 +42,11 @@ async function timed(work) {
   const { logProbs } = await work();
   const { user, system } = process.cpuUsage(before);
   const each = (/** @type {number} */ ms) => ms / logProbs.length;
-  return { cpu: each((user + system) / 1000), wall: each(performance.now() - started), bits: logProbs.join() };
+  return {
+    cpu: each((user + system) / 1000),
+    wall: each(performance.now() - started),
+    bits: logProbs.join(),
+  };
 }
 
 const results = [];
