@@ -55,7 +55,7 @@ export async function openTrainer(
       "A trainer needs the model's tokenizer: name the model that the server has with --base, as an id, a folder or a file.",
     );
   const { connectTrainer } = await import("../policy/tinker/connect-trainer.js");
-  const connect = (place: Pick<TrainerPlace, "url" | "key">): Promise<ConnectedTrainer> =>
+  const connect = (place: Pick<TrainerPlace, "url" | "key" | "over">): Promise<ConnectedTrainer> =>
     connectTrainer({
       ...place,
       base: folder,

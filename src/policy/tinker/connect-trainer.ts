@@ -22,6 +22,8 @@ export interface TrainerPlace {
   /** Certificates in PEM to trust besides the usual ones. */
   readonly ca?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Asked when it does not answer: why it will not any more; undefined where it may. */
+  readonly over?: (() => Promise<string | undefined>) | undefined;
 }
 
 /** A trainer that answers. */
@@ -50,12 +52,12 @@ function inWords({ averages, clips, shared }: ServerHabits): string[] {
  * @throws ServerError where it cannot be reached, trains another model, or does neither; UsageError for what is no URL; ModelError for the base.
  */
 export async function connectTrainer(place: TrainerPlace): Promise<ConnectedTrainer> {
-  const { url, key, ca, signal } = place;
+  const { url, key, ca, signal, over } = place;
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new UsageError(`"${url}" is no URL of a trainer, such as http://localhost:8300.`);
   const base = await BaseText.open(place.base);
   const dispatcher = dispatcherFor(ca);
-  const connection = new TinkerConnection({ url: url.replace(/\/+$/, ""), key, dispatcher, signal });
+  const connection = new TinkerConnection({ url: url.replace(/\/+$/, ""), key, dispatcher, signal, over });
   let session: TinkerSession | undefined;
   const close = async (): Promise<void> => {
     session?.close();

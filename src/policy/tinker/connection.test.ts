@@ -54,6 +54,17 @@ describe("a trainer's connection", () => {
     expect(asked).toHaveLength(3);
   });
 
+  it("sends nothing again once it is known that nobody will answer", async () => {
+    const { url, asked } = await serving((request) => request.socket.destroy());
+    const said: (string | undefined)[] = [undefined, "the job j on Ray has failed"];
+    const over = (): Promise<string | undefined> => Promise.resolve(said.shift());
+    const connection = new TinkerConnection({ url, dispatcher: dispatcherFor(), firstWaitMs: 1, over });
+    await expect(connection.post("create_session", {})).rejects.toThrow(
+      `The trainer at ${url} cannot be used: the job j on Ray has failed.`,
+    );
+    expect(asked).toHaveLength(2);
+  });
+
   it.each(["get_server_capabilities", "training_runs/m/checkpoints/a/archive"])(
     "asks again where a reply of %s breaks off in its middle",
     async (route) => {

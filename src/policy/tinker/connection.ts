@@ -13,6 +13,8 @@ export interface TinkerOptions {
   readonly key?: ApiKey | undefined;
   readonly dispatcher: Dispatcher;
   readonly signal?: AbortSignal | undefined;
+  /** Asked before a request is sent again: why nobody will answer any more; undefined where somebody may. */
+  readonly over?: (() => Promise<string | undefined>) | undefined;
   /** The first wait before a request is sent again, in milliseconds; doubled each time. Default 250. */
   readonly firstWaitMs?: number;
 }
@@ -145,8 +147,9 @@ export class TinkerConnection {
         if (!(error instanceof ServerFault)) throw error;
         fault = error;
       }
-      if (!fault.retry || tries === TRIES)
-        throw new ServerError(`The trainer at ${this.url} cannot be used: ${fault.message}.`, {
+      const over = fault.retry && tries < TRIES ? await this.#options.over?.() : fault.message;
+      if (over !== undefined)
+        throw new ServerError(`The trainer at ${this.url} cannot be used: ${over}.`, {
           where: this.url,
           reason: "no-trainer",
         });

@@ -8,7 +8,7 @@ import { cacheFolder } from "../../core/cache-folder.js";
 import { InterruptedError, ServerError } from "../../core/errors.js";
 import { sha256, writeAtomically } from "../../core/files.js";
 import { ApiKey } from "../remote/api-key.js";
-import { waits, type Executor, type Job } from "./executor.js";
+import { waits, type Executor, type Job, type JobStatus } from "./executor.js";
 
 // The same depth from src/policy/worker and from dist/policy/worker.
 const SOURCES = fileURLToPath(new URL("../../../trainers/torch/", import.meta.url));
@@ -45,6 +45,8 @@ export interface WorkerOptions {
 export interface StartedWorker {
   readonly url: string;
   readonly key: ApiKey;
+  /** Why it will not answer any more: its job is over. Undefined where it may, or where that cannot be told now. */
+  over(): Promise<string | undefined>;
   /** Ends the job; what it has saved stays. */
   end(): Promise<void>;
 }
@@ -63,8 +65,7 @@ export async function launchWorker(options: WorkerOptions): Promise<StartedWorke
   const before = readRecord(record);
   let attempt = before?.id === stem && before.executor === executor.name ? before.attempt : 1;
   const { state } = await executor.status(`${stem}-${attempt}`);
-  const over = state === "ended" || state === "failed" || state === "cancelled";
-  if (over) attempt++;
+  if (isOver(state)) attempt++;
   const id = `${stem}-${attempt}`;
   if (state === "running" || state === "queued")
     note?.(`The worker ${id} is ${state} on ${executor.name}: it is used again.`);
@@ -75,12 +76,20 @@ export async function launchWorker(options: WorkerOptions): Promise<StartedWorke
   await executor.submit(jobOf(options, id, token));
   try {
     const url = await addressOf(executor, id, key, signal);
-    return { url, key, end: () => executor.cancel(id) };
+    return { url, key, over: () => whyOver(executor, id), end: () => executor.cancel(id) };
   } catch (error) {
     // Nobody would know of it.
     if (!(error instanceof ServerError)) await executor.cancel(id);
     throw error;
   }
+}
+
+const isOver = (state: JobStatus["state"]): boolean =>
+  state === "ended" || state === "failed" || state === "cancelled";
+
+async function whyOver(executor: Executor, id: string): Promise<string | undefined> {
+  const { state } = await executor.status(id).catch((): JobStatus => ({ state: "unknown" }));
+  return isOver(state) ? `the job ${id} on ${executor.name} has ${state}` : undefined;
 }
 
 function jobOf(options: WorkerOptions, id: string, token: string): Job {
