@@ -77,6 +77,19 @@ export function collapseSigns(base: Guarded, now: Guarded): string[] {
 }
 
 /**
+ * The Model Collapse Step of a training (arXiv 2603.08660), told without labels: its first iterate with a sign of collapse, as the curve
+ * goes by epochs or rounds. The sooner it comes, the less the base's own rewards can teach it. Undefined where none collapsed.
+ */
+function modelCollapseStep(iterates: readonly Iterate[]): Iterate | undefined {
+  return iterates.find(({ signs }) => signs.length > 0);
+}
+
+interface Iterate {
+  readonly epoch: number;
+  readonly signs: readonly string[];
+}
+
+/**
  * Names a collapse of an adapter or of its training, in a sentence each; none where there is none.
  * @param base the base sampled once on the same prompts.
  */
@@ -95,10 +108,10 @@ export function collapses(
     return [
       `The ${trainedInWords(method, adapter)} has collapsed: ${signs.join("; ")}. Do not use it, and train it more gently.`,
     ];
-  const first = of.find((iterate) => iterate.signs.length > 0);
+  const first = modelCollapseStep(of);
   if (!first) return [];
   return [
-    `Training ${method} collapsed in ${unit} ${first.epoch}: ${first.signs.join("; ")}. ` +
+    `Training ${method} collapsed in ${unit} ${first.epoch}, its model collapse step: ${first.signs.join("; ")}. ` +
       (isBase(adapter)
         ? `The adapter is the untouched base.`
         : `The adapter is that of ${unit} ${keptEpoch}, which shows no sign of it.`),

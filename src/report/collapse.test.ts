@@ -89,12 +89,12 @@ it("says of a collapse in training from when on, and that the iterate kept is fr
     trainingSamples: 2,
   };
   expect(collapses(xpo, adapter, answers)).toEqual([
-    "Training xpo collapsed in round 2: it answers in 3.0 tokens where the base takes 20.0. The adapter is that of round 1, which shows no sign of it.",
+    "Training xpo collapsed in round 2, its model collapse step: it answers in 3.0 tokens where the base takes 20.0. The adapter is that of round 1, which shows no sign of it.",
   ]);
   expect(collapses(xpo, { ...adapter, epochs: epochs.slice(0, 2) }, answers)).toEqual([]);
   const late = epochs.map((epoch) => ({ ...epoch, validationLoss: epoch.epoch === 0 ? 0 : 1 }));
   expect(collapses(sft, { ...adapter, epochs: late, keptEpoch: 0 }, answers)).toEqual([
-    "Training sft collapsed in epoch 2: it answers in 3.0 tokens where the base takes 20.0. The adapter is the untouched base.",
+    "Training sft collapsed in epoch 2, its model collapse step: it answers in 3.0 tokens where the base takes 20.0. The adapter is the untouched base.",
   ]);
   // Without a curve the adapter's own responses tell.
   const short = { ...adapter, epochs: [], length: about(4, 1) };
