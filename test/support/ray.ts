@@ -30,7 +30,7 @@ process.on("exit", () => {
 
 /** Starts a head on this machine, and waits until its dashboard answers. */
 export async function startRay(): Promise<RayHead> {
-  const [port, dashboard] = [await freePort(), await freePort()];
+  const [port, dashboard, agent] = [await freePort(), await freePort(), await freePort()];
   // Ray's sockets lie in it, whose paths must be short.
   const temporary = mkdtempSync(join(tmpdir(), "wray-"));
   const head = spawn(
@@ -38,7 +38,8 @@ export async function startRay(): Promise<RayHead> {
     [
       ...["start", "--head", "--block", `--port=${port}`, `--dashboard-port=${dashboard}`, "--num-cpus=2"],
       ...["--include-dashboard=true", `--temp-dir=${temporary}`, "--disable-usage-stats"],
-      ...["--object-store-memory=100000000"],
+      // Its usual port is one and the same for every head on a machine.
+      ...["--object-store-memory=100000000", `--dashboard-agent-listen-port=${agent}`],
     ],
     { stdio: "ignore", detached: true, env: { ...process.env, RAY_ENABLE_UV_RUN_RUNTIME_ENV: "0" } },
   );
