@@ -5,6 +5,7 @@
  * fetched (smollm2, qwen, gemma), or of a shape (`npm run bench:shape`). With `--train` it takes three steps of LoRA in place of drawing, on
  * `--batch` sequences of `--length` tokens of which the last half is learned; `--checkpointing` as the command line has it.
  */
+import { basename } from "node:path";
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { LocalPolicy } from "../dist/policy/local-policy.js";
@@ -61,7 +62,7 @@ const done = values.train ? await train() : await draw();
 await policy.dispose();
 console.log(
   JSON.stringify({
-    model: path,
+    model: basename(path),
     quantize: quantize ?? "float32",
     heldBytes,
     loadedSeconds: loaded.seconds,
