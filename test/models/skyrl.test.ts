@@ -5,15 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InterruptedError } from "../../src/core/errors.js";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
-import type { Response, ScoreRequest } from "../../src/policy/policy.js";
 import { dispatcherFor } from "../../src/policy/remote/transport.js";
 import { connectTrainer, type ConnectedTrainer } from "../../src/policy/tinker/connect-trainer.js";
 import { TinkerConnection } from "../../src/policy/tinker/connection.js";
 import { TinkerSession } from "../../src/policy/tinker/session.js";
 import { writePass } from "../../src/policy/tinker/wire.js";
 import { testTrainerContract } from "../../src/policy/trainer-contract.test-helper.js";
-import { loadAdapter } from "../../src/transformer/format/peft.js";
 import { commandLine, recordsOf, untilLines, type CommandLine } from "../support/cli.js";
+import { contractSequences, expectSaidHere } from "../support/drawn-elsewhere.js";
 import { SKYRL, startSkyRL, type SkyRL } from "../support/skyrl.js";
 import { writeTinyModel, writeTinyPrompts } from "../support/tiny-model.js";
 
@@ -61,28 +60,6 @@ describe.skipIf(SKYRL === undefined)("sharpening on SkyRL's server", () => {
   ];
   const epochsOf = (run: string, method: string): Epoch[] =>
     recordsOf<Epoch>(join(cli.folder, run, "adapters", method, "epochs.jsonl"));
-  /** What an adapter drew on the server is what the local engine says with the adapter's files. */
-  const saysTheSame = async (run: string, method: string): Promise<void> => {
-    const folder = join(cli.folder, run, "adapters", method);
-    const policy = await LocalPolicy.load(join(cli.folder, "tiny"), { threads: 1 });
-    const adapted = await policy.withAdapter(await loadAdapter(folder));
-    const drawn = recordsOf<Response>(join(folder, "responses.jsonl")).slice(0, 12);
-    const prompts = recordsOf<{ readonly id: string; readonly prompt: string }>(
-      join(cli.folder, "prompts.jsonl"),
-    );
-    const scored = await adapted.logProb(
-      drawn.map(({ promptId, tokens }) => ({
-        prompt: { id: promptId, text: prompts.find(({ id }) => id === promptId)!.prompt },
-        tokens,
-      })),
-    );
-    expect(drawn.length).toBeGreaterThan(0);
-    drawn.forEach(({ logProbs }, i) =>
-      logProbs.forEach((value, t) => expect(Math.abs(value - scored[i]![t]!)).toBeLessThan(1e-3)),
-    );
-    await policy.dispose();
-  };
-
   it("trains by each method, and ends the same when it was killed and the server started anew from its state", async () => {
     const { status, stderr } = await cli.run(sharpen("whole"));
     expect(status, `${stderr}\n${server.log().slice(-3000)}`).toBe(0);
@@ -92,7 +69,7 @@ describe.skipIf(SKYRL === undefined)("sharpening on SkyRL's server", () => {
       const epochs = epochsOf("whole", method);
       expect(epochs).toHaveLength(4);
       expect(epochs.at(-1)!.trainLoss).toBeLessThan(epochs[1]!.trainLoss!);
-      await saysTheSame("whole", method);
+      await expectSaidHere(cli, "whole", method);
     }
     for (const [i, method] of METHODS.entries()) {
       const killed = cli.start(sharpen("killed", i === 0 ? [] : ["--resume"]));
@@ -131,17 +108,6 @@ describe.skipIf(SKYRL === undefined)("SkyRL's server", () => {
     rmSync(base, { recursive: true });
   });
 
-  const prompts = [
-    { id: "first", text: "4 9 10 13 = 24 :" },
-    { id: "second", text: "1" },
-    { id: "third", text: "1 2 3 4 = 24 : 1 +" },
-  ] as const;
-  const sequences: readonly ScoreRequest[] = [
-    { prompt: prompts[0], tokens: [5, 6, 10] },
-    { prompt: prompts[1], tokens: [7] },
-    { prompt: prompts[2], tokens: [12, 3, 4, 8, 9] },
-    { prompt: prompts[0], tokens: [2, 11] },
-  ];
   const opened = (): Promise<TinkerSession> =>
     TinkerSession.open(new TinkerConnection({ url: server.url, dispatcher }), base);
   const SHAPE = { rank: 1, alpha: 32, targets: ["q_proj", "down_proj"], seed: 1 };
@@ -221,7 +187,7 @@ describe.skipIf(SKYRL === undefined)("SkyRL's server", () => {
       return { base: policy, trainers: trainer.trainers };
     },
     options: { rank: 1, alpha: 32 },
-    sequences,
+    sequences: contractSequences,
     tolerance: 1e-4,
     rate: 0.001,
   });

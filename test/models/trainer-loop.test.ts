@@ -1,9 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { LocalPolicy } from "../../src/policy/local-policy.js";
-import type { Response } from "../../src/policy/policy.js";
-import { loadAdapter } from "../../src/transformer/format/peft.js";
 import { commandLine, recordsOf, untilLines, type CommandLine } from "../support/cli.js";
+import { expectSaidHere } from "../support/drawn-elsewhere.js";
 import { writeTinyModel, writeTinyPrompts } from "../support/tiny-model.js";
 import { PYTHON, startWorker, type Worker } from "../support/worker.js";
 
@@ -46,27 +44,6 @@ describe.skipIf(PYTHON === undefined)("sharpening with a trainer elsewhere", () 
       });
     }
   };
-  /** What an adapter drew on the trainer is what the local engine says with the adapter's files. */
-  const saysTheSame = async (run: string, method: string): Promise<void> => {
-    const folder = join(cli.folder, run, "adapters", method);
-    const policy = await LocalPolicy.load(join(cli.folder, "tiny"), { threads: 1 });
-    const adapted = await policy.withAdapter(await loadAdapter(folder));
-    const drawn = recordsOf<Response>(join(folder, "responses.jsonl")).slice(0, 12);
-    const prompts = recordsOf<{ readonly id: string; readonly prompt: string }>(
-      join(cli.folder, "prompts.jsonl"),
-    );
-    const scored = await adapted.logProb(
-      drawn.map(({ promptId, tokens }) => ({
-        prompt: { id: promptId, text: prompts.find(({ id }) => id === promptId)!.prompt },
-        tokens,
-      })),
-    );
-    drawn.forEach(({ logProbs }, i) =>
-      logProbs.forEach((value, t) => expect(Math.abs(value - scored[i]![t]!)).toBeLessThan(1e-3)),
-    );
-    await policy.dispose();
-  };
-
   it("trains by each method on a worker, and ends the same when it was killed", async () => {
     const at = ["--trainer", `tinker+${worker.url}`, "--methods", METHODS.join(",")];
     const { status, stderr } = await cli.run(sharpen("whole", at));
@@ -74,7 +51,7 @@ describe.skipIf(PYTHON === undefined)("sharpening with a trainer elsewhere", () 
     expect(stderr).toContain("the same model");
     for (const method of METHODS) {
       expect(epochsOf("whole", method)).toHaveLength(3);
-      await saysTheSame("whole", method);
+      await expectSaidHere(cli, "whole", method);
     }
     // Killed in each method's training, the last time with the worker, which comes back with its state.
     for (const [i, method] of METHODS.entries()) {
@@ -103,6 +80,6 @@ describe.skipIf(PYTHON === undefined)("sharpening with a trainer elsewhere", () 
     expect(status, stderr).toBe(0);
     expect(stderr).toContain("the same model");
     same("drawn", "whole", ["sft"], 1e-6);
-    await saysTheSame("drawn", "sft");
+    await expectSaidHere(cli, "drawn", "sft");
   });
 });

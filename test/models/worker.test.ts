@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
-import type { ScoreRequest } from "../../src/policy/policy.js";
 import { connectTrainer, type ConnectedTrainer } from "../../src/policy/tinker/connect-trainer.js";
 import { testTrainerContract } from "../../src/policy/trainer-contract.test-helper.js";
 import {
@@ -12,6 +11,7 @@ import {
   writeSafetensors,
   type FloatTensor,
 } from "../../src/transformer/format/safetensors.js";
+import { contractSequences } from "../support/drawn-elsewhere.js";
 import { followLosses, type Apart } from "../support/followed-losses.js";
 import { processesWith } from "../support/processes.js";
 import { writeTinyModel } from "../support/tiny-model.js";
@@ -59,9 +59,9 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
     connected.push(trainer);
     const policy = await LocalPolicy.load(base, { threads: 1 });
     const apart = await followLosses({
-      ...{ there: trainer.trainers, here: policy, base, sequences, steps, rate: 0.01 },
+      ...{ there: trainer.trainers, here: policy, base, sequences: contractSequences, steps, rate: 0.01 },
       options: { rank: 4, alpha: 8, clipNorm: 1, weightDecay: 0.01, seed: 5 },
-      batchOf: (step) => sequences.slice(0, 2 + (step % 3)),
+      batchOf: (step) => contractSequences.slice(0, 2 + (step % 3)),
       folder: join(base, `followed-${connected.length}`),
     });
     await policy.dispose();
@@ -96,17 +96,6 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
     expect(ended.stderr).toMatch(/Ran 12 tests/);
   });
 
-  const prompts = [
-    { id: "first", text: "4 9 10 13 = 24 :" },
-    { id: "second", text: "1" },
-    { id: "third", text: "1 2 3 4 = 24 : 1 +" },
-  ] as const;
-  const sequences: readonly ScoreRequest[] = [
-    { prompt: prompts[0], tokens: [5, 6, 10] },
-    { prompt: prompts[1], tokens: [7] },
-    { prompt: prompts[2], tokens: [12, 3, 4, 8, 9] },
-    { prompt: prompts[0], tokens: [2, 11] },
-  ];
   testTrainerContract({
     name: "the worker",
     make: async () => {
@@ -116,7 +105,7 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
       return { base: policy, trainers: trainer.trainers };
     },
     options: { rank: 1, alpha: 2, targetModules: ["v_proj"] },
-    sequences,
+    sequences: contractSequences,
     tolerance: 1e-4,
     differences: { move, nudge: 0.02, gradientTolerance: 0.02 },
   });
