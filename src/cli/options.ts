@@ -85,7 +85,8 @@ export const OPTIONS = {
   ),
   task: option(
     "--task <name|file|module.js>",
-    `what the prompts are: ${taskEntries.map(({ name }) => name).join(", ")}, or your own file (${PROMPT_FILE_KINDS}) or module`,
+    `what the prompts are: ${taskEntries.map(({ name }) => name).join(", ")}, or your own file (${PROMPT_FILE_KINDS}) or module; ` +
+      "behind a public data set's name -zero-shot leaves out the example, and behind any name -transductive learns from the prompts that are measured, as the paper does",
     text,
     "game24",
   ),

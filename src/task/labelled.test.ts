@@ -111,6 +111,26 @@ describe("the tasks of public data sets", () => {
     ]);
   });
 
+  it("asks without the example under a name of its own, which also learns from what is measured", async () => {
+    const data = fileOf(GSM8K);
+    const instruction = 'Solve the problem step by step. End with a line "#### " and the answer as a number.';
+    const task = await findTask("gsm8k-zero-shot", { data, takes: "both" });
+    const question = "Ann has 3 pens and buys 4. How many has she?";
+    expect(task.name).toBe("gsm8k-zero-shot");
+    expect(task.prompts("test")[0]!.messages).toEqual([
+      { role: "user", content: `${instruction}\n\n${question}` },
+    ]);
+    const asText = await findTask("gsm8k-zero-shot", { data });
+    expect(asText.prompts("test")[0]!.text).toBe(`${instruction}\n\nQuestion: ${question}\nAnswer:`);
+    expect(task.grade("test-2", "#### 2000")).toBe(true);
+    expect(task.digest).not.toBe((await findTask("gsm8k", { data, takes: "both" })).digest);
+
+    const again = await findTask("gsm8k-zero-shot-transductive", { data, takes: "both" });
+    expect(again.name).toBe("gsm8k-zero-shot-transductive");
+    expect(again.prompts("train").map(({ id }) => id)).toEqual(["again-test-1", "again-test-2"]);
+    await expect(findTask("game24-zero-shot")).rejects.toThrow(/game24-zero-shot/);
+  });
+
   it("reads Parquet as JSONL, in any mixture, and a folder's splits by its names", async () => {
     const folder = join(dir, "folder");
     mkdirSync(folder);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DataError, UsageError } from "../core/errors.js";
 import { sha256 } from "../core/files.js";
-import { conversationText, type Prompt } from "../policy/policy.js";
+import { conversationText, type Message, type Prompt } from "../policy/policy.js";
 import { remembered } from "./answers/remembered.js";
 import { dataFiles, readRows } from "./data-files.js";
 import { checkRow, checkText } from "./json-lines.js";
@@ -25,11 +25,19 @@ export interface LabelledSpec<Row> {
   readonly example: (row: Row, where: string) => Example | undefined;
   /** Stands before each question, and says in which form the answer is wanted. */
   readonly instruction: string;
-  /** The one example that every prompt shows (paper §A.1: 1-shot); of our own, so that it is in no test set. */
-  readonly shot: { readonly question: string; readonly response: string };
+  /** The one example that every prompt shows (paper §A.1: 1-shot); of our own, so that it is in no test set. Absent: none is shown. */
+  readonly shot?: { readonly question: string; readonly response: string };
   readonly extract: (text: string) => string | undefined;
   /** See `Task.chance`. */
   readonly chance?: number;
+}
+
+/** What is put behind a data set's name for prompts without the example. */
+const ZERO_SHOT = "-zero-shot";
+
+/** The same data set, asked by its instruction and the question alone (`gsm8k-zero-shot`), as models tuned to instructions often are. */
+export function zeroShot<Row>({ shot: _, ...spec }: LabelledSpec<Row>): LabelledSpec<Row> {
+  return { ...spec, name: `${spec.name}${ZERO_SHOT}` };
 }
 
 /** Where rows are, and how many of them count. */
@@ -125,7 +133,7 @@ async function readItems<Row>(
 }
 
 /**
- * The one example and the question. To a model that takes conversations the example is a turn that came before, so that it sees
+ * The one example, if there is one, and the question. To a model that takes conversations the example is a turn that came before, so that it sees
  * where a response ends; as text both are `Question: … Answer: …`.
  */
 function promptOf<Row>(
@@ -134,16 +142,13 @@ function promptOf<Row>(
   { takes = "text", raw = false }: PromptForm,
 ): Pick<Prompt, "text" | "messages"> {
   if (takes === "text" || raw) {
-    return {
-      text:
-        `${instruction}\n\nQuestion: ${shot.question}\nAnswer: ${shot.response}\n\n` +
-        `Question: ${question}\nAnswer:`,
-    };
+    const shown = shot ? `Question: ${shot.question}\nAnswer: ${shot.response}\n\n` : "";
+    return { text: `${instruction}\n\n${shown}Question: ${question}\nAnswer:` };
   }
-  const messages = [
-    { role: "user", content: `${instruction}\n\n${shot.question}` },
-    { role: "assistant", content: shot.response },
-    { role: "user", content: `${instruction}\n\n${question}` },
+  const asked = (text: string): Message => ({ role: "user", content: `${instruction}\n\n${text}` });
+  const messages: Message[] = [
+    ...(shot ? [asked(shot.question), { role: "assistant", content: shot.response } as const] : []),
+    asked(question),
   ];
   return { text: conversationText(messages), messages };
 }

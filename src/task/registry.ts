@@ -10,7 +10,7 @@ import { gsm8k } from "./gsm8k.js";
 import { cachedData, type HubData } from "./hub-data.js";
 import { jsonlTask, type JsonlOptions } from "./jsonl.js";
 import { isPromptFile, PROMPT_FILE_KINDS } from "./prompt-files.js";
-import { labelledTask, type LabelledOptions, type LabelledSpec } from "./labelled.js";
+import { labelledTask, zeroShot, type LabelledOptions, type LabelledSpec } from "./labelled.js";
 import { math } from "./math.js";
 import { mmluCollegeBiology, mmluCollegeChemistry, mmluCollegePhysics } from "./mmlu.js";
 import { prontoqa } from "./prontoqa.js";
@@ -38,6 +38,8 @@ export interface TaskEntry {
   readonly description: string;
   /** For a task whose rows do not come with the package. */
   readonly data?: TaskData;
+  /** The same prompts without the example that they show, under a name of its own: `gsm8k-zero-shot`. Absent where they show none. */
+  readonly zeroShot?: TaskEntry;
   /** The answer in a response's text, as the task's own `extract` has it: for those who have only the task's name, and no rows. */
   readonly extract: (text: string) => string | undefined;
   /** @throws as `game24` and `labelledTask`; DataError where rows are needed and there are none. */
@@ -79,6 +81,14 @@ export const taskEntries: readonly TaskEntry[] = [
 ];
 
 function publicTask<Row>(spec: LabelledSpec<Row>, description: string, data: TaskData): TaskEntry {
+  const zeroShotDescription = `${description}; without an example`;
+  return {
+    ...labelledEntry(spec, description, data),
+    zeroShot: labelledEntry(zeroShot(spec), zeroShotDescription, data),
+  };
+}
+
+function labelledEntry<Row>(spec: LabelledSpec<Row>, description: string, data: TaskData): TaskEntry {
   const { name, extract } = spec;
   return {
     name,
@@ -105,14 +115,17 @@ function dataPath(name: string, data: TaskData, given?: string): string {
 }
 
 /**
- * The built-in task of a name, or that in the paper's protocol, which learns from the prompts that are measured (`game24-transductive`);
- * undefined if there is none.
+ * The built-in task of a name, that of a public data set without the example (`gsm8k-zero-shot`), or either in the paper's protocol, which
+ * learns from the prompts that are measured (`game24-transductive`); undefined if there is none.
  */
 export function taskEntry(name: string): TaskEntry | undefined {
-  const known = taskEntries.find((candidate) => candidate.name === name);
-  if (known !== undefined || !name.endsWith(TRANSDUCTIVE)) return known;
-  const entry = taskEntries.find((candidate) => `${candidate.name}${TRANSDUCTIVE}` === name);
-  return entry && { ...entry, name, create: async (options) => transductive(await entry.create(options)) };
+  const isTransductive = name.endsWith(TRANSDUCTIVE);
+  const own = isTransductive ? name.slice(0, -TRANSDUCTIVE.length) : name;
+  const entry = taskEntries
+    .flatMap((candidate) => [candidate, ...(candidate.zeroShot ? [candidate.zeroShot] : [])])
+    .find((candidate) => candidate.name === own);
+  if (entry === undefined || !isTransductive) return entry;
+  return { ...entry, name, create: async (options) => transductive(await entry.create(options)) };
 }
 
 /**
