@@ -2,7 +2,7 @@
  * One process draws `n` responses of `tokens` tokens to a prompt of `prompt` tokens, and prints a line of JSON: `node
  * bench/draw.mjs '{"model":"qwen","quantize":"keep","n":50,"prompt":100,"tokens":64}'`. Responses have no end token, as the peers' have
  * none. The seconds leave out loading and one draw to warm up; those to the first token begin when the libraries are loaded. With 0 tokens there is
- * the first one alone. With `"apart":true` the pass over the prompt is told apart: `promptTokensPerSecond`, and the rest without it.
+ * the first one alone. `"kvCache":"float16"` holds keys and values so. With `"apart":true` the pass over the prompt is told apart: `promptTokensPerSecond`, and the rest without it.
  */
 import { randomStream } from "../dist/core/random.js";
 import { loadModel } from "../dist/transformer/model.js";
@@ -16,6 +16,7 @@ const {
   prompt: promptTokens,
   tokens,
   threads,
+  kvCache,
   apart = false,
 } = JSON.parse(process.argv[2] ?? "{}");
 const started = performance.now();
@@ -23,7 +24,7 @@ const seconds = () => (performance.now() - started) / 1000;
 const path = ["smollm2", "qwen", "gemma"].includes(name) ? realModelPath(name) : name;
 const model = await loadModel(path, { quantize });
 const config = { ...model.config, eosTokenIds: [] };
-const runtime = new Runtime({ ...model, config }, { threads });
+const runtime = new Runtime({ ...model, config }, { threads, kvCache });
 const stream = randomStream(1, "bench prompts");
 const prompt = Array.from({ length: promptTokens }, () => stream.integer(config.vocabSize));
 const draw = async (/** @type {number} */ count, /** @type {number} */ maxTokens, of = prompt) => {

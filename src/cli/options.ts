@@ -275,7 +275,12 @@ export type Values<K extends OptionName> = {
 /** Options that every command takes. */
 export const COMMON = ["config", "json", "verbose"] as const satisfies readonly OptionName[];
 /** A model on this machine. */
-export const HOLDING = ["quantize", "maxLength", "device"] as const satisfies readonly OptionName[];
+export const HOLDING = [
+  "quantize",
+  "kvCache",
+  "maxLength",
+  "device",
+] as const satisfies readonly OptionName[];
 /** A model behind servers. */
 export const REMOTE = [
   "baseUrl",

@@ -5,6 +5,7 @@ import { QUANTIZED_TRAINING } from "../policy/local-draws.js";
 import { quantizationInWords } from "../report/quantization.js";
 import type { RunReader } from "../run/read-run.js";
 import { readQuantization } from "../sharpen/measure-quantization.js";
+import type { KvCacheType } from "../transformer/decode/cache-inputs.js";
 import { QUANTIZATIONS, type Quantization } from "../transformer/decoder/quantize.js";
 import type { Context } from "./context.js";
 import { flag } from "./option-spec.js";
@@ -26,6 +27,13 @@ export const HOLDING_OPTIONS = {
     "--exact-choice",
     "with --quantize int8, int4 or int4a8: hold the model unrounded too, and score in it what could be the best, so that the choice is the exact best of what was drawn",
   ),
+  kvCache: {
+    flags: "--kv-cache <type>",
+    description:
+      "hold keys and values of earlier tokens in float32 or float16: half of the memory, so that more responses fit at once, but slower, and what is drawn is rounded by it",
+    parse: oneOf<KvCacheType>(["float32", "float16"]),
+    otherwise: "float32",
+  },
   maxLength: {
     flags: "--max-length <tokens>",
     description:

@@ -16,6 +16,7 @@ import type { PromptForm } from "../task/prompt-form.js";
 import type { LoadOptions } from "../transformer/model.js";
 import { loadChatTemplate } from "../transformer/text/chat-template.js";
 import type { Context } from "./context.js";
+import type { KvCacheType } from "../transformer/decode/cache-inputs.js";
 import type { DeviceChoice } from "./quantize.js";
 import { connectRemote, remoteModel, takes, type RemoteModel, type RemoteValues } from "./remote.js";
 
@@ -61,22 +62,25 @@ export async function openTask(
 }
 
 /** How a model on this machine is held. */
-export type Holding = Pick<RunModel, "quantize" | "exactChoice" | "maxLength" | "device">;
+export type Holding = Pick<RunModel, "quantize" | "exactChoice" | "kvCache" | "maxLength" | "device">;
 
 /** The same of options, or of anything else that has these fields. The CPU is what is meant where no device is named. */
 export const holdingOf = ({
   quantize,
   exactChoice,
+  kvCache,
   maxLength,
   device,
 }: {
-  readonly [name in keyof Omit<Holding, "device" | "exactChoice">]?: Holding[name] | undefined;
+  readonly [name in keyof Omit<Holding, "device" | "exactChoice" | "kvCache">]?: Holding[name] | undefined;
 } & {
   readonly device?: DeviceChoice | undefined;
   readonly exactChoice?: boolean | undefined;
+  readonly kvCache?: KvCacheType | undefined;
 }): Holding => ({
   ...(quantize !== undefined && { quantize }),
   ...(exactChoice && { exactChoice }),
+  ...(kvCache === "float16" && { kvCache }),
   ...(maxLength !== undefined && { maxLength }),
   ...(device !== undefined && device !== "cpu" && device !== "auto" && { device }),
 });
@@ -126,6 +130,7 @@ export async function policySource(
     ...{
       quantize: "--quantize",
       exactChoice: "--exact-choice",
+      kvCache: "--kv-cache",
       maxLength: "--max-length",
       device: "--device",
     },

@@ -36,7 +36,7 @@ export async function mixedModels(
     );
   }
   // How a model is held is for those on this machine, where there are any.
-  const { quantize: _, maxLength: __, device: ___, ...unheld } = values;
+  const { quantize: _, kvCache: __, maxLength: ___, device: ____, ...unheld } = values;
   const ofServers = models.every(isServed) ? values : unheld;
   const sources = new Map<string, ModelSource>();
   for (const name of models)

@@ -37,6 +37,10 @@ export class ResidentBuffer {
     readonly length: number,
   ) {}
 
+  get byteLength(): number {
+    return this.length * ARRAYS[this.type].BYTES_PER_ELEMENT;
+  }
+
   /** Overwrites elements from `offset` on. */
   write(data: InitializerData, offset = 0): Promise<void> {
     if (!(data instanceof ARRAYS[this.type])) {

@@ -4,7 +4,7 @@
  */
 
 /**
- * @typedef {"float32" | "int32" | "int64" | "bool" | "uint8"} DataType
+ * @typedef {"float32" | "float16" | "int32" | "int64" | "bool" | "uint8"} DataType
  * @typedef {Float32Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array} Data
  * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly data: Data }} Tensor
  * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly buffer: number, readonly length: number }} BufferFeed
@@ -44,6 +44,7 @@
 /** @type {Readonly<Record<DataType, (length: number) => Data>>} */
 const allocate = {
   float32: (length) => new Float32Array(length),
+  float16: (length) => new Uint16Array(length),
   int32: (length) => new Int32Array(length),
   int64: (length) => new BigInt64Array(length),
   bool: (length) => new Uint8Array(length),

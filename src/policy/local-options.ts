@@ -1,5 +1,6 @@
 import { memoryLeft } from "../core/free-memory.js";
 import type { EngineOptions } from "../graph/index.js";
+import type { KvCacheType } from "../transformer/decode/cache-inputs.js";
 import type { LoadOptions } from "../transformer/model.js";
 import type { Policy, Unrounded } from "./policy.js";
 
@@ -16,6 +17,8 @@ export interface LocalPolicyOptions extends EngineOptions {
   readonly checkpointing?: boolean | undefined;
   /** Bytes for keys and values of prompts that are kept for later ones, as `RuntimeOptions` says. Default 0. */
   readonly prefixBytes?: number;
+  /** How keys and values are held while responses are drawn, as `RuntimeOptions` says. Default: float32. */
+  readonly kvCache?: KvCacheType | undefined;
   /** Whether a response that is alone is drawn in one row, as `RuntimeOptions` says. Default: false. */
   readonly loneRow?: boolean | undefined;
   /** The same model unrounded, which this policy then owns. */
@@ -29,6 +32,7 @@ export function unroundedOptions({
   loneRow: ____,
   quantize: __,
   exactChoice: ___,
+  kvCache: _____,
   ...options
 }: LocalPolicyOptions & LoadOptions): LocalPolicyOptions & LoadOptions {
   return { ...options, ...(memory !== undefined && { memory: memoryLeft(memory) }) };

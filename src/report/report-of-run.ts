@@ -161,13 +161,14 @@ const percent = (share: number): string => `${Math.round(100 * share)} %`;
 function optionsOf(manifest: Manifest): Record<string, unknown> {
   const { model, task, drawing, rewards, adaptive, amortize } = manifest;
   const { sampler, prompts, ...drawn } = drawing;
-  const { quantize, server } = model;
+  const { quantize, kvCache, server } = model;
   const { grader, orders, rows } = task;
   return {
     grader: grader?.name ?? null,
     orders: orders ?? null,
     ...(rows !== undefined && { rows }),
     ...(quantize && { quantize }),
+    ...(kvCache && { "kv-cache": kvCache }),
     prompts: prompts ?? null,
     ...drawn,
     ...sampler,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ModuleFile } from "../core/own-module.js";
 import type { DeviceName } from "../graph/device.js";
+import type { KvCacheType } from "../transformer/decode/cache-inputs.js";
 import type { Quantization } from "../transformer/decoder/quantize.js";
 
 /** A plain value that JSON holds. */
@@ -27,6 +28,8 @@ export interface RunModel extends Source {
   readonly quantize?: Quantization;
   /** Responses that a rounded model has drawn were chosen from by what it says unrounded; absent: by what it says rounded. */
   readonly exactChoice?: true;
+  /** How keys and values were held while responses were drawn; absent: in float32. */
+  readonly kvCache?: Exclude<KvCacheType, "float32">;
   /** The longest sequence, prompt and response, in tokens, if one was asked for. */
   readonly maxLength?: number;
   /** What computes it, as devices round otherwise; absent: the CPU, or whatever its servers have. */
@@ -137,6 +140,7 @@ export const configFields = {
     ...source,
     quantize: quantization.exactOptional(),
     exactChoice: z.literal(true).exactOptional(),
+    kvCache: z.literal("float16").exactOptional(),
     maxLength: count.exactOptional(),
     device: z.enum(Object.keys(devices) as DeviceName[]).exactOptional(),
     server: z.record(z.string(), json).exactOptional(),

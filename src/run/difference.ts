@@ -53,7 +53,7 @@ const partKey = ({ kind, name }: OwnPart): string => `${kind} ${name}`;
 function configuration(manifest: Manifest): Json {
   const { format, whetstone, onnxruntime, model, task, drawing, rewards, adaptive, amortize, seeds } =
     manifest;
-  const { quantize, exactChoice, maxLength, device, server } = model;
+  const { quantize, exactChoice, kvCache, maxLength, device, server } = model;
   const { grader, orders, rows, form, skipLong, ids } = task;
   const modules = Object.fromEntries(
     ownParts(manifest).map((part) => [partKey(part), part.module.digest] as const),
@@ -69,6 +69,7 @@ function configuration(manifest: Manifest): Json {
     // The digest last: how the model is held, above all, changes it and says more than it does.
     quantize: quantize ?? "none",
     exactChoice: exactChoice ?? "none",
+    kvCache: kvCache ?? "float32",
     maxLength: maxLength ?? "none",
     device: device ?? "cpu",
     server: server ?? "none",

@@ -185,6 +185,7 @@ describe("firstDifference", () => {
   it.each([
     [{ model: { name: "game24", digest: "m2" } }, "model.digest"],
     [{ model: { name: "game24", digest: "m2", quantize: "int8" } }, "quantize"],
+    [{ model: { ...config.model, kvCache: "float16" } }, "kvCache"],
     [{ model: { ...config.model, device: "webgpu" } }, "device"],
     [{ drawing: { ...config.drawing, prompts: 3 } }, "drawing.prompts"],
     [{ amortize: { ...config.amortize!, methods: { sft: { rank: 8 } } } }, "amortize.methods.sft.rank"],

@@ -11,6 +11,7 @@ import {
 } from "./decode/decode-graph.js";
 import { extendGraph } from "./decode/extend-graph.js";
 import { PrefixStore, type PrefixCounts } from "./decode/prefix-store.js";
+import type { KvCacheType } from "./decode/cache-inputs.js";
 import { KeyValueCache } from "./decode/key-value-cache.js";
 import { wholeGraph } from "./decode/whole-graph.js";
 import { wholeSessions, type Runs, type WholeSessions } from "./decode/whole-session.js";
@@ -54,6 +55,11 @@ export interface RuntimeOptions extends EngineOptions {
   readonly prefixBytes?: number;
   /** Whether a response that is alone is drawn in one row, as `DrawOptions.lone` says. Default: false. */
   readonly loneRow?: boolean | undefined;
+  /**
+   * How keys and values of earlier tokens are held while responses are drawn. Default: float32. In float16 they take half of the memory, so that
+   * more rows fit, and what is drawn is rounded by them; scores and training are not. `docs/log.md` has what that does to log π and to speed.
+   */
+  readonly kvCache?: KvCacheType | undefined;
 }
 
 /** Scores of one response: log π and KL(uniform ‖ p) of each of its tokens, at temperature 1, in nats. */
@@ -82,6 +88,7 @@ export class Runtime {
   private readonly sessions = new Map<string, Promise<Session>>();
   private embeddings: FileRows | undefined;
   private readonly lone: boolean;
+  private readonly kvCache: KvCacheType;
   /** What trainers of the model are told of memory. */
   readonly forTraining: Pick<RuntimeOptions, "memory" | "checkpointing">;
   /** Prompts' keys and values that are kept, of the model without adapters. */
@@ -96,6 +103,7 @@ export class Runtime {
       checkpointing,
       prefixBytes: maxBytes = 0,
       loneRow = false,
+      kvCache = "float32",
       ...options
     }: RuntimeOptions = {},
   ) {
@@ -107,9 +115,15 @@ export class Runtime {
     this.maxLength = maxLength ?? ordinaryLength(model.config, LONGEST);
     this.forTraining = { memory, checkpointing };
     this.lone = loneRow;
+    this.kvCache = kvCache;
     this.engine = new Engine(options);
     if (maxBytes > 0)
-      this.prefixes = new PrefixStore(this.engine, model.config, { maxLength: this.maxLength, maxBytes });
+      this.prefixes = new PrefixStore(
+        this.engine,
+        model.config,
+        { maxLength: this.maxLength, maxBytes },
+        kvCache,
+      );
   }
 
   /** What prompts' keys and values that are kept have done; undefined where none are. */
@@ -161,7 +175,8 @@ export class Runtime {
       wholeGraph(config, held.weights, options),
     );
     this.embeddings ??= openRows(held.embeddings);
-    return wholeSessions(session, config, this.embeddings, { maxLength: this.maxLength, narrowing });
+    const { maxLength, kvCache } = this;
+    return wholeSessions(session, config, this.embeddings, { maxLength, narrowing, kvCache });
   }
 
   /** Draws responses; see `draw`. `adapter` absent: the base, by graphs without adapters. */
@@ -187,6 +202,7 @@ export class Runtime {
     };
     return draw({ decode, ...this.forPrompts(adapter, all) }, config, requests, {
       bytes: () => this.bytesForCaches(),
+      kvCache: this.kvCache,
       lone: this.lone,
       ...options,
     });
@@ -206,6 +222,7 @@ export class Runtime {
       );
     return beamSearch({ step, ...this.forPrompts(adapter) }, config, requests, {
       bytes: () => this.bytesForCaches(),
+      kvCache: this.kvCache,
       ...options,
     });
   }
@@ -224,7 +241,7 @@ export class Runtime {
       extend: () => pass("extend", () => extendGraph(config, weights, options)),
       adapter,
       cacheFactory: (layout) =>
-        new KeyValueCache(this.engine, config, layout, adapter ? undefined : this.prefixes),
+        new KeyValueCache(this.engine, config, layout, adapter ? undefined : this.prefixes, this.kvCache),
     };
   }
 
@@ -242,7 +259,8 @@ export class Runtime {
   private graphOptions(adapter: AdapterFeeds | undefined): PolicyGraphOptions {
     const { quantized } = this.model;
     const { targetModules, replaced } = adapter ?? {};
-    return { loraModules: targetModules, replaced, quantized, maxLength: this.maxLength };
+    const { maxLength, kvCache } = this;
+    return { loraModules: targetModules, replaced, quantized, maxLength, kvCache };
   }
 
   /** Scores given responses, in the order given. */

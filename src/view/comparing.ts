@@ -38,6 +38,7 @@ const SETTINGS: readonly (readonly [name: string, of: (manifest: Manifest) => un
   ["model", ({ model }) => model.name],
   ["weights", ({ model }) => model.digest.slice(0, 12)],
   ["held as", ({ model }) => model.quantize ?? "float32"],
+  ["keys and values held in", ({ model }) => model.kvCache ?? "float32"],
   ["task", ({ task }) => task.name],
   ["N", ({ drawing }) => drawing.n],
   ["temperature", ({ drawing }) => drawing.temperature],

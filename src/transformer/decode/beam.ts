@@ -5,6 +5,7 @@ import { exactLayout, type CacheLayout } from "./batch-layout.js";
 import type { SamplerSessions } from "./batch.js";
 import type { Draw, DrawRequest } from "./draw-request.js";
 import { EMPTY_BEAM, extendBeam, found, type Continuations, type Hypothesis } from "./hypotheses.js";
+import type { KvCacheType } from "./cache-inputs.js";
 import type { KeyValueCache } from "./key-value-cache.js";
 import { rowsThatFit } from "./rows-that-fit.js";
 import type { Runs } from "./whole-session.js";
@@ -23,6 +24,8 @@ export interface BeamOptions {
   /** Rows decoded at once; fewer where `bytes` do not hold their caches. */
   readonly rows: number;
   readonly bytes?: () => number;
+  /** How they are held, for that. Default: float32. */
+  readonly kvCache?: KvCacheType | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,10 +70,10 @@ export async function* beamSearch<T>(
 function layoutOf<T>(
   config: ModelConfig,
   requests: readonly BeamRequest<T>[],
-  { width, maxTokens, rows, bytes }: BeamOptions,
+  { width, maxTokens, rows, bytes, kvCache }: BeamOptions,
 ): CacheLayout {
   const prompt = Math.max(...requests.map((request) => request.prompt.length));
-  const lengths = { prompt, sharing: width, response: maxTokens };
+  const lengths = { prompt, sharing: width, response: maxTokens, kvCache };
   const fitting = bytes === undefined ? rows : rowsThatFit(config, rows, lengths, bytes());
   const groups = Math.max(1, Math.min(requests.length, Math.floor(fitting / width)));
   return exactLayout(groups, width);

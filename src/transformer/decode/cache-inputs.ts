@@ -1,4 +1,4 @@
-import type { Graph } from "../../graph/index.js";
+import { cast, type Graph, type Value } from "../../graph/index.js";
 import type { CacheMasks, LayerCache } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 
@@ -20,14 +20,41 @@ export function maskInputs(graph: Graph, windowHides: boolean): CacheMasks {
 }
 
 /**
+ * How keys and values of earlier tokens are held. In float16 they take half of the memory, and are rounded to 11 bits where they are
+ * stored; products are of float32 either way.
+ */
+export type KvCacheType = "float32" | "float16";
+
+/**
  * The keys and values of each layer L as inputs: `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d] of what rows share, and
  * `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d] of each row's own tokens.
  */
-export function cacheInputs(graph: Graph, { layers, kvHeads, headDim }: ModelConfig): LayerCache[] {
+export function cacheInputs(
+  graph: Graph,
+  { layers, kvHeads, headDim }: ModelConfig,
+  type: KvCacheType = "float32",
+): LayerCache[] {
+  const input = (name: string, dims: readonly (number | string)[]): Value => {
+    const held = graph.input(name, type, dims);
+    return type === "float32" ? held : cast(held, "float32");
+  };
   return Array.from({ length: layers }, (_, layer) => ({
-    prefixKey: graph.input(`prefix.key.${layer}`, "float32", ["g", kvHeads, "p", headDim]),
-    prefixValue: graph.input(`prefix.value.${layer}`, "float32", ["g", kvHeads, "p", headDim]),
-    suffixKey: graph.input(`suffix.key.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
-    suffixValue: graph.input(`suffix.value.${layer}`, "float32", ["g", "r", kvHeads, "s", headDim]),
+    prefixKey: input(`prefix.key.${layer}`, ["g", kvHeads, "p", headDim]),
+    prefixValue: input(`prefix.value.${layer}`, ["g", kvHeads, "p", headDim]),
+    suffixKey: input(`suffix.key.${layer}`, ["g", "r", kvHeads, "s", headDim]),
+    suffixValue: input(`suffix.value.${layer}`, ["g", "r", kvHeads, "s", headDim]),
   }));
+}
+
+/** The keys and values of a step's tokens, by layer, as outputs: `key.L`, `value.L` of their shapes, as they are held. */
+export function outputKeysAndValues(
+  graph: Graph,
+  fresh: readonly (readonly [Value, Value])[],
+  type: KvCacheType = "float32",
+): void {
+  const held = (x: Value): Value => (type === "float32" ? x : cast(x, type));
+  fresh.forEach(([key, value], layer) => {
+    graph.output(`key.${layer}`, held(key));
+    graph.output(`value.${layer}`, held(value));
+  });
 }

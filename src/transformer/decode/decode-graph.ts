@@ -18,7 +18,7 @@ import { decoder, lookUp, plainLinear, weightProduct } from "../decoder/decoder.
 import { loraLinear } from "../decoder/lora.js";
 import type { QuantizedWeights } from "../decoder/quantize.js";
 import { rotaryTables } from "../decoder/rotary.js";
-import { cacheInputs, maskInputs } from "./cache-inputs.js";
+import { cacheInputs, maskInputs, outputKeysAndValues, type KvCacheType } from "./cache-inputs.js";
 import { narrowingInputs, type Narrowed } from "./narrowed.js";
 import { likeliestTokens } from "./likeliest.js";
 import { samplingHead } from "./sampling-head.js";
@@ -38,6 +38,8 @@ export interface PolicyGraphOptions {
   readonly quantized?: QuantizedWeights | undefined;
   /** The longest sequence in tokens. */
   readonly maxLength: number;
+  /** How keys and values are held between steps. Default: float32. */
+  readonly kvCache?: KvCacheType | undefined;
   /** Of a decoding step: what its rows have of limits on the tokens that may be drawn. Absent: none. */
   readonly narrowing?: Narrowed | undefined;
 }
@@ -60,14 +62,14 @@ function decodingStep<T>(
   graph: Graph,
   config: ModelConfig,
   weights: Weights,
-  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
+  { loraModules, replaced, quantized, maxLength, kvCache }: PolicyGraphOptions,
   more: () => T,
 ): Step & { readonly inputs: T } {
   const ids = graph.input("ids", "int32", ["g", "r"]);
   const positions = graph.input("positions", "int32", ["g", "r"]);
   const masks = maskInputs(graph, windowHides(config, maxLength));
   const inputs = more();
-  const caches = cacheInputs(graph, config);
+  const caches = cacheInputs(graph, config, kvCache);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const product = weightProduct(parameter, quantized);
   const base = plainLinear(config, parameter, product);
@@ -115,7 +117,7 @@ export function decodeGraph(
   graph.output("logProb", drawn.logProb);
   graph.output("certainty", drawn.certainty);
   if (drawn.drawnLogProb) graph.output("drawnLogProb", drawn.drawnLogProb);
-  outputKeysAndValues(graph, fresh);
+  outputKeysAndValues(graph, fresh, options.kvCache);
   return graph;
 }
 
@@ -136,7 +138,7 @@ export function beamGraph(
   graph.output("tokens", tokens);
   graph.output("logProbs", logProbs);
   graph.output("certainty", certainty);
-  outputKeysAndValues(graph, fresh);
+  outputKeysAndValues(graph, fresh, options.kvCache);
   return graph;
 }
 
@@ -147,7 +149,7 @@ export function beamGraph(
 export function prefixGraph(
   config: ModelConfig,
   weights: Weights,
-  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
+  { loraModules, replaced, quantized, maxLength, kvCache }: PolicyGraphOptions,
 ): Graph {
   const graph = new Graph();
   const ids = graph.input("ids", "int32", ["b", "t"]);
@@ -167,7 +169,7 @@ export function prefixGraph(
       return causal(layer, query, key, value);
     },
   });
-  outputKeysAndValues(graph, fresh);
+  outputKeysAndValues(graph, fresh, kvCache);
   return graph;
 }
 
@@ -212,11 +214,4 @@ export function likeliestGraph(
   // Ids are far below what a float32 holds exactly.
   graph.output("likeliestIds", cast(indices, "float32"));
   return graph;
-}
-
-export function outputKeysAndValues(graph: Graph, fresh: readonly (readonly [Value, Value])[]): void {
-  fresh.forEach(([key, value], layer) => {
-    graph.output(`key.${layer}`, key);
-    graph.output(`value.${layer}`, value);
-  });
 }

@@ -1,3 +1,4 @@
+import type { KvCacheType } from "./cache-inputs.js";
 import type { Narrowing } from "./narrowed.js";
 
 /** A response that is being drawn; the lists go on growing. */
@@ -77,6 +78,8 @@ export interface DrawOptions<T> extends DrawSettings<T> {
   readonly rows?: number;
   /** Bytes of memory that caches and steps may take. Default: no limit. */
   readonly bytes?: () => number;
+  /** How keys and values are held, for that. Default: float32. */
+  readonly kvCache?: KvCacheType | undefined;
   /** At most this many rows share one copy of a prompt's keys and values. Default 16; with `abandon` 8, for short prompts 2. */
   readonly rowsPerGroup?: number;
   /**

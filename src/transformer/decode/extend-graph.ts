@@ -7,8 +7,8 @@ import { rotaryTables } from "../decoder/rotary.js";
 import { adaptedParameters, type Weights } from "../decoder/sequence-pass.js";
 import type { ModelConfig } from "../families/config.js";
 import type { BufferFeed, Tensor, Value } from "../../graph/index.js";
-import { cacheInputs, maskInputs } from "./cache-inputs.js";
-import { outputKeysAndValues, type PolicyGraphOptions } from "./decode-graph.js";
+import { cacheInputs, maskInputs, outputKeysAndValues, type KvCacheType } from "./cache-inputs.js";
+import type { PolicyGraphOptions } from "./decode-graph.js";
 
 /**
  * The keys and values of tokens that go on after a prefix whose own are known: the tokens are the rows of one group, and each sees the
@@ -18,7 +18,7 @@ import { outputKeysAndValues, type PolicyGraphOptions } from "./decode-graph.js"
 export function extendGraph(
   config: ModelConfig,
   weights: Weights,
-  { loraModules, replaced, quantized, maxLength }: PolicyGraphOptions,
+  { loraModules, replaced, quantized, maxLength, kvCache }: PolicyGraphOptions,
 ): Graph {
   const graph = new Graph();
   const ids = graph.input("ids", "int32", ["g", "r"]);
@@ -30,7 +30,7 @@ export function extendGraph(
     mask: graph.input("seenMask", "float32", ["r", 1, 1, "q"]),
     ...(hides && { near: graph.input("nearSeenMask", "float32", ["r", 1, 1, "q"]) }),
   };
-  const caches = cacheInputs(graph, config);
+  const caches = cacheInputs(graph, config, kvCache);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const base = plainLinear(config, parameter, weightProduct(parameter, quantized));
   const fresh: [Value, Value][] = [];
@@ -42,19 +42,25 @@ export function extendGraph(
     linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
     attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value]), seen),
   });
-  outputKeysAndValues(graph, fresh);
+  outputKeysAndValues(graph, fresh, kvCache);
   return graph;
 }
 
 const floats = (dims: readonly number[], data: Float32Array): Tensor => ({ type: "float32", dims, data });
-const hidden = (dims: readonly number[]): Float32Array =>
-  new Float32Array(dims.reduce((product, size) => product * size, 1)).fill(HIDDEN);
+const count = (dims: readonly number[]): number => dims.reduce((product, size) => product * size, 1);
+const hidden = (dims: readonly number[]): Float32Array => new Float32Array(count(dims)).fill(HIDDEN);
+/** No bit is set in 0, in either type. */
+const zeros = (type: KvCacheType, dims: readonly number[]): Tensor => ({
+  type,
+  dims,
+  data: type === "float32" ? new Float32Array(count(dims)) : new Uint16Array(count(dims)),
+});
 
 /**
  * What such a step is fed.
  * @param ids the tokens. @param from how many stand before them.
  * @param capacity places of the prefix's buffers, of which the first `from` are filled: [1, kvHeads, capacity, d] each.
- * @param hides whether the graph's windows hide anything.
+ * @param hides whether the graph's windows hide anything. @param kvCache as the graph's.
  * @param prefix the buffers; absent where nothing stands before: then there is one place, which nobody sees.
  */
 export function extendFeeds(
@@ -64,11 +70,13 @@ export function extendFeeds(
     from,
     capacity,
     hides,
+    kvCache,
   }: {
     readonly ids: ArrayLike<number>;
     readonly from: number;
     readonly capacity: number;
     readonly hides: boolean;
+    readonly kvCache: KvCacheType;
   },
   prefix?: (name: string) => BufferFeed["buffer"],
 ): Record<string, Tensor | BufferFeed> {
@@ -100,8 +108,8 @@ export function extendFeeds(
   };
   // No axis may be empty: a place that nobody sees.
   const dims = [1, kvHeads, capacity, headDim];
-  const nothing = prefix ? undefined : floats(dims, new Float32Array(capacity * kvHeads * headDim));
-  const suffix = floats([1, t, kvHeads, 1, headDim], new Float32Array(t * kvHeads * headDim));
+  const nothing = prefix ? undefined : zeros(kvCache, dims);
+  const suffix = zeros(kvCache, [1, t, kvHeads, 1, headDim]);
   for (let layer = 0; layer < layers; layer++) {
     for (const kind of ["key", "value"]) {
       const name = `${kind}.${layer}`;

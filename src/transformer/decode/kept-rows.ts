@@ -49,11 +49,11 @@ export class KeptRows {
     maxBytes: number,
   ): Promise<void> {
     this.entries.add({ promptKey, prompt, tokens, buffer, steps: tokens.length });
-    this.bytes += 4 * buffer.length;
+    this.bytes += buffer.byteLength;
     for (const entry of this.entries) {
       if (this.bytes <= maxBytes) return;
       this.entries.delete(entry);
-      this.bytes -= 4 * entry.buffer.length;
+      this.bytes -= entry.buffer.byteLength;
       await entry.buffer.free();
     }
   }

@@ -2,6 +2,7 @@ import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../gr
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { HIDDEN } from "../decoder/hidden.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
+import type { KvCacheType } from "./cache-inputs.js";
 import type { ModelConfig } from "../families/config.js";
 import type { PrefixPasses, PrefixStore } from "./prefix-store.js";
 import type { Runs } from "./whole-session.js";
@@ -35,6 +36,7 @@ export class KeyValueCache {
     private layout: CacheLayout,
     /** Where prompts' keys and values are kept beyond the batch. Absent: nowhere. */
     private readonly store?: PrefixStore,
+    private readonly type: KvCacheType = "float32",
   ) {
     const kinds: readonly Kind[] = ["key", "value"];
     this.names = Array.from({ length: config.layers }, (_, layer) =>
@@ -187,7 +189,7 @@ export class KeyValueCache {
   ): Promise<void> {
     const [sources, targets] = [Int32Array.from(from), Int32Array.from(to)];
     for (const name of this.names) {
-      const other = await this.engine.buffer("float32", size);
+      const other = await this.engine.buffer(this.type, size);
       const old = buffers.get(name);
       if (old) {
         await old.copyTo(other, sources, targets, length);
@@ -293,7 +295,7 @@ export class KeyValueCache {
   /** A copy of what a row has behind it: [keys and values of all layers, kvHeads, steps, d]. */
   async copyOut(group: number, row: number, steps: number): Promise<ResidentBuffer> {
     const { kvHeads, headDim } = this.config;
-    const copy = await this.engine.buffer("float32", this.names.length * kvHeads * steps * headDim);
+    const copy = await this.engine.buffer(this.type, this.names.length * kvHeads * steps * headDim);
     await this.eachHead(group, row, steps, (suffix, places, own) =>
       suffix.copyTo(copy, places, own, steps * headDim),
     );

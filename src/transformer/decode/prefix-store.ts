@@ -3,6 +3,7 @@ import type { Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
+import type { KvCacheType } from "./cache-inputs.js";
 import { extendFeeds } from "./extend-graph.js";
 import type { Runs } from "./whole-session.js";
 
@@ -53,11 +54,12 @@ export class PrefixStore {
   private readonly counted = { bytes: 0, found: 0, computed: 0 };
   private turn: Promise<unknown> = Promise.resolve();
 
-  /** @param maxLength the longest sequence. @param maxBytes what is kept beyond it is let go of, once a prompt is done. */
+  /** @param limits the longest sequence, and the bytes beyond which what is kept is let go of, once a prompt is done. */
   constructor(
     private readonly engine: Engine,
     private readonly config: ModelConfig,
     private readonly limits: { readonly maxLength: number; readonly maxBytes: number },
+    private readonly kvCache: KvCacheType = "float32",
   ) {
     this.names = Array.from({ length: config.layers }, (_, layer) => [
       `key.${layer}`,
@@ -83,7 +85,7 @@ export class PrefixStore {
     places: PrefixPlaces,
     passes: PrefixPasses,
   ): Promise<void> {
-    const past = new Past(this.engine, this.config, this.names);
+    const past = new Past(this.engine, this.config, this.names, this.kvCache);
     const used: [string, Entry][] = [];
     let key = "";
     try {
@@ -98,7 +100,7 @@ export class PrefixStore {
           if (from > 0) await past.take(used.map(([, each]) => each));
           entry = await this.compute(block, from, past, passes);
           this.entries.set(key, entry);
-          this.counted.bytes += 4 * entry.buffer.length;
+          this.counted.bytes += entry.buffer.byteLength;
         }
         used.push([key, entry]);
         await this.copy(entry, from, places);
@@ -117,7 +119,7 @@ export class PrefixStore {
   ): Promise<Entry> {
     const { kvHeads, headDim } = this.config;
     const t = block.length;
-    const buffer = await this.engine.buffer("float32", this.names.length * kvHeads * t * headDim);
+    const buffer = await this.engine.buffer(this.kvCache, this.names.length * kvHeads * t * headDim);
     const stores: Store[] = this.names.map((output, n) => {
       const to = Int32Array.from({ length: t * kvHeads }, (_, i) => {
         const [at, head] = [Math.floor(i / kvHeads), i % kvHeads];
@@ -131,12 +133,11 @@ export class PrefixStore {
       positions: { type: "int64", dims: [1, t], data: positions },
     };
     const { capacity } = past;
+    const { hides, kvCache } = this;
     const feeds =
       from === 0
         ? first
-        : extendFeeds(this.config, { ids: block, from, capacity, hides: this.hides }, (name) =>
-            past.of(name),
-          );
+        : extendFeeds(this.config, { ids: block, from, capacity, hides, kvCache }, (name) => past.of(name));
     try {
       const session = await (from === 0 ? passes.prefix() : passes.extend());
       await session.run({ ...feeds, ...passes.adapter?.feeds }, { fetch: [], stores });
@@ -172,7 +173,7 @@ export class PrefixStore {
     for (const [key, { buffer }] of this.entries) {
       if (this.counted.bytes <= this.limits.maxBytes) return;
       this.entries.delete(key);
-      this.counted.bytes -= 4 * buffer.length;
+      this.counted.bytes -= buffer.byteLength;
       await buffer.free();
     }
   }
@@ -189,6 +190,7 @@ class Past {
     private readonly engine: Engine,
     private readonly config: ModelConfig,
     private readonly names: readonly string[],
+    private readonly kvCache: KvCacheType,
   ) {}
 
   get capacity(): number {
@@ -206,7 +208,7 @@ class Past {
     if (room > this.room) {
       await this.free();
       for (const name of this.names)
-        this.buffers.set(name, await this.engine.buffer("float32", kvHeads * room * BLOCK * headDim));
+        this.buffers.set(name, await this.engine.buffer(this.kvCache, kvHeads * room * BLOCK * headDim));
       [this.room, this.held] = [room, 0];
     }
     const length = BLOCK * headDim;

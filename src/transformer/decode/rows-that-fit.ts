@@ -1,4 +1,5 @@
 import type { ModelConfig } from "../families/config.js";
+import type { KvCacheType } from "./cache-inputs.js";
 
 /** Places of a cache that is moved into a larger one are given back only when the garbage is collected. */
 const MOVING = 1.5;
@@ -14,12 +15,14 @@ export interface Lengths {
   readonly sharing: number;
   /** The most tokens of a response. */
   readonly response: number;
+  /** How keys and values are held. Default: float32. */
+  readonly kvCache?: KvCacheType | undefined;
 }
 
 /** The bytes that a row takes at the end of the longest response: its keys and values, its part of its prompt's, and a step's arrays. */
-function bytesOfRow(config: ModelConfig, { prompt, sharing, response }: Lengths): number {
+function bytesOfRow(config: ModelConfig, { prompt, sharing, response, kvCache }: Lengths): number {
   const { layers, kvHeads, headDim, heads, vocabSize, hiddenSize, intermediateSize } = config;
-  const perToken = 2 * layers * kvHeads * headDim * 4;
+  const perToken = 2 * layers * kvHeads * headDim * (kvCache === "float16" ? 2 : 4);
   const cache = MOVING * perToken * (response + prompt / sharing);
   const step =
     LOGITS * vocabSize + SCORES * heads * (prompt + response) + 8 * hiddenSize + 4 * intermediateSize;

@@ -72,13 +72,13 @@ async function* drawGiven<T>(
 function fitting<T>(
   config: ModelConfig,
   requests: Lookahead,
-  { rows = ROWS, rowsPerGroup, bytes, maxTokens }: DrawOptions<T>,
+  { rows = ROWS, rowsPerGroup, bytes, maxTokens, kvCache }: DrawOptions<T>,
   canDrop: boolean,
 ): number {
   if (bytes === undefined) return rows;
   const { run, length: prompt } = requests.look(rows);
   const sharing = Math.max(1, Math.min(run, rowsPerGroup ?? widestGroup(prompt, canDrop)));
-  return rowsThatFit(config, rows, { prompt, sharing, response: maxTokens }, bytes());
+  return rowsThatFit(config, rows, { prompt, sharing, response: maxTokens, kvCache }, bytes());
 }
 
 async function* drawArrivals<T>(

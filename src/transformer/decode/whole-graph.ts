@@ -7,8 +7,8 @@ import { rotaryTables } from "../decoder/rotary.js";
 import { adaptedParameters } from "../decoder/sequence-pass.js";
 import type { ModelConfig } from "../families/config.js";
 import { headName } from "../families/modules.js";
-import { cacheInputs, maskInputs } from "./cache-inputs.js";
-import { outputKeysAndValues, type PolicyGraphOptions } from "./decode-graph.js";
+import { cacheInputs, maskInputs, outputKeysAndValues } from "./cache-inputs.js";
+import type { PolicyGraphOptions } from "./decode-graph.js";
 import { narrowingInputs } from "./narrowed.js";
 import { samplingHead } from "./sampling-head.js";
 
@@ -29,7 +29,7 @@ export interface WholeGraphOptions extends Omit<PolicyGraphOptions, "quantized">
 export function wholeGraph(
   config: ModelConfig,
   weights: FrozenWeights,
-  { loraModules, replaced, quantized, maxLength, narrowing }: WholeGraphOptions,
+  { loraModules, replaced, quantized, maxLength, narrowing, kvCache }: WholeGraphOptions,
 ): Graph {
   const graph = new Graph();
   const { hiddenSize } = config;
@@ -46,7 +46,7 @@ export function wholeGraph(
   const uniforms = graph.input("uniforms", "float32", ["k", 1]);
   const targets = graph.input("targets", "int32", ["k", 1]);
   const temperature = graph.input("temperature", "float32", ["k", 1]);
-  const caches = cacheInputs(graph, config);
+  const caches = cacheInputs(graph, config, kvCache);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const product = weightProduct(parameter, quantized);
   const base = plainLinear(config, parameter, product);
@@ -71,6 +71,6 @@ export function wholeGraph(
   graph.output("logProb", drawn.logProb);
   graph.output("certainty", drawn.certainty);
   if (drawn.drawnLogProb) graph.output("drawnLogProb", drawn.drawnLogProb);
-  outputKeysAndValues(graph, fresh);
+  outputKeysAndValues(graph, fresh, kvCache);
   return graph;
 }

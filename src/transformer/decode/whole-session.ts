@@ -4,6 +4,7 @@ import { windowHides } from "../decoder/attention.js";
 import { HIDDEN } from "../decoder/hidden.js";
 import type { ModelConfig } from "../families/config.js";
 import type { FileRows } from "../format/gguf/rows.js";
+import type { KvCacheType } from "./cache-inputs.js";
 import { extendFeeds } from "./extend-graph.js";
 import { leastLog } from "./least-log.js";
 import type { Narrowed } from "./narrowed.js";
@@ -45,6 +46,7 @@ interface Whole {
   /** Whether the graph's windows hide anything. */
   readonly hides: boolean;
   readonly narrowing: Narrowed;
+  readonly kvCache: KvCacheType;
 }
 
 /**
@@ -55,9 +57,12 @@ export function wholeSessions(
   session: Session,
   config: ModelConfig,
   embeddings: FileRows,
-  { maxLength, narrowing }: { readonly maxLength: number; readonly narrowing: Narrowed },
+  {
+    maxLength,
+    ...options
+  }: { readonly maxLength: number; readonly narrowing: Narrowed; readonly kvCache: KvCacheType },
 ): WholeSessions {
-  const whole: Whole = { session, config, embeddings, hides: windowHides(config, maxLength), narrowing };
+  const whole: Whole = { session, config, embeddings, hides: windowHides(config, maxLength), ...options };
   return {
     decode: { run: (feeds, options) => decode(whole, feeds, options) },
     extend: { run: (feeds, options) => extend(whole, feeds, options) },
@@ -81,9 +86,9 @@ function alone(rows: number, hides: boolean): Feeds {
 
 /** A step over a whole sequence: each token sees those before it, and there are no caches. */
 function sequence(whole: Whole, ids: Int32Array): Feeds {
-  const { config, hides } = whole;
+  const { config, hides, kvCache } = whole;
   return {
-    ...extendFeeds(config, { ids, from: 0, capacity: 1, hides }),
+    ...extendFeeds(config, { ids, from: 0, capacity: 1, hides, kvCache }),
     embedded: embed(whole, ids, [1, ids.length]),
   };
 }

@@ -65,13 +65,18 @@ function attend(
 
 const plus = (x: Float64Array, y: Float64Array): Float64Array => x.map((value, i) => value + y[i]!);
 
+/** A position's key or value as a later position sees it, from the one that was computed. */
+type Seen = (state: Float64Array, of: number, by: number) => Float64Array;
+
 /**
  * The Llama architecture as its papers write it, one vector at a time in float64: an independent witness of the decoder's
  * graphs. Neither cache nor batch nor native code.
+ * @param seen default: each position sees keys and values as they are.
  */
 export function plainLogits(
   { config, weights }: Pick<Model, "config" | "weights">,
   adapter?: LoraAdapter,
+  seen: Seen = (state) => state,
 ): LogitsOf {
   const of = (name: string): Float32Array => weights.get(name)!.data;
   const linear: Apply = (x, module) => {
@@ -97,7 +102,9 @@ export function plainLogits(
       const values = inputs.map((x) => linear(x, `${name}.self_attn.v_proj`));
       states = states.map((x, t) => {
         const query = rotate(linear(inputs[t]!, `${name}.self_attn.q_proj`), t, config);
-        const mixed = attend(query, keys.slice(0, t + 1), values.slice(0, t + 1), config);
+        const past = (states: Float64Array[]): Float64Array[] =>
+          states.slice(0, t + 1).map((state, of) => seen(state, of, t));
+        const mixed = attend(query, past(keys), past(values), config);
         const attended = plus(x, linear(mixed, `${name}.self_attn.o_proj`));
         const fed = norm(attended, `${name}.post_attention_layernorm`);
         const gate = linear(fed, `${name}.mlp.gate_proj`);
