@@ -1,12 +1,13 @@
 import { ModelError } from "../../core/errors.js";
 import type { GgufHeader } from "../format/gguf/header.js";
 import { metadataOf, type Metadata } from "../format/gguf/metadata.js";
+import type { TextList } from "../format/gguf/read-header.js";
 import { preTokenizerOf, startsWithBos } from "./gguf-pre-tokenizers.js";
 import { sentencePieceParts, vocabulary } from "./sentence-piece.js";
 
 /** What a model folder's tokenizer files would say. */
 export interface TokenizerFiles {
-  /** tokenizer.json. */
+  /** tokenizer.json; of `tokenizerParts` without what is in `lists`. */
   readonly json: Readonly<Record<string, unknown>>;
   /** How many tokens there are. */
   readonly tokens: number;
@@ -14,6 +15,12 @@ export interface TokenizerFiles {
   /** The texts of the start token and of the end token; "" where there is none. */
   readonly bosToken: string;
   readonly eosToken: string;
+}
+
+/** A vocabulary's tokens by their ids, and what is merged ("left right"), first what is merged first. */
+export interface TokenLists {
+  readonly tokens: TextList;
+  readonly merges: TextList;
 }
 
 /** ggml's kinds of tokens that are matched whole, before the text is split. */
@@ -26,6 +33,18 @@ const USER_DEFINED = 4;
  * @throws ModelError for another kind, an unknown way of splitting, and lists that contradict each other.
  */
 export function tokenizerFiles(header: GgufHeader): TokenizerFiles {
+  const { lists, ...files } = tokenizerParts(header);
+  return lists ? { ...files, json: withLists(files.json, lists) } : files;
+}
+
+/** A tokenizer.json with its vocabulary and merges. */
+export function withLists(json: TokenizerFiles["json"], { tokens, merges }: TokenLists): TokenizerFiles["json"] {
+  const model = json["model"] as object;
+  return { ...json, model: { ...model, vocab: vocabulary(tokens.all()), merges: merges.all() } };
+}
+
+/** As `tokenizerFiles`, but that vocabulary and merges are lists beside it where the file has both as they are. */
+export function tokenizerParts(header: GgufHeader): TokenizerFiles & { readonly lists?: TokenLists } {
   const metadata = metadataOf(header);
   const { path } = metadata;
   const tokens = metadata.texts("tokenizer.ggml.tokens");
@@ -40,7 +59,7 @@ export function tokenizerFiles(header: GgufHeader): TokenizerFiles {
   };
   const bos = id("bos");
   const eos = id("eos");
-  const parts = partsOf(metadata, tokens);
+  const { lists, ...parts } = partsOf(metadata, tokens);
   const chatTemplate = metadata.text("tokenizer.chat_template");
   return {
     json: {
@@ -50,22 +69,25 @@ export function tokenizerFiles(header: GgufHeader): TokenizerFiles {
       post_processor: frame(metadata, tokens, bos, eos),
     },
     tokens: tokens.length,
+    ...(lists && { lists }),
     ...(chatTemplate === undefined ? {} : { chatTemplate }),
-    bosToken: bos === undefined ? "" : tokens[bos]!,
-    eosToken: eos === undefined ? "" : tokens[eos]!,
+    bosToken: bos === undefined ? "" : tokens.at(bos)!,
+    eosToken: eos === undefined ? "" : tokens.at(eos)!,
   };
 }
 
-function partsOf(metadata: Metadata, tokens: readonly string[]): Record<string, unknown> {
+type Parts = Record<string, unknown> & { readonly lists?: TokenLists };
+
+function partsOf(metadata: Metadata, tokens: TextList): Parts {
   const kind = metadata.text("tokenizer.ggml.model");
-  if (kind === "llama") return sentencePieceParts(metadata, tokens);
+  if (kind === "llama") return sentencePieceParts(metadata, tokens.all());
   if (kind === "gpt2") return byteLevelParts(metadata, tokens);
   throw new ModelError(
     `${metadata.path}: a tokenizer of the kind "${kind}" is not supported; supported are "gpt2" and "llama"`,
   );
 }
 
-function byteLevelParts(metadata: Metadata, tokens: readonly string[]): Record<string, unknown> {
+function byteLevelParts(metadata: Metadata, tokens: TextList): Parts {
   const merges = metadata.texts("tokenizer.ggml.merges");
   if (merges === undefined) {
     throw new ModelError(`${metadata.path} has no merges (tokenizer.ggml.merges), which its tokenizer needs`);
@@ -85,16 +107,18 @@ function byteLevelParts(metadata: Metadata, tokens: readonly string[]): Record<s
       fuse_unk: false,
       byte_fallback: false,
       ignore_merges: ignoreMerges,
-      vocab: vocabulary(tokens),
-      merges,
+      vocab: {},
+      merges: [],
     },
+    lists: { tokens, merges },
   };
 }
 
-function addedTokens(tokens: readonly string[], kinds: readonly number[]): object[] {
-  return tokens.flatMap((content, id) => {
-    const kind = kinds[id];
-    if ((kind !== CONTROL && kind !== USER_DEFINED) || content === "") return [];
+function addedTokens(tokens: TextList, kinds: readonly number[]): object[] {
+  return kinds.flatMap((kind, id) => {
+    if (kind !== CONTROL && kind !== USER_DEFINED) return [];
+    const content = tokens.at(id) ?? "";
+    if (content === "") return [];
     const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
     return [{ id, content, ...plain, special: kind === CONTROL }];
   });
@@ -103,7 +127,7 @@ function addedTokens(tokens: readonly string[], kinds: readonly number[]): objec
 /** The tokens that are put around every text. */
 function frame(
   metadata: Metadata,
-  tokens: readonly string[],
+  tokens: TextList,
   bos: number | undefined,
   eos: number | undefined,
 ): object | null {
@@ -114,7 +138,7 @@ function frame(
   const special = [first, last].filter((id) => id !== undefined);
   if (special.length === 0) return null;
   const item = (id: number | undefined): object[] =>
-    id === undefined ? [] : [{ SpecialToken: { id: tokens[id]!, type_id: 0 } }];
+    id === undefined ? [] : [{ SpecialToken: { id: tokens.at(id)!, type_id: 0 } }];
   return {
     type: "TemplateProcessing",
     single: [...item(first), { Sequence: { id: "A", type_id: 0 } }, ...item(last)],
@@ -125,7 +149,7 @@ function frame(
       ...item(last),
     ],
     special_tokens: Object.fromEntries(
-      special.map((id) => [tokens[id]!, { id: tokens[id]!, ids: [id], tokens: [tokens[id]!] }]),
+      special.map((id) => [tokens.at(id)!, { id: tokens.at(id)!, ids: [id], tokens: [tokens.at(id)!] }]),
     ),
   };
 }

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { ModelError } from "../../core/errors.js";
 import { isGguf, readGgufHeader, type GgufHeader } from "../format/gguf/header.js";
-import { tokenizerFiles } from "./gguf-tokenizer.js";
+import { tokenizerParts, withLists, type TokenLists } from "./gguf-tokenizer.js";
 import { GuardedEncoder } from "./guarded-encoder.js";
 import { readJsonFile, readTextFile, reasonOf } from "../../core/json-file.js";
-import { openEncoder, type Encoder } from "./tokenizer-library.mjs";
+import { openEncoder, openFilledEncoder, type Encoder } from "./tokenizer-library.mjs";
 import { checkSteps } from "./tokenizer-steps.js";
 
 /** Text to token ids and back, as Python's transformers does with the same folder. */
@@ -92,17 +92,27 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
   };
 }
 
-/** The tokenizer of a GGUF file whose header was read. @throws ModelError as `tokenizerFiles`. */
+/**
+ * The tokenizer of a GGUF file whose header was read. A byte-level one is built of its lists at the first call.
+ * @throws ModelError as `tokenizerParts`.
+ */
 export function ggufTokenizer(header: GgufHeader): Tokenizer {
-  const { json, tokens, ...rest } = tokenizerFiles(header);
-  return { ...wrap(encoderOf(json, {}, header.path), tokens, header.path), ...rest };
+  const { json, lists, tokens, ...rest } = tokenizerParts(header);
+  return { ...wrap(encoderOf(json, {}, header.path, lists), tokens, header.path), ...rest };
 }
 
 /** The library, in this thread if it is known to come to an end with every text. */
-function encoderOf(json: Readonly<Record<string, unknown>>, config: object, file: string): Encoder {
-  if (!checkSteps(json, file)) return new GuardedEncoder(json, config, file);
+function encoderOf(
+  json: Readonly<Record<string, unknown>>,
+  config: object,
+  file: string,
+  lists?: TokenLists,
+): Encoder {
+  if (!checkSteps(json, file)) return new GuardedEncoder(lists ? withLists(json, lists) : json, config, file);
   try {
-    return openEncoder(json, config);
+    if (lists === undefined) return openEncoder(json, config);
+    const { tokens, merges } = lists;
+    return openFilledEncoder(json, config, () => ({ tokens: tokens.all(), merges: merges.all() }));
   } catch (cause) {
     throw new ModelError(`${file} cannot be used as a tokenizer: ${reasonOf(cause)}`, { cause });
   }

@@ -61,9 +61,9 @@ export async function huggingFaceConfig(header: GgufHeader): Promise<Record<stri
 
 function endTokens(metadata: Metadata, vocabulary = 0): number[] {
   const ids = ["eos", "eot", "eom"].map((kind) => metadata.number(`tokenizer.ggml.${kind}_token_id`));
-  const tokens = metadata.texts("tokenizer.ggml.tokens") ?? [];
+  const tokens = metadata.texts("tokenizer.ggml.tokens");
   const kinds = metadata.numbers("tokenizer.ggml.token_type") ?? [];
-  const named = END_OF_TURN.map((token) => tokens.indexOf(token)).filter(
+  const named = END_OF_TURN.map((token) => tokens?.indexOf(token) ?? -1).filter(
     (id) => kinds[id] === CONTROL && id < vocabulary,
   );
   return [...new Set([...ids.filter((id) => id !== undefined), ...named])];

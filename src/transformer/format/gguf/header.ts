@@ -1,8 +1,9 @@
-import { gguf } from "@huggingface/gguf";
+import type { FileHandle } from "node:fs/promises";
 import { ModelError } from "../../../core/errors.js";
 import { openFile, reasonOf } from "../../../core/json-file.js";
 import { elementCount, quoted, tensorNameProblem } from "../safetensors-header.js";
 import { blockFormats, type BlockFormat } from "./dequantize.js";
+import { parseHeader, type RawHeader, type TensorInfo } from "./read-header.js";
 
 /** Where a tensor of a GGUF file lies, and how. */
 export interface GgufTensor {
@@ -17,7 +18,7 @@ export interface GgufTensor {
 /** What a GGUF file's header says. */
 export interface GgufHeader {
   readonly path: string;
-  /** As the library gives them: numbers (64-bit ones as bigints), texts, booleans and lists of these. */
+  /** Numbers (64-bit ones as bigints), texts, booleans and lists of these; lists of texts as `TextList`s. */
   readonly metadata: ReadonlyMap<string, unknown>;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
 }
@@ -28,13 +29,15 @@ export function isGguf(path: string): boolean {
 }
 
 const MAGIC = 0x46554747;
-/** The library reads no header beyond this; with it, what a header may claim is bounded too. */
+/** No header is read beyond this; with it, what a header may claim is bounded too. */
 const MAX_HEADER_BYTES = 50_000_000;
 /** The least that an entry takes in the file: two lengths and a type, a tensor's kind and place. */
 const LEAST_ENTRY_BYTES = 13;
 const DEFAULT_ALIGNMENT = 32;
 const ALIGNMENTS = Array.from({ length: 17 }, (_, power) => 2 ** power);
 const LEAST_TENSOR_BYTES = 24;
+/** Of the file's beginning, what is read first; where the header is longer, four times as much, and so on. */
+const FIRST_BYTES = 2 << 20;
 
 /**
  * Reads a GGUF file's header (versions 2 and 3, little-endian), and checks it against the file's length before anything of
@@ -43,23 +46,12 @@ const LEAST_TENSOR_BYTES = 24;
  * not read here, named with those that are.
  */
 export async function readGgufHeader(path: string): Promise<GgufHeader> {
-  const fileBytes = await checkStart(path);
-  let parsed;
-  try {
-    parsed = await gguf(path, { allowLocalFile: true });
-  } catch (cause) {
-    const reason = cause instanceof RangeError ? "its header goes on past the file's end" : reasonOf(cause);
-    throw broken(path, reason, cause);
-  }
-  if (!parsed.littleEndian) throw broken(path, "it is big-endian, and only little-endian files are read");
-  // The library takes what lies behind a file's end as zeros.
-  if (parsed.tensorInfoByteRange[1] > fileBytes)
-    throw truncated(path, parsed.tensorInfoByteRange[1], fileBytes);
-  const metadata = new Map(Object.entries(parsed.metadata as object as Record<string, unknown>));
-  const alignment = checkEntries(metadata, path);
-  const start = Number(parsed.tensorDataOffset);
+  const { raw, fileBytes } = await readRaw(path);
+  const { metadata } = raw;
+  const alignment = alignmentOf(metadata, path);
+  const start = Math.ceil(raw.bytes / alignment) * alignment;
   const tensors = new Map<string, GgufTensor>();
-  for (const info of parsed.tensorInfos) {
+  for (const info of raw.tensors) {
     const problem = tensorNameProblem(info.name);
     if (problem !== undefined) throw broken(path, `the tensor name ${quoted(info.name)} ${problem}`);
     if (tensors.has(info.name)) throw broken(path, `it has the tensor ${info.name} twice`);
@@ -71,41 +63,55 @@ export async function readGgufHeader(path: string): Promise<GgufHeader> {
   return { path, metadata, tensors };
 }
 
-/** The file's length, once its first bytes can be those of a GGUF file of that length. */
-async function checkStart(path: string): Promise<number> {
+/** The header as it stands, and the file's length. */
+async function readRaw(path: string): Promise<{ readonly raw: RawHeader; readonly fileBytes: number }> {
   const handle = await openFile(path);
   try {
-    const status = await handle.stat();
-    const first = new DataView(new ArrayBuffer(24));
-    const { bytesRead } = await handle.read(first, 0, 24, 0);
-    if (bytesRead < 24) throw truncated(path, 24, status.size);
-    if (first.getUint32(0, true) !== MAGIC) {
-      throw new ModelError(`${path} is not a GGUF file: it does not begin with "GGUF"`);
-    }
-    const version = first.getUint32(4, true);
-    if (version !== 2 && version !== 3) {
-      throw broken(path, `it is of version ${version}, and versions 2 and 3 are read`);
-    }
-    const room = BigInt(Math.min(status.size, MAX_HEADER_BYTES) - 24);
-    const claimed = [
-      ["tensors", first.getBigUint64(8, true), LEAST_TENSOR_BYTES],
-      ["entries", first.getBigUint64(16, true), LEAST_ENTRY_BYTES],
-    ] as const;
-    for (const [what, count, bytes] of claimed) {
-      if (count * BigInt(bytes) > room) {
-        throw broken(path, `it claims ${count} ${what}, more than a file of ${status.size} bytes can list`);
+    const fileBytes = await checkStart(handle, path);
+    const most = Math.min(fileBytes, MAX_HEADER_BYTES);
+    for (let length = Math.min(FIRST_BYTES, most); ; length = Math.min(4 * length, most)) {
+      const bytes = Buffer.allocUnsafe(length);
+      const { bytesRead } = await handle.read(bytes, 0, length, 0);
+      if (bytesRead < length) throw truncated(path, length, bytesRead);
+      try {
+        return { raw: parseHeader(bytes), fileBytes };
+      } catch (cause) {
+        if (!(cause instanceof RangeError)) throw broken(path, reasonOf(cause), cause);
+        if (length === most) throw broken(path, "its header goes on past the file's end", cause);
       }
     }
-    return status.size;
   } finally {
     await handle.close();
   }
 }
 
-/** The library keeps the last of two entries with one key, and takes any alignment. @returns the alignment. */
-function checkEntries(metadata: ReadonlyMap<string, unknown>, path: string): number {
-  // It adds version, tensor_count and kv_count, which a file may not have for its own.
-  if (metadata.size !== Number(metadata.get("kv_count")) + 3) throw broken(path, "it has the same key twice");
+/** @returns the file's length, once its first bytes can be those of a GGUF file of that length. */
+async function checkStart(handle: FileHandle, path: string): Promise<number> {
+  const status = await handle.stat();
+  const first = new DataView(new ArrayBuffer(24));
+  const { bytesRead } = await handle.read(first, 0, 24, 0);
+  if (bytesRead < 24) throw truncated(path, 24, status.size);
+  if (first.getUint32(0, true) !== MAGIC) {
+    throw new ModelError(`${path} is not a GGUF file: it does not begin with "GGUF"`);
+  }
+  const version = first.getUint32(4, true);
+  if (version !== 2 && version !== 3) {
+    throw broken(path, `it is of version ${version}, and versions 2 and 3 are read, little-endian`);
+  }
+  const room = BigInt(Math.min(status.size, MAX_HEADER_BYTES) - 24);
+  const claimed = [
+    ["tensors", first.getBigUint64(8, true), LEAST_TENSOR_BYTES],
+    ["entries", first.getBigUint64(16, true), LEAST_ENTRY_BYTES],
+  ] as const;
+  for (const [what, count, bytes] of claimed) {
+    if (count * BigInt(bytes) > room) {
+      throw broken(path, `it claims ${count} ${what}, more than a file of ${status.size} bytes can list`);
+    }
+  }
+  return status.size;
+}
+
+function alignmentOf(metadata: ReadonlyMap<string, unknown>, path: string): number {
   const alignment = metadata.get("general.alignment") ?? DEFAULT_ALIGNMENT;
   if (typeof alignment !== "number" || !ALIGNMENTS.includes(alignment))
     throw broken(path, `its alignment is not a power of two up to ${ALIGNMENTS.at(-1)}`);
@@ -113,12 +119,7 @@ function checkEntries(metadata: ReadonlyMap<string, unknown>, path: string): num
 }
 
 function tensorOf(
-  info: {
-    readonly name: string;
-    readonly shape: readonly bigint[];
-    readonly dtype: number;
-    readonly offset: bigint;
-  },
+  info: TensorInfo,
   dataStart: number,
   fileBytes: number,
   path: string,

@@ -1,5 +1,6 @@
 import { ModelError } from "../../../core/errors.js";
 import type { GgufHeader } from "./header.js";
+import { TextList } from "./read-header.js";
 
 /** The metadata of a GGUF file by key, checked for its kind; every method throws a ModelError that names file and key. */
 export interface Metadata {
@@ -9,7 +10,7 @@ export interface Metadata {
   number(key: string): number | undefined;
   text(key: string): string | undefined;
   flag(key: string): boolean | undefined;
-  texts(key: string): readonly string[] | undefined;
+  texts(key: string): TextList | undefined;
   numbers(key: string): readonly number[] | undefined;
 }
 
@@ -38,7 +39,8 @@ export function metadataOf({ path, metadata }: GgufHeader): Metadata {
     number: (key) => read(key, "number", numberOf),
     text: (key) => read(key, "text", textOf),
     flag: (key) => read(key, "true or false", (value) => (typeof value === "boolean" ? value : undefined)),
-    texts: (key) => read(key, "list of texts", (value) => list(value, textOf)),
+    texts: (key) =>
+      read(key, "list of texts", (value) => (value instanceof TextList ? value : undefined)),
     numbers: (key) => read(key, "list of numbers", (value) => list(value, numberOf)),
   };
 }
