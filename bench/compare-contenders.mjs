@@ -16,13 +16,19 @@
 
 export const FLOAT = "ours, float32";
 export const KEPT = "ours, kept";
+/** Kept weights, activations rounded to eight bits as llama.cpp rounds them; one row where a response is alone. */
+export const KEPT_A8 = "ours, kept, activations in eight bits";
 export const LLAMA = "llama.cpp";
 export const TORCH = "transformers, float32";
 export const HALF = "transformers, bfloat16";
 
-/** @param {string} model @param {object} work @param {"keep" | "int8"} [quantize] @returns {Contender} */
+/** @typedef {"keep" | "keepa8" | "int8"} Held */
+/** @type {Readonly<Partial<Record<Held, string>>>} */
+const HOW = { keep: KEPT, keepa8: KEPT_A8 };
+
+/** @param {string} model @param {object} work @param {Held} [quantize] @returns {Contender} */
 export const drawn = (model, work, quantize) => ({
-  ...{ who: quantize === undefined ? FLOAT : quantize === "keep" ? KEPT : `ours, ${quantize}` },
+  ...{ who: quantize === undefined ? FLOAT : (HOW[quantize] ?? `ours, ${quantize}`) },
   ...{ side: "ours", script: "draw.mjs", model },
   ask: { ...(quantize && { quantize }), ...work },
 });
@@ -54,10 +60,14 @@ export const generate = (model, { n, prompt, tokens }, times) =>
 
 /** The first token with a cache that has the model and with one that is empty. @param {"smollm2" | "qwen"} model @param {"keep"} [quantize] */
 export const firstTokens = (model, quantize) => {
-  const again = drawn(model, { n: 1, prompt: 100, tokens: 0 }, quantize);
+  const first = { n: 1, prompt: 100, tokens: 0 };
+  const again = drawn(model, first, quantize);
+  const rounded = drawn(model, { ...first, lone: true }, "keepa8");
   return [
-    again,
-    { ...again, who: `${again.who}, the first time`, emptyCache: true },
+    ...[again, rounded].flatMap((each) => [
+      each,
+      { ...each, who: `${each.who}, the first time`, emptyCache: true },
+    ]),
     llama(model, { n: 1, prompt: 100, tokens: 0 }),
     ...torch(model, "first_token.py", { work: { promptTokens: 100 } }, 1),
   ];

@@ -9,6 +9,7 @@ import {
   generate,
   HALF,
   KEPT,
+  KEPT_A8,
   LLAMA,
   llama,
   TORCH,
@@ -62,28 +63,32 @@ const QWEN = "Qwen2.5-Coder-0.5B";
 const FIFTY = { n: 50, prompt: 100, tokens: 64 };
 const ONE = { n: 1, prompt: 100, tokens: 64 };
 const SIXTEEN = { n: 16, prompt: 300, tokens: 128 };
+const FIRST_TIME = [KEPT, KEPT_A8].map((who) => `${who}, the first time`);
 const WIDE = /** @type {const} */ ({ needs: "AVX-512", first: true });
 
 /**
  * Of both models beside llama.cpp and transformers.
  * @param {string} name @param {string} what @param {import("./compare-contenders.mjs").Drawing} work @param {number} atLeast
  * @param {Pick<Row, "bound">} [more]
+ * @param {boolean} [alone] whether a response is alone, and may be drawn as one
  * @returns {Row[]}
  */
-const besideAll = (name, what, work, atLeast, more) =>
+const besideAll = (name, what, work, atLeast, more, alone = false) =>
   [
     { model: "smollm2", title: SMOLLM2, times: undefined },
     { model: "qwen", title: QWEN, times: 1 },
   ].map(({ model, title, times }) => ({
     ...{ name: `${name}-${model}`, title: `${title}: ${what} of 64 tokens`, measures: "tokensPerSecond" },
     contenders: [
-      ...[drawn(model, work), drawn(model, work, "keep"), llama(model, work)],
+      ...[drawn(model, work), drawn(model, work, "keep")],
+      ...(alone ? [drawn(model, { ...work, lone: true }, "keepa8")] : []),
+      llama(model, work),
       ...generate(model, work, times),
     ],
     promises: [
       {
         ...{ text: `${what}, × llama.cpp, ${title}`, atLeast, ...WIDE },
-        ...{ of: [FLOAT, KEPT], against: LLAMA },
+        ...{ of: [FLOAT, KEPT, ...(alone ? [KEPT_A8] : [])], against: LLAMA },
       },
     ],
     note: "The prompt has 100 random tokens; its pass is in the seconds",
@@ -121,20 +126,27 @@ export const ROWS = [
       "beside pruning and a prefix that is shared, both compute the same products in float32, and a step's products bound each",
   },
   ...besideAll("rows", "50 responses", FIFTY, 2.5),
-  ...besideAll("one", "one response", ONE, 0.8, {
-    bound:
-      "rows come in fours, so that a response has the same bits in every batch: a step computes four rows where llama.cpp computes one",
-  }),
+  ...besideAll(
+    "one",
+    "one response",
+    ONE,
+    0.8,
+    {
+      bound:
+        "in float32 and kept, rows come in fours, so that a response has the same bits in every batch: a step computes four rows where llama.cpp computes one",
+    },
+    true,
+  ),
   {
     ...{ name: "first-qwen", title: `${QWEN}: from the file to the first token, prompt of 100` },
     ...{ measures: "firstTokenSeconds", contenders: firstTokens("qwen", "keep") },
     promises: [
-      { text: `first token, ${QWEN}`, atMost: 2.5, of: [`${KEPT}, the first time`], ...WIDE },
-      { text: "first token, the same, from a warm cache", atMost: 1, of: [KEPT], ...WIDE },
+      { text: `first token, ${QWEN}`, atMost: 2.5, of: FIRST_TIME, ...WIDE },
+      { text: "first token, the same, from a warm cache", atMost: 1, of: [KEPT, KEPT_A8], ...WIDE },
     ],
     note: "The file is in the system's page cache for all; the first time, our own cache folder is empty",
     bound:
-      "the first time, hashing the file and writing the copy that is mapped; always, building the tokenizer, and ONNX Runtime's packing of the mapped weights for its products",
+      "the first time, hashing the file and writing the copy that is mapped; always, the prompt's products (two of four bits for each matrix of more), and ONNX Runtime's packing of the mapped weights for them",
   },
   {
     ...{ name: "lora", title: `${SMOLLM2}: LoRA r16 on real responses of mixed lengths, four a step` },
@@ -203,7 +215,7 @@ export const ROWS = [
   {
     ...{ name: "first-smollm2", title: `${SMOLLM2}: from the file to the first token, prompt of 100` },
     ...{ measures: "firstTokenSeconds", contenders: firstTokens("smollm2") },
-    promises: [{ text: `first token, ${SMOLLM2}, from a warm cache`, atMost: 1.5, of: [FLOAT] }],
+    promises: [{ text: `first token, ${SMOLLM2}, from a warm cache`, atMost: 1.5, of: [FLOAT, KEPT_A8] }],
     note: "The file is in the system's page cache for all; the first time, our own cache folder is empty",
     bound: "unpacking the blocks to float32, and ONNX Runtime's two sessions, of which the second packs",
   },

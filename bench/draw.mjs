@@ -2,7 +2,8 @@
  * One process draws `n` responses of `tokens` tokens to a prompt of `prompt` tokens, and prints a line of JSON: `node
  * bench/draw.mjs '{"model":"qwen","quantize":"keep","n":50,"prompt":100,"tokens":64}'`. Responses have no end token, as the peers' have
  * none. The seconds leave out loading and one draw to warm up; those to the first token begin when the libraries are loaded. With 0 tokens there is
- * the first one alone. `"kvCache":"float16"` holds keys and values so. With `"apart":true` the pass over the prompt is told apart: `promptTokensPerSecond`, and the rest without it.
+ * the first one alone. `"kvCache":"float16"` holds keys and values so. With `"lone":true` a response that is
+ * alone is drawn in one row. With `"apart":true` the pass over the prompt is told apart: `promptTokensPerSecond`, and the rest without it.
  */
 import { randomStream } from "../dist/core/random.js";
 import { loadModel } from "../dist/transformer/model.js";
@@ -18,13 +19,14 @@ const {
   threads,
   kvCache,
   apart = false,
+  lone = false,
 } = JSON.parse(process.argv[2] ?? "{}");
 const started = performance.now();
 const seconds = () => (performance.now() - started) / 1000;
 const path = ["smollm2", "qwen", "gemma"].includes(name) ? realModelPath(name) : name;
 const model = await loadModel(path, { quantize });
 const config = { ...model.config, eosTokenIds: [] };
-const runtime = new Runtime({ ...model, config }, { threads, kvCache });
+const runtime = new Runtime({ ...model, config }, { threads, kvCache, loneRow: lone });
 const stream = randomStream(1, "bench prompts");
 const prompt = Array.from({ length: promptTokens }, () => stream.integer(config.vocabSize));
 const draw = async (/** @type {number} */ count, /** @type {number} */ maxTokens, of = prompt) => {
@@ -36,7 +38,12 @@ const draw = async (/** @type {number} */ count, /** @type {number} */ maxTokens
   }));
   const options = { temperature: 1, maxTokens, seed: 1, rows: Math.max(48, Math.min(count, 128)) };
   let drawn = 0;
-  for await (const response of runtime.draw(requests, options)) drawn += response.tokens.length;
+  // As of a server, whose requests come in time.
+  async function* asked() {
+    yield* requests;
+  }
+  for await (const response of runtime.draw(lone ? asked() : requests, options))
+    drawn += response.tokens.length;
   return drawn;
 };
 /** @param {() => Promise<unknown>} work */
@@ -61,6 +68,9 @@ async function inParts() {
   return { promptTokensPerSecond: promptTokens / first, tokensPerSecond: (n * (tokens - 1)) / rest };
 }
 
+// A prompt is a text: the tokenizer is built, as it is for whoever asks, while the first graph is compiled.
+runtime.prepare({});
+model.tokenizer.encode("The quick brown fox jumps over the lazy dog.", { addSpecialTokens: true });
 await draw(1, 1, apart ? prompt.slice(0, 100) : prompt);
 const firstTokenSeconds = seconds();
 const drawn = tokens === 0 ? {} : await (apart ? inParts() : whole());

@@ -19,7 +19,7 @@ export const HOLDING_OPTIONS = {
   quantize: {
     flags: "--quantize <how>",
     description:
-      "hold the linear layers' weights in fewer bits: int8, int4, int4a8 (four bits, and what they meet in eight), or keep (blocks and 16-bit floats as their file has them)",
+      "hold the linear layers' weights in fewer bits: int8, int4, int4a8 (four bits, and what they meet in eight), keep (blocks and 16-bit floats as their file has them), or keepa8 (as keep, and what blocks meet in eight bits)",
     parse: oneOf(QUANTIZATIONS),
     otherwise: "float32, or keep where that does not fit into memory",
   },

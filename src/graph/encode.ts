@@ -55,8 +55,9 @@ function isInMemory(each: Initializer): each is MemoryInitializer {
  * The graph as an ONNX model (IR 8, opset 17). Nodes that no output needs are left out. Large initializers are not in the
  * model, so that its size does not depend on theirs.
  * @param externalUpTo the size in bytes up to which a large initializer is external data; a larger one is an input.
+ * @param planned whether inputs and outputs say their shapes.
  */
-export function encode(graph: Graph, externalUpTo: number): EncodedModel {
+export function encode(graph: Graph, externalUpTo: number, planned = true): EncodedModel {
   const nodes = neededNodes(graph);
   const used = new Set(nodes.flatMap((node) => node.inputs.map((input) => input.name)));
   const initializers = graph.initializers.filter(({ value }) => used.has(value.name));
@@ -88,8 +89,8 @@ export function encode(graph: Graph, externalUpTo: number): EncodedModel {
         ),
       })),
       initializer: held.map((each) => tensorProto(each, isExternal(each))),
-      input: [...inputs, ...fed.map(({ value }) => value)].map(valueInfo),
-      output: graph.outputs.map(valueInfo),
+      input: [...inputs, ...fed.map(({ value }) => value)].map((value) => valueInfo(value, planned)),
+      output: graph.outputs.map((value) => valueInfo(value, planned)),
     },
   });
   return {
@@ -158,7 +159,7 @@ function attributeProto(name: string, attribute: Attribute) {
   }
 }
 
-function valueInfo(value: Value) {
+function valueInfo(value: Value, shaped: boolean) {
   const dim = value.shape.map((size) => ({
     value:
       typeof size === "number"
@@ -168,7 +169,10 @@ function valueInfo(value: Value) {
   return {
     name: value.name,
     type: {
-      value: { case: "tensorType" as const, value: { elemType: ELEMENT_TYPE[value.type], shape: { dim } } },
+      value: {
+        case: "tensorType" as const,
+        value: { elemType: ELEMENT_TYPE[value.type], ...(shaped && { shape: { dim } }) },
+      },
     },
   };
 }

@@ -24,6 +24,11 @@ export interface SessionOptions {
   readonly constants?: "packed" | "shared";
   /** Constants of more bytes than this are shared in any case. Default, and at most: the 2 GiB that ONNX Runtime takes. */
   readonly packUpTo?: number;
+  /**
+   * Whether ONNX Runtime is told the inputs' shapes, by which it plans what shares memory. Of a graph of two thousand nodes planning takes
+   * most of the time that compiling does; what is not planned takes somewhat more memory. Default true.
+   */
+  readonly planned?: boolean;
 }
 
 interface Pending {
@@ -105,11 +110,11 @@ export class Engine implements Requests {
    */
   async session(
     graph: Graph,
-    { constants = "packed", packUpTo = EXTERNAL_LIMIT }: SessionOptions = {},
+    { constants = "packed", packUpTo = EXTERNAL_LIMIT, planned = true }: SessionOptions = {},
   ): Promise<Session> {
     const limit =
       constants === "packed" || !this.device.sharesConstants ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
-    const { model, external, fed, folder, unfolded } = encode(lower(graph, this.device), limit);
+    const { model, external, fed, folder, unfolded } = encode(lower(graph, this.device), limit, planned);
     const release = async (some: readonly MemoryInitializer[]): Promise<void> => {
       for (const { data } of some) await this.letGo(data);
     };

@@ -159,12 +159,14 @@ export class LocalPolicy implements Policy {
     checkLimits(options);
     const { temperature, maxTokens, seed, abandon, signal } = options;
     const { model } = this.runtime;
+    const limits = limitsOf(model, options);
+    const begin = (): void => this.runtime.prepare(limits, this.adapter);
     const draws = this.runtime.draw(
-      this.drawRequests(await this.ready(requests), options),
+      this.drawRequests(await this.ready(requests, begin), options),
       {
         ...{ temperature, maxTokens, seed, signal, rows: this.rows },
         ...(abandon && { abandon: asked(abandon) }),
-        ...limitsOf(model, options),
+        ...limits,
         dropped: ({ options: own }) => own?.watcher?.ended?.(undefined),
       },
       this.adapter,
@@ -228,10 +230,14 @@ export class LocalPolicy implements Policy {
     return this.encodePrompt(prompt);
   }
 
-  /** The requests, so that each one's prompt can be had as tokens without waiting when it is pulled. */
-  private async ready(requests: Source<SampleRequest>): Promise<Source<SampleRequest>> {
+  /**
+   * The requests, so that each one's prompt can be had as tokens without waiting when it is pulled.
+   * @param begin called as soon as it is known that there is something to draw.
+   */
+  private async ready(requests: Source<SampleRequest>, begin: () => void): Promise<Source<SampleRequest>> {
     if (isAsync(requests)) {
       return mapLater(requests, async (request) => {
+        begin();
         try {
           await this.conversations.prepare([request.prompt]);
           return request;
@@ -243,6 +249,7 @@ export class LocalPolicy implements Policy {
     }
     // A list that is made as it is read must not be read ahead: what is asked for may depend on what has been drawn.
     if (Array.isArray(requests)) {
+      if (requests.length > 0) begin();
       await this.conversations.prepare((requests as readonly SampleRequest[]).map(({ prompt }) => prompt));
     }
     return requests;

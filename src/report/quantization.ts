@@ -2,10 +2,16 @@ import type { QuantizationError, RoundedChoices } from "../evaluate/quantization
 import type { Estimate } from "../evaluate/metrics.js";
 import { intervalInWords, inWords, PERCENT, POINTS, type Unit } from "./format.js";
 
+/** How a base is held whose weights are not rounded. */
+const HELD: Readonly<Record<string, string>> = {
+  keep: "as the blocks of its file",
+  keepa8: "as the blocks of its file, which are multiplied with activations rounded to eight bits",
+};
+
 /** What quantizing the base has done to log π, as a sentence or two. */
 export function quantizationInWords(measured: QuantizationError): string {
   const { quantization, responses, tokens, perResponse, perToken, divergence, choices = {} } = measured;
-  const how = quantization === "keep" ? "as the blocks of its file" : `quantized to ${quantization}`;
+  const how = HELD[quantization] ?? `quantized to ${quantization}`;
   return (
     `The base is held ${how}. Its log π(y|x) differs from that of the float model by ${nats(perResponse.mean)} nats on average and ` +
     `${nats(perResponse.max)} at most (of a token by ${nats(perToken.mean)} and ${nats(perToken.max)}), over ${responses} of ` +

@@ -73,9 +73,9 @@ export function blockModel(
     shape: (name) => of(name).shape,
     stored: (name) => ({ format: of(name).format.name, bytes: 0 }),
     read: (name) => Promise.resolve(of(name)),
-    blocks: (name) => {
+    blocks: (name, roundsInput) => {
       const { shape, file, format } = of(name);
-      const matrix = emptyMatrix(format, shape[0]!, shape[1]!)!;
+      const matrix = emptyMatrix(format, shape[0]!, shape[1]!, roundsInput)!;
       keepRows(format, file!, matrix, 0);
       return Promise.resolve(matrix);
     },
@@ -96,8 +96,10 @@ export async function heldModel(
   source: WeightSource,
   keep: boolean,
   notice?: (sentence: string) => void,
+  roundsInput?: boolean,
 ): Promise<Model> {
   const shapes = tensorShapes(model.config);
-  const request = { source, place: "here", config: model.config, shapes, keep, digest: model.digest, notice };
+  const how = { keep, roundsInput, digest: model.digest, notice };
+  const request = { source, place: "here", config: model.config, shapes, ...how };
   return { ...model, weights: new Map(), held: await holdWeights(request) };
 }

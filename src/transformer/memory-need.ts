@@ -3,7 +3,7 @@ import { gigabytes } from "../core/gigabytes.js";
 import type { ModelConfig } from "./families/config.js";
 import { EMBEDDINGS } from "./families/modules.js";
 import { heldBytes } from "./decoder/hold.js";
-import { ROUNDINGS, type Quantization } from "./decoder/quantize.js";
+import { keepsBlocks, ROUNDINGS, type Quantization } from "./decoder/quantize.js";
 import { keptBytes } from "./format/gguf/keep.js";
 import type { WeightSource } from "./format/weights.js";
 
@@ -37,11 +37,12 @@ export function memoryNeed(
     ([name, shape]) => shape.length > 1 && keptBytes(source.stored(name).format, 1) !== undefined,
   );
   const more = beside(4 * values);
+  const kept = more + heldBytes({ ...request, keep: true });
   // In memory, JavaScript holds what the sessions hold once more; integers are laid out by each of them for itself.
   const inMemory = (perValue: number): number => more + 3 * perValue * linears + 2 * 4 * table;
   return {
     float32: 4 * values > HELD_FROM ? more + heldBytes({ ...request, keep: false }) : more + 2 * 4 * values,
-    ...(canKeep && { keep: more + heldBytes({ ...request, keep: true }) }),
+    ...(canKeep && { keep: kept, keepa8: kept }),
     int8: inMemory(1 + 5 / 32),
     int4: inMemory(1 / 2 + 8 / 32),
     int4a8: inMemory(1 / 2 + 8 / 32),
@@ -91,7 +92,7 @@ export function checkFits(place: string, need: MemoryNeed, holding: Holding, fre
   if (wanted === undefined || wanted <= free) return;
   const others = (["keep", "int8", "int4"] as const).filter((way) => (need[way] ?? Infinity) <= free);
   const fitting = others.map((way) => `${way} needs ${gigabytes(need[way]!)}`).join(", ");
-  const manner = holding === "keep" ? "kept as it is stored" : `in ${holding}`;
+  const manner = keepsBlocks(holding) ? "kept as it is stored" : `in ${holding}`;
   const problem = `${place} needs about ${gigabytes(wanted)} of memory ${manner}, and ${gigabytes(free)} are free`;
   throw others.length > 0
     ? new ModelError(`${problem} (${fitting})`, {

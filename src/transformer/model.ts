@@ -10,7 +10,14 @@ import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
 import { isGguf, readGgufHeader } from "./format/gguf/header.js";
 import { openGgufWeights } from "./format/gguf/weights.js";
 import { holdWeights, type HeldWeights } from "./decoder/hold.js";
-import { readWeights, ROUNDINGS, type Quantization, type QuantizedWeights } from "./decoder/quantize.js";
+import {
+  keepsBlocks,
+  readWeights,
+  ROUNDINGS,
+  type Quantization,
+  type QuantizedWeights,
+  type RoundedWay,
+} from "./decoder/quantize.js";
 import { checkWeights, openWeights, type WeightSource } from "./format/weights.js";
 import {
   HELD_FROM,
@@ -102,7 +109,7 @@ function chooseHolding(
 
 /** Whether a model's weights are held once, in a file. */
 function isHeld(shapes: Shapes, quantize: Quantization | undefined, whole = false): boolean {
-  if (quantize !== undefined) return quantize === "keep";
+  if (quantize !== undefined) return keepsBlocks(quantize);
   let bytes = 0;
   for (const shape of shapes.values()) bytes += 4 * shape.reduce((product, size) => product * size, 1);
   return !whole && bytes > HELD_FROM;
@@ -118,10 +125,10 @@ async function weightsOf(
   { notice, whole }: LoadOptions,
   digest: () => Promise<string>,
 ): Promise<Pick<Model, "weights" | "quantized" | "held">> {
-  if (quantize !== "keep" && !isHeld(shapes, quantize, whole))
-    return readWeights(source, config, shapes.keys(), quantize);
-  const keep = quantize === "keep";
-  const held = await holdWeights({ source, place, config, shapes, keep, digest: await digest(), notice });
+  if (!isHeld(shapes, quantize, whole))
+    return readWeights(source, config, shapes.keys(), quantize as RoundedWay | undefined);
+  const how = { keep: keepsBlocks(quantize), roundsInput: quantize === "keepa8" };
+  const held = await holdWeights({ source, place, config, shapes, ...how, digest: await digest(), notice });
   return { weights: new Map(), held };
 }
 

@@ -35,6 +35,8 @@ const NOT_NARROWED: Narrowed = { topP: false, minP: false };
 const LONGEST = 8192;
 /** Beams up to this width share a graph: each graph has the weights packed anew. */
 const NARROW = 8;
+/** Graphs whose values are small: compiling them is most of what comes before a first token. */
+const UNPLANNED = /^(?:decode|prefix|extend)/;
 /** Padded tokens of a scoring pass. */
 const MAX_TOKENS_PER_PASS = 4096;
 
@@ -141,7 +143,8 @@ export class Runtime {
     if (known) return known;
     // A decoding step has few rows, and products of few rows need packed weights; those of whole sequences gain little.
     const constants = kind.startsWith("decode") ? "packed" : "shared";
-    const made = this.engine.session(build(), { constants });
+    const planned = !UNPLANNED.test(kind);
+    const made = this.engine.session(build(), { constants, planned });
     this.sessions.set(key, made);
     // What failed once (for want of memory, say) may be tried again.
     made.catch(() => this.sessions.delete(key));
@@ -179,6 +182,15 @@ export class Runtime {
     return wholeSessions(session, config, this.embeddings, { maxLength, narrowing, kvCache });
   }
 
+  /**
+   * Begins to compile what a draw needs first, so that what it waits for besides (its prompts' tokens, for which the tokenizer is built at
+   * its first use) is done meanwhile. What goes wrong is thrown by the draw, which tries again.
+   */
+  prepare({ narrowing }: Pick<DrawOptions<unknown>, "narrowing">, adapter?: AdapterFeeds): void {
+    const passes = this.forPrompts(adapter, limitedBy(narrowing));
+    void (this.prefixes ? passes.extend() : passes.prefix()).catch(() => undefined);
+  }
+
   /** Draws responses; see `draw`. `adapter` absent: the base, by graphs without adapters. */
   draw<T>(
     requests: Source<DrawRequest<T>>,
@@ -188,8 +200,7 @@ export class Runtime {
     const { config, weights, held } = this.model;
     const graphOptions = this.graphOptions(adapter);
     // Weights that are held once are so by one session, as far as all requests are known to be drawn alike.
-    const { topP = 1, minP = 0 } = options.narrowing ?? {};
-    const all: Narrowed = { topP: topP < 1, minP: minP > 0 };
+    const all = limitedBy(options.narrowing);
     const decode = async (needs: StepNeeds): Promise<Runs> => {
       if (held) {
         const both = { topP: needs.topP || all.topP, minP: needs.minP || all.minP };
@@ -342,6 +353,12 @@ async function passOver(
   }
   return results;
 }
+
+/** Which limits all rows of a draw may have. */
+const limitedBy = ({ topP = 1, minP = 0 }: DrawOptions<unknown>["narrowing"] = {}): Narrowed => ({
+  topP: topP < 1,
+  minP: minP > 0,
+});
 
 /** What the kind of a graph is called besides, whose rows have limits on the tokens that may be drawn. */
 function nameOf({ topP, minP }: Narrowed): string {

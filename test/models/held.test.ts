@@ -66,6 +66,28 @@ it.each([true, false])("keeps blocks with the values of the dequantized model (t
   await expectSame(await heldModel(dequantized, source, true), dequantized);
 });
 
+it("rounds what kept blocks are multiplied with where that is asked for, in a copy of its own", async () => {
+  const wide = { hiddenSize: 64, intermediateSize: 96, headDim: 16 };
+  const { source, dequantized } = blockModel(await randomModel(wide, 7), cache);
+  const pairs = PROMPTS.map((prompt) => ({ prompt, response: [7, 3, 9, 1] }));
+  const scores: Float32Array[] = [];
+  const draws: unknown[] = [];
+  for (const roundsInput of [false, true]) {
+    const model = await heldModel(dequantized, source, true, undefined, roundsInput);
+    const runtime = new Runtime(model, { threads: 2 });
+    // A draw begins with what was begun before it.
+    runtime.prepare({});
+    if (roundsInput) draws.push(await drawn(runtime, 8, false), await drawn(runtime, 24, false));
+    scores.push(...(await runtime.score(pairs)).map(({ logProbs }) => logProbs));
+    await runtime.dispose();
+  }
+  const [exact, rounded] = [scores.slice(0, 3), scores.slice(3)];
+  const apart = exact.map((logProbs, i) => largestDifference(logProbs, rounded[i]!));
+  expect(Math.max(...apart)).toBeLessThan(0.5);
+  expect(Math.max(...apart)).toBeGreaterThan(1e-4);
+  expect(draws[1]).toEqual(draws[0]);
+});
+
 it("computes prompts in blocks, where they are kept, as in memory", async () => {
   const wide = { hiddenSize: 64, intermediateSize: 96, headDim: 16, maxPositions: 256 };
   const { source, dequantized } = blockModel(await randomModel(wide, 7), cache);

@@ -43,6 +43,8 @@ export interface HoldRequest {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Whether blocks are kept as they are; else all is held in float32. */
   readonly keep: boolean;
+  /** Whether what kept blocks are multiplied with may be rounded to eight bits. Default: false. */
+  readonly roundsInput?: boolean | undefined;
   /** What the weights are, hexadecimal. */
   readonly digest: string;
   readonly notice?: ((sentence: string) => void) | undefined;
@@ -75,12 +77,12 @@ export function heldBytes({ source, config, shapes, keep }: Omit<HoldRequest, "d
  * @throws ModelError as `WeightSource.read`, and where the copy cannot be written.
  */
 export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
-  const { source, config, shapes, keep, digest, notice } = request;
+  const { source, config, shapes, keep, roundsInput = false, digest, notice } = request;
   const matrices = matrixNames(config);
   const bytes = heldBytes(request);
   const place = source.rows?.(EMBEDDINGS);
   const inCopy = (name: string): boolean => matrices.has(name) || (name === EMBEDDINGS && !place);
-  const how = keep ? "kept" : "float32";
+  const how = keep ? (roundsInput ? "kept-a8" : "kept") : "float32";
   const isKept = (name: string): boolean => keptBytes(source.stored(name).format, 1) !== undefined;
   if (keep && ![...matrices].some(isKept)) {
     throw new ModelError(
@@ -94,7 +96,7 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
     notice,
     write: async (put) => {
       for (const name of shapes.keys()) {
-        if (inCopy(name)) await putMatrix(put, source, name, keep);
+        if (inCopy(name)) await putMatrix(put, source, name, keep, roundsInput);
       }
     },
   });
@@ -104,7 +106,7 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
     if (!inCopy(name)) {
       if (name !== EMBEDDINGS) weights.set(name, await source.read(name));
     } else if (arrays.has(name)) weights.set(name, { shape, data: arrays.get(name)! });
-    else quantized.set(name, matrixOf(arrays, name, shape as [number, number]));
+    else quantized.set(name, matrixOf(arrays, name, shape as [number, number], roundsInput));
   }
   const [rows, columns] = shapes.get(EMBEDDINGS) as [number, number];
   const copied = arrays.get(EMBEDDINGS);
@@ -120,10 +122,17 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
 
 const PARTS = ["packed", "low", "scales", "offsets"] as const;
 
-async function putMatrix(put: PutArray, source: WeightSource, name: string, keep: boolean): Promise<void> {
+async function putMatrix(
+  put: PutArray,
+  source: WeightSource,
+  name: string,
+  keep: boolean,
+  roundsInput: boolean,
+): Promise<void> {
   const { format } = source.stored(name);
   const half = keep ? keptHalf(format) : undefined;
-  const matrix: QuantizedMatrix | undefined = keep && !half ? await source.blocks?.(name) : undefined;
+  const matrix: QuantizedMatrix | undefined =
+    keep && !half ? await source.blocks?.(name, roundsInput) : undefined;
   if (matrix === undefined) {
     const { data } = await source.read(name);
     return half ? put(`${name}.${half}`, toWords(half, data)) : put(name, data);
@@ -132,7 +141,12 @@ async function putMatrix(put: PutArray, source: WeightSource, name: string, keep
 }
 
 /** A kept matrix of the copy. */
-function matrixOf(arrays: ArrayIndex, name: string, [rows, columns]: readonly [number, number]): HeldMatrix {
+function matrixOf(
+  arrays: ArrayIndex,
+  name: string,
+  [rows, columns]: readonly [number, number],
+  roundsInput: boolean,
+): HeldMatrix {
   for (const half of ["float16", "bfloat16"] as const) {
     const values = arrays.get(`${name}.${half}`);
     if (values) return { half, rows, columns, values };
@@ -141,14 +155,16 @@ function matrixOf(arrays: ArrayIndex, name: string, [rows, columns]: readonly [n
   const scales = part("scales")!;
   const low = part("low");
   const offsets = part("offsets");
+  const packed = part("packed")!;
   return {
-    bits: 4,
+    bits: packed.length === rows * columns ? 8 : 4,
     rows,
     columns,
     blockSize: ((rows * columns) / scales.length) as 16 | 32,
-    packed: part("packed")!,
+    packed,
     ...(low && { low }),
     scales,
     ...(offsets && { offsets }),
+    ...(roundsInput && { roundsInput }),
   };
 }

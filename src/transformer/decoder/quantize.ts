@@ -8,13 +8,18 @@ import type { WeightSource } from "../format/weights.js";
  * How a model's linears are held for sampling and scoring. `int8` and `int4`: rounded to integers of so many bits, with a scale
  * and a zero point or an offset for every 32 values of a row (of `int4` the head in eight bits). `int4a8`: as `int4`, and what the weights are
  * multiplied with is rounded to eight bits, as it is with `int8`. `keep`: blocks and floats
- * of 16 bits as their file has them (`holdWeights`). Embeddings, norms and biases stay floats.
+ * of 16 bits as their file has them (`holdWeights`). `keepa8`: as `keep`, and what blocks are multiplied with is rounded to eight bits.
+ * Embeddings, norms and biases stay floats.
  */
-export const QUANTIZATIONS = ["int8", "int4", "int4a8", "keep"] as const;
+export const QUANTIZATIONS = ["int8", "int4", "int4a8", "keep", "keepa8"] as const;
 
 export type Quantization = (typeof QUANTIZATIONS)[number];
 
-/** Those that round. */
+/** Whether a way leaves blocks as their file has them. */
+export const keepsBlocks = (way: Quantization | "float32" | undefined): boolean =>
+  way === "keep" || way === "keepa8";
+
+/** Those that round weights. */
 export const ROUNDINGS = ["int8", "int4", "int4a8"] as const satisfies readonly Quantization[];
 export type RoundedWay = (typeof ROUNDINGS)[number];
 

@@ -24,8 +24,11 @@ export interface WeightSource {
   stored(name: string): { readonly format: string; readonly bytes: number };
   /** @throws ModelError as `SafetensorsFile.read`. */
   read(name: string, options?: ReadOptions): Promise<FloatTensor>;
-  /** A matrix as it is quantized in the file; undefined where it is not, or not in blocks that a product can use. */
-  blocks?(name: string): Promise<QuantizedMatrix | undefined>;
+  /**
+   * A matrix as it is quantized in the file; undefined where it is not, or not in blocks that a product can use.
+   * @param roundsInput whether it is for products that may round what it is multiplied with: then each integer has one digit.
+   */
+  blocks?(name: string, roundsInput: boolean): Promise<QuantizedMatrix | undefined>;
   /** Where a matrix's rows lie, to be read one by one; undefined in a format that is not read so. */
   rows?(name: string): RowsPlace | undefined;
   close(): Promise<void>;

@@ -38,7 +38,10 @@ export function tokenizerFiles(header: GgufHeader): TokenizerFiles {
 }
 
 /** A tokenizer.json with its vocabulary and merges. */
-export function withLists(json: TokenizerFiles["json"], { tokens, merges }: TokenLists): TokenizerFiles["json"] {
+export function withLists(
+  json: TokenizerFiles["json"],
+  { tokens, merges }: TokenLists,
+): TokenizerFiles["json"] {
   const model = json["model"] as object;
   return { ...json, model: { ...model, vocab: vocabulary(tokens.all()), merges: merges.all() } };
 }

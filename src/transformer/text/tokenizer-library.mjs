@@ -61,12 +61,11 @@ export function openFilledEncoder(json, config, lists) {
 function fill({ model, added_tokens: added }, { tokens, merges }) {
   /** @type {Map<string, number>} */
   const ids = new Map();
-  /** @type {(string | undefined)[]} */
-  const vocabulary = new Array(tokens.length);
-  tokens.forEach((token, id) => {
-    if (ids.has(token)) return;
+  // Of equal texts the first is the token.
+  const vocabulary = tokens.map((token, id) => {
+    if (ids.has(token)) return undefined;
     ids.set(token, id);
-    vocabulary[id] = token;
+    return token;
   });
   for (const { id, content } of added) {
     ids.set(content, id);
@@ -77,7 +76,9 @@ function fill({ model, added_tokens: added }, { tokens, merges }) {
   model.vocab = vocabulary;
   model.bpe_ranks = {
     get: (pair) => {
-      const [left, right] = /** @type {[string, string]} */ (JSON.parse(pair));
+      /** @type {unknown} */
+      const parsed = JSON.parse(pair);
+      const [left, right] = /** @type {readonly [string, string]} */ (parsed);
       return ranks.get(`${left} ${right}`);
     },
   };

@@ -1,11 +1,15 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { gguf } from "@huggingface/gguf";
 import { expect, it } from "vitest";
 import { loadChatTemplate } from "../../text/chat-template.js";
 import { loadModel } from "../../model.js";
 import { testdata, tinyModel } from "../../tiny-models.test-helper.js";
+import { tokenizerFiles } from "../../text/gguf-tokenizer.js";
+import { openEncoder } from "../../text/tokenizer-library.mjs";
 import { ggufTokenizer, loadTokenizer } from "../../text/tokenizer.js";
 import { readGgufHeader } from "./header.js";
+import { TextList } from "./read-header.js";
 import { emptyMatrix, keepRows, keptFormats, keptHalf } from "./keep.js";
 import { readGgufTensor } from "./weights.js";
 
@@ -25,13 +29,55 @@ it("gives every format the values of ggml's reference, to the last bit", async (
   }
 });
 
+it.each(readdirSync(folder).filter((name) => name.endsWith(".gguf")))(
+  "reads the header of %s as the library does",
+  async (name) => {
+    const path = join(folder, name);
+    const { metadata, tensors } = await readGgufHeader(path);
+    const theirs = await gguf(path, { allowLocalFile: true });
+    const {
+      version: _,
+      tensor_count: __,
+      kv_count: ___,
+      ...entries
+    } = theirs.metadata as object as Record<string, unknown>;
+    const plain = [...metadata].map(([key, value]) => [key, value instanceof TextList ? value.all() : value]);
+    expect(Object.fromEntries(plain)).toEqual(entries);
+    const places = theirs.tensorInfos.map((info) => [
+      info.name,
+      Number(theirs.tensorDataOffset + info.offset),
+    ]);
+    expect([...tensors].map(([tensor, { start }]) => [tensor, start])).toEqual(places);
+    for (const value of metadata.values()) {
+      if (!(value instanceof TextList)) continue;
+      const last = value.all().at(-1)!;
+      expect([value.at(value.length - 1), value.at(value.length)]).toEqual([last, undefined]);
+      expect(value.indexOf(last)).toBe(value.all().indexOf(last));
+      expect(value.indexOf("no such token")).toBe(-1);
+    }
+  },
+);
+
+it("fills a tokenizer at its first use with what the library makes of the whole tokenizer.json", async () => {
+  const header = await readGgufHeader(join(folder, "tiny-gqa.gguf"));
+  const { json: whole, tokens } = tokenizerFiles(header);
+  const plain = openEncoder(whole, {});
+  const filled = ggufTokenizer(header);
+  for (const text of ["The answer is 42 .", "don't  stop", " naïve\n\n😀 x", "", "<|endoftext|> 1234 <s>"])
+    expect(filled.encode(text, { addSpecialTokens: true })).toEqual(plain.encode(text, true));
+  for (let id = 0; id <= tokens; id++) expect(filled.decode([id])).toBe(plain.decode([id]));
+  const vocabulary = Object.keys((whole["model"] as { vocab: object }).vocab);
+  for (const token of [...vocabulary, "no such token"])
+    expect(filled.tokenId(token)).toBe(plain.tokenId(token));
+});
+
 it("keeps every format of blocks with the values of ggml's reference", async () => {
   const golden = json("formats.json") as Readonly<Record<string, string>>;
   const path = join(folder, "formats.gguf");
   const { tensors } = await readGgufHeader(path);
   const file = readFileSync(path);
   for (const [name, { format, start, bytes, shape }] of tensors) {
-    const matrix = emptyMatrix(format, shape[0]!, shape[1]!);
+    const matrix = emptyMatrix(format, shape[0]!, shape[1]!, false);
     // Floats of 16 bits are kept as they are, and make no blocks.
     expect(matrix !== undefined, name).toBe(keptFormats.includes(name) && keptHalf(name) === undefined);
     if (matrix === undefined) continue;

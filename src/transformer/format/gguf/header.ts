@@ -118,12 +118,7 @@ function alignmentOf(metadata: ReadonlyMap<string, unknown>, path: string): numb
   return alignment;
 }
 
-function tensorOf(
-  info: TensorInfo,
-  dataStart: number,
-  fileBytes: number,
-  path: string,
-): GgufTensor {
+function tensorOf(info: TensorInfo, dataStart: number, fileBytes: number, path: string): GgufTensor {
   const { name } = info;
   const format = blockFormats.get(info.dtype);
   if (format === undefined) {

@@ -2,7 +2,7 @@
  * Blocks as ONNX Runtime's quantized product takes them: the same integers in another order, the same scales, so that the weights
  * are those of `dequantize` (a scale or an offset may be rounded in its last bit). Integers of five, six and eight bits are held in
  * two digits of four: for eight bits, that product has a fast kernel only with activations rounded to eight bits, too, and then
- * it is another model (docs/log.md).
+ * it is another model (docs/log.md). Where that is asked for, they are held in one digit of eight.
  */
 import { QUANTIZED_BLOCK, type QuantizedMatrix } from "../../../graph/index.js";
 import { halfAt } from "../../../core/half-precision.js";
@@ -120,6 +120,49 @@ const keepQ6K: Keep = (bytes, at, { scales, packed, low }, block) => {
   }
 };
 
+/** What stands for zero among integers of eight bits. */
+const MIDDLE_OF_EIGHT = 128;
+
+const keepQ50InOne: Keep = (bytes, at, { scales, packed }, block) => {
+  scales[block] = halfAt(bytes, at);
+  const high = wordAt(bytes, at + 2);
+  const to = block * QUANTIZED_BLOCK;
+  const base = MIDDLE_OF_EIGHT - 16;
+  for (let i = 0; i < PACKED; i++) {
+    const halves = bytes[at + 6 + i]!;
+    packed[to + i] = base + ((halves & 15) | (((high >>> i) & 1) << 4));
+    packed[to + PACKED + i] = base + ((halves >>> 4) | (((high >>> (PACKED + i)) & 1) << 4));
+  }
+};
+
+const keepQ80InOne: Keep = (bytes, at, { scales, packed }, block) => {
+  scales[block] = halfAt(bytes, at);
+  const to = block * QUANTIZED_BLOCK;
+  for (let i = 0; i < QUANTIZED_BLOCK; i++) packed[to + i] = bytes[at + 2 + i]! ^ 0x80;
+};
+
+const IN_ONE: Readonly<Record<string, Keep>> = { Q5_0: keepQ50InOne, Q8_0: keepQ80InOne };
+
+/**
+ * Both digits of four of each integer in one byte: 16 · (high − 8) + low is the byte less what stands for zero.
+ * @param blocks of `size` integers each, from `block` on.
+ */
+function joinDigits(
+  two: QuantizedMatrix,
+  packed: Uint8Array,
+  block: number,
+  blocks: number,
+  size: number,
+): void {
+  const [high, low] = [two.packed, two.low!];
+  const to = block * size;
+  for (let i = 0; i < (blocks * size) / 2; i++) {
+    const [a, b] = [high[i]!, low[i]!];
+    packed[to + 2 * i] = ((a & 15) << 4) | (b & 15);
+    packed[to + 2 * i + 1] = (a & 0xf0) | (b >>> 4);
+  }
+}
+
 interface Kept {
   readonly keep: Keep;
   readonly hasOffsets?: boolean;
@@ -156,22 +199,32 @@ export function keptBytes(format: string, elements: number): number | undefined 
   return (elements * (hasLow ? 2 : 1)) / 2 + (elements / blockSize) * (hasOffsets ? 8 : 4);
 }
 
-/** A matrix to be filled by `keepRows`; undefined where the format's blocks cannot be kept. */
-export function emptyMatrix(format: BlockFormat, rows: number, columns: number): QuantizedMatrix | undefined {
+/**
+ * A matrix to be filled by `keepRows`; undefined where the format's blocks cannot be kept.
+ * @param roundsInput as of `WeightSource.blocks`.
+ */
+export function emptyMatrix(
+  format: BlockFormat,
+  rows: number,
+  columns: number,
+  roundsInput: boolean,
+): QuantizedMatrix | undefined {
   const kept = KEPT[format.name];
   if (kept === undefined) return undefined;
   const { hasOffsets = false, hasLow = false, blockSize } = kept;
   const size = blockSize ?? QUANTIZED_BLOCK;
   const blocks = rows * (columns / size);
+  const bits = hasLow && roundsInput ? 8 : 4;
   return {
-    bits: 4,
+    bits,
     rows,
     columns,
     ...(blockSize !== undefined && { blockSize }),
-    packed: new Uint8Array((blocks * size) / 2),
-    ...(hasLow && { low: new Uint8Array((blocks * size) / 2) }),
+    packed: new Uint8Array((blocks * size * bits) / 8),
+    ...(hasLow && !roundsInput && { low: new Uint8Array((blocks * size) / 2) }),
     scales: new Float32Array(blocks),
     ...(hasOffsets && { offsets: new Float32Array(blocks) }),
+    ...(roundsInput && { roundsInput }),
   };
 }
 
@@ -179,6 +232,23 @@ export function emptyMatrix(format: BlockFormat, rows: number, columns: number):
 export function keepRows(format: BlockFormat, bytes: Uint8Array, matrix: QuantizedMatrix, row: number): void {
   const { keep, blockSize = QUANTIZED_BLOCK } = KEPT[format.name]!;
   const step = format.elements / blockSize;
-  let block = row * (matrix.columns / blockSize);
-  for (let at = 0; at < bytes.length; at += format.bytes, block += step) keep(bytes, at, matrix, block);
+  const first = row * (matrix.columns / blockSize);
+  const blocks = (bytes.length / format.bytes) * step;
+  const inOne = matrix.bits === 8 ? IN_ONE[format.name] : keep;
+  if (inOne !== undefined) {
+    for (let at = 0, block = first; at < bytes.length; at += format.bytes, block += step)
+      inOne(bytes, at, matrix, block);
+    return;
+  }
+  const half = (): Uint8Array => new Uint8Array((blocks * blockSize) / 2);
+  const { scales, offsets } = matrix;
+  const two: QuantizedMatrix = {
+    ...matrix,
+    ...{ bits: 4, packed: half(), low: half() },
+    scales: scales.subarray(first, first + blocks),
+    ...(offsets && { offsets: offsets.subarray(first, first + blocks) }),
+  };
+  for (let at = 0, block = 0; at < bytes.length; at += format.bytes, block += step)
+    keep(bytes, at, two, block);
+  joinDigits(two, matrix.packed, first, blocks, blockSize);
 }

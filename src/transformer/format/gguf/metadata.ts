@@ -39,8 +39,7 @@ export function metadataOf({ path, metadata }: GgufHeader): Metadata {
     number: (key) => read(key, "number", numberOf),
     text: (key) => read(key, "text", textOf),
     flag: (key) => read(key, "true or false", (value) => (typeof value === "boolean" ? value : undefined)),
-    texts: (key) =>
-      read(key, "list of texts", (value) => (value instanceof TextList ? value : undefined)),
+    texts: (key) => read(key, "list of texts", (value) => (value instanceof TextList ? value : undefined)),
     numbers: (key) => read(key, "list of numbers", (value) => list(value, numberOf)),
   };
 }

@@ -43,7 +43,8 @@ export async function openGgufWeights(
       const { format, start, shape } = tensorOf(name);
       return { file: path, format, start, rows: shape[0]!, columns: shape[1]! };
     },
-    blocks: (name) => readBlocks(handle, tensorOf(name), changeOf(architecture, name, heads), name, path),
+    blocks: (name, roundsInput) =>
+      readBlocks(handle, tensorOf(name), changeOf(architecture, name, heads), name, path, roundsInput),
     close: () => handle.close(),
   };
 }
@@ -95,10 +96,11 @@ async function readBlocks(
   change: Change,
   name: string,
   path: string,
+  roundsInput: boolean,
 ): Promise<QuantizedMatrix | undefined> {
   const { shape, format } = tensor;
   if (shape.length !== 2 || change.minus !== undefined) return undefined;
-  const matrix = emptyMatrix(format, shape[0]!, shape[1]!);
+  const matrix = emptyMatrix(format, shape[0]!, shape[1]!, roundsInput);
   if (matrix === undefined) return undefined;
   await readRows(handle, tensor, change, name, path, (part, row) => keepRows(format, part, matrix, row));
   checkFinite(matrix.scales, name, path);
