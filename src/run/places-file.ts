@@ -9,7 +9,6 @@ import {
   truncateSync,
 } from "node:fs";
 import { openToRead, sha256, type Stretch } from "../core/files.js";
-import type { ResponseId } from "./response-line.js";
 
 /**
  * Beside a file of very many responses lies an index of it, `<file>.index`: whose response lies where, so that a file of many gigabytes is
@@ -40,14 +39,22 @@ interface Block {
   readonly tail: string;
   /** Spans, one after the other, four values each: prompt, bytes, first index, count. */
   readonly spans: readonly (string | number)[];
+  /** By span: the tokens of its responses, together. An index that an earlier version wrote lacks them, and is made again. */
+  readonly tokens: readonly number[];
 }
 
 /** Responses to one prompt whose indices follow one another, as their lines do. */
-export interface PlacedSpan extends Span {
+export interface SpanContent {
   readonly promptId: string;
   /** The first one's index. */
   readonly first: number;
+  readonly count: number;
+  /** Of all of them together. */
+  readonly tokens: number;
 }
+
+/** Where such responses lie. */
+export interface PlacedSpan extends Span, SpanContent {}
 
 /** What an index tells of a file. */
 export interface KnownPlaces {
@@ -111,10 +118,12 @@ function holdingBlocks(path: string, index: string): Block[] {
   return blocks;
 }
 
-/** The block of a line; undefined where it is not as it was written. */
+/** The block of a line; undefined where it is not as it was written, or by an earlier version. */
 function blockIn(line: string): Block | undefined {
   const said = line.slice(DIGEST + 1);
-  return line.slice(0, DIGEST) === digestOf(said) ? (JSON.parse(said) as Block) : undefined;
+  if (line.slice(0, DIGEST) !== digestOf(said)) return undefined;
+  const { tokens, ...rest } = JSON.parse(said) as Omit<Block, "tokens"> & Partial<Pick<Block, "tokens">>;
+  return tokens && { ...rest, tokens };
 }
 
 function tailOf(file: number, { start, end }: Pick<Block, "start" | "end">): string {
@@ -124,11 +133,12 @@ function tailOf(file: number, { start, end }: Pick<Block, "start" | "end">): str
 }
 
 function* spansOf(blocks: readonly Block[]): Generator<PlacedSpan> {
-  for (const { start, line, spans } of blocks) {
+  for (const { start, line, spans, tokens: counts } of blocks) {
     let [at, number] = [start, line];
-    for (let i = 0; i < spans.length; i += FIELDS) {
-      const [promptId, bytes, first, count] = spans.slice(i, i + FIELDS) as [string, number, number, number];
-      yield { promptId, first, count, start: at, end: at + bytes, line: number };
+    for (const [place, tokens] of counts.entries()) {
+      const own = spans.slice(place * FIELDS, (place + 1) * FIELDS);
+      const [promptId, bytes, first, count] = own as [string, number, number, number];
+      yield { promptId, first, count, tokens, start: at, end: at + bytes, line: number };
       at += bytes;
       number += count;
     }
@@ -137,8 +147,8 @@ function* spansOf(blocks: readonly Block[]): Generator<PlacedSpan> {
 
 /** Writes an index while a file grows. */
 export interface PlacesWriter {
-  /** The next line of the file. @param bytes its length, its break included. @param count so many lines, of indices that follow one another. */
-  add(id: ResponseId, bytes: number, count?: number): void;
+  /** The next lines of the file. @param bytes their length, their breaks included. */
+  add(content: SpanContent, bytes: number): void;
   /** Writes down what was added, if that is much or all is to be. Never throws: an index that cannot be written is left out. */
   flush(all?: boolean): void;
 }
@@ -157,16 +167,21 @@ export function placesWriter(
 ): PlacesWriter {
   let block = { start, end: start, line: before + 1, lines: 0 };
   let spans: (string | number)[] = [];
+  let counts: number[] = [];
   let isUsable = true;
   return {
-    add: ({ promptId, index }, bytes, count = 1) => {
+    add: ({ promptId, first, count, tokens }, bytes) => {
       const at = spans.length - FIELDS;
       const follows =
-        at >= 0 && spans[at] === promptId && (spans[at + 2] as number) + (spans[at + 3] as number) === index;
+        at >= 0 && spans[at] === promptId && (spans[at + 2] as number) + (spans[at + 3] as number) === first;
       if (follows) {
         (spans[at + 1] as number) += bytes;
         (spans[at + 3] as number) += count;
-      } else spans.push(promptId, bytes, index, count);
+        counts[counts.length - 1]! += tokens;
+      } else {
+        spans.push(promptId, bytes, first, count);
+        counts.push(tokens);
+      }
       block.end += bytes;
       block.lines += count;
     },
@@ -175,7 +190,7 @@ export function placesWriter(
       isUsable = quietly(() => {
         const file = openToRead(path);
         try {
-          const said = JSON.stringify({ ...block, tail: tailOf(file, block), spans } satisfies Block);
+          const said = JSON.stringify({ ...block, tail: tailOf(file, block), spans, tokens: counts } satisfies Block);
           appendFileSync(placesFileOf(path), `${digestOf(said)} ${said}\n`);
         } finally {
           closeSync(file);
@@ -183,6 +198,7 @@ export function placesWriter(
       });
       block = { start: block.end, end: block.end, line: block.line + block.lines, lines: 0 };
       spans = [];
+      counts = [];
     },
   };
 }

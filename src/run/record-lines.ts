@@ -15,10 +15,10 @@ export interface RecordKind<T> {
   /** What the schema gives of a line, without a JSON parser and faster; undefined leaves the line to that. */
   readonly quick?: (bytes: Buffer) => T | undefined;
   /**
-   * Whose response a line is, where that can be told without reading the rest. Of a kind that has this, `key` and orders ask for `promptId` and
-   * `index` alone, and responses to a prompt stand together in every order, by index; a large file of it has an index beside it.
+   * Of responses: how many tokens one has. Of a kind that has this, `key` and orders ask for `promptId` and `index` alone, and responses to a
+   * prompt stand together in every order, by index; a large file of it has an index beside it, and is not read whole when it is opened.
    */
-  readonly idOf?: (bytes: Buffer) => ResponseId | undefined;
+  readonly tokensOf?: (record: T) => number;
   /** A set of keys that takes less room than their strings do. */
   readonly keySet?: () => KeySet;
 }
@@ -44,7 +44,7 @@ export interface NumberedRecord<T> {
 
 /** How a log's lines are read: a last one without its break was cut off while it was written. */
 export const LOG_LINES = { maxBytes: 64 * 1024 * 1024, skipTornTail: true } as const;
-/** What tells a record of a kind that has `idOf` from others, where `key` or an order is asked for that alone. */
+/** What tells a record of a kind that has `tokensOf` from others, where `key` or an order is asked for that alone. */
 export const identified = <T>(id: ResponseId): T => id as T;
 /** The same of a record as it is. */
 export const idOfRecord = (record: unknown): ResponseId => record as ResponseId;
@@ -71,7 +71,7 @@ export async function firstLines<T>(
 }
 
 /** The whole lines of a log behind those that are known; none if there is no such file. */
-export async function* linesOf(path: string, known?: LineOptions["behind"]): AsyncGenerator<ByteLine> {
+async function* linesOf(path: string, known?: LineOptions["behind"]): AsyncGenerator<ByteLine> {
   try {
     yield* readByteLines(path, { ...LOG_LINES, ...(known && { behind: known }) });
   } catch (error) {

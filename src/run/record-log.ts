@@ -16,7 +16,9 @@ import {
   LEAST_INDEXED_BYTES,
   NO_PLACES,
   placesWriter,
+  type PlacedSpan,
   type PlacesWriter,
+  type SpanContent,
 } from "./places-file.js";
 import {
   emptyKeys,
@@ -24,13 +26,11 @@ import {
   firstLines,
   identified,
   idOfRecord,
-  linesOf,
-  parseRecord,
   readRecords,
   type KeySet,
   type RecordKind,
 } from "./record-lines.js";
-import type { ResponseId } from "./response-line.js";
+import { scanResponses } from "./scan-responses.js";
 
 /**
  * An append-only JSONL file, one record a line, each unique by its key.
@@ -114,25 +114,42 @@ async function keysOf<T>(
     }
     keys.add(key);
   };
+  const { tokensOf } = kind;
   const isChecked = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= checkedBytes;
-  if (isChecked && kind.idOf) forgetPlaces(path);
-  const known = isChecked || !kind.idOf ? NO_PLACES : knownPlaces(path);
-  for (const { promptId, first, count, line } of known.spans())
-    for (let i = 0; i < count; i++)
-      await add(kind.key(identified<T>({ promptId, index: first + i })), line + i);
-  const places = kind.idOf && placesWriter(path, known, checkedBytes);
+  if (isChecked && tokensOf) forgetPlaces(path);
+  const isScanned = !isChecked && tokensOf !== undefined;
+  const known = isScanned ? knownPlaces(path) : NO_PLACES;
+  const places = tokensOf && placesWriter(path, known, checkedBytes);
   let { end } = known;
-  for await (const { bytes, number, end: lineEnd } of linesOf(path, known)) {
-    const id = isChecked ? undefined : kind.idOf?.(bytes);
-    const record = id === undefined ? parseRecord(path, number, bytes, kind) : identified<T>(id);
-    await add(kind.key(record), number);
-    places?.add(idOfRecord(record), lineEnd - end);
-    places?.flush();
-    end = lineEnd;
+  if (isScanned) {
+    const addSpan = async ({ promptId, first, count, line }: PlacedSpan): Promise<void> => {
+      for (let i = 0; i < count; i++)
+        await add(kind.key(identified<T>({ promptId, index: first + i })), line + i);
+    };
+    for (const span of known.spans()) await addSpan(span);
+    for await (const span of scanResponses(path, known)) {
+      await addSpan(span);
+      places?.add(span, span.end - span.start);
+      places?.flush();
+      end = span.end;
+    }
+  } else {
+    for await (const { record, line, end: lineEnd } of readRecords(path, kind)) {
+      await add(kind.key(record), line);
+      places?.add(contentOf(record, kind), lineEnd - end);
+      places?.flush();
+      end = lineEnd;
+    }
   }
   places?.flush(true);
   return { keys, end, places };
 }
+
+/** What an index says of a record. */
+const contentOf = <T>(record: T, { tokensOf }: RecordKind<T>): SpanContent => {
+  const { promptId, index } = idOfRecord(record);
+  return { promptId, first: index, count: 1, tokens: tokensOf?.(record) ?? 0 };
+};
 
 function cutTornTail(path: string, end: number): void {
   try {
@@ -144,10 +161,8 @@ function cutTornTail(path: string, end: number): void {
 
 interface Entry<K> extends Stretch {
   readonly key: K;
-  /** Lines. */
-  readonly count: number;
-  /** Of the first of them, in a log that has an index. */
-  readonly id: ResponseId;
+  /** In a log that has an index: what that says of it. */
+  readonly content: SpanContent;
 }
 
 class OpenRecordLog<T> implements RecordLog<T> {
@@ -188,7 +203,7 @@ class OpenRecordLog<T> implements RecordLog<T> {
     }
     const bytes = Buffer.from(`${JSON.stringify(stored)}\n`, "utf8");
     this.#appender.append(bytes);
-    this.#places?.add(idOfRecord(stored), bytes.length);
+    this.#places?.add(contentOf(stored, this.#kind), bytes.length);
     this.#keys.add(key);
     if (++this.#unsynced >= RECORDS_PER_SYNC) this.sync();
     return stored;
@@ -210,18 +225,24 @@ class OpenRecordLog<T> implements RecordLog<T> {
 
   /** Of each record what it is ordered by, and where it stands; where the index tells, of several that stand together. */
   async *#entries<K>(key: (record: T) => K): AsyncGenerator<Entry<K>> {
-    const { idOf } = this.#kind;
-    this.#places?.flush(true);
-    const known = this.#places ? knownPlaces(this.path) : NO_PLACES;
-    for (const { promptId, first, count, start, end } of known.spans()) {
-      const id = { promptId, index: first };
-      yield { key: key(identified<T>(id)), id, count, start, end };
+    if (!this.#places) {
+      yield* this.#recordEntries(key);
+      return;
     }
-    let start = known.end;
-    for await (const { bytes, number, end } of linesOf(this.path, known)) {
-      const id = idOf?.(bytes);
-      const record = id ? identified<T>(id) : parseRecord(this.path, number, bytes, this.#kind);
-      yield { key: key(record), id: idOfRecord(record), count: 1, start, end };
+    this.#places.flush(true);
+    const known = knownPlaces(this.path);
+    const entryOf = (span: PlacedSpan): Entry<K> => ({
+      key: key(identified<T>({ promptId: span.promptId, index: span.first })),
+      ...{ content: span, start: span.start, end: span.end },
+    });
+    for (const span of known.spans()) yield entryOf(span);
+    for await (const span of scanResponses(this.path, known)) yield entryOf(span);
+  }
+
+  async *#recordEntries<K>(key: (record: T) => K): AsyncGenerator<Entry<K>> {
+    let start = 0;
+    for await (const { record, end } of readRecords(this.path, this.#kind)) {
+      yield { key: key(record), content: contentOf(record, this.#kind), start, end };
       start = end;
     }
   }
@@ -238,7 +259,7 @@ class OpenRecordLog<T> implements RecordLog<T> {
     }
     if (!this.#places) return;
     this.#places = placesWriter(this.path, NO_PLACES, this.#checkedBytes);
-    for (const { id, start, end, count } of entries) this.#places.add(id, end - start, count);
+    for (const { content, start, end } of entries) this.#places.add(content, end - start);
     this.#places.flush(true);
   }
 
@@ -253,11 +274,7 @@ class OpenRecordLog<T> implements RecordLog<T> {
 
   async sort(compare: (a: T, b: T) => number): Promise<T[]> {
     const entries: Entry<T>[] = [];
-    let start = 0;
-    for await (const { record, end } of readRecords(this.path, this.#kind)) {
-      entries.push({ key: record, id: idOfRecord(record), count: 1, start, end });
-      start = end;
-    }
+    for await (const entry of this.#recordEntries((record) => record)) entries.push(entry);
     const isOrdered = entries.every(({ key }, at) => at === 0 || compare(entries[at - 1]!.key, key) <= 0);
     if (!isOrdered) await this.#rewrite(entries, compare);
     return entries.map(({ key }) => key);

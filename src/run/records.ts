@@ -3,7 +3,7 @@ import { utf8 } from "../core/lines.js";
 import type { Message, Response } from "../policy/policy.js";
 import { float32Decimal } from "./float32-decimal.js";
 import type { KeySet, RecordKind } from "./record-lines.js";
-import { parseResponseLine, responseIdOf } from "./response-line.js";
+import { parseResponseLine } from "./response-line.js";
 
 /** A line of prompts.jsonl: a prompt that the run draws responses to. */
 export interface PromptRecord {
@@ -107,7 +107,7 @@ export const responseRecords: RecordKind<Response> = {
   key: (response) => responseKey(response.promptId, response.index),
   normalise: storedResponse,
   quick: parseResponseLine,
-  idOf: responseIdOf,
+  tokensOf: ({ logProbs }) => logProbs.length,
   keySet: responseKeys,
 };
 

@@ -1,7 +1,6 @@
 import { closeSync, existsSync, fstatSync } from "node:fs";
 import { DataError } from "../core/errors.js";
 import { openToRead, readStretch } from "../core/files.js";
-import { readByteLines } from "../core/lines.js";
 import type { Response } from "../policy/policy.js";
 import {
   forgetPlaces,
@@ -9,11 +8,12 @@ import {
   LEAST_INDEXED_BYTES,
   NO_PLACES,
   placesWriter,
+  type PlacedSpan,
   type Span,
 } from "./places-file.js";
-import { LOG_LINES, parseRecord } from "./record-lines.js";
+import { parseRecord } from "./record-lines.js";
 import { responseRecords } from "./records.js";
-import { responseIdOf } from "./response-line.js";
+import { scanResponses } from "./scan-responses.js";
 
 type GrowingSpan = { -readonly [field in keyof Span]: Span[field] };
 
@@ -33,6 +33,8 @@ export interface ResponsePlaces {
 export interface ResponseIndex {
   /** Responses in the file. */
   readonly records: number;
+  /** Tokens of all of them together. */
+  readonly tokens: number;
   /** Responses to a prompt. */
   countOf(promptId: string): number;
   /**
@@ -55,10 +57,11 @@ export interface ResponseIndex {
 export async function indexResponses(path: string, least = LEAST_INDEXED_BYTES): Promise<ResponseIndex> {
   const spans = new Map<string, GrowingSpan[]>();
   const file = existsSync(path) ? openToRead(path) : undefined;
-  let records = 0;
+  let [records, tokens] = [0, 0];
   let last: { readonly promptId: string; readonly span: GrowingSpan } | undefined;
-  const add = (promptId: string, { start, end, line, count }: Span): void => {
+  const add = ({ promptId, tokens: more, start, end, line, count }: PlacedSpan): void => {
     records += count;
+    tokens += more;
     if (last?.promptId === promptId) {
       last.span.end = end;
       last.span.count += count;
@@ -84,6 +87,7 @@ export async function indexResponses(path: string, least = LEAST_INDEXED_BYTES):
   });
   return {
     records,
+    tokens,
     placesOf,
     countOf: (promptId) => (spans.get(promptId) ?? []).reduce((sum, { count }) => sum + count, 0),
     read: (promptId) => {
@@ -102,18 +106,15 @@ export async function indexResponses(path: string, least = LEAST_INDEXED_BYTES):
 async function lookThrough(
   path: string,
   least: number | undefined,
-  add: (promptId: string, span: Span) => void,
+  add: (span: PlacedSpan) => void,
 ): Promise<void> {
   const known = least === undefined ? NO_PLACES : knownPlaces(path);
-  for (const { promptId, ...span } of known.spans()) add(promptId, span);
+  for (const span of known.spans()) add(span);
   const places = least === undefined ? undefined : placesWriter(path, known, least);
-  let start = known.end;
-  for await (const { bytes, number, end } of readByteLines(path, { ...LOG_LINES, behind: known })) {
-    const id = responseIdOf(bytes) ?? parseRecord(path, number, bytes, responseRecords);
-    add(id.promptId, { start, end, line: number, count: 1 });
-    places?.add(id, end - start);
+  for await (const span of scanResponses(path, known)) {
+    add(span);
+    places?.add(span, span.end - span.start);
     places?.flush();
-    start = end;
   }
   places?.flush(true);
 }

@@ -206,6 +206,27 @@ export function responseIdOf(bytes: Buffer): ResponseId | undefined {
   return id !== undefined && cursor.passes(TEXT) ? id : undefined;
 }
 
+/** How many tokens a line's response has, without reading them; undefined where it takes a JSON parser to know. @param bytes from the start of the line. */
+export function tokensOfLine(bytes: Buffer): number | undefined {
+  // Neither can stand within a string: its quotes have a backslash before them.
+  const tokens = bytes.indexOf(TOKENS);
+  if (tokens < 0) return undefined;
+  const start = tokens + TOKENS.length;
+  if (bytes[start] !== ASCII.close) return itemsFrom(bytes, start);
+  const logProbs = bytes.indexOf(LOG_PROBS, start);
+  return logProbs === start + 1 ? itemsFrom(bytes, logProbs + LOG_PROBS.length) : undefined;
+}
+
+/** Items of an array whose opening bracket was passed; undefined where it does not end. */
+function itemsFrom(bytes: Buffer, start: number): number | undefined {
+  if (bytes[start] === ASCII.close) return 0;
+  const end = bytes.indexOf(ASCII.close, start);
+  if (end < 0) return undefined;
+  let items = 1;
+  for (let at = start; at < end; at++) if (bytes[at] === ASCII.comma) items++;
+  return items;
+}
+
 /** A line's response, as it was stored; undefined where it takes a JSON parser to read it. @param bytes the line, without its break. */
 export function parseResponseLine(bytes: Buffer): Response | undefined {
   const cursor = new Cursor(bytes);

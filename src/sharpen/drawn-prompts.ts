@@ -1,11 +1,15 @@
 import { join } from "node:path";
 import { RunError } from "../core/errors.js";
+import { collectEarly } from "../core/heap.js";
 import type { Policy, Response } from "../policy/policy.js";
 import type { Pool } from "../reward/self-reward.js";
 import type { PromptRecord } from "../run/records.js";
 import type { RunReader } from "../run/read-run.js";
 import { indexResponses, type ResponseIndex, type ResponsePlaces } from "../run/response-index.js";
 import type { Task } from "../task/task.js";
+
+/** Of a run with more responses heaps are collected early while it is open. */
+const LARGE = 200_000;
 
 /** A test prompt of a run with everything that the base drew for it. */
 export interface DrawnPrompt {
@@ -32,9 +36,11 @@ export interface DrawnPrompts {
 
 /**
  * Opens what a finished run has drawn.
+ * @param large of a run with more responses the heaps of this process, and of its threads, are collected early as long as it is open, so that
+ * figures of millions do not lie beside as much garbage.
  * @throws RunError when it has drawn fewer responses to a prompt than it was asked for, or no greedy one.
  */
-export async function openDrawn(run: RunReader): Promise<DrawnPrompts> {
+export async function openDrawn(run: RunReader, large = LARGE): Promise<DrawnPrompts> {
   const { n } = run.manifest.drawing;
   const prompts = (await run.prompts()).filter(({ split }) => split === "test");
   const drawn = await indexResponses(join(run.dir, "responses.jsonl"));
@@ -45,9 +51,11 @@ export async function openDrawn(run: RunReader): Promise<DrawnPrompts> {
     drawn.close();
     throw error;
   }
+  const endCollecting = drawn.records > large ? collectEarly() : undefined;
   const close = (): void => {
     drawn.close();
     greedy.close();
+    endCollecting?.();
   };
   const sizes = prompts.map(({ id }) => drawn.countOf(id));
   const finished = prompts.filter(({ id }, place) => sizes[place]! >= n && greedy.countOf(id) > 0).length;

@@ -7,8 +7,7 @@ import { drawGreedy } from "../../sharpen/draw.js";
 import { requireAbility } from "../../policy/capabilities.js";
 import { drawPowerTask, powerSummary } from "../../sharpen/power/draw-power.js";
 import { fillRun } from "../../sharpen/draw-task.js";
-import { readRecords } from "../../run/record-lines.js";
-import { responseRecords } from "../../run/records.js";
+import { indexResponses } from "../../run/response-index.js";
 import { count } from "../../report/format.js";
 import { plannedWork, type PlannedWork } from "../estimate.js";
 import { resumeLine } from "../command-line.js";
@@ -104,14 +103,11 @@ export const sampleCommand = defineCommand({
   },
 });
 
-/** How much a run has drawn, read response by response. */
+/** How much a run has drawn. */
 async function drawnIn(dir: string): Promise<{ readonly responses: number; readonly tokens: number }> {
-  let [responses, tokens] = [0, 0];
-  for await (const { record } of readRecords(join(dir, "responses.jsonl"), responseRecords)) {
-    responses++;
-    tokens += record.logProbs.length;
-  }
-  return { responses, tokens };
+  const index = await indexResponses(join(dir, "responses.jsonl"));
+  index.close();
+  return { responses: index.records, tokens: index.tokens };
 }
 
 /** N responses to each test prompt from π^α, and the greedy one. */

@@ -25,16 +25,7 @@ export interface PieceItem {
 }
 
 /** Some prompts that a thread is to read. */
-export interface Piece {
-  readonly number: number;
-  readonly items: readonly PieceItem[];
-}
-
-/** What a thread says of a piece; without figures where something in it cannot be read or scored. */
-export interface PieceReply {
-  readonly number: number;
-  readonly figures?: PackedFigures;
-}
+export type Piece = readonly PieceItem[];
 
 /** `PoolFigures` of several pools, what there is a number of for each response as arrays that take no copying. */
 export interface PackedFigures {

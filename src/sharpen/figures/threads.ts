@@ -1,6 +1,5 @@
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
-import { RunError } from "../../core/errors.js";
+import { inThreads } from "../../core/in-threads.js";
 import { figuresOf, type MeasuredReward, type PoolFigures } from "../../evaluate/pool-figures.js";
 import type { Response } from "../../policy/policy.js";
 import { rewards as builtIn } from "../../reward/registry.js";
@@ -9,15 +8,12 @@ import { recipeOf } from "../../task/registry.js";
 import type { Task } from "../../task/task.js";
 import type { DrawnPrompts } from "../drawn-prompts.js";
 import type { RecordedRewards } from "../selections.js";
-import { unpacked, type PackedFigures, type Piece, type PieceReply, type ThreadWork } from "./piece.js";
+import { unpacked, type PackedFigures, type Piece, type ThreadWork } from "./piece.js";
 
 /** A thread takes a quarter of a second to start, in which some thousand responses are read. */
 const RESPONSES_PER_THREAD = 10_000;
-/** Responses that a thread is given at a time, and how many pieces it has at once. */
+/** Responses that a thread is given at a time. */
 const PIECE = 1000;
-const PIECES_AT_ONCE = 2;
-/** So many pieces may be read ahead of the one that is waited for. */
-const MOST_AHEAD = 64;
 
 /** How many threads measure. */
 export interface Threads {
@@ -69,24 +65,34 @@ async function* readInThreads(
 ): AsyncGenerator<PoolFigures> {
   const { task, drawn, recorded, pools, greedy } = inputs;
   const pieces = piecesOf(drawn.sizes);
-  const threads = Array.from({ length: count }, () => startThread(work));
-  try {
-    const replies = dealt(threads, pieces, inputs);
-    for (const [number, { from, to }] of pieces.entries()) {
-      const packed = await replies.of(number);
-      const figures = packed
-        ? unpacked(packed, drawn.sizes.slice(from, to))
-        : figuresOf(task, measured, pools.slice(from, to), greedy.slice(from, to));
-      let place = from;
-      for await (const own of figures) {
-        const { id } = drawn.prompts[place++]!;
-        for (const [reward, scores] of own.scores.entries())
-          recorded.keep(id, reward, scores, own.chosen[reward]!);
-        yield own;
-      }
+  const itemsOf = ({ from, to }: Places): Piece =>
+    drawn.prompts.slice(from, to).map((prompt, at) => ({
+      prompt,
+      ...drawn.places(from + at),
+      known: recorded.known(prompt.id),
+    }));
+  const replies = inThreads<Piece, PackedFigures>({
+    module: new URL("./thread.js", import.meta.url),
+    data: work,
+    threads: count,
+    pieces: pieces.length,
+    pieceOf: (number) => itemsOf(pieces[number]!),
+    what: "measures the run",
+    remedy: "measure it with one thread",
+  });
+  let number = 0;
+  for await (const packed of replies) {
+    const { from, to } = pieces[number++]!;
+    const figures = packed
+      ? unpacked(packed, drawn.sizes.slice(from, to))
+      : figuresOf(task, measured, pools.slice(from, to), greedy.slice(from, to));
+    let place = from;
+    for await (const own of figures) {
+      const { id } = drawn.prompts[place++]!;
+      for (const [reward, scores] of own.scores.entries())
+        recorded.keep(id, reward, scores, own.chosen[reward]!);
+      yield own;
     }
-  } finally {
-    await Promise.all(threads.map((thread) => thread.end()));
   }
 }
 
@@ -106,84 +112,4 @@ function piecesOf(sizes: readonly number[]): Places[] {
     [from, responses] = [place + 1, 0];
   }
   return pieces;
-}
-
-/** Deals the pieces to threads as they become free. */
-function dealt(threads: readonly Thread[], pieces: readonly Places[], { drawn, recorded }: FiguresInputs) {
-  const asked = new Map<number, Promise<PackedFigures | undefined>>();
-  const free = threads.flatMap((thread) => Array.from({ length: PIECES_AT_ONCE }, () => thread));
-  let [next, waitedFor] = [0, 0];
-  const itemsOf = ({ from, to }: Places): Piece["items"] =>
-    drawn.prompts.slice(from, to).map((prompt, at) => ({
-      prompt,
-      ...drawn.places(from + at),
-      known: recorded.known(prompt.id),
-    }));
-  const deal = (): void => {
-    while (free.length > 0 && next < pieces.length && next < waitedFor + MOST_AHEAD) {
-      const thread = free.shift()!;
-      const number = next++;
-      const reply = thread.ask({ number, items: itemsOf(pieces[number]!) });
-      asked.set(number, reply);
-      // A thread that has ended is not asked again; whoever waits for the piece is told.
-      reply.then(() => (free.push(thread), deal())).catch(() => undefined);
-    }
-  };
-  return {
-    of: async (number: number): Promise<PackedFigures | undefined> => {
-      waitedFor = number;
-      deal();
-      const reply = await asked.get(number);
-      asked.delete(number);
-      return reply;
-    },
-  };
-}
-
-interface Thread {
-  /** @returns undefined where something in the piece cannot be read. @throws RunError where the thread has ended. */
-  ask(piece: Piece): Promise<PackedFigures | undefined>;
-  end(): Promise<unknown>;
-}
-
-function startThread(work: ThreadWork): Thread {
-  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: work });
-  const waiting = new Map<number, PromiseWithResolversOf<PackedFigures | undefined>>();
-  let ended: RunError | undefined;
-  const fail = (reason: string, cause?: unknown): void => {
-    ended ??= new RunError(`A thread that measures the run has ended: ${reason}`, {
-      reason: "thread-ended",
-      remedy: "measure it with one thread",
-      cause,
-    });
-    for (const { reject } of waiting.values()) reject(ended);
-    waiting.clear();
-  };
-  worker.on("message", ({ number, figures }: PieceReply) => {
-    waiting.get(number)?.resolve(figures);
-    waiting.delete(number);
-  });
-  worker.on("error", (error: Error) => {
-    fail(error.message.replace(/[.\s]+$/, ""), error);
-  });
-  worker.on("exit", (code) => {
-    fail(`it exited with code ${code}`);
-  });
-  return {
-    ask: (piece) =>
-      new Promise((resolve, reject) => {
-        if (ended) {
-          reject(ended);
-          return;
-        }
-        waiting.set(piece.number, { resolve, reject });
-        worker.postMessage(piece);
-      }),
-    end: () => worker.terminate(),
-  };
-}
-
-interface PromiseWithResolversOf<T> {
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: Error) => void;
 }
