@@ -190,7 +190,12 @@ export function placesWriter(
       isUsable = quietly(() => {
         const file = openToRead(path);
         try {
-          const said = JSON.stringify({ ...block, tail: tailOf(file, block), spans, tokens: counts } satisfies Block);
+          const said = JSON.stringify({
+            ...block,
+            tail: tailOf(file, block),
+            spans,
+            tokens: counts,
+          } satisfies Block);
           appendFileSync(placesFileOf(path), `${digestOf(said)} ${said}\n`);
         } finally {
           closeSync(file);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Response } from "../policy/policy.js";
 import { responseRecords, storedResponse } from "./records.js";
-import { parseResponseLine, responseIdOf } from "./response-line.js";
+import { parseResponseLine, responseIdOf, tokensOfLine } from "./response-line.js";
 
 const lineOf = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), "utf8");
 
@@ -85,5 +85,32 @@ describe("a line of responses.jsonl, read without a JSON parser", () => {
     ["what follows", '{"promptId":"a","index":0,"text":"","tokens":[],"logProbs":[],"finish":"stop"} '],
   ])("leaves %s to the parser", (_, line) => {
     expect(parseResponseLine(Buffer.from(line))).toBeUndefined();
+  });
+});
+
+describe("the tokens of a line, counted without reading them", () => {
+  it("are as many as are read, wherever in memory the line lies and however long it is", () => {
+    for (const length of [0, 1, 2, 3, 5, 8, 40, 1021, 3000])
+      for (const hasIds of [true, false]) {
+        const logProbs = Array.from({ length }, (_, at) => (at % 3 === 0 ? -at : -1 / (at + 1)));
+        const tokens = hasIds ? logProbs.map((_, at) => (at * 7919) % 50_000) : [];
+        const text = '","tokens":[1,2,3],"logProbs":[4]';
+        const line = lineOf({ promptId: "a,b", index: 7, text, tokens, logProbs, finish: "stop" });
+        for (const offset of [0, 1, 2, 3]) {
+          const bytes = Buffer.alloc(line.length + offset + 3, ",");
+          line.copy(bytes, offset);
+          expect(tokensOfLine(bytes.subarray(offset, offset + line.length))).toBe(length);
+        }
+      }
+  });
+
+  it("are left to the parser where the line has another form", () => {
+    const line = lineOf({ promptId: "a", index: 7, text: "", tokens: [1, 2], logProbs: [-1, -2] }).toString();
+    for (const other of [
+      line.replace('"tokens":[1,2]', '"tokens": [1,2]'),
+      line.replace('"tokens":[1,2],"logProbs"', '"tokens":[],"certainties"'),
+      line.slice(0, line.indexOf("1,2]") + 2),
+    ])
+      expect(tokensOfLine(Buffer.from(other))).toBeUndefined();
   });
 });

@@ -66,8 +66,7 @@ async function* scanFile(
   let next = 0;
   for await (const own of scanned(work, stretches, threads)) {
     const until = stretches[next++]!.end;
-    const spans =
-      own?.start === at ? placed(own, lines) : behind(work.path, { end: at, lines }, until);
+    const spans = own?.start === at ? placed(own, lines) : behind(work.path, { end: at, lines }, until);
     for await (const span of spans) {
       yield span;
       at = span.end;

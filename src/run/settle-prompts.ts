@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { RunError } from "../core/errors.js";
 import { readError, sha256, writeAtomically, writeError } from "../core/files.js";
 import { readLines } from "../core/lines.js";
-import { promptIdentity } from "../policy/policy.js";
-import type { PromptRecord } from "./records.js";
+import { promptIdentity, type Response } from "../policy/policy.js";
+import { LEAST_INDEXED_BYTES } from "./places-file.js";
+import { responseKey, type PromptRecord } from "./records.js";
 import type { Run } from "./run.js";
+import { isLargeLog, linesIn, rewriteLog, spansOfLog } from "./settle-responses.js";
 
 /** What has become of a run's prompts. */
 export interface PromptChanges {
@@ -38,6 +40,7 @@ interface SetAside {
  * same. No log of the run may be open.
  * @param digest of the task as it is now.
  * @param prompts all that the run may have: each with the split that it is used for.
+ * @param large of files of responses of more bytes only what is moved is read into memory.
  * @returns undefined where nothing had to be done.
  * @throws RunError where the run has prompts and the task has none of them: it is another task.
  */
@@ -45,6 +48,7 @@ export async function settlePrompts(
   run: Run,
   digest: string,
   prompts: readonly PromptRecord[],
+  large = LEAST_INDEXED_BYTES,
 ): Promise<PromptChanges | undefined> {
   const recorded = await run.prompts();
   const present = new Set(prompts.map(identity));
@@ -56,8 +60,8 @@ export async function settlePrompts(
       { reason: "run-of-another-task", where: run.dir, remedy: "give the task that it was made with" },
     );
   }
-  if (gone.length > 0) await setAside(run.dir, gone);
-  const restored = await takeBack(run.dir, prompts);
+  if (gone.length > 0) await setAside(run.dir, gone, large);
+  const restored = await takeBack(run.dir, prompts, large);
   await renewSplits(run.dir, prompts);
   const ids = new Set(prompts.map(({ id }) => id));
   const known = new Set(recorded.map(({ id }) => id));
@@ -85,34 +89,86 @@ async function renewSplits(dir: string, prompts: readonly PromptRecord[]): Promi
   if (renewed.some((line, i) => line !== lines[i])) await writeLines(dir, PROMPTS, renewed);
 }
 
+/** What is to go from a file, and what does that. */
+interface Parted {
+  readonly file: string;
+  /** The lines that go, in their order. */
+  readonly moved: () => Iterable<string>;
+  readonly keepRest: () => Promise<void>;
+}
+
 /** Moves the records of prompts; prompts.jsonl last, which says what the other records belong to. */
-async function setAside(dir: string, gone: readonly PromptRecord[]): Promise<void> {
+async function setAside(dir: string, gone: readonly PromptRecord[], large: number): Promise<void> {
   const owners = new Map(gone.map((prompt) => [prompt.id, identity(prompt)]));
-  const kept = new Map<string, string[]>();
-  const moved: string[] = [];
+  const parted: Parted[] = [];
   for (const file of recordFiles(dir)) {
-    const lines = await linesOf(dir, file);
-    const own = lines.map((line) => owners.get(promptIdOf(file, line)));
-    if (own.every((owner) => owner === undefined)) continue;
-    kept.set(
-      file,
-      lines.filter((_, i) => own[i] === undefined),
-    );
-    for (const [i, line] of lines.entries()) {
-      if (own[i] === undefined) continue;
-      moved.push(
-        JSON.stringify({ file, prompt: own[i], record: JSON.parse(line) as unknown } satisfies SetAside),
-      );
-    }
+    const isLarge = isLargeLog(join(dir, file), large);
+    const own = isLarge ? await partLog(dir, file, owners, large) : await partLines(dir, file, owners);
+    if (own) parted.push(own);
   }
   makeFolder(join(dir, FOLDER));
   const before = await linesOf(dir, RECORDS);
-  await writeLines(dir, RECORDS, [...new Set([...before, ...moved])]);
-  for (const [file, lines] of kept) await writeLines(dir, file, lines);
+  const lines = function* (): Generator<string> {
+    yield* before;
+    for (const { file, moved } of parted)
+      for (const line of moved()) {
+        const record: unknown = JSON.parse(line);
+        const prompt = owners.get(promptIdOf(file, record))!;
+        yield JSON.stringify({ file, prompt, record } satisfies SetAside);
+      }
+  };
+  await writeLines(dir, RECORDS, distinct(lines()));
+  for (const { keepRest } of parted) await keepRest();
+}
+
+/** What goes from a file that is read into memory; undefined where nothing does. */
+async function partLines(
+  dir: string,
+  file: string,
+  owners: ReadonlyMap<string, string>,
+): Promise<Parted | undefined> {
+  const lines = await linesOf(dir, file);
+  const isGone = lines.map((line) => owners.has(promptIdOf(file, JSON.parse(line))));
+  if (!isGone.includes(true)) return undefined;
+  return {
+    file,
+    moved: () => lines.filter((_, i) => isGone[i]),
+    keepRest: () =>
+      writeLines(
+        dir,
+        file,
+        lines.filter((_, i) => !isGone[i]),
+      ),
+  };
+}
+
+/** The same of a large file of responses. */
+async function partLog(
+  dir: string,
+  file: string,
+  owners: ReadonlyMap<string, string>,
+  large: number,
+): Promise<Parted | undefined> {
+  const path = join(dir, file);
+  const spans = await spansOfLog(path);
+  const gone = spans.filter(({ promptId }) => owners.has(promptId));
+  if (gone.length === 0) return undefined;
+  const kept = spans.filter(({ promptId }) => !owners.has(promptId));
+  return { file, moved: () => linesIn(path, gone), keepRest: () => rewriteLog(path, kept, large) };
+}
+
+/** Each line once. In memory are their digests. */
+function* distinct(lines: Iterable<string>): Generator<string> {
+  const seen = new Set<string>();
+  for (const line of lines) {
+    const digest = sha256(line);
+    if (!seen.has(digest)) yield line;
+    seen.add(digest);
+  }
 }
 
 /** Gives prompts that are there again the records that were set aside. @returns how many prompts. */
-async function takeBack(dir: string, prompts: readonly PromptRecord[]): Promise<number> {
+async function takeBack(dir: string, prompts: readonly PromptRecord[], large: number): Promise<number> {
   const before = await linesOf(dir, RECORDS);
   const present = new Set(prompts.map(identity));
   const entries = before.map((line) => ({ line, ...(JSON.parse(line) as SetAside) }));
@@ -121,8 +177,10 @@ async function takeBack(dir: string, prompts: readonly PromptRecord[]): Promise<
   const files = [...new Set(back.map(({ file }) => file))];
   // The prompts first: a record is never without its prompt.
   for (const file of files.sort((a, b) => Number(b === PROMPTS) - Number(a === PROMPTS))) {
-    const own = back.filter((entry) => entry.file === file).map(({ record }) => JSON.stringify(record));
-    await writeLines(dir, file, [...new Set([...(await linesOf(dir, file)), ...own])]);
+    const own = back.filter((entry) => entry.file === file).map(({ record }) => record);
+    const lines = own.map((record) => JSON.stringify(record));
+    if (isLargeLog(join(dir, file), large)) await addToLog(join(dir, file), own as Response[], large);
+    else await writeLines(dir, file, [...new Set([...(await linesOf(dir, file)), ...lines])]);
   }
   const left = entries.filter(({ prompt }) => !present.has(prompt));
   await writeLines(
@@ -131,6 +189,25 @@ async function takeBack(dir: string, prompts: readonly PromptRecord[]): Promise<
     left.map(({ line }) => line),
   );
   return new Set(back.map(({ prompt }) => prompt)).size;
+}
+
+/** Puts responses back into a large file, which may have some of them from an earlier try. */
+async function addToLog(path: string, own: readonly Response[], large: number): Promise<void> {
+  const spans = await spansOfLog(path);
+  const ids = new Set(own.map(({ promptId }) => promptId));
+  const there = spans.filter(({ promptId }) => ids.has(promptId));
+  const keys = new Set(
+    there.flatMap(({ promptId, first, count }) =>
+      Array.from({ length: count }, (_, i) => responseKey(promptId, first + i)),
+    ),
+  );
+  const missing = own.filter(({ promptId, index }) => !keys.has(responseKey(promptId, index)));
+  await rewriteLog(
+    path,
+    spans,
+    large,
+    missing.map((record) => JSON.stringify(record)),
+  );
 }
 
 /** Moves a file or folder of a run that is true no more into set-aside/, under a name that is free. */
@@ -169,17 +246,28 @@ async function linesOf(dir: string, file: string): Promise<string[]> {
   return lines;
 }
 
-function promptIdOf(file: string, line: string): string {
-  const value = JSON.parse(line) as { readonly promptId?: unknown; readonly id?: unknown };
-  return String(file === PROMPTS ? value.id : value.promptId);
+function promptIdOf(file: string, record: unknown): string {
+  const { id, promptId } = record as { readonly promptId?: unknown; readonly id?: unknown };
+  return String(file === PROMPTS ? id : promptId);
 }
 
-async function writeLines(dir: string, file: string, lines: readonly string[]): Promise<void> {
-  // Bytes, since a string may not be longer than half a gigabyte.
-  await writeAtomically(
-    join(dir, file),
-    Buffer.concat(lines.map((line) => Buffer.from(`${line}\n`, "utf8"))),
-  );
+/** Lines are written together up to so many characters. */
+const PIECE = 1 << 20;
+
+async function writeLines(dir: string, file: string, lines: Iterable<string>): Promise<void> {
+  // In pieces, since a string may not be longer than half a gigabyte.
+  const pieces = function* (): Generator<Uint8Array> {
+    let [piece, length]: [string[], number] = [[], 0];
+    for (const line of lines) {
+      piece.push(line, "\n");
+      length += line.length;
+      if (length < PIECE) continue;
+      yield Buffer.from(piece.join(""), "utf8");
+      [piece, length] = [[], 0];
+    }
+    yield Buffer.from(piece.join(""), "utf8");
+  };
+  await writeAtomically(join(dir, file), pieces());
 }
 
 function makeFolder(folder: string): void {

@@ -1,8 +1,9 @@
 /** A run whose adapters were trained on a worker, beside one whose adapters were trained here: from the same first adapters, the same page. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fetchRealModel } from "../../scripts/fetch-model.mjs";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import { localTrainers } from "../../src/policy/local-trainer.js";
 import type { Policy, Response } from "../../src/policy/policy.js";
@@ -11,25 +12,79 @@ import type { Trainer, Trainers } from "../../src/policy/trainer.js";
 import { dpo } from "../../src/sharpen/methods/dpo.js";
 import { sft } from "../../src/sharpen/methods/sft.js";
 import { xpo } from "../../src/sharpen/methods/xpo.js";
+import type { FitOptions } from "../../src/sharpen/fit-adapter.js";
+import type { Method } from "../../src/sharpen/methods/method.js";
 import { runJob, tinyFit, tinyJob, tinyTask } from "../../src/sharpen/tiny-job.test-helper.js";
+import { jsonlTask } from "../../src/task/jsonl.js";
+import type { Task } from "../../src/task/task.js";
 import { recordsOf } from "../support/cli.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 import { PYTHON, startWorker, type Worker } from "../support/worker.js";
 
-const METHODS = [sft, dpo, xpo];
+/** What is sharpened. */
+interface Case {
+  readonly name: string;
+  /** Where the base is; where it is to be written, it goes into this folder. */
+  readonly base: (folder: string) => Promise<string>;
+  readonly task: (folder: string) => Promise<Task>;
+  readonly methods: readonly Method[];
+  /** Responses to a prompt that is learned from. */
+  readonly trainN: number;
+  readonly fit: FitOptions;
+}
 
-describe.skipIf(PYTHON === undefined)(
-  "the page of a run that a worker trained for",
+/** Sums with small numbers: three to measure on, three to learn from, one to choose the iterate by. */
+async function sums(folder: string): Promise<Task> {
+  const file = join(folder, "sums.jsonl");
+  const splits = ["test", "test", "test", "validation"];
+  const lines = Array.from({ length: 7 }, (_, i) =>
+    JSON.stringify({
+      ...{ id: `sum-${i}`, prompt: `Question: What is ${i} + 2?\nAnswer:`, answer: i + 2 },
+      split: splits[i] ?? "train",
+    }),
+  );
+  writeFileSync(file, lines.join("\n"));
+  return jsonlTask(file, { grader: "numeric", maxTokens: 6 });
+}
+
+const smollm2 = PYTHON === undefined ? undefined : await fetchRealModel("smollm2");
+const CASES: readonly Case[] = [
+  {
+    name: "a tiny model",
+    base: async (folder) => {
+      await writeTinyModel(join(folder, "base"), 2);
+      return join(folder, "base");
+    },
+    task: () => tinyTask(true),
+    methods: [sft, dpo, xpo],
+    trainN: 5,
+    fit: tinyFit,
+  },
+  ...(smollm2 === undefined
+    ? []
+    : [
+        {
+          name: "SmolLM2",
+          base: () => Promise.resolve(smollm2),
+          task: sums,
+          methods: [sft, dpo],
+          trainN: 3,
+          fit: { ...tinyFit, learningRate: 1e-3 },
+        },
+      ]),
+];
+
+describe.skipIf(PYTHON === undefined).each(CASES)(
+  "the page of a run of $name that a worker trained for",
   { timeout: 300_000 },
-  () => {
+  ({ base: baseIn, task: taskIn, methods: METHODS, trainN, fit }) => {
     const folder = mkdtempSync(join(tmpdir(), "whetstone-page-"));
-    const base = join(folder, "base");
     let worker: Worker;
     let policy: LocalPolicy;
     let there: ConnectedTrainer;
     let exports = 0;
     beforeAll(async () => {
-      await writeTinyModel(base, 2);
+      const base = await baseIn(folder);
       worker = await startWorker(base, ["--threads", "1"]);
       policy = await LocalPolicy.load(base, { threads: 1, rows: 64 });
       there = await connectTrainer({ url: worker.url, base });
@@ -91,13 +146,13 @@ describe.skipIf(PYTHON === undefined)(
     };
 
     it("is the page of a run that this machine trained for, within the noise of float order", async () => {
-      const task = await tinyTask(true);
+      const task = await taskIn(folder);
       const job = tinyJob(policy, task);
       const methods = METHODS.map((method) => ({
         method,
-        trainN: 5,
+        trainN,
         ...(method === xpo && { own: { beta: 0.5, optimism: 0.05, rounds: 2 } }),
-        fit: tinyFit,
+        fit,
       }));
       const [one, other] = [join(folder, "here"), join(folder, "there")];
       for (const [dir, trainers] of [
