@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 
 /** By how much of what is alive a heap may grow before it is collected, in percent. Left to itself V8 takes up to three times as much. */
-export const GROWTH = 20;
+const GROWTH = 20;
 
 let holders = 0;
 
