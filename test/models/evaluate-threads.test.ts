@@ -7,8 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RunError } from "../../dist/core/errors.js";
 import { findReward, rewardNamed } from "../../dist/reward/registry.js";
 import { openRun } from "../../dist/run/run.js";
+import { scanResponses } from "../../dist/run/scan-responses.js";
+import { openDrawn } from "../../dist/sharpen/drawn-prompts.js";
 import { evaluateRun } from "../../dist/sharpen/evaluate-run.js";
 import { findTask } from "../../dist/task/registry.js";
+import { growthInThread } from "../../src/core/heap-growth.test-helper.js";
 
 const dir = mkdtempSync(join(tmpdir(), "whetstone-threads-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -101,4 +104,41 @@ describe("a run that is measured in several threads", () => {
       writeFileSync(prompts, before);
     }
   });
+});
+
+describe("a large file of responses", () => {
+  const said = async (path: string, threads: number): Promise<unknown[]> => {
+    const lines: unknown[] = [];
+    for await (const span of scanResponses(path, { end: 0, lines: 0 }, { threads, stretch: 20_000 })) {
+      for (let i = 0; i < span.count; i++) lines.push([span.promptId, span.first + i, span.line + i]);
+      lines.push(span.end);
+    }
+    return lines.filter((one) => typeof one !== "number" || one === lines.at(-1));
+  };
+
+  it("is looked through in several threads as in one, lines of others' included", async () => {
+    const path = join(dir, "scanned.jsonl");
+    const lines = readFileSync(join(made, "responses.jsonl"), "utf8").split("\n");
+    lines[1500] = lines[1500]!.replace('"index":', '"index": ');
+    writeFileSync(path, lines.join("\n") + '{"promptId":"torn');
+    const one = await said(path, 1);
+    expect(one).toHaveLength(180 * 12 + 1);
+    expect(one[1500]).toEqual(["q-125", 0, 1501]);
+    expect(await said(path, 2)).toEqual(one);
+    expect(await said(path, 3)).toEqual(one);
+  });
+
+  it("is open beside heaps that are collected early, and closed again beside others", async () => {
+    const run = await openRun(made);
+    try {
+      const drawn = await openDrawn(run, 180 * 12 - 1);
+      expect(await growthInThread()).toBeLessThan(2.5);
+      drawn.close();
+      const other = await openDrawn(run, 180 * 12);
+      expect(await growthInThread()).toBeGreaterThan(3);
+      other.close();
+    } finally {
+      await run.close();
+    }
+  }, 60_000);
 });
