@@ -71,7 +71,7 @@ describe("scanResponses", () => {
       fc.asyncProperty(
         fc.array(response, { maxLength: 30 }),
         fc.string({ maxLength: 30 }).map((tail) => tail.replaceAll("\n", "")),
-        fc.integer({ min: 1, max: 400 }),
+        fc.integer({ min: 50, max: 2000 }),
         async (lines, tail, stretch) => {
           const path = fileOf(lines.map((line) => `${line}\n`).join("") + tail);
           expect(await said(scanResponses(path, NO_PLACES, { stretch }))).toEqual(await read(path));
@@ -79,7 +79,7 @@ describe("scanResponses", () => {
       ),
       { numRuns: 150, seed: 1 },
     );
-  });
+  }, 60_000);
 
   it("goes on behind what is known, and has nothing of a file that is not there", async () => {
     const line = (index: number): string =>
