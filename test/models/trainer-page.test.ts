@@ -69,7 +69,7 @@ const CASES: readonly Case[] = [
           task: sums,
           methods: [sft, dpo],
           trainN: 3,
-          fit: { ...tinyFit, learningRate: 2e-4 },
+          fit: { ...tinyFit, learningRate: 1e-4, epochs: 1 },
         },
       ]),
 ];
