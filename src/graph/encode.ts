@@ -14,6 +14,7 @@ const ELEMENT_TYPE: Readonly<Record<DataType, TensorProto_DataType>> = {
   int64: TensorProto_DataType.INT64,
   bool: TensorProto_DataType.BOOL,
   uint8: TensorProto_DataType.UINT8,
+  int8: TensorProto_DataType.INT8,
   float16: TensorProto_DataType.FLOAT16,
   bfloat16: TensorProto_DataType.BFLOAT16,
 };

@@ -92,6 +92,7 @@ const ARRAYS: Readonly<Record<FedType, (data: readonly number[]) => InitializerD
   int64: (data) => BigInt64Array.from(data, BigInt),
   bool: (data) => Uint8Array.from(data),
   uint8: (data) => Uint8Array.from(data),
+  int8: (data) => Int8Array.from(data),
 };
 const tensorOf = ({ type, dims, data }: Stored): Tensor => ({ type, dims, data: ARRAYS[type](data) });
 

@@ -2,7 +2,7 @@ import { GraphError } from "../core/errors.js";
 import { addDims, formatShape, isCanonical, polynomialOf, type Dim, type Shape } from "./dim.js";
 
 /** float16 and bfloat16 are for constants alone, which a cast turns into float32; their elements are held as words. */
-export type DataType = "float32" | "int32" | "int64" | "bool" | "uint8" | "float16" | "bfloat16";
+export type DataType = "float32" | "int32" | "int64" | "bool" | "uint8" | "int8" | "float16" | "bfloat16";
 
 /** A tensor in a graph: an input, an initializer, or an output of a node. */
 export interface Value {
@@ -26,7 +26,8 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
-export type InitializerData = Float32Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array;
+export type InitializerData =
+  Float32Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | Uint16Array;
 
 /** A constant's values where they lie in a file, little-endian and row-major; ONNX Runtime maps them into memory. */
 export interface FileData {

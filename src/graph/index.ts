@@ -34,6 +34,7 @@ export {
 } from "./operators/elementwise.js";
 export { gather, gatherElements, gatherND, scatterElementsAdd, scatterNDAdd } from "./operators/gather.js";
 export { matMul, type MatMulOptions } from "./operators/linear.js";
+export { byteProduct } from "./operators/byte-product.js";
 export { quantizedProduct } from "./operators/quantized.js";
 export { dequantized, dequantizedProduct } from "./operators/dequantized.js";
 export { layerNorm, rmsNorm, rotaryEmbedding } from "./operators/normalize.js";
@@ -49,6 +50,8 @@ export {
   type ReduceOptions,
 } from "./operators/reduce.js";
 export { concat, expand, full, reshape, slice, split, transpose } from "./operators/shape.js";
+export { byteMatrix, unsignedBytes, type ByteMatrix } from "./byte-matrix.js";
+export { multipliesSignedBytes } from "./signed-bytes.js";
 export {
   QUANTIZED_BLOCK,
   quantizeMatrix,

@@ -16,6 +16,7 @@ export const ARRAYS = {
   int64: BigInt64Array,
   bool: Uint8Array,
   uint8: Uint8Array,
+  int8: Int8Array,
   float16: Uint16Array,
   bfloat16: Uint16Array,
 } satisfies Record<DataType, unknown>;

@@ -4,8 +4,8 @@
  */
 
 /**
- * @typedef {"float32" | "float16" | "int32" | "int64" | "bool" | "uint8"} DataType
- * @typedef {Float32Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array} Data
+ * @typedef {"float32" | "float16" | "int32" | "int64" | "bool" | "uint8" | "int8"} DataType
+ * @typedef {Float32Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | Uint16Array} Data
  * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly data: Data }} Tensor
  * @typedef {{ readonly type: DataType, readonly dims: readonly number[], readonly buffer: number, readonly length: number }} BufferFeed
  * @typedef {{ readonly output: string, readonly buffer: number, readonly to: Int32Array, readonly length: number }} Store
@@ -49,6 +49,7 @@ const allocate = {
   int64: (length) => new BigInt64Array(length),
   bool: (length) => new Uint8Array(length),
   uint8: (length) => new Uint8Array(length),
+  int8: (length) => new Int8Array(length),
 };
 
 /** @param {Data} data */

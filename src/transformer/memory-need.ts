@@ -43,7 +43,7 @@ export function memoryNeed(
   return {
     float32: 4 * values > HELD_FROM ? more + heldBytes({ ...request, keep: false }) : more + 2 * 4 * values,
     ...(canKeep && { keep: kept, keepa8: kept }),
-    int8: inMemory(1 + 5 / 32),
+    int8: inMemory(1),
     int4: inMemory(1 / 2 + 8 / 32),
     int4a8: inMemory(1 / 2 + 8 / 32),
   };

@@ -175,8 +175,7 @@ async function loadGguf(path: string, options: LoadOptions): Promise<Model> {
     const digest = createHash("sha256")
       .update(configText(config))
       .update(file)
-      // Before the second way of keeping blocks, fewer formats were kept.
-      .update(quantize === "keep" ? "keep 2" : (quantize ?? ""))
+      .update(quantize === undefined ? "" : (SECOND_WAYS[quantize] ?? quantize))
       .digest("hex");
     const name = basename(path).replace(/\.gguf$/i, "");
     return { name, folder: path, config, ...read, ...madeBy(quantize), tokenizer, digest };
@@ -184,6 +183,9 @@ async function loadGguf(path: string, options: LoadOptions): Promise<Model> {
     await source.close();
   }
 }
+
+/** Ways that were another before: fewer formats were kept, and eight bits had a scale for every 32 values of a row. */
+const SECOND_WAYS: Readonly<Partial<Record<Quantization, string>>> = { keep: "keep 2", int8: "int8 2" };
 
 function madeBy(quantization: Quantization | undefined): Pick<Model, "quantization"> {
   return quantization === undefined ? {} : { quantization };
@@ -212,12 +214,18 @@ export function digestOf(
   quantized: QuantizedWeights = new Map(),
 ): string {
   const hash = createHash("sha256").update(configText(config));
-  const add = (name: string, data: Float32Array | Uint8Array): void => {
+  const add = (name: string, data: Float32Array | Uint8Array | Int8Array): void => {
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   };
   for (const name of [...weights.keys()].sort()) add(name, weights.get(name)!.data);
   for (const name of [...quantized.keys()].sort()) {
-    const { bits, packed, scales, zeroPoints, offsets } = quantized.get(name)!;
+    const matrix = quantized.get(name)!;
+    if ("bytes" in matrix) {
+      add(`${name}, bytes`, matrix.bytes);
+      add("", matrix.scales);
+      continue;
+    }
+    const { bits, packed, scales, zeroPoints, offsets } = matrix;
     add(`${name}, ${bits} bits`, packed);
     for (const part of [scales, zeroPoints, offsets]) if (part) add("", part);
   }

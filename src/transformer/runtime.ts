@@ -1,4 +1,13 @@
-import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
+import {
+  Engine,
+  multipliesSignedBytes,
+  unsignedBytes,
+  type ByteMatrix,
+  type EngineOptions,
+  type Graph,
+  type QuantizedMatrix,
+  type Session,
+} from "../graph/index.js";
 import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./decoder/adapter-feeds.js";
 import {
   beamGraph,
@@ -88,6 +97,9 @@ export class Runtime {
   /** The longest sequence, prompt and response, in tokens. */
   readonly maxLength: number;
   private readonly sessions = new Map<string, Promise<Session>>();
+  /** The model's, as this processor multiplies with them. */
+  private readonly quantized: Map<string, QuantizedMatrix | ByteMatrix>;
+  private exact: Promise<void> | undefined;
   private embeddings: FileRows | undefined;
   private readonly lone: boolean;
   private readonly kvCache: KvCacheType;
@@ -110,6 +122,7 @@ export class Runtime {
     }: RuntimeOptions = {},
   ) {
     const { maxPositions } = model.config;
+    this.quantized = new Map(model.quantized);
     if (maxLength !== undefined && maxLength > maxPositions)
       throw new UsageError(
         `sequences of ${maxLength} tokens are asked for, and ${model.name} takes at most ${maxPositions}`,
@@ -133,6 +146,17 @@ export class Runtime {
     return this.prefixes?.counts;
   }
 
+  /** Sees to it that products of bytes are exact on this processor. */
+  private exactProducts(): Promise<void> {
+    return (this.exact ??= (async () => {
+      const inBytes = [...this.quantized].flatMap(([name, matrix]) =>
+        "bytes" in matrix ? [[name, matrix] as const] : [],
+      );
+      if (inBytes.length === 0 || (await multipliesSignedBytes(this.engine))) return;
+      for (const [name, matrix] of inBytes) this.quantized.set(name, unsignedBytes(matrix));
+    })());
+  }
+
   private session(
     kind: string,
     adapter: Pick<AdapterFeeds, "targetModules" | "replaced"> | undefined,
@@ -144,7 +168,7 @@ export class Runtime {
     // A decoding step has few rows, and products of few rows need packed weights; those of whole sequences gain little.
     const constants = kind.startsWith("decode") ? "packed" : "shared";
     const planned = !UNPLANNED.test(kind);
-    const made = this.engine.session(build(), { constants, planned });
+    const made = this.exactProducts().then(() => this.engine.session(build(), { constants, planned }));
     this.sessions.set(key, made);
     // What failed once (for want of memory, say) may be tried again.
     made.catch(() => this.sessions.delete(key));
@@ -258,17 +282,18 @@ export class Runtime {
 
   /** What memory is left beside the weights, and the graphs that are still to be compiled of them. */
   private bytesForCaches(): number {
-    const { weights, quantized, held } = this.model;
+    const { weights, held } = this.model;
     const left = memoryLeft(this.forTraining.memory);
     if ([...this.sessions.keys()].some((kind) => kind.startsWith("decode"))) return left;
     let inMemory = held?.bytes ?? 0;
     for (const { data } of weights.values()) inMemory += 2 * data.byteLength;
-    for (const { packed } of quantized?.values() ?? []) inMemory += 2 * packed.byteLength;
+    for (const matrix of this.quantized.values())
+      inMemory += 2 * ("bytes" in matrix ? matrix.bytes : matrix.packed).byteLength;
     return left - inMemory;
   }
 
   private graphOptions(adapter: AdapterFeeds | undefined): PolicyGraphOptions {
-    const { quantized } = this.model;
+    const { quantized } = this;
     const { targetModules, replaced } = adapter ?? {};
     const { maxLength, kvCache } = this;
     return { loraModules: targetModules, replaced, quantized, maxLength, kvCache };

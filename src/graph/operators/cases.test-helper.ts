@@ -24,6 +24,9 @@ import {
   mul,
   neg,
   pow,
+  byteMatrix,
+  byteProduct,
+  unsignedBytes,
   quantizeMatrix,
   dequantizedProduct,
   quantizedProduct,
@@ -159,6 +162,17 @@ export const VALUE_CASES: Readonly<Record<string, Case>> = {
       }),
     );
     return [...halves, ...integers];
+  },
+  byteProduct: (draw) => {
+    const axes = [...draw.axes(1, 2), draw.axis()];
+    // An odd number of columns stays unturned, and the largest of each row is 127, so that rounding changes nothing.
+    return [5, 33].flatMap((columns) => {
+      const rows = draw.integer(1, 9);
+      const values = Float32Array.from({ length: rows * columns }, () => draw.integer(-99, 99) / 64);
+      const x = draw.rounded([...axes, { dim: columns, size: columns }], columns);
+      const matrix = byteMatrix(values, rows, columns);
+      return [byteProduct(x, `w${columns}`, matrix), byteProduct(x, `u${columns}`, unsignedBytes(matrix))];
+    });
   },
   full: (draw) => {
     const axes = draw.axes(0, 3);

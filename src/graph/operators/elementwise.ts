@@ -3,7 +3,7 @@ import { broadcastShapes, formatShape } from "../dim.js";
 import type { DataType, Value } from "../graph.js";
 
 const ONNX_TYPE: Readonly<Record<DataType, number>> = {
-  ...{ float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 },
+  ...{ float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 },
   ...{ float16: 10, bfloat16: 16 },
 };
 
@@ -56,6 +56,8 @@ export const equal = (a: Operand, b: Operand): Value => binary("Equal", a, b, "b
 
 export const neg = (x: Value): Value => unary("Neg", x);
 export const exp = (x: Value): Value => unary("Exp", x);
+/** |x|; no gradient. */
+export const abs = (x: Value): Value => unary("Abs", x);
 /** Natural logarithm. */
 export const log = (x: Value): Value => unary("Log", x);
 export const sqrt = (x: Value): Value => unary("Sqrt", x);

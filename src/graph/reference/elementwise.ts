@@ -26,6 +26,7 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const TYPES: Readonly<Record<number, DataType>> = {
   1: "float32",
   2: "uint8",
+  3: "int8",
   6: "int32",
   7: "int64",
   9: "bool",
@@ -44,6 +45,7 @@ export const ELEMENTWISE: KernelTable = {
   LessOrEqual: binary((a, b) => (a <= b ? 1 : 0), "bool"),
   Equal: binary((a, b) => (a === b ? 1 : 0), "bool"),
   Neg: unary((x) => -x),
+  Abs: unary(Math.abs),
   Exp: unary(Math.exp),
   Log: unary(Math.log),
   Sqrt: unary(Math.sqrt),

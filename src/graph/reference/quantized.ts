@@ -46,7 +46,42 @@ const gatherBlockQuantized: Kernel = (node, [packed, indices, scales, zeros]) =>
   ];
 };
 
+/** x in units of the scale, rounded half to even and laid on the zero point, in unsigned bytes. */
+const quantizeLinear: Kernel = (_, [x, scale, zero]) => [
+  {
+    type: "uint8",
+    dims: x!.dims,
+    data: x!.data.map((value) =>
+      Math.min(255, Math.max(0, halfToEven(value / scale!.data[0]!) + zero!.data[0]!)),
+    ),
+  },
+];
+
+function halfToEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
+}
+
+/** (x − its zero point) · (W − its zero point), times the scale of x and that of each column of W. */
+const matMulIntegerToFloat: Kernel = (_, [x, w, scale, scales, zero, zeroOfW]) => {
+  const [columns, rows] = w!.dims as [number, number];
+  return [
+    tabulate("float32", [...x!.dims.slice(0, -1), rows], (at, i) => {
+      const start = Math.floor(i / rows) * columns;
+      let sum = 0;
+      for (let k = 0; k < columns; k++)
+        sum +=
+          (x!.data[start + k]! - zero!.data[0]!) *
+          (w!.data[k * rows + at.at(-1)!]! - (zeroOfW?.data[0] ?? 0));
+      return sum * scale!.data[0]! * scales!.data[at.at(-1)!]!;
+    }),
+  ];
+};
+
 export const QUANTIZED: KernelTable = {
+  QuantizeLinear: quantizeLinear,
+  MatMulIntegerToFloat: matMulIntegerToFloat,
   MatMulNBits: matMulNBits,
   GatherBlockQuantized: gatherBlockQuantized,
 };

@@ -1,5 +1,6 @@
 import {
   add,
+  byteProduct,
   gather,
   geluTanh,
   matMul,
@@ -10,6 +11,7 @@ import {
   rotaryEmbedding,
   silu,
   split,
+  type ByteMatrix,
   type HeldMatrix,
   type Value,
 } from "../../graph/index.js";
@@ -25,10 +27,14 @@ export type Parameter = (name: string) => Value;
 export type Product = (x: Value, weight: string) => Value;
 
 /** Products with weights as they are, or with their quantized form where there is one. */
-export function weightProduct(parameter: Parameter, quantized?: ReadonlyMap<string, HeldMatrix>): Product {
+export function weightProduct(
+  parameter: Parameter,
+  quantized?: ReadonlyMap<string, HeldMatrix | ByteMatrix>,
+): Product {
   return (x, name) => {
     const matrix = quantized?.get(name);
-    return matrix ? quantizedProduct(x, name, matrix) : matMul(x, parameter(name), { transB: true });
+    if (!matrix) return matMul(x, parameter(name), { transB: true });
+    return "bytes" in matrix ? byteProduct(x, name, matrix) : quantizedProduct(x, name, matrix);
   };
 }
 

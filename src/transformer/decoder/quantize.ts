@@ -1,13 +1,14 @@
-import { quantizeMatrix, type QuantizedMatrix } from "../../graph/index.js";
+import { byteMatrix, quantizeMatrix, type ByteMatrix, type QuantizedMatrix } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
 import { EMBEDDINGS, headName, linearModules } from "../families/modules.js";
 import type { FloatTensor } from "../format/safetensors.js";
 import type { WeightSource } from "../format/weights.js";
 
 /**
- * How a model's linears are held for sampling and scoring. `int8` and `int4`: rounded to integers of so many bits, with a scale
- * and a zero point or an offset for every 32 values of a row (of `int4` the head in eight bits). `int4a8`: as `int4`, and what the weights are
- * multiplied with is rounded to eight bits, as it is with `int8`. `keep`: blocks and floats
+ * How a model's linears are held for sampling and scoring. `int8`: rounded to bytes, with a scale for each row, and what they are multiplied
+ * with to bytes as well (`byteMatrix`). `int4`: to integers of four bits, with a scale and an offset for every 32 values of a row (the head in
+ * eight bits). `int4a8`: as `int4`, and what the weights are
+ * multiplied with is rounded to eight bits. `keep`: blocks and floats
  * of 16 bits as their file has them (`holdWeights`). `keepa8`: as `keep`, and what blocks are multiplied with is rounded to eight bits.
  * Embeddings, norms and biases stay floats.
  */
@@ -24,7 +25,7 @@ export const ROUNDINGS = ["int8", "int4", "int4a8"] as const satisfies readonly 
 export type RoundedWay = (typeof ROUNDINGS)[number];
 
 /** Weights [out, in] by their Hugging Face names. */
-export type QuantizedWeights = ReadonlyMap<string, QuantizedMatrix>;
+export type QuantizedWeights = ReadonlyMap<string, QuantizedMatrix | ByteMatrix>;
 
 /** What was read of a model. Where nothing is quantized, all is in `weights`. */
 export interface ReadWeights {
@@ -48,14 +49,14 @@ export async function readWeights(
     for (const name of names) weights.set(name, await source.read(name));
     return { weights };
   }
-  const quantized = new Map<string, QuantizedMatrix>();
+  const quantized = new Map<string, QuantizedMatrix | ByteMatrix>();
   const matrices = new Set(linearModules(config).map(({ module }) => `${module}.weight`));
   const head = headName(config);
   matrices.add(head);
   for (const name of names) {
     const tensor = await source.read(name);
     const rounded = matrices.has(name);
-    if (rounded) quantized.set(name, quantizeTensor(tensor, name === head ? "int8" : quantization));
+    if (rounded) quantized.set(name, quantizeTensor(tensor, quantization, name === head));
     // Embeddings are looked up, and only floats can be.
     if (!rounded || name === EMBEDDINGS) weights.set(name, tensor);
   }
@@ -63,7 +64,13 @@ export async function readWeights(
 }
 
 /** A weight [out, in] as integers. */
-function quantizeTensor({ shape, data }: FloatTensor, quantization: RoundedWay): QuantizedMatrix {
-  const matrix = quantizeMatrix(data, shape[0]!, shape[1]!, quantization === "int8" ? 8 : 4);
-  return quantization === "int4a8" ? { ...matrix, roundsInput: true } : matrix;
+function quantizeTensor(
+  { shape, data }: FloatTensor,
+  quantization: RoundedWay,
+  isHead: boolean,
+): QuantizedMatrix | ByteMatrix {
+  const [rows, columns] = shape as [number, number];
+  if (quantization === "int8") return byteMatrix(data, rows, columns);
+  const matrix = quantizeMatrix(data, rows, columns, isHead ? 8 : 4);
+  return quantization === "int4a8" && !isHead ? { ...matrix, roundsInput: true } : matrix;
 }
