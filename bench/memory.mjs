@@ -54,7 +54,8 @@ const loaded = { seconds: seconds(), peak: peakBytes() };
 const stream = randomStream(1, "bench prompts");
 const inMemory = [...weights.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
 const inBlocks = [...(quantized ?? [])].reduce(
-  (sum, [, { packed, scales }]) => sum + packed.byteLength + scales.byteLength,
+  (sum, [, matrix]) =>
+    sum + ("bytes" in matrix ? matrix.bytes : matrix.packed).byteLength + matrix.scales.byteLength,
   0,
 );
 const heldBytes = held?.bytes ?? inMemory + inBlocks;

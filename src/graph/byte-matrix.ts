@@ -40,19 +40,46 @@ export function turnMatrix(width: number): Float32Array {
   return matrix;
 }
 
-/** Turns `columns` values in place, `width` at a time. */
+/** By a number of columns that are turned together: their signs, over its root. */
+const FACTORS = new Map<number, Float64Array>();
+
+function factorsOf(width: number): Float64Array {
+  const known = FACTORS.get(width);
+  if (known) return known;
+  const factors = Float64Array.from({ length: width }, (_, i) => signOf(i) / Math.sqrt(width));
+  FACTORS.set(width, factors);
+  return factors;
+}
+
+/** Turns `columns` values in place, `width` at a time: four by four, which reads and writes half as often as two by two. */
 function turnRow(values: Float32Array, from: number, columns: number, width: number): void {
-  const factor = 1 / Math.sqrt(width);
+  const factors = factorsOf(width);
   for (let start = from; start < from + columns; start += width) {
-    for (let i = 0; i < width; i++) values[start + i]! *= factor * signOf(i);
-    for (let half = 1; half < width; half *= 2)
-      for (let block = start; block < start + width; block += 2 * half)
-        for (let i = block; i < block + half; i++) {
-          const [a, b] = [values[i]!, values[i + half]!];
-          values[i] = a + b;
-          values[i + half] = a - b;
-        }
+    for (let i = 0; i < width; i++) values[start + i]! *= factors[i]!;
+    let step = 1;
+    for (; 4 * step <= width; step *= 4) turnFours(values, start, width, step);
+    if (step === width) continue;
+    for (let i = start; i < start + step; i++) {
+      const a = values[i]!;
+      const b = values[i + step]!;
+      values[i] = a + b;
+      values[i + step] = a - b;
+    }
   }
+}
+
+function turnFours(values: Float32Array, start: number, width: number, step: number): void {
+  for (let block = start; block < start + width; block += 4 * step)
+    for (let i = block; i < block + step; i++) {
+      const a = values[i]!;
+      const b = values[i + step]!;
+      const c = values[i + 2 * step]!;
+      const d = values[i + 3 * step]!;
+      values[i] = a + b + (c + d);
+      values[i + step] = a - b + (c - d);
+      values[i + 2 * step] = a + b - (c + d);
+      values[i + 3 * step] = a - b - (c - d);
+    }
 }
 
 /** A row-major matrix of finite values in bytes. */

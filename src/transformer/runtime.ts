@@ -1,13 +1,4 @@
-import {
-  Engine,
-  multipliesSignedBytes,
-  unsignedBytes,
-  type ByteMatrix,
-  type EngineOptions,
-  type Graph,
-  type QuantizedMatrix,
-  type Session,
-} from "../graph/index.js";
+import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
 import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./decoder/adapter-feeds.js";
 import {
   beamGraph,
@@ -24,7 +15,9 @@ import type { KvCacheType } from "./decode/cache-inputs.js";
 import { KeyValueCache } from "./decode/key-value-cache.js";
 import { wholeGraph } from "./decode/whole-graph.js";
 import { wholeSessions, type Runs, type WholeSessions } from "./decode/whole-session.js";
+import { makeBytesExact } from "./decoder/exact-bytes.js";
 import type { HeldWeights } from "./decoder/hold.js";
+import type { RoundedMatrix } from "./decoder/quantize.js";
 import { openRows, type FileRows } from "./format/gguf/rows.js";
 import type { Model } from "./model.js";
 import type { LoraAdapter } from "./format/peft.js";
@@ -98,7 +91,7 @@ export class Runtime {
   readonly maxLength: number;
   private readonly sessions = new Map<string, Promise<Session>>();
   /** The model's, as this processor multiplies with them. */
-  private readonly quantized: Map<string, QuantizedMatrix | ByteMatrix>;
+  private readonly quantized: Map<string, RoundedMatrix>;
   private exact: Promise<void> | undefined;
   private embeddings: FileRows | undefined;
   private readonly lone: boolean;
@@ -146,17 +139,6 @@ export class Runtime {
     return this.prefixes?.counts;
   }
 
-  /** Sees to it that products of bytes are exact on this processor. */
-  private exactProducts(): Promise<void> {
-    return (this.exact ??= (async () => {
-      const inBytes = [...this.quantized].flatMap(([name, matrix]) =>
-        "bytes" in matrix ? [[name, matrix] as const] : [],
-      );
-      if (inBytes.length === 0 || (await multipliesSignedBytes(this.engine))) return;
-      for (const [name, matrix] of inBytes) this.quantized.set(name, unsignedBytes(matrix));
-    })());
-  }
-
   private session(
     kind: string,
     adapter: Pick<AdapterFeeds, "targetModules" | "replaced"> | undefined,
@@ -168,7 +150,9 @@ export class Runtime {
     // A decoding step has few rows, and products of few rows need packed weights; those of whole sequences gain little.
     const constants = kind.startsWith("decode") ? "packed" : "shared";
     const planned = !UNPLANNED.test(kind);
-    const made = this.exactProducts().then(() => this.engine.session(build(), { constants, planned }));
+    const made = (this.exact ??= makeBytesExact(this.engine, this.quantized)).then(() =>
+      this.engine.session(build(), { constants, planned }),
+    );
     this.sessions.set(key, made);
     // What failed once (for want of memory, say) may be tried again.
     made.catch(() => this.sessions.delete(key));

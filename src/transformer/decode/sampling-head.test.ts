@@ -135,8 +135,12 @@ describe.each(SIZES)("a vocabulary of %i", (size) => {
     const tied = new Float32Array(size).fill(-1);
     tied[size - 1] = 3;
     tied[size - 2] = 3;
-    const { tokens, logProbs } = await head.draw([logits, tied], [-1, -1]);
-    expect(tokens).toEqual([top, size - 2]);
+    // Far apart, so that they lie in different blocks of a large vocabulary.
+    const apart = new Float32Array(size).fill(-1);
+    apart[size - 1] = 3;
+    apart[Math.floor(size / 3)] = 3;
+    const { tokens, logProbs } = await head.draw([logits, tied, apart], [-1, -1, -1]);
+    expect(tokens).toEqual([top, size - 2, Math.floor(size / 3)]);
     expect(logProbs[0]).toBeCloseTo(logSoftmax(logits)[top]!, 4);
   });
 });

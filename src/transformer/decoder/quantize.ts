@@ -24,8 +24,11 @@ export const keepsBlocks = (way: Quantization | "float32" | undefined): boolean 
 export const ROUNDINGS = ["int8", "int4", "int4a8"] as const satisfies readonly Quantization[];
 export type RoundedWay = (typeof ROUNDINGS)[number];
 
+/** A weight that was rounded. */
+export type RoundedMatrix = QuantizedMatrix | ByteMatrix;
+
 /** Weights [out, in] by their Hugging Face names. */
-export type QuantizedWeights = ReadonlyMap<string, QuantizedMatrix | ByteMatrix>;
+export type QuantizedWeights = ReadonlyMap<string, RoundedMatrix>;
 
 /** What was read of a model. Where nothing is quantized, all is in `weights`. */
 export interface ReadWeights {
@@ -49,7 +52,7 @@ export async function readWeights(
     for (const name of names) weights.set(name, await source.read(name));
     return { weights };
   }
-  const quantized = new Map<string, QuantizedMatrix | ByteMatrix>();
+  const quantized = new Map<string, RoundedMatrix>();
   const matrices = new Set(linearModules(config).map(({ module }) => `${module}.weight`));
   const head = headName(config);
   matrices.add(head);
@@ -68,7 +71,7 @@ function quantizeTensor(
   { shape, data }: FloatTensor,
   quantization: RoundedWay,
   isHead: boolean,
-): QuantizedMatrix | ByteMatrix {
+): RoundedMatrix {
   const [rows, columns] = shape as [number, number];
   if (quantization === "int8") return byteMatrix(data, rows, columns);
   const matrix = quantizeMatrix(data, rows, columns, isHead ? 8 : 4);
