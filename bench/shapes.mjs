@@ -74,7 +74,7 @@ export async function embeddedModel() {
 
 /**
  * What runs such a model, below the policies.
- * @param {BenchModel} model @param {import("../dist/transformer/runtime.js").RuntimeOptions} [options]
+ * @param {BenchModel} model @param {import("../dist/transformer/runtime-options.js").RuntimeOptions} [options]
  */
 export function runtimeOf({ config, weights }, options) {
   // The tokenizer is not used below the policies.

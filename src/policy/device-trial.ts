@@ -2,7 +2,8 @@ import { DeviceError } from "../core/errors.js";
 import type { DeviceName } from "../graph/index.js";
 import type { Draw } from "../transformer/decode/draw-request.js";
 import { loadModel, type LoadOptions, type Model } from "../transformer/model.js";
-import { Runtime, type RuntimeOptions } from "../transformer/runtime.js";
+import type { RuntimeOptions } from "../transformer/runtime-options.js";
+import { Runtime } from "../transformer/runtime.js";
 
 /** How far log π of a token may be from the CPU's, in nats. */
 const TOLERANCE = 1e-3;

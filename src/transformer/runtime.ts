@@ -1,4 +1,4 @@
-import { Engine, type EngineOptions, type Graph, type Session } from "../graph/index.js";
+import { Engine, type Graph, type Session } from "../graph/index.js";
 import { adapterFeeds, checkAdapter, zeroAdapter, type AdapterFeeds } from "./decoder/adapter-feeds.js";
 import {
   beamGraph,
@@ -22,6 +22,7 @@ import { openRows, type FileRows } from "./format/gguf/rows.js";
 import type { Model } from "./model.js";
 import type { LoraAdapter } from "./format/peft.js";
 import { ordinaryLength } from "./decoder/rotary.js";
+import type { RuntimeOptions } from "./runtime-options.js";
 import { UsageError } from "../core/errors.js";
 import { memoryLeft } from "../core/free-memory.js";
 import type { Source } from "../core/source.js";
@@ -41,30 +42,6 @@ const NARROW = 8;
 const UNPLANNED = /^(?:decode|prefix|extend)/;
 /** Padded tokens of a scoring pass. */
 const MAX_TOKENS_PER_PASS = 4096;
-
-export interface RuntimeOptions extends EngineOptions {
-  /**
-   * The longest sequence, prompt and response, in tokens; at most the model's own limit. Default: that, up to 8192; with
-   * LongRoPE the original length, as a longer one changes the frequencies for all sequences.
-   */
-  readonly maxLength?: number;
-  /** Bytes of memory that the process may take; batches have fewer rows where they would need more. Default: what is free, less 1 GB. */
-  readonly memory?: number | undefined;
-  /** Whether training computes each layer again for its gradients. Default: where memory asks for it. */
-  readonly checkpointing?: boolean | undefined;
-  /**
-   * Bytes that keys and values of prompts may take which are kept for prompts that begin alike. Default 0: none are kept, and each prompt
-   * is one pass. A prompt of more than 64 tokens is computed in blocks where they are, and rounds otherwise by that.
-   */
-  readonly prefixBytes?: number;
-  /** Whether a response that is alone is drawn in one row, as `DrawOptions.lone` says. Default: false. */
-  readonly loneRow?: boolean | undefined;
-  /**
-   * How keys and values of earlier tokens are held while responses are drawn. Default: float32. In float16 they take half of the memory, so that
-   * more rows fit, and what is drawn is rounded by them; scores and training are not. `docs/log.md` has what that does to log π and to speed.
-   */
-  readonly kvCache?: KvCacheType | undefined;
-}
 
 /** Scores of one response: log π and KL(uniform ‖ p) of each of its tokens, at temperature 1, in nats. */
 export interface ScoredTokens {
