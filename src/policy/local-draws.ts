@@ -1,7 +1,7 @@
 import { UsageError } from "../core/errors.js";
 import type { Draw, DrawSettings, Unfinished } from "../transformer/decode/draw-request.js";
 import type { Model as WholeModel } from "../transformer/model.js";
-import type { LikelyToken } from "../transformer/runtime.js";
+import type { LikelyToken } from "../transformer/decode/likeliest.js";
 import { gained, piecesIn } from "./pieces.js";
 import type {
   DrawnSoFar,

@@ -13,6 +13,7 @@ import { extendGraph } from "./decode/extend-graph.js";
 import { PrefixStore, type PrefixCounts } from "./decode/prefix-store.js";
 import type { KvCacheType } from "./decode/cache-inputs.js";
 import { KeyValueCache } from "./decode/key-value-cache.js";
+import type { LikelyToken } from "./decode/likeliest.js";
 import { wholeGraph } from "./decode/whole-graph.js";
 import { wholeSessions, type Runs, type WholeSessions } from "./decode/whole-session.js";
 import { makeBytesExact } from "./decoder/exact-bytes.js";
@@ -47,12 +48,6 @@ const MAX_TOKENS_PER_PASS = 4096;
 export interface ScoredTokens {
   readonly logProbs: Float32Array;
   readonly certainties: Float32Array;
-}
-
-/** One of the likeliest tokens at a position, with log π of it at temperature 1, in nats. */
-export interface LikelyToken {
-  readonly token: number;
-  readonly logProb: number;
 }
 
 /** Of the likeliest tokens at a position, how many are looked for. */

@@ -1,6 +1,12 @@
 import { cast, reshape, sub, topK, type Value } from "../../graph/index.js";
 import { certaintyOf, softmaxParts } from "./sampling-head.js";
 
+/** One of the likeliest tokens at a position, with log π of it at temperature 1, in nats. */
+export interface LikelyToken {
+  readonly token: number;
+  readonly logProb: number;
+}
+
 /** The likeliest tokens of each row. */
 export interface Likeliest {
   /** int32 [n, count], the likeliest first; on ties the lowest id. */
