@@ -13,6 +13,8 @@ export interface Device {
   readonly provider: string;
   /** Whether sessions can use one copy of a large constant by reference. Otherwise each session has its own, on the device. */
   readonly sharesConstants: boolean;
+  /** Whether it has memory of its own, in which resident buffers then are. */
+  readonly ownMemory: boolean;
   /** ONNX operators of which it has no whole kernel: graphs are said in others for it (`lower`). */
   readonly lacks: readonly string[];
   /**
@@ -24,12 +26,13 @@ export interface Device {
 
 /** The devices, by name. */
 export const DEVICES: Readonly<Record<DeviceName, Device>> = {
-  cpu: { name: "cpu", words: "the CPU", provider: "cpu", sharesConstants: true, lacks: [], leaves: [] },
+  cpu: { name: "cpu", words: "the CPU", provider: "cpu", sharesConstants: true, ownMemory: false, lacks: [], leaves: [] },
   webgpu: {
     name: "webgpu",
     words: "the GPU",
     provider: "webgpu",
     sharesConstants: false,
+    ownMemory: true,
     lacks: ["FusedMatMul", "LogSoftmax", "SimplifiedLayerNormalization"],
     leaves: ["int64", "bfloat16"],
   },

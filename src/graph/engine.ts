@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { GraphError } from "../core/errors.js";
 import { deviceFault, deviceNamed, type Device, type DeviceName } from "./device.js";
+import { deviceModels, scatterModel, scatterName } from "./device-models.js";
 import { EXTERNAL_LIMIT, encode, type MemoryInitializer } from "./encode.js";
 import type { DataType, Graph, InitializerData } from "./graph.js";
 import { lower } from "./lower.js";
@@ -45,6 +46,8 @@ export class Engine implements Requests {
   private readonly pending = new Map<number, Pending>();
   /** Large constants in the worker, by their data, with the number of sessions that are made of them or use them. */
   private readonly constants = new Map<InitializerData, { buffer: Promise<ResidentBuffer>; users: number }>();
+  /** Of how many buffers the graphs are known that write to several at once, on a device. */
+  private readonly scatters = new Set<number>();
   private nextId = 0;
   /** Why no request can be answered any more. */
   private ended: GraphError | undefined;
@@ -57,7 +60,10 @@ export class Engine implements Requests {
   constructor({ threads, device = "cpu" }: EngineOptions = {}) {
     this.threads = threads ?? availableParallelism();
     this.device = deviceNamed(device);
-    this.worker = new Worker(new URL("./session-worker.mjs", import.meta.url));
+    const { ownMemory, provider } = this.device;
+    this.worker = new Worker(new URL("./session-worker.mjs", import.meta.url), {
+      workerData: ownMemory ? { provider } : {},
+    });
     this.worker.on("message", ({ id, value, error }: { id: number; value: unknown; error?: string }) => {
       const waiting = this.pending.get(id);
       this.pending.delete(id);
@@ -76,6 +82,8 @@ export class Engine implements Requests {
     });
     // While nothing is asked of it, it must not keep the process; listening to it makes it do so, so this comes last.
     this.worker.unref();
+    // Where this fails, so does what is asked for next.
+    if (ownMemory) this.request("helpers", { models: deviceModels() }).catch(() => undefined);
   }
 
   private end(error: GraphError): void {
@@ -98,6 +106,26 @@ export class Engine implements Requests {
   /** @internal */
   get hasEnded(): boolean {
     return this.ended !== undefined;
+  }
+
+  /** @internal */
+  get keepsBuffers(): boolean {
+    return this.device.ownMemory;
+  }
+
+  /** @internal */
+  async prepareStores(count: number): Promise<void> {
+    if (count < 2 || this.scatters.has(count)) return;
+    this.scatters.add(count);
+    await this.request("helpers", { models: { [scatterName(count)]: scatterModel(count) } });
+  }
+
+  /**
+   * Bytes of tensors that went to the device and came from it so far, constants left out, and those of the largest of them. Nothing crosses on
+   * the CPU.
+   */
+  async crossed(): Promise<{ readonly up: number; readonly down: number; readonly largest: number }> {
+    return this.device.ownMemory ? this.request("crossed", {}) : { up: 0, down: 0, largest: 0 };
   }
 
   private freshId(): number {
@@ -175,7 +203,7 @@ export class Engine implements Requests {
     return new ResidentBuffer(this, id, type, data.length);
   }
 
-  /** A zeroed buffer of `length` elements that stays in the worker. */
+  /** A zeroed buffer of `length` elements that stays in the worker, on a device in its memory. */
   async buffer(type: DataType, length: number): Promise<ResidentBuffer> {
     const id = this.freshId();
     await this.request("allocate", { buffer: id, type, length });

@@ -7,6 +7,10 @@ export interface Requests {
   readonly hasEnded: boolean;
   /** Sends a request and waits for its answer; rejects with a GraphError. */
   request<T>(kind: string, message: object): Promise<T>;
+  /** Whether buffers are in a device's memory. */
+  readonly keepsBuffers: boolean;
+  /** Asked before a run that stores outputs in `count` such buffers, row by row. */
+  prepareStores(count: number): Promise<void>;
 }
 
 /** The typed array that holds each type's elements. */

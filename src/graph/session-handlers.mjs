@@ -127,19 +127,19 @@ export class SessionHandlers {
     return { value: undefined };
   }
 
-  /** @param {Write} request @returns {Answer} */
+  /** @param {Write} request @returns {Answer | Promise<Answer>} */
   write({ buffer, data, offset }) {
     setAt(this.bufferOf(buffer), data, offset);
     return { value: undefined };
   }
 
-  /** @param {Read} request @returns {Answer} */
+  /** @param {Read} request @returns {Answer | Promise<Answer>} */
   read({ buffer, start, end }) {
     const value = this.bufferOf(buffer).slice(start, end);
     return { value, transfer: [/** @type {ArrayBuffer} */ (value.buffer)] };
   }
 
-  /** @param {Copy} request @returns {Answer} */
+  /** @param {Copy} request @returns {Answer | Promise<Answer>} */
   copy({ buffer, target, from, to, length }) {
     copyRows(this.bufferOf(buffer), this.bufferOf(target), from, to, length);
     return { value: undefined };

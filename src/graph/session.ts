@@ -11,7 +11,7 @@ export class Session {
     string,
     { readonly type: DataType; readonly shape: Graph["inputs"][number]["shape"] }
   >;
-  private readonly outputs: ReadonlyMap<string, DataType>;
+  private readonly outputs: ReadonlyMap<string, Graph["outputs"][number]>;
   private disposed = false;
 
   constructor(
@@ -27,7 +27,7 @@ export class Session {
         .filter(({ name }) => used.has(name))
         .map(({ name, type, shape }) => [name, { type, shape }]),
     );
-    this.outputs = new Map(graph.outputs.map(({ name, type }) => [name, type]));
+    this.outputs = new Map(graph.outputs.map((output) => [output.name, output]));
   }
 
   /**
@@ -59,12 +59,23 @@ export class Session {
         );
       }
     }
-    return this.engine.request("run", {
-      session: this.id,
-      feeds: sent,
-      fetches,
-      stores: stores.map(sentStore),
-    });
+    const run = { session: this.id, feeds: sent, fetches, stores: stores.map(sentStore) };
+    if (!this.engine.keepsBuffers) return this.engine.request("run", run);
+    await this.engine.prepareStores(mostAtOnce(stores));
+    return this.engine.request("run", { ...run, shapes: this.shapesOf(stored, sizes) });
+  }
+
+  /** Of outputs, the dimensions that they will have. */
+  private shapesOf(names: ReadonlySet<string>, sizes: ReadonlyMap<string, number>): Record<string, number[]> {
+    const shapes: Record<string, number[]> = {};
+    for (const name of names) {
+      shapes[name] = this.outputs.get(name)!.shape.map((dim) => {
+        const size = evaluateDim(dim, sizes);
+        if (size === undefined) throw new GraphError(`The size of the output "${name}" is not known beforehand.`);
+        return size;
+      });
+    }
+    return shapes;
   }
 
   /** The size of each symbol that is an input's dimension, from the first input that has it. */
@@ -80,7 +91,7 @@ export class Session {
   }
 
   private outputType(name: string): DataType {
-    const type = this.outputs.get(name);
+    const type = this.outputs.get(name)?.type;
     if (type === undefined) {
       throw new GraphError(
         `The graph has no output "${name}"; it has ${[...this.outputs.keys()].join(", ") || "none"}.`,
@@ -96,6 +107,13 @@ export class Session {
     await this.engine.request("release", { session: this.id });
     await this.release();
   }
+}
+
+/** How many outputs at most go to the same places of buffers, and so can be written at once. */
+function mostAtOnce(stores: readonly Store[]): number {
+  const counts = new Map<Int32Array, number>();
+  for (const { to } of stores) counts.set(to, (counts.get(to) ?? 0) + 1);
+  return Math.max(0, ...counts.values());
 }
 
 function checkFeed(

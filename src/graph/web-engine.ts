@@ -34,6 +34,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
  */
 export class WebEngine implements Requests {
   readonly hasEnded = false;
+  readonly keepsBuffers = false;
   private readonly handlers: SessionHandlers;
   private last: Promise<unknown> = Promise.resolve();
   private nextId = 0;
@@ -58,6 +59,10 @@ export class WebEngine implements Requests {
     });
     this.last = answered.catch(() => undefined);
     return answered;
+  }
+
+  prepareStores(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** A zeroed buffer of `length` elements. */

@@ -131,6 +131,10 @@ async function localTrainer(policy: LocalPolicy, options: TrainerOptions): Promi
   const { adapter, frozen } = await beginning(policy, options);
   const settings = { clipNorm, weightDecay, maxLength, ...runtime.forTraining };
   const trainer = await Engine.lora(engine, model.config, frozen, adapter, settings);
+  const settled = async (): Promise<LoraAdapter> => {
+    await trainer.settle();
+    return adapter;
+  };
   const pairs = (sequences: readonly ScoreRequest[]): Promise<TokenPair[]> => policy.pairsOf(sequences);
   return {
     get steps() {
@@ -148,10 +152,12 @@ async function localTrainer(policy: LocalPolicy, options: TrainerOptions): Promi
     },
     forwardBackward: async (sequences, weights) => trainer.forwardBackward(await pairs(sequences), weights),
     optimStep: (rate) => trainer.optimStep(rate),
-    policy: (name) => policy.withAdapter(adapter, name),
-    adapter: () => Promise.resolve(copyAdapter(adapter)),
-    exportAdapter: (folder) =>
-      adapter.whole ? writeMerged(folder, model, adapter) : saveAdapter(folder, adapter, policy.name),
+    policy: async (name) => policy.withAdapter(await settled(), name),
+    adapter: async () => copyAdapter(await settled()),
+    exportAdapter: async (folder) => {
+      const now = await settled();
+      await (now.whole ? writeMerged(folder, model, now) : saveAdapter(folder, now, policy.name));
+    },
     save: (path, metadata) => trainer.saveCheckpoint(path, metadata),
     load: (path) => trainer.loadCheckpoint(path),
     dispose: () => trainer.dispose(),

@@ -3,11 +3,11 @@ import {
   adamWState,
   adamWStep,
   clipGradientNorm,
-  type AdamWOptions,
   type AdamWState,
   type BufferFeed,
   type Engine,
   type ResidentBuffer,
+  type Session,
   type Tensor,
 } from "../../graph/index.js";
 import type { HeldWeights } from "../decoder/hold.js";
@@ -16,15 +16,14 @@ import type { ModelConfig } from "../families/config.js";
 import { openRows, type FileRows } from "../format/gguf/rows.js";
 import type { LoraAdapter } from "../format/peft.js";
 import { readCheckpoint, writeCheckpoint, type Trained, type TrainingState } from "./checkpoint.js";
+import { ResidentSteps, type StepOptions } from "./resident-steps.js";
 import { multiply, withScaled, withWeights, type Multiple } from "./multiples.js";
 import { fullTrainingGraph, isHeld, loraTrainingGraph, type TrainingGraph } from "./training-graph.js";
 import { TrainingSession, type PassOptions } from "./training-session.js";
 
-export interface TrainerOptions extends AdamWOptions, PassOptions {
+export interface TrainerOptions extends StepOptions, PassOptions {
   /** The longest sequence, prompt and response, in tokens. */
   readonly maxLength: number;
-  /** Joint gradient norm at most this; Infinity for none. Default Infinity. */
-  readonly clipNorm?: number;
 }
 
 export interface StepResult {
@@ -43,6 +42,7 @@ export type PairWeight = number | readonly number[];
  * that the result does not depend on the cut (but for rounding).
  */
 export class Trainer {
+  /** The moments of steps that are taken here; those of steps on a device are there. */
   private readonly state: AdamWState;
   private gathered: { loss: number; readonly gradients: Float32Array[] } | undefined;
 
@@ -58,14 +58,16 @@ export class Trainer {
     /** Where the embeddings' rows are read from; absent where they are in the graph. */
     private readonly rows: FileRows | undefined,
     private readonly options: TrainerOptions,
+    /** Takes the steps where parameters are in a device's memory. */
+    private readonly resident: ResidentSteps | undefined,
   ) {
     this.trained = trained;
     this.fixedFeeds = fixed;
     this.multiples = multiples;
-    this.state = adamWState(trained.map(({ data }) => data));
+    this.state = adamWState(resident ? [] : trained.map(({ data }) => data));
   }
 
-  /** Trains every weight; the arrays of `weights` are updated in place. */
+  /** Trains every weight; the arrays of `weights` are updated in place, on a device with memory of its own by `settle`. */
   static full(
     engine: Engine,
     config: ModelConfig,
@@ -79,7 +81,7 @@ export class Trainer {
   }
 
   /**
-   * Trains an adapter over frozen weights, but for its own `frozen` parts; the adapter's arrays are updated in place.
+   * Trains an adapter over frozen weights, but for its own `frozen` parts; the adapter's arrays are updated in place, on a device by `settle`.
    * @param weights in memory, or held once: each matrix that is held in fewer bits is then in float32 for its products alone.
    */
   static lora(
@@ -107,7 +109,10 @@ export class Trainer {
     const session = new TrainingSession(engine, config, graphOf, options);
     const graph = await session.begin();
     const buffers = await Promise.all(graph.trained.map(({ data }) => engine.buffer("float32", data.length)));
-    const trainer = new Trainer(config, graph, session, buffers, rows, options);
+    const resident = engine.keepsBuffers
+      ? await ResidentSteps.start(engine, graph.trained, buffers, options)
+      : undefined;
+    const trainer = new Trainer(config, graph, session, buffers, rows, options, resident);
     await trainer.upload();
     return trainer;
   }
@@ -119,7 +124,14 @@ export class Trainer {
 
   /** Steps taken so far, those before a resume included. */
   get steps(): number {
-    return this.state.step;
+    return this.resident?.steps ?? this.state.step;
+  }
+
+  /** Brings the trained tensors' arrays up to date, where steps are taken on a device; elsewhere they are. */
+  async settle(): Promise<void> {
+    if (this.resident === undefined) return;
+    await this.resident.readParameters();
+    multiply(this.multiples);
   }
 
   /** The trained tensors as they now are, and what goes with them: feeds of any graph of this engine that takes an adapter. */
@@ -164,6 +176,21 @@ export class Trainer {
     return { type: "float32", dims: [...dims, this.config.hiddenSize], data: read };
   }
 
+  /** A batch's passes, one after the other. */
+  private async *passes(
+    pairs: readonly TokenPair[],
+    weights: readonly PairWeight[],
+  ): AsyncGenerator<{ readonly session: Session; readonly feeds: Record<string, Tensor | BufferFeed> }> {
+    const { session, batches } = await this.session.passes(pairs);
+    for (const batch of batches) {
+      const feeds = this.feeds(
+        batch.map((i) => pairs[i]!),
+        batch.map((i) => weights[i]!),
+      );
+      yield { session, feeds };
+    }
+  }
+
   /** Loss and gradients of −Σ weight · log π, in the order of `names`, without a step. */
   async gradients(
     pairs: readonly TokenPair[],
@@ -171,15 +198,10 @@ export class Trainer {
   ): Promise<{ readonly loss: number; readonly gradients: Float32Array[] }> {
     let loss = 0;
     let total: Float32Array[] | undefined;
-    const { session, batches } = await this.session.passes(pairs);
-    for (const batch of batches) {
-      const result = await session.run(
-        this.feeds(
-          batch.map((i) => pairs[i]!),
-          batch.map((i) => weights[i]!),
-        ),
-        { fetch: ["loss", ...this.trained.map((_, i) => `gradient.${i}`)] },
-      );
+    for await (const { session, feeds } of this.passes(pairs, weights)) {
+      const result = await session.run(feeds, {
+        fetch: ["loss", ...this.trained.map((_, i) => `gradient.${i}`)],
+      });
       loss += result["loss"]!.data[0] as number;
       const parts = this.trained.map((_, i) => result[`gradient.${i}`]!.data as Float32Array);
       if (total === undefined) total = parts;
@@ -200,6 +222,12 @@ export class Trainer {
 
   /** Adds a batch's gradients to those that the next step takes. @returns its −Σ weight · log π. */
   async forwardBackward(pairs: readonly TokenPair[], weights: readonly PairWeight[]): Promise<number> {
+    if (this.resident) {
+      let sum = 0;
+      for await (const { session, feeds } of this.passes(pairs, weights))
+        sum += await this.resident.gather(session, feeds);
+      return sum;
+    }
     const { loss, gradients: parts } = await this.gradients(pairs, weights);
     if (this.gathered === undefined) this.gathered = { loss, gradients: parts };
     else {
@@ -215,6 +243,12 @@ export class Trainer {
    * UsageError when nothing was gathered.
    */
   async optimStep(learningRate: number): Promise<Pick<StepResult, "gradientNorm">> {
+    if (this.resident) {
+      const gradientNorm = await this.resident.step(learningRate);
+      // What follows one number is made of it here.
+      if (this.multiples.length > 0) await this.settle();
+      return { gradientNorm };
+    }
     const { gathered } = this;
     if (gathered === undefined)
       throw new UsageError("There is no gradient to step along; give a batch first.");
@@ -259,19 +293,20 @@ export class Trainer {
     return results;
   }
 
-  private get trainingState(): TrainingState {
+  private stateOf(moments: AdamWState): TrainingState {
     const constants = new Map(
       Object.entries(this.fixedFeeds).map(([name, { dims, data }]) => [
         name,
         { shape: dims, data: data as Float32Array },
       ]),
     );
-    return { trained: this.trained, moments: this.state, constants };
+    return { trained: this.trained, moments, constants };
   }
 
   /** Writes parameters, moments and the step to a safetensors file (temporary file, then rename). */
   async saveCheckpoint(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
-    await writeCheckpoint(path, this.trainingState, metadata);
+    await this.settle();
+    await writeCheckpoint(path, this.stateOf((await this.resident?.moments()) ?? this.state), metadata);
   }
 
   /**
@@ -280,14 +315,17 @@ export class Trainer {
    * @throws ModelError when it is of another model or adapter; nothing is changed then.
    */
   async loadCheckpoint(path: string): Promise<ReadonlyMap<string, string>> {
-    const metadata = await readCheckpoint(path, this.trainingState);
+    const moments = (await this.resident?.moments()) ?? this.state;
+    const metadata = await readCheckpoint(path, this.stateOf(moments));
     this.gathered = undefined;
+    await this.resident?.restore(moments);
     await this.upload();
     return metadata;
   }
 
   /** Frees the session and its buffers. */
   async dispose(): Promise<void> {
+    await this.resident?.dispose();
     await Promise.all(this.buffers.map((buffer) => buffer.free()));
     this.rows?.close();
     await this.session.dispose();

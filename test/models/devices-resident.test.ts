@@ -1,0 +1,218 @@
+/** What stays in the memory of a GPU: caches, parameters, gradients and moments. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { randomStream } from "../../src/core/random.js";
+import { Engine, Graph, reduceSum, type DeviceName, type ResidentBuffer } from "../../src/graph/index.js";
+import { ALL_LINEARS, newAdapter } from "../../src/transformer/decoder/lora.js";
+import type { LoraAdapter } from "../../src/transformer/format/peft.js";
+import { Runtime } from "../../src/transformer/runtime.js";
+import {
+  largestDifference,
+  randomAdapter,
+  randomModel,
+} from "../../src/transformer/tiny-models.test-helper.js";
+import { Trainer, type TrainerOptions } from "../../src/transformer/train/trainer.js";
+import { provideWebgpu } from "../support/webgpu.js";
+
+const found = provideWebgpu();
+if (!found) console.warn("No device for WebGPU on this machine: what stays in its memory is not tried.");
+
+const model = await randomModel({ headDim: 32 });
+
+describe.skipIf(!found)("buffers on a GPU", () => {
+  let engine: Engine;
+  beforeAll(() => {
+    engine = new Engine({ device: "webgpu", threads: 1 });
+  });
+  afterAll(() => engine.dispose());
+
+  const count = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => i + 1);
+  const read = async (buffer: ResidentBuffer): Promise<number[]> => [
+    ...((await buffer.read()) as Float32Array),
+  ];
+
+  test("begin as zeros, and are written and read whole and in parts", async () => {
+    const buffer = await engine.buffer("float32", 12);
+    expect(await read(buffer)).toEqual(Array.from({ length: 12 }, () => 0));
+    await buffer.write(count(12));
+    await buffer.write(Float32Array.of(-1, -2, -3), 5);
+    expect(await read(buffer)).toEqual([1, 2, 3, 4, 5, -1, -2, -3, 9, 10, 11, 12]);
+    expect(await buffer.read(4, 7)).toEqual(Float32Array.of(5, -1, -2));
+    await buffer.free();
+  });
+
+  test.each([
+    { dims: undefined, length: 4, from: [0, 8, 20], to: [16, -1, 4] },
+    { dims: [2, 3, 4], length: 4, from: [0, 8, 20], to: [16, -1, 4] },
+    { dims: [2, 3, 4], length: 12, from: [12], to: [0] },
+    { dims: [2, 3, 4], length: 6, from: [6, 0], to: [0, 18] },
+    { dims: [2, 3, 4], length: 3, from: [1, 7], to: [2, 11] },
+  ])("rows of $length are copied from $from to $to of $dims as in memory", async ({ dims, length, ...rows }) => {
+    const copied = async (device: DeviceName): Promise<number[]> => {
+      const on = device === "cpu" ? new Engine({ threads: 1 }) : engine;
+      // A buffer has the dimensions that it was fed in.
+      const graph = new Graph();
+      graph.output("sum", reduceSum(graph.input("x", "float32", ["a", "b", "c"])));
+      const sum = await on.session(graph);
+      const [source, target] = [await on.buffer("float32", 24), await on.buffer("float32", 24)];
+      await source.write(count(24));
+      await target.write(count(24).map((x) => -x));
+      if (dims) await sum.run({ x: { buffer: target, dims } });
+      await source.copyTo(target, Int32Array.from(rows.from), Int32Array.from(rows.to), length);
+      await target.copyTo(target, Int32Array.of(0), Int32Array.of(length), length);
+      const result = await read(target);
+      await Promise.all([source.free(), target.free(), sum.dispose()]);
+      if (on !== engine) await on.dispose();
+      return result;
+    };
+    expect(await copied("webgpu")).toEqual(await copied("cpu"));
+  });
+
+  test("a row that is not within a buffer is refused", async () => {
+    const [source, target] = [await engine.buffer("float32", 8), await engine.buffer("float32", 8)];
+    await expect(source.copyTo(target, Int32Array.of(4), Int32Array.of(6), 4)).rejects.toThrow(
+      "row 0 (4 elements from 4 to 6) is not within 8 and 8",
+    );
+  });
+});
+
+describe.skipIf(!found)("drawing on a GPU", () => {
+  const tokens = 24;
+  const options = { temperature: 1, maxTokens: tokens, seed: 1, rows: 16 };
+  /** Prompts of two lengths, so that caches of prompts and of responses grow while responses are drawn. */
+  const requests = Array.from({ length: 24 }, (_, index) => ({
+    ...{ tag: index, promptKey: index % 3, index },
+    prompt: Array.from({ length: index % 3 === 2 ? 20 : 5 }, (_, i) => (i * 7 + (index % 3)) % 32),
+  }));
+
+  async function drawn(device: DeviceName, adapter?: LoraAdapter) {
+    const runtime = new Runtime(model, { device, threads: 1, maxLength: 64 });
+    const feeds = adapter && (await runtime.adapter(adapter));
+    const before = await runtime.engine.crossed();
+    const draws: { readonly tag: number; readonly tokens: readonly number[]; readonly logProbs: number[] }[] = [];
+    for await (const { tag, tokens: drawnTokens, logProbs } of runtime.draw(requests, options, feeds))
+      draws.push({ tag, tokens: drawnTokens, logProbs: [...logProbs] });
+    const after = await runtime.engine.crossed();
+    await runtime.dispose();
+    draws.sort((a, b) => a.tag - b.tag);
+    return { draws, up: after.up - before.up, down: after.down - before.down, largest: after.largest };
+  }
+
+  test("no buffer of a cache crosses, and the tokens are the CPU's", async () => {
+    const [wanted, had] = [await drawn("cpu"), await drawn("webgpu")];
+    const total = had.draws.reduce((sum, draw) => sum + draw.tokens.length, 0);
+    expect(total).toBeGreaterThan(400);
+    // A uniform may lie so near to where one token's share ends that rounding decides; what follows is another response then.
+    let near = 0;
+    had.draws.forEach((draw, i) => {
+      const other = wanted.draws[i]!;
+      const end = draw.tokens.findIndex((token, t) => token !== other.tokens[t]);
+      if (end >= 0) near++;
+      for (const [t, logProb] of draw.logProbs.slice(0, end < 0 ? undefined : end).entries())
+        expect(Math.abs(logProb - other.logProbs[t]!)).toBeLessThan(1e-4);
+    });
+    expect(near).toBeLessThanOrEqual(1);
+    // A token, its log-probability and its certainty come out, of rows that are idle too, and of nothing else.
+    const { layers, kvHeads, headDim } = model.config;
+    const perToken = 3 * 4;
+    expect(had.down % perToken).toBe(0);
+    expect(had.down / perToken).toBeGreaterThanOrEqual(total);
+    expect(had.down / perToken).toBeLessThan(2 * total);
+    // One layer's keys of the 16 rows, at their shortest: more than the largest tensor that crossed at all.
+    const keys = 16 * kvHeads * 16 * headDim * 4;
+    expect(had.largest).toBeLessThan(keys);
+    // What a step sends does not grow with the model: far less than its new keys and values alone would be.
+    expect(had.up / total).toBeLessThan(2 * layers * kvHeads * headDim * 4);
+    expect(wanted.up + wanted.down).toBe(0);
+  });
+});
+
+describe.skipIf(!found)("training on a GPU", () => {
+  const adapterNow = (): LoraAdapter =>
+    randomAdapter(
+      newAdapter(model.config, { rank: 4, targetModules: ALL_LINEARS }, randomStream(1, "adapter")),
+      2,
+      0.1,
+    );
+  const pairs = [
+    { prompt: [3, 1, 4], response: [1, 5, 9, 2] },
+    { prompt: [2], response: [7, 1, 8] },
+  ];
+  const weights = [0.25, 1];
+  const folder = mkdtempSync(join(tmpdir(), "whetstone-device-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  async function opened(device: DeviceName, options: Partial<TrainerOptions> = {}) {
+    const engine = new Engine({ threads: 1, device });
+    const adapter = adapterNow();
+    const settings = { maxLength: 32, clipNorm: 1, weightDecay: 0.1, ...options };
+    const trainer = await Trainer.lora(engine, model.config, model.weights, adapter, settings);
+    return { engine, adapter, trainer };
+  }
+  const valuesOf = ({ weights: matrices }: LoraAdapter): Float32Array[] =>
+    [...matrices.values()].flatMap(({ a, b }) => [a.slice(), b.slice()]);
+
+  test("three steps leave the CPU's parameters, and none of them has crossed", async () => {
+    const stepped = async (device: DeviceName) => {
+      // One sequence a pass, so that gradients of several passes and calls are added.
+      const { engine, adapter, trainer } = await opened(device, { maxTokensPerPass: 6 });
+      const before = await engine.crossed();
+      const norms: number[] = [];
+      for (let step = 0; step < 3; step++) {
+        await trainer.forwardBackward(pairs, weights);
+        norms.push((await trainer.step(pairs, weights, 1e-2)).gradientNorm);
+      }
+      const after = await engine.crossed();
+      const unsettled = valuesOf(adapter);
+      await trainer.settle();
+      const values = valuesOf(adapter);
+      await engine.dispose();
+      return { norms, values, unsettled, names: trainer.names, crossed: after.up + after.down - before.up - before.down };
+    };
+    const [wanted, had] = [await stepped("cpu"), await stepped("webgpu")];
+    had.norms.forEach((norm, i) => expect(Math.abs(norm / wanted.norms[i]! - 1)).toBeLessThan(1e-3));
+    const start = valuesOf(adapterNow());
+    wanted.values.forEach((values, i) => {
+      // Of what the steps changed.
+      const moved = largestDifference(values, start[i]!);
+      expect(moved, wanted.names[i]).toBeGreaterThan(1e-3);
+      expect(largestDifference(had.values[i]!, values), wanted.names[i]).toBeLessThan(1e-3 * moved);
+    });
+    expect(had.unsettled).toEqual(start);
+    const bytes = start.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(had.crossed / 12).toBeLessThan(bytes / 8);
+  });
+
+  test("goes on from a checkpoint of its own, and from one of the CPU's", async () => {
+    const continued = async (first: DeviceName, then: DeviceName): Promise<Float32Array[]> => {
+      const path = join(folder, `${first}-${then}.safetensors`);
+      const begun = await opened(first);
+      await begun.trainer.step(pairs, weights, 1e-2);
+      await begun.trainer.saveCheckpoint(path);
+      await begun.engine.dispose();
+      const { engine, adapter, trainer } = await opened(then);
+      await trainer.loadCheckpoint(path);
+      expect(trainer.steps).toBe(1);
+      await trainer.step(pairs, weights, 1e-2);
+      await trainer.settle();
+      await engine.dispose();
+      return valuesOf(adapter);
+    };
+    const wanted = await continued("cpu", "cpu");
+    for (const first of ["webgpu", "cpu"] as const)
+      (await continued(first, "webgpu")).forEach((values, i) =>
+        expect(largestDifference(values, wanted[i]!)).toBeLessThan(1e-5),
+      );
+  });
+
+  test("a step that diverges leaves the parameters as they were", async () => {
+    const { engine, adapter, trainer } = await opened("webgpu");
+    await expect(trainer.step(pairs, [Infinity, 1], 1e-2)).rejects.toThrow("Training diverged at step 1");
+    await trainer.settle();
+    expect(valuesOf(adapter)).toEqual(valuesOf(adapterNow()));
+    await expect(trainer.optimStep(1e-2)).rejects.toThrow("There is no gradient to step along");
+    await engine.dispose();
+  });
+});
