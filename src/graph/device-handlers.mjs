@@ -33,7 +33,7 @@ const isHeld = (type) => type === "float32" || /** @type {string} */ (type) === 
 export class DeviceHandlers extends SessionHandlers {
   /** @type {Map<number, Held>} */
   held = new Map();
-  /** Where outputs are written that go into buffers row by row, by session and output. @type {Map<number, Map<string, Tensor>>} */
+  /** Tensors of one session alone, by their name in it: above all those that outputs are written to which go into buffers row by row. @type {Map<number, Map<string, Tensor>>} */
   scratch = new Map();
 
   /** @param {ConstructorParameters<typeof SessionHandlers>[0]} ort @param {string} provider */
@@ -51,6 +51,44 @@ export class DeviceHandlers extends SessionHandlers {
   /** @returns {Answer} */
   crossed() {
     return { value: { ...this.device.traffic } };
+  }
+
+  /** Constants that are fed are on the device, once for all sessions. @override @param {import("./session-handlers.mjs").Create} request @returns {Promise<Answer>} */
+  async create(request) {
+    const answer = await super.create({ ...request, fed: request.fed.filter(({ type }) => !isHeld(type)) });
+    const { compiled, fed } = /** @type {NonNullable<ReturnType<typeof this.sessions.get>>} */ (
+      this.sessions.get(request.session)
+    );
+    /** @type {Record<string, Tensor>} */
+    const tensors = { ...fed };
+    for (const constant of request.fed)
+      if (isHeld(constant.type)) tensors[constant.name] = await this.constant(request.session, constant);
+    this.sessions.set(request.session, { compiled, fed: tensors });
+    return answer;
+  }
+
+  /** A constant's tensor. @param {number} session @param {import("./session-handlers.mjs").Constant} constant @returns {Promise<Tensor>} */
+  async constant(session, { name, type, dims, buffer }) {
+    const known = this.held.get(buffer)?.tensor;
+    if (known === undefined) {
+      const data = /** @type {Float32Array} */ (this.bufferOf(buffer));
+      const tensor = await this.device.placed(new this.ort.Tensor(/** @type {"float32"} */ (type), data, dims), dims);
+      this.held.set(buffer, { type, length: data.length, dims, tensor });
+      // Its copy in memory has done its work.
+      this.buffers.delete(buffer);
+      return tensor;
+    }
+    if (sameDims(known.dims, dims)) return known;
+    return this.keptFor(session, name, await this.device.placed(known, dims));
+  }
+
+  /** Keeps a tensor until its session is released, in place of what it had by that name. @param {number} session @param {string} name @param {Tensor} tensor */
+  keptFor(session, name, tensor) {
+    const own = this.scratch.get(session) ?? new Map();
+    this.scratch.set(session, own);
+    own.get(name)?.dispose();
+    own.set(name, tensor);
+    return tensor;
   }
 
   /** @override @param {import("./session-handlers.mjs").Allocate} request @returns {Answer} */
@@ -175,14 +213,9 @@ export class DeviceHandlers extends SessionHandlers {
 
   /** @param {number} session @param {string} output @param {{ readonly type: DataType, readonly dims: readonly number[] }} of */
   async scratchOf(session, output, { type, dims }) {
-    const own = this.scratch.get(session) ?? new Map();
-    this.scratch.set(session, own);
-    const known = own.get(output);
+    const known = this.scratch.get(session)?.get(output);
     if (known && sameDims(known.dims, dims)) return known;
-    known?.dispose();
-    const made = await this.device.zeros(type, dims);
-    own.set(output, made);
-    return made;
+    return this.keptFor(session, output, await this.device.zeros(type, dims));
   }
 
   /** @override @param {import("./session-handlers.mjs").Release} request @returns {Promise<Answer>} */

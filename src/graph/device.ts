@@ -11,9 +11,7 @@ export interface Device {
   readonly words: string;
   /** ONNX Runtime's execution provider. */
   readonly provider: string;
-  /** Whether sessions can use one copy of a large constant by reference. Otherwise each session has its own, on the device. */
-  readonly sharesConstants: boolean;
-  /** Whether it has memory of its own, in which resident buffers then are. */
+  /** Whether it has memory of its own. Resident buffers are there then, and large constants, once for all sessions. */
   readonly ownMemory: boolean;
   /** ONNX operators of which it has no whole kernel: graphs are said in others for it (`lower`). */
   readonly lacks: readonly string[];
@@ -26,12 +24,11 @@ export interface Device {
 
 /** The devices, by name. */
 export const DEVICES: Readonly<Record<DeviceName, Device>> = {
-  cpu: { name: "cpu", words: "the CPU", provider: "cpu", sharesConstants: true, ownMemory: false, lacks: [], leaves: [] },
+  cpu: { name: "cpu", words: "the CPU", provider: "cpu", ownMemory: false, lacks: [], leaves: [] },
   webgpu: {
     name: "webgpu",
     words: "the GPU",
     provider: "webgpu",
-    sharesConstants: false,
     ownMemory: true,
     lacks: ["FusedMatMul", "LogSoftmax", "SimplifiedLayerNormalization"],
     leaves: ["int64", "bfloat16"],

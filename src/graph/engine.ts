@@ -18,7 +18,7 @@ export interface EngineOptions {
 
 export interface SessionOptions {
   /**
-   * What becomes of constants of 64 KiB and more. `packed`: ONNX Runtime lays them out for its products, which makes
+   * What becomes of constants of 64 KiB and more, on the CPU; a device with memory of its own has one copy of each there. `packed`: ONNX Runtime lays them out for its products, which makes
    * these faster, above all with few rows; each product that uses a constant holds a copy of its own. `shared`: all
    * sessions of the engine use one copy; those that lie in files stay as they are mapped. Default `packed`.
    */
@@ -140,8 +140,7 @@ export class Engine implements Requests {
     graph: Graph,
     { constants = "packed", packUpTo = EXTERNAL_LIMIT, planned = true }: SessionOptions = {},
   ): Promise<Session> {
-    const limit =
-      constants === "packed" || !this.device.sharesConstants ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
+    const limit = constants === "packed" && !this.device.ownMemory ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
     const { model, external, fed, folder, unfolded } = encode(lower(graph, this.device), limit, planned);
     const release = async (some: readonly MemoryInitializer[]): Promise<void> => {
       for (const { data } of some) await this.letGo(data);

@@ -1,6 +1,6 @@
 import type { Device } from "./device.js";
 import { neededNodes } from "./encode.js";
-import { Graph, type Attribute, type GraphNode, type Value } from "./graph.js";
+import { Graph, type Attribute, type GraphNode, type InitializerData, type Value } from "./graph.js";
 import { add, div, exp, log, mul, sqrt, sub } from "./operators/elementwise.js";
 import { matMul } from "./operators/linear.js";
 import { reduceMax, reduceMean, reduceSum } from "./operators/reduce.js";
@@ -35,7 +35,35 @@ function number({ attributes }: GraphNode, name: string): number | undefined {
   return attribute?.kind === "int" || attribute?.kind === "float" ? attribute.value : undefined;
 }
 
+/** Constants with their two axes exchanged, by the constant: graphs of one engine then share these, too. */
+const exchanged = new WeakMap<InitializerData, WeakRef<Float32Array>>();
+
+function withAxesExchanged(data: Float32Array, rows: number, columns: number): Float32Array {
+  const known = exchanged.get(data)?.deref();
+  if (known) return known;
+  const other = new Float32Array(data.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) other[column * rows + row] = data[row * columns + column]!;
+  exchanged.set(data, new WeakRef(other));
+  return other;
+}
+
+/** A matrix that is a constant in memory; undefined for another value. */
+function constantMatrix({ name, shape, graph }: Value): Float32Array | undefined {
+  const data = shape.length === 2 ? graph.initializers.find(({ value }) => value.name === name)?.data : undefined;
+  return data instanceof Float32Array ? data : undefined;
+}
+
+/** With its last two axes exchanged: a constant beforehand, since it is fed where sessions share it, and would be turned at each run. */
 function swapped(x: Value): Value {
+  const data = constantMatrix(x);
+  if (data) {
+    const [rows, columns] = x.shape as readonly [number, number];
+    return x.graph.once(`exchanged:${x.name}`, () => {
+      const other = withAxesExchanged(data, rows, columns);
+      return x.graph.initializer(`${x.name}.exchanged`, x.type, [columns, rows], other);
+    });
+  }
   const axes = x.shape.map((_, axis) => axis);
   return transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
 }
