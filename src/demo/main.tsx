@@ -6,9 +6,17 @@ import { demoTrack } from "./demo-track.js";
 import { openModel } from "./open-model.js";
 
 /** Where the page's import map has ONNX Runtime for browsers: no package that whoever installs whetstone needs. */
-const RUNTIME: string = "onnxruntime-web";
+const RUNTIMES: Readonly<Record<"wasm" | "webgpu", string>> = {
+  wasm: "onnxruntime-web",
+  webgpu: "onnxruntime-web/webgpu",
+};
 
 type Runtime = WebRuntime & { readonly env: { readonly wasm: { numThreads?: number } } };
+
+/** What is asked of WebGPU here. */
+interface Gpu {
+  requestAdapter(): Promise<{ readonly info?: { readonly isFallbackAdapter?: boolean } } | null>;
+}
 
 async function fetched(name: string): Promise<ArrayBuffer> {
   const reply = await fetch(new URL(name, new URL("model/", document.baseURI)));
@@ -16,11 +24,21 @@ async function fetched(name: string): Promise<ArrayBuffer> {
   return reply.arrayBuffer();
 }
 
+/** Whether to compute by WebGPU: where the browser has it for a GPU that is one, and no software; `?device=webgpu` or `wasm` decides otherwise. */
+async function usesGpu(): Promise<boolean> {
+  const asked = new URL(location.href).searchParams.get("device");
+  if (asked !== null) return asked === "webgpu";
+  const { gpu } = navigator as { readonly gpu?: Gpu };
+  const adapter = await gpu?.requestAdapter();
+  return adapter != null && adapter.info?.isFallbackAdapter === false;
+}
+
 async function opened() {
-  const runtime = (await import(RUNTIME)) as Runtime;
+  const onGpu = await usesGpu();
+  const runtime = (await import(onGpu ? RUNTIMES.webgpu : RUNTIMES.wasm)) as Runtime;
   // A second thread would need headers that static servers do not send.
   runtime.env.wasm.numThreads = 1;
-  return openModel(runtime, fetched);
+  return openModel(runtime, fetched, onGpu);
 }
 
 const settings = JSON.parse(document.getElementById("settings")!.textContent) as RaceSettings;

@@ -24,15 +24,23 @@ function tokenizerOf({ tokenizer, tokenizerConfig, config }: StoredModel): Token
   };
 }
 
-/** Opens the model that was written beside a page. */
-export async function openModel(runtime: WebRuntime, fetch: Fetch): Promise<DemoPolicy> {
-  const [stored, constants] = await Promise.all([fetch("model.json"), fetch("constants.bin")]);
+const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (each) => each.charCodeAt(0));
+
+/**
+ * Opens the model that was written beside a page.
+ * @param onGpu whether the runtime is to compute by WebGPU, which it has to have.
+ */
+export async function openModel(runtime: WebRuntime, fetch: Fetch, onGpu = false): Promise<DemoPolicy> {
+  const prefix = onGpu ? "gpu-" : "";
+  const [stored, constants] = await Promise.all([fetch("model.json"), fetch(`${prefix}constants.bin`)]);
   const model = JSON.parse(new TextDecoder().decode(stored)) as StoredModel;
-  const engine = new WebEngine(runtime, constants);
+  const helpers = Object.entries(model.gpu.helpers).map(([of, text]) => [of, bytesOf(text)] as const);
+  const engine = new WebEngine(runtime, constants, onGpu ? Object.fromEntries(helpers) : undefined);
+  const known = onGpu ? model.gpu.graphs : model.graphs;
   const compiled = await Promise.all(
     DEMO_GRAPHS.map(async (name) => {
-      const bytes = new Uint8Array(await fetch(`${name}.onnx`));
-      return [name, await engine.session(bytes, model.graphs[name])] as const;
+      const bytes = new Uint8Array(await fetch(`${prefix}${name}.onnx`));
+      return [name, await engine.session(bytes, known[name])] as const;
     }),
   );
   const graphs = Object.fromEntries(compiled) as Record<(typeof DEMO_GRAPHS)[number], Runs>;

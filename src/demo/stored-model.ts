@@ -13,5 +13,13 @@ export interface StoredModel {
   /** tokenizer.json and tokenizer_config.json. */
   readonly tokenizer: object;
   readonly tokenizerConfig: object;
-  readonly graphs: Readonly<Record<(typeof DEMO_GRAPHS)[number], StoredGraph>>;
+  readonly graphs: StoredDemoGraphs;
+  /** The same for a GPU: each graph in `gpu-<name>.onnx`, constants in `gpu-constants.bin`, and the small graphs for buffers, in base64. */
+  readonly gpu: {
+    readonly graphs: StoredDemoGraphs;
+    readonly helpers: Readonly<Record<string, string>>;
+  };
 }
+
+/** What is to be known of each of a page's graphs. */
+export type StoredDemoGraphs = Readonly<Record<(typeof DEMO_GRAPHS)[number], StoredGraph>>;

@@ -4,7 +4,15 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../core/errors.js";
-import { storeGraphs } from "../graph/index.js";
+import {
+  DEVICES,
+  deviceModels,
+  scatterModel,
+  scatterName,
+  storeGraphs,
+  type Device,
+  type StoredGraphs,
+} from "../graph/index.js";
 import type { RaceSettings } from "../page/race/frames.js";
 import { renderRace } from "../page/race/race-page.js";
 import { RACE_EXAMPLES } from "../serve/race-route.js";
@@ -13,13 +21,21 @@ import { ordinaryLength } from "../transformer/decoder/rotary.js";
 import type { Model } from "../transformer/model.js";
 import { demoRewards } from "./demo-track.js";
 import { closureOf } from "./modules.js";
-import type { StoredModel } from "./stored-model.js";
+import type { StoredDemoGraphs, StoredModel } from "./stored-model.js";
 
 const BUILT = join(import.meta.dirname, "..");
 const ENTRY = "demo/main.js";
 /** Which version of ONNX Runtime for browsers the page is made with: that of Node's. */
 const RUNTIME_VERSION = "1.30.0";
-const WASM = "ort-wasm-simd-threaded.wasm";
+/** ONNX Runtime's files for each way to compute: where browsers have WebGPU, it needs a larger one, which others do not fetch. */
+const RUNTIMES = [
+  { name: "onnxruntime-web", module: "ort.wasm.bundle.min.mjs", wasm: "ort-wasm-simd-threaded.wasm" },
+  {
+    name: "onnxruntime-web/webgpu",
+    module: "ort.webgpu.bundle.min.mjs",
+    wasm: "ort-wasm-simd-threaded.asyncify.wasm",
+  },
+] as const;
 /** N that a page begins with, and the most: one thread of a browser draws it. */
 const BEST_OF = 8;
 const MOST_BEST_OF = 64;
@@ -30,7 +46,7 @@ const INTRO =
 /** Where ONNX Runtime for browsers lies. @throws UsageError where it is not installed. */
 function runtimeFolder(require: NodeJS.Require): string {
   try {
-    return dirname(require.resolve(`onnxruntime-web/${WASM}`));
+    return dirname(require.resolve(`onnxruntime-web/${RUNTIMES[0].wasm}`));
   } catch {
     throw new UsageError(
       `A page that draws by itself needs onnxruntime-web, which is not installed: npm install onnxruntime-web@${RUNTIME_VERSION}.`,
@@ -60,40 +76,64 @@ export async function writeDemo(folder: string, model: Model): Promise<void> {
     await mkdir(dirname(join(folder, "app", name)), { recursive: true });
     await writeFile(join(folder, "app", name), text);
   }
-  const imports: Record<string, string> = { "onnxruntime-web": "./packages/onnxruntime-web.js" };
+  const imports: Record<string, string> = {};
+  for (const { name, module, wasm } of RUNTIMES) {
+    const file = `packages/${name.replaceAll("/", "-")}.js`;
+    await copyFile(join(runtime, module), join(folder, file));
+    await copyFile(join(runtime, wasm), join(folder, "packages", wasm));
+    imports[name] = `./${file}`;
+  }
   for (const name of packages) {
     const file = `packages/${name.replace(/^@/, "").replaceAll("/", "-")}.js`;
     await copyFile(fileURLToPath(import.meta.resolve(name)), join(folder, file));
     imports[name] = `./${file}`;
   }
-  await copyFile(join(runtime, "ort.wasm.bundle.min.mjs"), join(folder, "packages", "onnxruntime-web.js"));
-  await copyFile(join(runtime, WASM), join(folder, "packages", WASM));
   await writeModel(join(folder, "model"), model);
   await writeFile(join(folder, "index.html"), demoPage(model.name, imports));
 }
 
 async function writeModel(folder: string, model: Model): Promise<void> {
-  const { name, config, weights } = model;
+  const { name, config } = model;
   const longest = ordinaryLength(config, config.maxPositions);
-  const options = { maxLength: longest };
-  const { graphs, constants } = storeGraphs({
-    decode: decodeGraph(config, weights, options, true),
-    tempered: decodeGraph(config, weights, options, false),
-    prefix: prefixGraph(config, weights, options),
-  });
   const json = async (file: string): Promise<object> =>
     JSON.parse(await readFile(join(model.folder, file), "utf8")) as object;
-  const known = Object.entries(graphs).map(([graph, { graph: stored }]) => [graph, stored] as const);
+  const several = 2 * config.layers;
+  const helpers = { ...deviceModels(), [scatterName(several)]: scatterModel(several) };
+  const coded = Object.entries(helpers).map(([of, bytes]) => [of, Buffer.from(bytes).toString("base64")] as const);
   const stored: StoredModel = {
     ...{ name, config, longest },
     tokenizer: await json("tokenizer.json"),
     tokenizerConfig: await json("tokenizer_config.json"),
-    graphs: Object.fromEntries(known) as StoredModel["graphs"],
+    graphs: await writeGraphs(folder, "", graphsOf(model, longest, DEVICES.cpu)),
+    gpu: {
+      graphs: await writeGraphs(folder, "gpu-", graphsOf(model, longest, DEVICES.webgpu)),
+      helpers: Object.fromEntries(coded),
+    },
   };
-  for (const [graph, { model: bytes }] of Object.entries(graphs))
-    await writeFile(join(folder, `${graph}.onnx`), bytes);
-  await writeFile(join(folder, "constants.bin"), constants);
   await writeFile(join(folder, "model.json"), JSON.stringify(stored));
+}
+
+function graphsOf({ config, weights }: Model, maxLength: number, device: Device): StoredGraphs {
+  const options = { maxLength };
+  const graphs = {
+    decode: decodeGraph(config, weights, options, true),
+    tempered: decodeGraph(config, weights, options, false),
+    prefix: prefixGraph(config, weights, options),
+  };
+  return storeGraphs(graphs, device);
+}
+
+/** Writes graphs and their constants. @returns what is to be known of them. */
+async function writeGraphs(
+  folder: string,
+  prefix: string,
+  { graphs, constants }: StoredGraphs,
+): Promise<StoredDemoGraphs> {
+  for (const [graph, { model }] of Object.entries(graphs))
+    await writeFile(join(folder, `${prefix}${graph}.onnx`), model);
+  await writeFile(join(folder, `${prefix}constants.bin`), constants);
+  const known = Object.entries(graphs).map(([graph, { graph: stored }]) => [graph, stored] as const);
+  return Object.fromEntries(known) as StoredDemoGraphs;
 }
 
 function demoPage(name: string, imports: Readonly<Record<string, string>>): string {

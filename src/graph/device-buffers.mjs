@@ -91,7 +91,8 @@ export class DeviceBuffers {
     const session = await compiled;
     if (outputs === undefined) return session.run(feeds);
     const results = await session.run(feeds, outputs);
-    for (const result of Object.values(results)) result.dispose();
+    // Other handles on what was given; ONNX Runtime for browsers returns what was given itself.
+    for (const [of, result] of Object.entries(results)) if (result !== outputs[of]) result.dispose();
     return outputs;
   }
 

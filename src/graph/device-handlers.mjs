@@ -165,7 +165,7 @@ export class DeviceHandlers extends SessionHandlers {
     const transfer = [];
     for (const [name, result] of Object.entries(results)) {
       if (outputs[name]) {
-        // Another handle on what was given.
+        // Another handle on what was given, if it is not that.
         if (result !== outputs[name]) result.dispose();
         continue;
       }

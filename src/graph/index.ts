@@ -73,6 +73,7 @@ export {
   type AdamWState,
   type Schedule,
 } from "./optimizer.js";
+export { deviceModels, scatterModel, scatterName } from "./device-models.js";
 export { DEVICES, DEVICE_NAMES, type Device, type DeviceName } from "./device.js";
 export { findDevices, type FoundDevice } from "./find-devices.js";
 export { Engine, type EngineOptions } from "./engine.js";

@@ -3,14 +3,12 @@ import { evaluateDim, formatShape } from "./dim.js";
 import { neededNodes } from "./encode.js";
 import type { DataType, Graph } from "./graph.js";
 import { ARRAYS, type Requests } from "./resident-buffer.js";
+import { boundSizes, shapesOf } from "./sizes.js";
 import { sentFeed, sentStore, type BufferFeed, type Store, type Tensor } from "./tensor.js";
 
 /** A compiled graph. Calls after `dispose()` reject; a second `dispose()` does nothing. */
 export class Session {
-  private readonly inputs: ReadonlyMap<
-    string,
-    { readonly type: DataType; readonly shape: Graph["inputs"][number]["shape"] }
-  >;
+  private readonly inputs: ReadonlyMap<string, Graph["inputs"][number]>;
   private readonly outputs: ReadonlyMap<string, Graph["outputs"][number]>;
   private disposed = false;
 
@@ -23,9 +21,7 @@ export class Session {
   ) {
     const used = new Set(neededNodes(graph).flatMap((node) => node.inputs.map((input) => input.name)));
     this.inputs = new Map(
-      graph.inputs
-        .filter(({ name }) => used.has(name))
-        .map(({ name, type, shape }) => [name, { type, shape }]),
+      graph.inputs.filter(({ name }) => used.has(name)).map((input) => [input.name, input]),
     );
     this.outputs = new Map(graph.outputs.map((output) => [output.name, output]));
   }
@@ -41,7 +37,7 @@ export class Session {
   ): Promise<Record<string, Tensor>> {
     if (this.disposed) throw new GraphError("The session was disposed; make a new one.");
     const sent: Record<string, object> = {};
-    const sizes = this.bindSizes(feeds);
+    const sizes = boundSizes(this.inputs.values(), feeds);
     for (const [name, { type, shape }] of this.inputs) {
       const feed = feeds[name];
       if (!feed) throw new GraphError(`The input "${name}" (${type}${formatShape(shape)}) is not fed.`);
@@ -62,32 +58,8 @@ export class Session {
     const run = { session: this.id, feeds: sent, fetches, stores: stores.map(sentStore) };
     if (!this.engine.keepsBuffers) return this.engine.request("run", run);
     await this.engine.prepareStores(mostAtOnce(stores));
-    return this.engine.request("run", { ...run, shapes: this.shapesOf(stored, sizes) });
-  }
-
-  /** Of outputs, the dimensions that they will have. */
-  private shapesOf(names: ReadonlySet<string>, sizes: ReadonlyMap<string, number>): Record<string, number[]> {
-    const shapes: Record<string, number[]> = {};
-    for (const name of names) {
-      shapes[name] = this.outputs.get(name)!.shape.map((dim) => {
-        const size = evaluateDim(dim, sizes);
-        if (size === undefined) throw new GraphError(`The size of the output "${name}" is not known beforehand.`);
-        return size;
-      });
-    }
-    return shapes;
-  }
-
-  /** The size of each symbol that is an input's dimension, from the first input that has it. */
-  private bindSizes(feeds: Readonly<Record<string, Tensor | BufferFeed>>): Map<string, number> {
-    const sizes = new Map<string, number>();
-    for (const [name, { shape }] of this.inputs) {
-      shape.forEach((dim, i) => {
-        const size = feeds[name]?.dims[i];
-        if (typeof dim === "string" && size !== undefined && !sizes.has(dim)) sizes.set(dim, size);
-      });
-    }
-    return sizes;
+    const written = [...stored].map((name) => this.outputs.get(name)!);
+    return this.engine.request("run", { ...run, shapes: shapesOf(written, sizes) });
   }
 
   private outputType(name: string): DataType {

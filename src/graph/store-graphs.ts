@@ -1,5 +1,8 @@
+import { DEVICES, type Device } from "./device.js";
 import { EXTERNAL_LIMIT, encode } from "./encode.js";
 import type { Graph, InitializerData } from "./graph.js";
+import { lower } from "./lower.js";
+import type { Shaped } from "./sizes.js";
 import type { StoredConstant, StoredGraph } from "./web-engine.js";
 
 /** Where constants begin: at what every type's elements are aligned to. */
@@ -13,8 +16,11 @@ export interface StoredGraphs {
   readonly constants: Uint8Array;
 }
 
-/** Encodes graphs for `WebEngine`; an array that is a constant of several is stored once. */
-export function storeGraphs(graphs: Readonly<Record<string, Graph>>): StoredGraphs {
+/** Encodes graphs for a `WebEngine` of a device; an array that is a constant of several is stored once. */
+export function storeGraphs(
+  graphs: Readonly<Record<string, Graph>>,
+  device: Device = DEVICES.cpu,
+): StoredGraphs {
   const offsets = new Map<InitializerData, number>();
   let size = 0;
   const place = (data: InitializerData): number => {
@@ -26,15 +32,19 @@ export function storeGraphs(graphs: Readonly<Record<string, Graph>>): StoredGrap
     return offset;
   };
   const stored = Object.entries(graphs).map(([name, graph]) => {
-    const { model, external, inputs } = encode(graph, EXTERNAL_LIMIT);
-    const constants = external.map(({ value, data }): StoredConstant => ({
-      name: value.name,
-      type: value.type,
-      dims: value.shape as readonly number[],
-      offset: place(data),
-      byteLength: data.byteLength,
+    const encoded = encode(lower(graph, device), device.ownMemory ? 0 : EXTERNAL_LIMIT);
+    const { model, external, fed } = encoded;
+    const constants = [...external, ...fed].map((each): StoredConstant => ({
+      name: each.value.name,
+      type: each.value.type,
+      dims: each.value.shape as readonly number[],
+      fed: fed.includes(each),
+      offset: place(each.data),
+      byteLength: each.data.byteLength,
     }));
-    const outputs = graph.outputs.map((output) => output.name);
+    const shaped = ({ name: of, shape }: Shaped): Shaped => ({ name: of, shape });
+    const inputs = graph.inputs.filter((input) => encoded.inputs.includes(input.name)).map(shaped);
+    const outputs = graph.outputs.map(shaped);
     return [name, { model, graph: { inputs, outputs, constants } }] as const;
   });
   const bytes = new Uint8Array(size);

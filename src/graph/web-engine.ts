@@ -1,7 +1,9 @@
+import { DeviceHandlers } from "./device-handlers.mjs";
 import type { DataType } from "./graph.js";
 import { ARRAYS, ResidentBuffer, type Requests } from "./resident-buffer.js";
 import { SessionHandlers } from "./session-handlers.mjs";
 import type { Session } from "./session.js";
+import { boundSizes, shapesOf, type Shaped } from "./sizes.js";
 import { sentFeed, sentStore } from "./tensor.js";
 
 /** A constant of a stored graph: where its values lie in the file of all constants. */
@@ -9,6 +11,8 @@ export interface StoredConstant {
   readonly name: string;
   readonly type: DataType;
   readonly dims: readonly number[];
+  /** Whether it is an input of the graph: a device has it once for all graphs. */
+  readonly fed: boolean;
   /** In bytes, from the file's beginning. */
   readonly offset: number;
   readonly byteLength: number;
@@ -16,9 +20,9 @@ export interface StoredConstant {
 
 /** A graph that was encoded elsewhere: `storeGraphs` makes it. */
 export interface StoredGraph {
-  /** The names of what is fed. */
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
+  /** What is fed beside constants. */
+  readonly inputs: readonly Shaped[];
+  readonly outputs: readonly Shaped[];
   readonly constants: readonly StoredConstant[];
 }
 
@@ -30,23 +34,30 @@ const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 /**
  * Runs stored graphs where there is no Node: the page's own thread does what an engine's worker does, with ONNX Runtime for browsers
- * (WebAssembly, one thread). Nothing is checked that whoever stored the graphs has seen to.
+ * (WebAssembly, one thread; or WebGPU). Nothing is checked that whoever stored the graphs has seen to.
  */
 export class WebEngine implements Requests {
   readonly hasEnded = false;
-  readonly keepsBuffers = false;
+  readonly keepsBuffers: boolean;
   private readonly handlers: SessionHandlers;
   private last: Promise<unknown> = Promise.resolve();
   private nextId = 0;
   /** Constants that are there, by their place in the file. */
   private readonly constants = new Map<number, Promise<number>>();
 
-  /** @param file of all constants. */
+  /**
+   * @param file of all constants.
+   * @param helpers the small graphs that keep buffers on a GPU (`deviceModels`), by name. Absent: WebAssembly computes.
+   */
   constructor(
     runtime: WebRuntime,
     private readonly file: ArrayBuffer,
+    helpers?: Readonly<Record<string, Uint8Array>>,
   ) {
-    this.handlers = new SessionHandlers(runtime);
+    this.keepsBuffers = helpers !== undefined;
+    this.handlers = helpers ? new DeviceHandlers(runtime, "webgpu") : new SessionHandlers(runtime);
+    // It cannot fail.
+    if (helpers) void this.request("helpers", { models: helpers });
   }
 
   /** Answers one request after the other, as a worker does. */
@@ -61,6 +72,7 @@ export class WebEngine implements Requests {
     return answered;
   }
 
+  /** The graphs for it were given. */
   prepareStores(): Promise<void> {
     return Promise.resolve();
   }
@@ -75,18 +87,26 @@ export class WebEngine implements Requests {
   /** Compiles a stored graph. @param model its ONNX file. */
   async session(model: Uint8Array, graph: StoredGraph): Promise<Pick<Session, "run">> {
     const session = this.nextId++;
-    const external = await Promise.all(
+    const constants = await Promise.all(
       graph.constants.map(async (constant) => ({ ...constant, buffer: await this.constant(constant) })),
     );
-    const settings = { fed: [], unfolded: false, packs: true, providers: ["wasm"], threads: 1 };
-    await this.request("create", { session, model, external, ...settings });
+    const [external, fed] = [constants.filter((each) => !each.fed), constants.filter((each) => each.fed)];
+    const providers = [this.keepsBuffers ? "webgpu" : "wasm"];
+    const settings = { unfolded: false, packs: true, providers, threads: 1 };
+    await this.request("create", { session, model, external, fed, ...settings });
     const run: Session["run"] = (feeds, { fetch, stores = [] } = {}) => {
       const stored = new Set(stores.map(({ output }) => output));
       return this.request("run", {
         session,
-        feeds: Object.fromEntries(graph.inputs.map((name) => [name, sentFeed(feeds[name]!)])),
-        fetches: fetch ?? graph.outputs.filter((name) => !stored.has(name)),
+        feeds: Object.fromEntries(graph.inputs.map(({ name }) => [name, sentFeed(feeds[name]!)])),
+        fetches: fetch ?? graph.outputs.map(({ name }) => name).filter((name) => !stored.has(name)),
         stores: stores.map(sentStore),
+        ...(this.keepsBuffers && {
+          shapes: shapesOf(
+            graph.outputs.filter(({ name }) => stored.has(name)),
+            boundSizes(graph.inputs, feeds),
+          ),
+        }),
       });
     };
     return { run };

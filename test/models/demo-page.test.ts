@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import * as webRuntime from "onnxruntime-web";
-import type { Browser, Page } from "playwright-core";
+import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModel } from "../../dist/demo/open-model.js";
 import { LocalPolicy } from "../../dist/policy/local-policy.js";
@@ -49,14 +49,14 @@ async function serveFolder(folder: string): Promise<Server> {
 }
 
 /** To be evaluated in the page: races for prompts, one after the other, by the page's own modules. */
-const racing = (prompts: readonly string[]): string => `(async () => {
-  const runtime = await import("onnxruntime-web");
+const racing = (prompts: readonly string[], onGpu = false): string => `(async () => {
+  const runtime = await import("onnxruntime-web${onGpu ? "/webgpu" : ""}");
   runtime.env.wasm.numThreads = 1;
   const { openModel } = await import("/somewhere/app/demo/open-model.js");
   const { demoTrack } = await import("/somewhere/app/demo/demo-track.js");
   const { afterFrames, newRace } = await import("/somewhere/app/page/race/state.js");
   const get = async (name) => (await fetch("/somewhere/model/" + name)).arrayBuffer();
-  const track = demoTrack(openModel(runtime, get), () => 0);
+  const track = demoTrack(openModel(runtime, get, ${onGpu}), () => 0);
   const raced = [];
   for (const prompt of ${JSON.stringify(prompts)}) {
     let race = newRace(${N});
@@ -128,6 +128,42 @@ describe.skipIf(executablePath === undefined)("the page that draws by itself", {
     expect(near).toEqual([]);
     expect(complaints).toEqual([]);
     await page.close();
+  });
+
+  it("chooses as Node does by WebGPU, where the browser has it", async () => {
+    const args = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+    const withGpu = await chromium.launch({ executablePath: executablePath!, args });
+    try {
+      const page = await withGpu.newPage();
+      await page.goto(`${url}?device=wasm`);
+      const adapter = await page.evaluate<boolean>(
+        "navigator.gpu?.requestAdapter().then((adapter) => adapter !== null) ?? false",
+      );
+      if (!adapter) {
+        console.warn("This chromium has no adapter for WebGPU: the page is not tried on one.");
+        return;
+      }
+      const asked = ["4 9 10 13 = 24 :", "1 4 8 8 = 24 :"];
+      const raced = await page.evaluate<readonly Raced[]>(racing(asked, true));
+      for (const [i, prompt] of asked.entries()) {
+        const { chosen, finished, scores } = await answer(policy, prompt, { n: N, seed: 5, keepAll: true });
+        expect(raced[i]!.texts, prompt).toEqual(finished.map(({ text }) => text));
+        expect(raced[i]!.c, prompt).toBe(chosen.index);
+        const best = scores[finished.indexOf(chosen)]!;
+        expect(Math.abs(raced[i]!.score - best), prompt).toBeLessThan(1e-4);
+        expect(raced[i]!.score, prompt).not.toBe(best);
+      }
+      // And by the page itself, which is told so by its address.
+      await page.goto(`${url}?device=webgpu`);
+      await page.getByLabel("slowly").uncheck();
+      await page.getByLabel("Seed").fill("5");
+      await page.getByRole("button", { name: "Race" }).click();
+      await page.locator(".verdict-panel").waitFor({ timeout: 120_000 });
+      const { chosen } = await answer(policy, asked[0]!, { n: N, seed: 5, keepAll: true });
+      expect(await page.locator(".answer").innerText()).toBe(chosen.text);
+    } finally {
+      await withGpu.close();
+    }
   });
 
   it("is played by hand: the winner is Node's, other rewards are told, and it can be asked again", async () => {
