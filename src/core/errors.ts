@@ -72,7 +72,7 @@ export class GraphError extends WhetstoneError {
   }
 }
 
-/** A GPU that is not there, was lost, has too little memory, or computes wrong numbers. */
+/** A GPU that is not there, was lost, has too little memory, lacks what a model needs, or computes wrong numbers. */
 export class DeviceError extends WhetstoneError {
   constructor(problem: string, facts?: ErrorFacts) {
     super("device", problem, facts);

@@ -99,7 +99,9 @@ async function writeModel(folder: string, model: Model): Promise<void> {
     JSON.parse(await readFile(join(model.folder, file), "utf8")) as object;
   const several = 2 * config.layers;
   const helpers = { ...deviceModels(), [scatterName(several)]: scatterModel(several) };
-  const coded = Object.entries(helpers).map(([of, bytes]) => [of, Buffer.from(bytes).toString("base64")] as const);
+  const coded = Object.entries(helpers).map(
+    ([of, bytes]) => [of, Buffer.from(bytes).toString("base64")] as const,
+  );
   const stored: StoredModel = {
     ...{ name, config, longest },
     tokenizer: await json("tokenizer.json"),

@@ -148,7 +148,9 @@ export class DeviceBuffers {
   /** A buffer as a tensor. @param {Held} held @param {readonly number[]} dims */
   fed(held, dims) {
     if (sizeOf(dims) === held.length) return this.tensorIn(held, dims);
-    throw new Error(`of a buffer of ${held.length} elements on a device no part of ${sizeOf(dims)} can be fed`);
+    throw new Error(
+      `of a buffer of ${held.length} elements on a device no part of ${sizeOf(dims)} can be fed`,
+    );
   }
 
   /** Copies rows from one buffer to another. @param {Held} source @param {Held} target @param {Rows} rows */
@@ -226,11 +228,13 @@ function placesOf({ from: source, to: target }, { from, to, length }) {
   const taken = [];
   /** @type {number[]} */
   const indices = [];
-  for (const i of starts)
+  for (const i of starts) {
+    const place = /** @type {number} */ (to[i]);
     for (let at = 0; at < length; at += width) {
       taken.push((startOf(i) + at) / width);
-      pushIndex(indices, (/** @type {number} */ (to[i]) + at) / width, dims, kept);
+      pushIndex(indices, (place + at) / width, dims, kept);
     }
+  }
   return { dims, width, taken, indices };
 }
 

@@ -72,7 +72,10 @@ export class DeviceHandlers extends SessionHandlers {
     const known = this.held.get(buffer)?.tensor;
     if (known === undefined) {
       const data = /** @type {Float32Array} */ (this.bufferOf(buffer));
-      const tensor = await this.device.placed(new this.ort.Tensor(/** @type {"float32"} */ (type), data, dims), dims);
+      const tensor = await this.device.placed(
+        new this.ort.Tensor(/** @type {"float32"} */ (type), data, dims),
+        dims,
+      );
       this.held.set(buffer, { type, length: data.length, dims, tensor });
       // Its copy in memory has done its work.
       this.buffers.delete(buffer);
@@ -84,6 +87,7 @@ export class DeviceHandlers extends SessionHandlers {
 
   /** Keeps a tensor until its session is released, in place of what it had by that name. @param {number} session @param {string} name @param {Tensor} tensor */
   keptFor(session, name, tensor) {
+    /** @type {Map<string, Tensor>} */
     const own = this.scratch.get(session) ?? new Map();
     this.scratch.set(session, own);
     own.get(name)?.dispose();
@@ -192,20 +196,31 @@ export class DeviceHandlers extends SessionHandlers {
       if (!held || !dims) throw new Error(`the output ${output} cannot be stored on a device`);
       if (to.length === 1 && to[0] === 0 && length === held.length && !outputs[output]) {
         const isRead = reads.has(held);
-        const tensor = isRead ? await this.device.zeros(held.type, dims) : await this.device.tensorIn(held, dims);
+        const tensor = isRead
+          ? await this.device.zeros(held.type, dims)
+          : await this.device.tensorIn(held, dims);
         outputs[output] = tensor;
         if (isRead) whole.set(held, tensor);
         continue;
       }
       const from = (outputs[output] ??= await this.scratchOf(session, output, { type: held.type, dims }));
       if (!known.has(to)) known.set(to, known.size);
-      const key = [known.get(to), length, held.type, dims, "into", held.dims, held.tensor !== undefined].join();
+      const key = [
+        known.get(to),
+        length,
+        held.type,
+        dims,
+        "into",
+        held.dims,
+        held.tensor !== undefined,
+      ].join();
       const group = byRows.get(key) ?? { pairs: [], rows: { to, length } };
       byRows.set(key, group);
       group.pairs.push({ from, to: held });
     }
     for (const name of fetches) {
-      if (outputs[name]) throw new Error(`the output ${name} is stored on a device, and cannot be returned as well`);
+      if (outputs[name])
+        throw new Error(`the output ${name} is stored on a device, and cannot be returned as well`);
       outputs[name] = null;
     }
     return { outputs, whole, byRows };

@@ -1,11 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DeviceError, UsageError } from "../core/errors.js";
-import { DEVICES, deviceFault, deviceNamed, type DeviceName } from "./device.js";
+import { DEVICES, deviceFault, deviceNamed, requireComputed, type DeviceName } from "./device.js";
 import { lower } from "./lower.js";
 import * as cases from "./operators/cases.test-helper.js";
 import { Draw, expectClose } from "./operators/check.test-helper.js";
-import { Graph, evaluateInDoubles, gradients, logSoftmax, matMul, mul, reduceSum, rmsNorm } from "./index.js";
+import {
+  Graph,
+  cast,
+  evaluateInDoubles,
+  gradients,
+  logSoftmax,
+  matMul,
+  mul,
+  reduceSum,
+  rmsNorm,
+} from "./index.js";
 
 const { VALUE_CASES: _, ...withGradients } = cases;
 const builders = Object.values(withGradients).flatMap((table) => Object.entries(table));
@@ -55,6 +65,50 @@ describe("what a device lacks is said otherwise", () => {
     graph.output("y", logSoftmax(graph.input("x", "float32", ["n", 3])));
     expect(lower(graph, DEVICES.cpu)).toBe(graph);
     expect(lower(graph, DEVICES.webgpu)).not.toBe(graph);
+  });
+});
+
+describe("what a device would leave to the CPU is named before a graph is run", () => {
+  const known = new Set(["Cast", "MatMul", "FusedMatMul"]);
+  function graphWith(type: "bfloat16" | "float16"): Graph {
+    const graph = new Graph();
+    const half = graph.initializer("w.half", type, [2, 2], new Uint16Array(4));
+    graph.output("y", matMul(graph.input("x", "float32", ["n", 2]), cast(half, "float32")));
+    return graph;
+  }
+
+  test("constants of a type that it lacks", () => {
+    const graph = graphWith("bfloat16");
+    const refused = () => requireComputed(graph, DEVICES.webgpu, new Set([...known, "Identity"]));
+    expect(refused).toThrow(DeviceError);
+    expect(refused).toThrow(
+      "The GPU does not compute with bfloat16, in which 1 constants are (w.half); compute on the CPU.",
+    );
+    requireComputed(graphWith("float16"), DEVICES.webgpu, new Set([...known, "Identity"]));
+    requireComputed(graph, DEVICES.cpu, known);
+  });
+
+  test("operators that nobody has tried on it", () => {
+    const graph = graphWith("float16");
+    graph.node("NoSuchOperator", [graph.inputs[0]!], [{ type: "float32", shape: ["n", 2] }]);
+    expect(() => requireComputed(graph, DEVICES.webgpu, new Set([...known, "Identity"]))).toThrow(
+      "The GPU does not compute NoSuchOperator, as this graph does; compute on the CPU.",
+    );
+  });
+
+  test("a constant matrix is turned beforehand, once for all graphs", () => {
+    const data = Float32Array.of(1, 2, 3, 4, 5, 6);
+    const turned = (): Float32Array => {
+      const graph = new Graph();
+      const w = graph.initializer("w", "float32", [2, 3], data);
+      graph.output("y", matMul(graph.input("x", "float32", ["n", 3]), w, { transB: true }));
+      const lowered = lower(graph, DEVICES.webgpu);
+      expect(lowered.nodes.map(({ op }) => op)).toEqual(["MatMul", "Identity"]);
+      return lowered.initializers.find(({ value }) => value.name === "w.exchanged")!.data as Float32Array;
+    };
+    const first = turned();
+    expect(first).toEqual(Float32Array.of(1, 4, 2, 5, 3, 6));
+    expect(turned()).toBe(first);
   });
 });
 

@@ -1,5 +1,5 @@
 import { DeviceError, UsageError } from "../core/errors.js";
-import type { DataType } from "./graph.js";
+import type { DataType, Graph } from "./graph.js";
 
 /** What computes: the processor, or a GPU through WebGPU (Metal, Direct3D 12 or Vulkan below it). */
 export type DeviceName = "cpu" | "webgpu";
@@ -17,7 +17,7 @@ export interface Device {
   readonly lacks: readonly string[];
   /**
    * Types that it does not compute with: ONNX Runtime computes with them on the CPU. Integers of 64 bits are shapes and positions, a few
-   * numbers each; weights that are kept in bfloat16 are made float32 there, at each use.
+   * numbers each; a graph with others is refused (`requireComputed`).
    */
   readonly leaves: readonly DataType[];
 }
@@ -34,6 +34,31 @@ export const DEVICES: Readonly<Record<DeviceName, Device>> = {
     leaves: ["int64", "bfloat16"],
   },
 };
+
+/**
+ * Names what a device would leave to the CPU of a graph, at each run and without a word: the graph is not to be run on it.
+ * @param known the operators of which it is known whether the device has them.
+ * @throws DeviceError for another operator, and for constants of a type that it does not compute with.
+ */
+export function requireComputed(
+  { nodes, initializers }: Pick<Graph, "nodes" | "initializers">,
+  { name, words, leaves }: Device,
+  known: ReadonlySet<string>,
+): void {
+  const types: readonly DataType[] = leaves.filter((type) => type !== "int64");
+  if (types.length === 0) return;
+  const facts = { reason: "device-lacks", where: name, remedy: "compute on the CPU" } as const;
+  const unknown = [...new Set(nodes.filter(({ op }) => !known.has(op)).map(({ op }) => op))];
+  const problem = `${words.replace("the", "The")} does not compute`;
+  if (unknown.length > 0)
+    throw new DeviceError(`${problem} ${unknown.join(", ")}, as this graph does`, facts);
+  const left = initializers.filter(({ value }) => types.includes(value.type));
+  if (left.length === 0) return;
+  throw new DeviceError(
+    `${problem} with ${left[0]!.value.type}, in which ${left.length} constants are (${left[0]!.value.name})`,
+    facts,
+  );
+}
 
 /** The names of all devices. */
 export const DEVICE_NAMES = Object.keys(DEVICES) as readonly DeviceName[];

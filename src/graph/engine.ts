@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { GraphError } from "../core/errors.js";
-import { deviceFault, deviceNamed, type Device, type DeviceName } from "./device.js";
+import { deviceFault, deviceNamed, requireComputed, type Device, type DeviceName } from "./device.js";
 import { deviceModels, scatterModel, scatterName } from "./device-models.js";
 import { EXTERNAL_LIMIT, encode, type MemoryInitializer } from "./encode.js";
 import type { DataType, Graph, InitializerData } from "./graph.js";
@@ -135,13 +135,21 @@ export class Engine implements Requests {
   /**
    * Compiles a graph. The graph's data is copied to the worker; the graph itself can be dropped afterwards. An array
    * that is a large constant of several graphs is copied once; it must not change while a session shares it.
+   * @throws DeviceError where the device would leave a part of it to the CPU.
    */
   async session(
     graph: Graph,
     { constants = "packed", packUpTo = EXTERNAL_LIMIT, planned = true }: SessionOptions = {},
   ): Promise<Session> {
     const limit = constants === "packed" && !this.device.ownMemory ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
-    const { model, external, fed, folder, unfolded } = encode(lower(graph, this.device), limit, planned);
+    if (this.device.ownMemory) {
+      // The operators that are tried on each device; a graph of the CPU need not load them.
+      const { KERNELS } = await import("./reference/kernels.js");
+      requireComputed(graph, this.device, new Set(Object.keys(KERNELS)));
+    }
+    // Where a device computes, ONNX Runtime goes by shapes in what it leaves to the CPU.
+    const shaped = planned || this.device.ownMemory;
+    const { model, external, fed, folder, unfolded } = encode(lower(graph, this.device), limit, shaped);
     const release = async (some: readonly MemoryInitializer[]): Promise<void> => {
       for (const { data } of some) await this.letGo(data);
     };

@@ -43,14 +43,16 @@ function withAxesExchanged(data: Float32Array, rows: number, columns: number): F
   if (known) return known;
   const other = new Float32Array(data.length);
   for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) other[column * rows + row] = data[row * columns + column]!;
+    for (let column = 0; column < columns; column++)
+      other[column * rows + row] = data[row * columns + column]!;
   exchanged.set(data, new WeakRef(other));
   return other;
 }
 
 /** A matrix that is a constant in memory; undefined for another value. */
 function constantMatrix({ name, shape, graph }: Value): Float32Array | undefined {
-  const data = shape.length === 2 ? graph.initializers.find(({ value }) => value.name === name)?.data : undefined;
+  const data =
+    shape.length === 2 ? graph.initializers.find(({ value }) => value.name === name)?.data : undefined;
   return data instanceof Float32Array ? data : undefined;
 }
 

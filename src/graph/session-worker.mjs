@@ -7,8 +7,8 @@ import * as ort from "onnxruntime-node";
 import { DeviceHandlers } from "./device-handlers.mjs";
 import { SessionHandlers } from "./session-handlers.mjs";
 
-const { provider } = /** @type {{ readonly provider?: string }} */ (workerData ?? {});
 /** A provider is named where buffers are to stay in its memory. */
+const { provider } = /** @type {{ readonly provider?: string }} */ (/** @type {unknown} */ (workerData));
 const handlers = provider === undefined ? new SessionHandlers(ort) : new DeviceHandlers(ort, provider);
 
 /** @typedef {import("./session-handlers.mjs").Answer} Answer */

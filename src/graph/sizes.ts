@@ -31,7 +31,8 @@ export function shapesOf(
   for (const { name, shape } of outputs) {
     shapes[name] = shape.map((dim) => {
       const size = evaluateDim(dim, sizes);
-      if (size === undefined) throw new GraphError(`The size of the output "${name}" is not known beforehand.`);
+      if (size === undefined)
+        throw new GraphError(`The size of the output "${name}" is not known beforehand.`);
       return size;
     });
   }

@@ -1,10 +1,26 @@
 /** What stays in the memory of a GPU: caches, parameters, gradients and moments. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema } from "onnx-buf";
+import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.js";
-import { Engine, Graph, reduceSum, type DeviceName, type ResidentBuffer } from "../../src/graph/index.js";
+import { encode, EXTERNAL_LIMIT } from "../../src/graph/encode.js";
+import {
+  DEVICES,
+  Engine,
+  Graph,
+  quantizeMatrix,
+  reduceSum,
+  type DeviceName,
+  type QuantizedMatrix,
+  type ResidentBuffer,
+  type Value,
+} from "../../src/graph/index.js";
+import { lower } from "../../src/graph/lower.js";
+import { decodeGraph, prefixGraph, scoreGraph } from "../../src/transformer/decode/decode-graph.js";
 import { ALL_LINEARS, newAdapter } from "../../src/transformer/decoder/lora.js";
 import type { LoraAdapter } from "../../src/transformer/format/peft.js";
 import { Runtime } from "../../src/transformer/runtime.js";
@@ -12,7 +28,9 @@ import {
   largestDifference,
   randomAdapter,
   randomModel,
+  randomWeights,
 } from "../../src/transformer/tiny-models.test-helper.js";
+import { loraTrainingGraph } from "../../src/transformer/train/training-graph.js";
 import { Trainer, type TrainerOptions } from "../../src/transformer/train/trainer.js";
 import { provideWebgpu } from "../support/webgpu.js";
 
@@ -49,26 +67,29 @@ describe.skipIf(!found)("buffers on a GPU", () => {
     { dims: [2, 3, 4], length: 12, from: [12], to: [0] },
     { dims: [2, 3, 4], length: 6, from: [6, 0], to: [0, 18] },
     { dims: [2, 3, 4], length: 3, from: [1, 7], to: [2, 11] },
-  ])("rows of $length are copied from $from to $to of $dims as in memory", async ({ dims, length, ...rows }) => {
-    const copied = async (device: DeviceName): Promise<number[]> => {
-      const on = device === "cpu" ? new Engine({ threads: 1 }) : engine;
-      // A buffer has the dimensions that it was fed in.
-      const graph = new Graph();
-      graph.output("sum", reduceSum(graph.input("x", "float32", ["a", "b", "c"])));
-      const sum = await on.session(graph);
-      const [source, target] = [await on.buffer("float32", 24), await on.buffer("float32", 24)];
-      await source.write(count(24));
-      await target.write(count(24).map((x) => -x));
-      if (dims) await sum.run({ x: { buffer: target, dims } });
-      await source.copyTo(target, Int32Array.from(rows.from), Int32Array.from(rows.to), length);
-      await target.copyTo(target, Int32Array.of(0), Int32Array.of(length), length);
-      const result = await read(target);
-      await Promise.all([source.free(), target.free(), sum.dispose()]);
-      if (on !== engine) await on.dispose();
-      return result;
-    };
-    expect(await copied("webgpu")).toEqual(await copied("cpu"));
-  });
+  ])(
+    "rows of $length are copied from $from to $to of $dims as in memory",
+    async ({ dims, length, ...rows }) => {
+      const copied = async (device: DeviceName): Promise<number[]> => {
+        const on = device === "cpu" ? new Engine({ threads: 1 }) : engine;
+        // A buffer has the dimensions that it was fed in.
+        const graph = new Graph();
+        graph.output("sum", reduceSum(graph.input("x", "float32", ["a", "b", "c"])));
+        const sum = await on.session(graph);
+        const [source, target] = [await on.buffer("float32", 24), await on.buffer("float32", 24)];
+        await source.write(count(24));
+        await target.write(count(24).map((x) => -x));
+        if (dims) await sum.run({ x: { buffer: target, dims } });
+        await source.copyTo(target, Int32Array.from(rows.from), Int32Array.from(rows.to), length);
+        await target.copyTo(target, Int32Array.of(0), Int32Array.of(length), length);
+        const result = await read(target);
+        await Promise.all([source.free(), target.free(), sum.dispose()]);
+        if (on !== engine) await on.dispose();
+        return result;
+      };
+      expect(await copied("webgpu")).toEqual(await copied("cpu"));
+    },
+  );
 
   test("a row that is not within a buffer is refused", async () => {
     const [source, target] = [await engine.buffer("float32", 8), await engine.buffer("float32", 8)];
@@ -76,6 +97,88 @@ describe.skipIf(!found)("buffers on a GPU", () => {
       "row 0 (4 elements from 4 to 6) is not within 8 and 8",
     );
   });
+});
+
+/**
+ * What a run brings from the GPU's memory or takes there while it is under way, as ONNX Runtime's own plan of the
+ * graph has them, which it writes down on request.
+ * @param graph as the GPU gets it.
+ */
+async function crossing(graph: Graph, file: string): Promise<Value[]> {
+  const { model: bytes, external } = encode(graph, EXTERNAL_LIMIT);
+  const session = await ort.InferenceSession.create(bytes, {
+    ...{ executionProviders: ["webgpu"], logSeverityLevel: 4, optimizedModelFilePath: file },
+    externalData: external.map(({ value, data }) => ({
+      path: value.name,
+      data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    })),
+  });
+  await session.release();
+  const planned = fromBinary(ModelProtoSchema, readFileSync(file)).graph!.node;
+  const values = new Map(graph.nodes.flatMap(({ outputs }) => outputs.map((value) => [value.name, value])));
+  return planned
+    .filter(({ opType }) => opType.startsWith("Memcpy"))
+    .map(({ input }) => values.get(input[0]!.replace(/_WebGpuExecutionProvider$/, ""))!);
+}
+
+test.skipIf(!found)(
+  "no numbers of a model cross while a graph runs: places, tokens and masks alone",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "whetstone-plan-"));
+    const { config, weights } = model;
+    const options = { maxLength: 64 };
+    const adapter = newAdapter(config, { rank: 4, targetModules: ALL_LINEARS }, randomStream(1, "adapter"));
+    const narrowing = { topP: true, minP: true };
+    const training = loraTrainingGraph(config, weights, adapter, { ...options, recompute: false }).graph;
+    const lora = { ...options, loraModules: adapter.targetModules };
+    const graphs: Readonly<Record<string, Graph>> = {
+      step: decodeGraph(config, weights, options, true),
+      "step of an adapter": decodeGraph(config, weights, lora, true),
+      "step of all": decodeGraph(config, weights, { ...options, narrowing }, false),
+      prompt: prefixGraph(config, weights, options),
+      scores: scoreGraph(config, weights, options),
+      training,
+    };
+    try {
+      for (const [name, graph] of Object.entries(graphs)) {
+        const values = await crossing(lower(graph, DEVICES.webgpu), join(folder, "plan.onnx"));
+        expect(values.length, name).toBeGreaterThan(0);
+        // Of floats the token of each row, which is one for as long as it is compared.
+        for (const { name: value, type, shape } of values)
+          if (type !== "int64" && type !== "bool")
+            expect(
+              shape.filter((dim) => typeof dim === "number" && dim > 1),
+              `${name}: ${value} ${type}`,
+            ).toEqual([]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
+
+test.skipIf(!found)("weights in four bits are multiplied on the GPU as on the CPU", async () => {
+  const weights = randomWeights(model.config, 1, 0.25);
+  const quantized = new Map<string, QuantizedMatrix>();
+  const rest = new Map(weights);
+  for (const [name, { shape, data }] of weights) {
+    if (!/_proj\.weight$/.test(name)) continue;
+    quantized.set(name, quantizeMatrix(data, shape[0]!, shape[1]!, 4));
+    rest.delete(name);
+  }
+  const scored = async (device: DeviceName): Promise<Float32Array> => {
+    const runtime = new Runtime(
+      { ...model, weights: rest, quantized },
+      { device, threads: 1, maxLength: 64 },
+    );
+    const [score] = await runtime.score([{ prompt: [3, 1, 4], response: [1, 5, 9, 2, 6, 5] }]);
+    await runtime.dispose();
+    return score!.logProbs;
+  };
+  expect(quantized.size).toBe(14);
+  const [wanted, had] = [await scored("cpu"), await scored("webgpu")];
+  expect(largestDifference(had, wanted)).toBeLessThan(1e-4);
+  expect(had).not.toEqual(wanted);
 });
 
 describe.skipIf(!found)("drawing on a GPU", () => {
@@ -91,7 +194,8 @@ describe.skipIf(!found)("drawing on a GPU", () => {
     const runtime = new Runtime(model, { device, threads: 1, maxLength: 64 });
     const feeds = adapter && (await runtime.adapter(adapter));
     const before = await runtime.engine.crossed();
-    const draws: { readonly tag: number; readonly tokens: readonly number[]; readonly logProbs: number[] }[] = [];
+    const draws: { readonly tag: number; readonly tokens: readonly number[]; readonly logProbs: number[] }[] =
+      [];
     for await (const { tag, tokens: drawnTokens, logProbs } of runtime.draw(requests, options, feeds))
       draws.push({ tag, tokens: drawnTokens, logProbs: [...logProbs] });
     const after = await runtime.engine.crossed();
@@ -169,7 +273,13 @@ describe.skipIf(!found)("training on a GPU", () => {
       await trainer.settle();
       const values = valuesOf(adapter);
       await engine.dispose();
-      return { norms, values, unsettled, names: trainer.names, crossed: after.up + after.down - before.up - before.down };
+      return {
+        norms,
+        values,
+        unsettled,
+        names: trainer.names,
+        crossed: after.up + after.down - before.up - before.down,
+      };
     };
     const [wanted, had] = [await stepped("cpu"), await stepped("webgpu")];
     had.norms.forEach((norm, i) => expect(Math.abs(norm / wanted.norms[i]! - 1)).toBeLessThan(1e-3));

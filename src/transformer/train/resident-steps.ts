@@ -249,7 +249,5 @@ function wholes(name: string, buffers: readonly ResidentBuffer[]): Store[] {
 }
 
 async function readInto(buffers: readonly ResidentBuffer[], arrays: readonly Float32Array[]): Promise<void> {
-  await Promise.all(
-    buffers.map(async (buffer, i) => arrays[i]!.set((await buffer.read()) as Float32Array)),
-  );
+  await Promise.all(buffers.map(async (buffer, i) => arrays[i]!.set((await buffer.read()) as Float32Array)));
 }
