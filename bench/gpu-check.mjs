@@ -117,10 +117,13 @@ async function sampling(model) {
       rates[device].push((1000 * (await draw(device, newTokens))) / (performance.now() - start));
     }
   const memory = gpuMegabytes();
+  const { up, down } = await opened.webgpu.engine.crossed();
+  const tokens = rows * (2 + repeats * newTokens);
   for (const device of DEVICES) await opened[device].dispose();
   return {
     cpu: spread(rates.cpu).median,
     webgpu: spread(rates.webgpu).median,
+    bytesPerToken: { up: up / tokens, down: down / tokens },
     ...(memory !== undefined && { gpuMegabytes: memory }),
   };
 }
@@ -212,7 +215,8 @@ for (const name of asked) {
   );
   const drawn = await sampling(model);
   console.log(
-    `  sampling, ${rows} rows: ${drawn.cpu.toFixed(0)} tokens/s on the CPU, ${drawn.webgpu.toFixed(0)} on the GPU`,
+    `  sampling, ${rows} rows: ${drawn.cpu.toFixed(0)} tokens/s on the CPU, ${drawn.webgpu.toFixed(0)} on the GPU, to and ` +
+      `from which ${drawn.bytesPerToken.up.toFixed(0)} and ${drawn.bytesPerToken.down.toFixed(0)} bytes a token went`,
   );
   const trained = await training(model);
   const gradient = trained.largestRelativeGradientDifference;

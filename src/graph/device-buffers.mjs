@@ -20,7 +20,7 @@
  */
 
 /** @param {readonly number[]} dims */
-export const sizeOf = (dims) => dims.reduce((product, dim) => product * dim, 1);
+const sizeOf = (dims) => dims.reduce((product, dim) => product * dim, 1);
 
 /** @param {readonly number[]} a @param {readonly number[]} b */
 export const sameDims = (a, b) => a.length === b.length && a.every((dim, i) => dim === b[i]);

@@ -62,7 +62,7 @@ export class Engine implements Requests {
     this.device = deviceNamed(device);
     const { ownMemory, provider } = this.device;
     this.worker = new Worker(new URL("./session-worker.mjs", import.meta.url), {
-      workerData: ownMemory ? { provider } : {},
+      argv: ownMemory ? [provider] : [],
     });
     this.worker.on("message", ({ id, value, error }: { id: number; value: unknown; error?: string }) => {
       const waiting = this.pending.get(id);

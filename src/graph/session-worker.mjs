@@ -2,13 +2,13 @@
  * The thread that runs ONNX Runtime, whose `run` blocks the thread that calls it. Plain JavaScript, so that the same file serves the
  * sources under test and the built package.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
 import { DeviceHandlers } from "./device-handlers.mjs";
 import { SessionHandlers } from "./session-handlers.mjs";
 
-/** A provider is named where buffers are to stay in its memory. */
-const { provider } = /** @type {{ readonly provider?: string }} */ (/** @type {unknown} */ (workerData));
+/** Named where buffers are to stay in its memory. */
+const provider = process.argv[2];
 const handlers = provider === undefined ? new SessionHandlers(ort) : new DeviceHandlers(ort, provider);
 
 /** @typedef {import("./session-handlers.mjs").Answer} Answer */

@@ -18,11 +18,14 @@ import { Draw, checkRandomly, type Case } from "../../src/graph/operators/check.
 import { randomStream } from "../../src/core/random.js";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import { modelFolder } from "../../src/policy/model-folder.js";
-import { answer } from "../../src/sharpen/answer.js";
+import { rewardNamed } from "../../src/reward/registry.js";
+import { bestOfN } from "../../src/sharpen/best-of-n.js";
+import { findTask } from "../../src/task/registry.js";
 import { provideWebgpu } from "../support/webgpu.js";
 import { ALL_LINEARS, newAdapter } from "../../src/transformer/decoder/lora.js";
 import type { LoraAdapter } from "../../src/transformer/format/peft.js";
 import {
+  collect,
   largestDifference,
   randomAdapter,
   randomModel,
@@ -133,23 +136,41 @@ test.runIf(process.platform === "linux")("is found where it is, and missed where
   expect(findDevices()).toEqual([{ name: "cpu" }, { name: "webgpu" }]);
 });
 
-test.skipIf(!found)("a model on the GPU chooses as on the CPU", async () => {
-  const load = (device: DeviceName) => LocalPolicy.load(modelFolder("game24"), { device, threads: 1 });
-  const [cpu, gpu] = [await load("cpu"), await load("webgpu")];
-  try {
-    const options = { n: 8, seed: 3, keepAll: true };
-    const [wanted, had] = [
-      await answer(cpu, "4 9 10 13 = 24 :", options),
-      await answer(gpu, "4 9 10 13 = 24 :", options),
-    ];
-    expect(had.finished.map(({ text }) => text)).toEqual(wanted.finished.map(({ text }) => text));
-    expect(had.chosen.index).toBe(wanted.chosen.index);
-    had.scores.forEach((score, i) => expect(Math.abs(score - wanted.scores[i]!)).toBeLessThan(1e-4));
-    expect(had.scores).not.toEqual(wanted.scores);
-  } finally {
-    await cpu.dispose();
-    await gpu.dispose();
+/** Of the 100 that `npm run bench:gpu` takes: a GPU in software draws 20 to 50 tokens a second. */
+const PUZZLES = 8;
+const NEAR_TIE = 1e-4;
+
+test.skipIf(!found)(`a model on the GPU chooses as on the CPU on ${PUZZLES} puzzles`, async () => {
+  const task = await findTask("game24");
+  const prompts = task.prompts("test").slice(0, PUZZLES);
+  const chosen = async (device: DeviceName) => {
+    const policy = await LocalPolicy.load(modelFolder("game24"), { device, threads: 1 });
+    const reward = rewardNamed("log-likelihood");
+    const settings = { n: 8, temperature: 1, maxTokens: task.maxTokens, seed: 3, keepAll: true };
+    const all = await collect(bestOfN(policy, prompts, { reward, ...settings }));
+    await policy.dispose();
+    return new Map(all.map((best) => [best.prompt.id, best]));
+  };
+  const [cpu, gpu] = [await chosen("cpu"), await chosen("webgpu")];
+  const near: string[] = [];
+  let rounded = 0;
+  for (const { id, text } of prompts) {
+    const [wanted, had] = [cpu.get(id)!, gpu.get(id)!];
+    expect(had.finished, text).toHaveLength(8);
+    had.finished.forEach((response, i) => {
+      expect(response.text, text).toBe(wanted.finished[i]!.text);
+      const apart = Math.abs(had.scores[i]! - wanted.scores[i]!);
+      expect(apart, text).toBeLessThan(NEAR_TIE);
+      if (apart > 0) rounded++;
+    });
+    // Where two scores are closer than the rounding of two machines, either may be chosen.
+    if (had.chosen.index === wanted.chosen.index) continue;
+    const [best, other] = [had, wanted].map(({ scores }) => Math.max(...scores));
+    expect(Math.abs(best! - other!), text).toBeLessThan(NEAR_TIE);
+    near.push(text);
   }
+  if (near.length > 0) console.warn(`Near-ties, in which either may be chosen: ${near.join("; ")}`);
+  expect(rounded).toBeGreaterThan(0);
 });
 
 test.skipIf(!found)("an adapter is trained on the GPU by the CPU's gradients and losses", async () => {
