@@ -142,14 +142,15 @@ export class Engine implements Requests {
     { constants = "packed", packUpTo = EXTERNAL_LIMIT, planned = true }: SessionOptions = {},
   ): Promise<Session> {
     const limit = constants === "packed" && !this.device.ownMemory ? Math.min(packUpTo, EXTERNAL_LIMIT) : 0;
+    const lowered = lower(graph, this.device);
     if (this.device.ownMemory) {
       // The operators that are tried on each device; a graph of the CPU need not load them.
       const { KERNELS } = await import("./reference/kernels.js");
-      requireComputed(graph, this.device, new Set(Object.keys(KERNELS)));
+      requireComputed(lowered, this.device, new Set(Object.keys(KERNELS)));
     }
     // Where a device computes, ONNX Runtime goes by shapes in what it leaves to the CPU.
     const shaped = planned || this.device.ownMemory;
-    const { model, external, fed, folder, unfolded } = encode(lower(graph, this.device), limit, shaped);
+    const { model, external, fed, folder, unfolded } = encode(lowered, limit, shaped);
     const release = async (some: readonly MemoryInitializer[]): Promise<void> => {
       for (const { data } of some) await this.letGo(data);
     };

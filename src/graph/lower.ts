@@ -1,6 +1,14 @@
+import { bfloatToFloat } from "../core/half-precision.js";
 import type { Device } from "./device.js";
 import { neededNodes } from "./encode.js";
-import { Graph, type Attribute, type GraphNode, type InitializerData, type Value } from "./graph.js";
+import {
+  Graph,
+  type Attribute,
+  type GraphNode,
+  type Initializer,
+  type InitializerData,
+  type Value,
+} from "./graph.js";
 import { add, div, exp, log, mul, sqrt, sub } from "./operators/elementwise.js";
 import { matMul } from "./operators/linear.js";
 import { reduceMax, reduceMean, reduceSum } from "./operators/reduce.js";
@@ -29,6 +37,12 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
     return [undefined, div(1, sqrt(add(mean, number(node, "epsilon") ?? 0)))];
   },
 };
+
+function widened(words: Uint16Array): Float32Array {
+  const floats = new Float32Array(words.length);
+  bfloatToFloat(words, floats, 0);
+  return floats;
+}
 
 function number({ attributes }: GraphNode, name: string): number | undefined {
   const attribute: Attribute | undefined = attributes[name];
@@ -74,22 +88,28 @@ function swapped(x: Value): Value {
  * The graph in operators that a device has: the same inputs, constants and outputs, by the same names. The graph itself where the
  * device lacks none of its operators.
  */
-export function lower(graph: Graph, { lacks }: Device): Graph {
+export function lower(graph: Graph, { lacks, leaves }: Device): Graph {
   if (lacks.length === 0) return graph;
   const nodes = neededNodes(graph);
   const read = new Set(nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name)));
   // What nobody reads of a node need not be said otherwise: a norm's second output is for gradients alone.
   const isLacking = ({ op, outputs }: GraphNode): boolean =>
     lacks.includes(op) && (outputs.length === 1 || outputs.slice(1).some(({ name }) => read.has(name)));
-  if (!nodes.some(isLacking)) return graph;
+  // In memory they are made float32 beforehand: their casts would be the CPU's, at each run.
+  const isWidened = ({ value, data }: Initializer): boolean =>
+    value.type === "bfloat16" && leaves.includes("bfloat16") && data instanceof Uint16Array;
+  if (!nodes.some(isLacking) && !graph.initializers.some(isWidened)) return graph;
   const lowered = new Graph();
   const values = new Map<string, Value>();
   for (const { name, type, shape } of graph.inputs) values.set(name, lowered.input(name, type, shape));
-  for (const { value, data, fixed } of graph.initializers)
-    values.set(
-      value.name,
-      lowered.initializer(value.name, value.type, value.shape as readonly number[], data, { fixed }),
-    );
+  for (const each of graph.initializers) {
+    const { name, shape, type } = each.value;
+    const wide = isWidened(each) ? widened(each.data as Uint16Array) : undefined;
+    const dims = shape as readonly number[];
+    const { fixed } = each;
+    const made = lowered.initializer(name, wide ? "float32" : type, dims, wide ?? each.data, { fixed });
+    values.set(name, made);
+  }
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   for (const node of nodes) {
     const inputs = node.inputs.map(({ name }) => values.get(name)!);
