@@ -21,6 +21,8 @@ export interface LocalPolicyOptions extends EngineOptions {
   readonly kvCache?: KvCacheType | undefined;
   /** Whether a response that is alone is drawn in one row, as `RuntimeOptions` says. Default: false. */
   readonly loneRow?: boolean | undefined;
+  /** Told how a model in eight bits is computed, as `RuntimeOptions` says. */
+  readonly notice?: ((sentence: string) => void) | undefined;
   /** The same model unrounded, which this policy then owns. */
   readonly unrounded?: (Unrounded & Pick<Policy, "dispose">) | undefined;
 }

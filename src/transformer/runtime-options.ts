@@ -24,4 +24,6 @@ export interface RuntimeOptions extends EngineOptions {
    * more rows fit, and what is drawn is rounded by them; scores and training are not. `docs/log.md` has what that does to log π and to speed.
    */
   readonly kvCache?: KvCacheType | undefined;
+  /** Told by which products a model that is held in eight bits is computed, once it is known. */
+  readonly notice?: ((sentence: string) => void) | undefined;
 }

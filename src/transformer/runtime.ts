@@ -68,6 +68,7 @@ export class Runtime {
   private embeddings: FileRows | undefined;
   private readonly lone: boolean;
   private readonly kvCache: KvCacheType;
+  private readonly notice: RuntimeOptions["notice"];
   /** What trainers of the model are told of memory. */
   readonly forTraining: Pick<RuntimeOptions, "memory" | "checkpointing">;
   /** Prompts' keys and values that are kept, of the model without adapters. */
@@ -83,6 +84,7 @@ export class Runtime {
       prefixBytes: maxBytes = 0,
       loneRow = false,
       kvCache = "float32",
+      notice,
       ...options
     }: RuntimeOptions = {},
   ) {
@@ -96,6 +98,7 @@ export class Runtime {
     this.forTraining = { memory, checkpointing };
     this.lone = loneRow;
     this.kvCache = kvCache;
+    this.notice = notice;
     this.engine = new Engine(options);
     if (maxBytes > 0)
       this.prefixes = new PrefixStore(
@@ -122,7 +125,7 @@ export class Runtime {
     // A decoding step has few rows, and products of few rows need packed weights; those of whole sequences gain little.
     const constants = kind.startsWith("decode") ? "packed" : "shared";
     const planned = !UNPLANNED.test(kind);
-    const made = (this.exact ??= makeBytesExact(this.engine, this.quantized)).then(() =>
+    const made = (this.exact ??= makeBytesExact(this.engine, this.quantized, this.notice)).then(() =>
       this.engine.session(build(), { constants, planned }),
     );
     this.sessions.set(key, made);
