@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DeviceError, UsageError } from "../core/errors.js";
 import { DEVICES, deviceFault, deviceNamed, requireComputed, type DeviceName } from "./device.js";
+import { byteMatrix } from "./byte-matrix.js";
 import { lower } from "./lower.js";
+import { byteProduct } from "./operators/byte-product.js";
 import * as cases from "./operators/cases.test-helper.js";
 import { Draw, expectClose } from "./operators/check.test-helper.js";
 import {
@@ -88,7 +90,17 @@ describe("what a device would leave to the CPU is named before a graph is run", 
     requireComputed(graph, DEVICES.cpu, known);
   });
 
-  test("operators that nobody has tried on it", () => {
+  test("operators that it has not, and that nobody has tried on it", () => {
+    const bytes = new Graph();
+    bytes.output(
+      "y",
+      byteProduct(bytes.input("x", "float32", ["n", 2]), "w", byteMatrix(Float32Array.of(1, 2), 1, 2)),
+    );
+    const all = new Set(bytes.nodes.map(({ op }) => op));
+    requireComputed(bytes, DEVICES.cpu, all);
+    expect(() => requireComputed(bytes, DEVICES.webgpu, all)).toThrow(
+      "The GPU does not compute QuantizeLinear, MatMulIntegerToFloat, as this graph does; compute on the CPU.",
+    );
     const graph = graphWith("float16");
     graph.node("NoSuchOperator", [graph.inputs[0]!], [{ type: "float32", shape: ["n", 2] }]);
     expect(() => requireComputed(graph, DEVICES.webgpu, new Set([...known, "Identity"]))).toThrow(
@@ -118,6 +130,7 @@ describe("errors of a GPU in people's words", () => {
     ["Device is lost", "device-lost"],
     ["WebGPU device lost (2): A valid external Instance reference no longer exists.", "device-lost"],
     ["Failed to create a buffer: Out of memory", "device-memory"],
+    ["Program Expand requires f16 but the device does not support it.", "device-float16"],
   ])("%s", (message, reason) => {
     const error = deviceFault(DEVICES.webgpu, message);
     expect(error).toBeInstanceOf(DeviceError);

@@ -15,6 +15,8 @@ export interface Device {
   readonly ownMemory: boolean;
   /** ONNX operators of which it has no whole kernel: graphs are said in others for it (`lower`). */
   readonly lacks: readonly string[];
+  /** Others that it has no kernel of, and that are not said otherwise for it: a graph with one is refused (`requireComputed`). */
+  readonly refuses: readonly string[];
   /**
    * Types that it does not compute with: ONNX Runtime computes with them on the CPU. Integers of 64 bits are shapes and positions, a few
    * numbers each; a graph with others is refused (`requireComputed`).
@@ -24,13 +26,22 @@ export interface Device {
 
 /** The devices, by name. */
 export const DEVICES: Readonly<Record<DeviceName, Device>> = {
-  cpu: { name: "cpu", words: "the CPU", provider: "cpu", ownMemory: false, lacks: [], leaves: [] },
+  cpu: {
+    name: "cpu",
+    words: "the CPU",
+    provider: "cpu",
+    ownMemory: false,
+    lacks: [],
+    refuses: [],
+    leaves: [],
+  },
   webgpu: {
     name: "webgpu",
     words: "the GPU",
     provider: "webgpu",
     ownMemory: true,
     lacks: ["FusedMatMul", "LogSoftmax", "SimplifiedLayerNormalization"],
+    refuses: ["QuantizeLinear", "MatMulIntegerToFloat"],
     leaves: ["int64", "bfloat16"],
   },
 };
@@ -38,17 +49,18 @@ export const DEVICES: Readonly<Record<DeviceName, Device>> = {
 /**
  * Names what a device would leave to the CPU of a graph, at each run and without a word: the graph is not to be run on it.
  * @param known the operators of which it is known whether the device has them.
- * @throws DeviceError for another operator, and for constants of a type that it does not compute with.
+ * @throws DeviceError for another operator and one that it has not, and for constants of a type that it does not compute with.
  */
 export function requireComputed(
   { nodes, initializers }: Pick<Graph, "nodes" | "initializers">,
-  { name, words, leaves }: Device,
+  { name, words, refuses, leaves }: Device,
   known: ReadonlySet<string>,
 ): void {
   const types: readonly DataType[] = leaves.filter((type) => type !== "int64");
   if (types.length === 0) return;
   const facts = { reason: "device-lacks", where: name, remedy: "compute on the CPU" } as const;
-  const unknown = [...new Set(nodes.filter(({ op }) => !known.has(op)).map(({ op }) => op))];
+  const isLeft = (op: string): boolean => !known.has(op) || refuses.includes(op);
+  const unknown = [...new Set(nodes.map(({ op }) => op).filter(isLeft))];
   const problem = `${words.replace("the", "The")} does not compute`;
   if (unknown.length > 0)
     throw new DeviceError(`${problem} ${unknown.join(", ")}, as this graph does`, facts);
@@ -88,6 +100,12 @@ const FAULTS = [
     reason: "device-memory",
     problem: "The GPU has too little memory for this",
     remedy: "take fewer rows or a shorter sequence, or compute on the CPU",
+  },
+  {
+    said: /requires f16|shader-f16/i,
+    reason: "device-float16",
+    problem: "The GPU does not compute with float16",
+    remedy: "hold keys and values in float32 (leave out kvCache), or compute on the CPU",
   },
 ] as const;
 
