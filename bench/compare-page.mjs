@@ -7,6 +7,7 @@ import { spread } from "./processes.mjs";
  * What was measured of a row, of whichever kind it is.
  * @typedef {object} Measured
  * @property {string} machine @property {string} [date] @property {string} [versions] @property {number} [minutes] that it took
+ * @property {boolean} [busy] whether the machine had other work
  * @property {Readonly<Record<string, readonly number[]>>} [values] by who was measured, one a repeat, in the measure's unit
  * @property {Readonly<Record<string, number>>} [peaks] gigabytes, by who was measured
  * @property {Readonly<Record<string, number>>} [threads] that one took, where it had a choice
@@ -184,9 +185,10 @@ function memoryLine({ title, limit }, found, results) {
   if (!memory) return [];
   const most = limit ?? memory.allowedBytes / 1e9;
   const peak = memory.peakBytes / 1e9;
-  const seconds = memory.stepSeconds
+  const taken = memory.stepSeconds
     ? `${digits(spread(memory.stepSeconds).median)} a step`
     : `${digits(memory.firstTokenSeconds)} to the first token`;
+  const seconds = found.busy ? "not measured (other work)" : taken;
   const place = [placeOf(found, results).replace("machine ", ""), found.date].filter(Boolean).join(", ");
   return [
     [title, `${digits(peak)} GB`, `${digits(most)} GB`, verdict([peak], { atMost: most }), seconds, place],

@@ -29,6 +29,7 @@ const REPEATS = 3;
  * @property {number} [repeats] instead of each row's
  * @property {string} [data] gsm8k's rows, as JSONL
  * @property {number} [prompts] of a repeat of best-of-50
+ * @property {boolean} [busy] the machine has other work: memory is told, and no seconds of it
  */
 
 function machine() {
@@ -226,6 +227,7 @@ export async function compare(asked) {
             date,
             versions: await workplace.versions(),
             minutes,
+            ...(asked.busy && { busy: true }),
             ...found,
           };
           await write(results);

@@ -32,6 +32,7 @@ const HELP = `Usage: npm run bench -- [options]
                   the rows that are named so
   --data <file>   with --peers: gsm8k's rows (JSONL with question and answer), for the rows that ask them
   --prompts <n>   with --peers: of best-of-50, in each of its repeats (default: 2)
+  --busy          with --peers: the machine has other work, so that of memory's rows no seconds are told
   --no-peers      without Python's libraries
   --dtypes <list> the peers' data types (default: float32,bfloat16)
   --quick         one repeat instead of three (five for a trainer), and peers in float32 only (with --peers in both)
@@ -128,13 +129,13 @@ async function ifHad(find, otherwise) {
   }
 }
 
-/** @param {{ only: string, quick: boolean, data?: string | undefined, prompts: string }} values */
-async function beside({ only, quick, data, prompts }) {
+/** @param {{ only: string, quick: boolean, data?: string | undefined, prompts: string, busy?: boolean | undefined }} values */
+async function beside({ only, quick, data, prompts, busy = false }) {
   const { compare } = await import("./compare.mjs");
   if (!/^[1-9]\d*$/.test(prompts))
     throw new Error(`--prompts takes a whole number of at least 1, not "${prompts}".`);
   const asked = { ...(quick && { repeats: 1 }), ...(data !== undefined && { data }) };
-  await compare({ only, prompts: Number(prompts), ...asked });
+  await compare({ only, prompts: Number(prompts), busy, ...asked });
 }
 
 async function main() {
@@ -149,6 +150,7 @@ async function main() {
       out: { type: "string" },
       data: { type: "string" },
       prompts: { type: "string", default: "2" },
+      busy: { type: "boolean" },
       help: { type: "boolean", default: false },
     },
   });
