@@ -3,6 +3,8 @@
  * taken apart: a tokenizer has hundreds of thousands of them, and asks for them later, or never.
  */
 
+import { quoted } from "../safetensors-header.js";
+
 const MAX_ENTRIES = 1e5;
 const MAX_TENSORS = 1e7;
 const MAX_TEXT_BYTES = 1e7;
@@ -184,11 +186,15 @@ class Reader {
     const name = this.text();
     const dimensions = this.u32();
     if (dimensions > MAX_DIMENSIONS)
-      throw new Error(`Tensor ${name} n_dims ${dimensions} exceeds maximum allowed (${MAX_DIMENSIONS})`);
+      throw new Error(
+        `Tensor ${quoted(name)} n_dims ${dimensions} exceeds maximum allowed (${MAX_DIMENSIONS})`,
+      );
     const shape = Array.from({ length: dimensions }, () => {
       const size = this.u64();
       if (size > MAX_DIMENSION)
-        throw new Error(`Tensor ${name} dimension ${size} exceeds maximum allowed (${MAX_DIMENSION})`);
+        throw new Error(
+          `Tensor ${quoted(name)} dimension ${size} exceeds maximum allowed (${MAX_DIMENSION})`,
+        );
       return size;
     });
     return { name, shape, dtype: this.u32(), offset: this.u64() };
