@@ -25,7 +25,7 @@ export const HOLDING_OPTIONS = {
   },
   exactChoice: flag(
     "--exact-choice",
-    "with --quantize int8, int4 or int4a8: hold the model unrounded too, and score in it what could be the best, so that the choice is the exact best of what was drawn",
+    "with --quantize int8, int4, int4a8 or keepa8: hold the model unrounded too, and score in it what could be the best, so that the choice is the exact best of what was drawn",
   ),
   kvCache: {
     flags: "--kv-cache <type>",

@@ -70,6 +70,7 @@ it("counts a rounded model's unrounded self beside it, and the runtime once", as
   // As the file has it takes less than float32.
   expect(both.int8).toBe(kept.int8! + kept.keep! - BESIDE);
   expect(both.int4).toBe(kept.int4! + kept.keep! - BESIDE);
+  expect(both.keepa8).toBe(2 * kept.keep! - BESIDE);
   expect(both).toMatchObject({ float32: kept.float32, keep: kept.keep });
   const float = memoryNeed(sourceOf("F32"), config, shapes);
   expect(needForExactChoice(float, shapes).int8).toBe(float.int8! + float.float32! - BESIDE);

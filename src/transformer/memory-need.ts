@@ -3,7 +3,7 @@ import { gigabytes } from "../core/gigabytes.js";
 import type { ModelConfig } from "./families/config.js";
 import { EMBEDDINGS } from "./families/modules.js";
 import { heldBytes } from "./decoder/hold.js";
-import { keepsBlocks, ROUNDINGS, type Quantization } from "./decoder/quantize.js";
+import { DRAWN_ROUNDED, keepsBlocks, type Quantization } from "./decoder/quantize.js";
 import { keptBytes } from "./format/gguf/keep.js";
 import type { WeightSource } from "./format/weights.js";
 
@@ -58,7 +58,7 @@ export function needForExactChoice(
   shapes: ReadonlyMap<string, readonly number[]>,
 ): MemoryNeed {
   const more = Math.min(need.float32 ?? Infinity, need.keep ?? Infinity) - beside(4 * valuesOf(shapes));
-  const both = ROUNDINGS.flatMap((way) =>
+  const both = DRAWN_ROUNDED.flatMap((way) =>
     need[way] === undefined ? [] : [[way, need[way] + more] as const],
   );
   return { ...need, ...Object.fromEntries(both) };

@@ -13,7 +13,7 @@ import { holdWeights, type HeldWeights } from "./decoder/hold.js";
 import {
   keepsBlocks,
   readWeights,
-  ROUNDINGS,
+  DRAWN_ROUNDED,
   type Quantization,
   type QuantizedWeights,
   type RoundedWay,
@@ -59,7 +59,7 @@ export interface LoadOptions {
    */
   readonly quantize?: Holding | undefined;
   /**
-   * The model is to be there unrounded, too, beside its rounded self (`quantize` int8 or int4): memory is asked for both.
+   * The model is to be there unrounded, too, beside its rounded self (`quantize` int8, int4, int4a8 or keepa8): memory is asked for both.
    * Default false.
    */
   readonly exactChoice?: boolean | undefined;
@@ -91,7 +91,7 @@ function chooseHolding(
   { quantize, notice, whole = false, exactChoice = false, memory = freeMemory() }: LoadOptions,
 ): Quantization | undefined {
   if (whole) return undefined;
-  if (exactChoice && !ROUNDINGS.some((way) => way === quantize))
+  if (exactChoice && !DRAWN_ROUNDED.some((way) => way === quantize))
     throw new UsageError(
       "An exact choice is one among what a rounded model has drawn, and this one is not rounded",
       {

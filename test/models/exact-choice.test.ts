@@ -18,7 +18,7 @@ const QUESTIONS: readonly Prompt[] = [
 ].map((text, i) => ({ id: `q${i}`, text }));
 
 interface Case {
-  readonly quantize: "int8" | "int4";
+  readonly quantize: "int8" | "int4" | "keepa8";
   readonly path: string | undefined;
   readonly name: string;
   readonly n: number;
@@ -29,6 +29,7 @@ const CASES: readonly Case[] = [
   { quantize: "int8", path: modelFolder("game24"), name: "game24", n: 24, maxTokens: 18 },
   { quantize: "int4", path: modelFolder("game24"), name: "game24", n: 24, maxTokens: 18 },
   { quantize: "int8", path: smollm2, name: "SmolLM2", n: 16, maxTokens: 32 },
+  { quantize: "keepa8", path: smollm2, name: "SmolLM2", n: 8, maxTokens: 24 },
   { quantize: "int8", path: fetchedModel("qwen"), name: "Qwen", n: 8, maxTokens: 12 },
 ];
 

@@ -21,8 +21,11 @@ export const keepsBlocks = (way: Quantization | "float32" | undefined): boolean 
   way === "keep" || way === "keepa8";
 
 /** Those that round weights. */
-export const ROUNDINGS = ["int8", "int4", "int4a8"] as const satisfies readonly Quantization[];
+const ROUNDINGS = ["int8", "int4", "int4a8"] as const satisfies readonly Quantization[];
 export type RoundedWay = (typeof ROUNDINGS)[number];
+
+/** Those by which what is drawn is rounded: weights, or what they are multiplied with. */
+export const DRAWN_ROUNDED = [...ROUNDINGS, "keepa8"] as const satisfies readonly Quantization[];
 
 /** A weight that was rounded. */
 export type RoundedMatrix = QuantizedMatrix | ByteMatrix;
