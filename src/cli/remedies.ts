@@ -10,7 +10,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   "data-is-the-task": "leave out --data, and name your own file as the task",
   "data-missing": "name the file, or a folder of such files, with --data",
   "data-not-taken": "leave out --data",
-  "device-float16": "leave out --kv-cache, or use --device cpu",
+  "device-half": "leave out --kv-cache, or use --device cpu",
   "device-lacks": "use --device cpu, or another --quantize",
   "device-lost": "repeat the command, with --resume for a run, or add --device cpu",
   "device-memory": "lower --n or --max-tokens, or add --device cpu",

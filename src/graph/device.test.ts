@@ -130,7 +130,7 @@ describe("errors of a GPU in people's words", () => {
     ["Device is lost", "device-lost"],
     ["WebGPU device lost (2): A valid external Instance reference no longer exists.", "device-lost"],
     ["Failed to create a buffer: Out of memory", "device-memory"],
-    ["Program Expand requires f16 but the device does not support it.", "device-float16"],
+    ["Program Expand requires f16 but the device does not support it.", "device-half"],
   ])("%s", (message, reason) => {
     const error = deviceFault(DEVICES.webgpu, message);
     expect(error).toBeInstanceOf(DeviceError);

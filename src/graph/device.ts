@@ -103,7 +103,7 @@ const FAULTS = [
   },
   {
     said: /requires f16|shader-f16/i,
-    reason: "device-float16",
+    reason: "device-half",
     problem: "The GPU does not compute with float16",
     remedy: "hold keys and values in float32 (leave out kvCache), or compute on the CPU",
   },
