@@ -30,7 +30,7 @@ import {
   type KeySet,
   type RecordKind,
 } from "./record-lines.js";
-import { scanResponses } from "./scan-responses.js";
+import { placedResponses, scanResponses } from "./scan-responses.js";
 
 /**
  * An append-only JSONL file, one record a line, each unique by its key.
@@ -230,13 +230,10 @@ class OpenRecordLog<T> implements RecordLog<T> {
       return;
     }
     this.#places.flush(true);
-    const known = knownPlaces(this.path);
-    const entryOf = (span: PlacedSpan): Entry<K> => ({
-      key: key(identified<T>({ promptId: span.promptId, index: span.first })),
-      ...{ content: span, start: span.start, end: span.end },
-    });
-    for (const span of known.spans()) yield entryOf(span);
-    for await (const span of scanResponses(this.path, known)) yield entryOf(span);
+    for await (const span of placedResponses(this.path)) {
+      const { promptId, first, start, end } = span;
+      yield { key: key(identified<T>({ promptId, index: first })), content: span, start, end };
+    }
   }
 
   async *#recordEntries<K>(key: (record: T) => K): AsyncGenerator<Entry<K>> {

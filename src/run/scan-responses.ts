@@ -5,7 +5,7 @@ import { errorCode, openToRead, type Stretch } from "../core/files.js";
 import { DataError, RunError } from "../core/errors.js";
 import { inThreads } from "../core/in-threads.js";
 import { readByteLines, type ByteLine } from "../core/lines.js";
-import type { KnownPlaces, PlacedSpan } from "./places-file.js";
+import { knownPlaces, type KnownPlaces, type PlacedSpan } from "./places-file.js";
 import { LOG_LINES, parseRecord } from "./record-lines.js";
 import { responseRecords } from "./records.js";
 import { responseIdOf, tokensOfLine } from "./response-line.js";
@@ -42,6 +42,13 @@ export async function* scanResponses(
   } finally {
     closeSync(file);
   }
+}
+
+/** All responses of a file: as its index tells and, behind that, as `scanResponses` finds them. @throws as `scanResponses`. */
+export async function* placedResponses(path: string): AsyncGenerator<PlacedSpan> {
+  const known = knownPlaces(path);
+  yield* known.spans();
+  yield* scanResponses(path, known);
 }
 
 function openIfThere(path: string): number | undefined {

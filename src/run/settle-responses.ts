@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { readStretches, writeAtomically } from "../core/files.js";
-import { forgetPlaces, knownPlaces, NO_PLACES, placesWriter, type PlacedSpan } from "./places-file.js";
-import { scanResponses } from "./scan-responses.js";
+import { placedResponses } from "./scan-responses.js";
+import { forgetPlaces, NO_PLACES, placesWriter, type PlacedSpan } from "./places-file.js";
 
 /** Files of responses that are too large to be held in memory, settled by what their index tells of them. */
 
@@ -13,11 +13,10 @@ export function isLargeLog(path: string, large: number): boolean {
   return NAMES.has(basename(path)) && (statSync(path, { throwIfNoEntry: false })?.size ?? -1) > large;
 }
 
-/** Whose responses lie where in a file, as its index tells and, behind that, the file itself. @throws as `scanResponses`. */
+/** Whose responses lie where in a file. @throws as `placedResponses`. */
 export async function spansOfLog(path: string): Promise<PlacedSpan[]> {
-  const known = knownPlaces(path);
-  const spans = [...known.spans()];
-  for await (const span of scanResponses(path, known)) spans.push(span);
+  const spans: PlacedSpan[] = [];
+  for await (const span of placedResponses(path)) spans.push(span);
   return spans;
 }
 

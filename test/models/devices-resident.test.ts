@@ -26,12 +26,12 @@ import type { LoraAdapter } from "../../src/transformer/format/peft.js";
 import { Runtime } from "../../src/transformer/runtime.js";
 import {
   largestDifference,
-  randomAdapter,
   randomModel,
   randomWeights,
 } from "../../src/transformer/tiny-models.test-helper.js";
 import { loraTrainingGraph } from "../../src/transformer/train/training-graph.js";
 import { Trainer, type TrainerOptions } from "../../src/transformer/train/trainer.js";
+import { PAIR_WEIGHTS, PAIRS, freshAdapter } from "../support/training-example.js";
 import { provideWebgpu } from "../support/webgpu.js";
 
 const found = provideWebgpu();
@@ -234,23 +234,12 @@ describe.skipIf(!found)("drawing on a GPU", () => {
 });
 
 describe.skipIf(!found)("training on a GPU", () => {
-  const adapterNow = (): LoraAdapter =>
-    randomAdapter(
-      newAdapter(model.config, { rank: 4, targetModules: ALL_LINEARS }, randomStream(1, "adapter")),
-      2,
-      0.1,
-    );
-  const pairs = [
-    { prompt: [3, 1, 4], response: [1, 5, 9, 2] },
-    { prompt: [2], response: [7, 1, 8] },
-  ];
-  const weights = [0.25, 1];
   const folder = mkdtempSync(join(tmpdir(), "whetstone-device-"));
   afterAll(() => rmSync(folder, { recursive: true }));
 
   async function opened(device: DeviceName, options: Partial<TrainerOptions> = {}) {
     const engine = new Engine({ threads: 1, device });
-    const adapter = adapterNow();
+    const adapter = freshAdapter(model.config);
     const settings = { maxLength: 32, clipNorm: 1, weightDecay: 0.1, ...options };
     const trainer = await Trainer.lora(engine, model.config, model.weights, adapter, settings);
     return { engine, adapter, trainer };
@@ -265,8 +254,8 @@ describe.skipIf(!found)("training on a GPU", () => {
       const before = await engine.crossed();
       const norms: number[] = [];
       for (let step = 0; step < 3; step++) {
-        await trainer.forwardBackward(pairs, weights);
-        norms.push((await trainer.step(pairs, weights, 1e-2)).gradientNorm);
+        await trainer.forwardBackward(PAIRS, PAIR_WEIGHTS);
+        norms.push((await trainer.step(PAIRS, PAIR_WEIGHTS, 1e-2)).gradientNorm);
       }
       const after = await engine.crossed();
       const unsettled = valuesOf(adapter);
@@ -283,7 +272,7 @@ describe.skipIf(!found)("training on a GPU", () => {
     };
     const [wanted, had] = [await stepped("cpu"), await stepped("webgpu")];
     had.norms.forEach((norm, i) => expect(Math.abs(norm / wanted.norms[i]! - 1)).toBeLessThan(1e-3));
-    const start = valuesOf(adapterNow());
+    const start = valuesOf(freshAdapter(model.config));
     wanted.values.forEach((values, i) => {
       // Of what the steps changed.
       const moved = largestDifference(values, start[i]!);
@@ -299,13 +288,13 @@ describe.skipIf(!found)("training on a GPU", () => {
     const continued = async (first: DeviceName, then: DeviceName): Promise<Float32Array[]> => {
       const path = join(folder, `${first}-${then}.safetensors`);
       const begun = await opened(first);
-      await begun.trainer.step(pairs, weights, 1e-2);
+      await begun.trainer.step(PAIRS, PAIR_WEIGHTS, 1e-2);
       await begun.trainer.saveCheckpoint(path);
       await begun.engine.dispose();
       const { engine, adapter, trainer } = await opened(then);
       await trainer.loadCheckpoint(path);
       expect(trainer.steps).toBe(1);
-      await trainer.step(pairs, weights, 1e-2);
+      await trainer.step(PAIRS, PAIR_WEIGHTS, 1e-2);
       await trainer.settle();
       await engine.dispose();
       return valuesOf(adapter);
@@ -319,9 +308,9 @@ describe.skipIf(!found)("training on a GPU", () => {
 
   test("a step that diverges leaves the parameters as they were", async () => {
     const { engine, adapter, trainer } = await opened("webgpu");
-    await expect(trainer.step(pairs, [Infinity, 1], 1e-2)).rejects.toThrow("Training diverged at step 1");
+    await expect(trainer.step(PAIRS, [Infinity, 1], 1e-2)).rejects.toThrow("Training diverged at step 1");
     await trainer.settle();
-    expect(valuesOf(adapter)).toEqual(valuesOf(adapterNow()));
+    expect(valuesOf(adapter)).toEqual(valuesOf(freshAdapter(model.config)));
     await expect(trainer.optimStep(1e-2)).rejects.toThrow("There is no gradient to step along");
     await engine.dispose();
   });

@@ -15,21 +15,14 @@ import {
 } from "../../src/graph/index.js";
 import * as cases from "../../src/graph/operators/cases.test-helper.js";
 import { Draw, checkRandomly, type Case } from "../../src/graph/operators/check.test-helper.js";
-import { randomStream } from "../../src/core/random.js";
 import { LocalPolicy } from "../../src/policy/local-policy.js";
 import { modelFolder } from "../../src/policy/model-folder.js";
 import { rewardNamed } from "../../src/reward/registry.js";
 import { bestOfN } from "../../src/sharpen/best-of-n.js";
 import { findTask } from "../../src/task/registry.js";
+import { PAIR_WEIGHTS, PAIRS, freshAdapter } from "../support/training-example.js";
 import { provideWebgpu } from "../support/webgpu.js";
-import { ALL_LINEARS, newAdapter } from "../../src/transformer/decoder/lora.js";
-import type { LoraAdapter } from "../../src/transformer/format/peft.js";
-import {
-  collect,
-  largestDifference,
-  randomAdapter,
-  randomModel,
-} from "../../src/transformer/tiny-models.test-helper.js";
+import { collect, largestDifference, randomModel } from "../../src/transformer/tiny-models.test-helper.js";
 import { Trainer } from "../../src/transformer/train/trainer.js";
 
 const found = provideWebgpu();
@@ -197,26 +190,15 @@ test.skipIf(!found)(`a model on the GPU chooses as on the CPU on ${PUZZLES} puzz
 
 test.skipIf(!found)("an adapter is trained on the GPU by the CPU's gradients and losses", async () => {
   const model = await randomModel();
-  const fresh = (): LoraAdapter =>
-    randomAdapter(
-      newAdapter(model.config, { rank: 4, targetModules: ALL_LINEARS }, randomStream(1, "adapter")),
-      2,
-      0.1,
-    );
-  const pairs = [
-    { prompt: [3, 1, 4], response: [1, 5, 9, 2] },
-    { prompt: [2], response: [7, 1, 8] },
-  ];
-  const weights = [0.25, 1];
   const trainedOn = async (device: DeviceName) => {
     const engine = new Engine({ threads: 1, device });
-    const trainer = await Trainer.lora(engine, model.config, model.weights, fresh(), {
+    const trainer = await Trainer.lora(engine, model.config, model.weights, freshAdapter(model.config), {
       maxLength: 32,
       clipNorm: 1,
     });
-    const { gradients } = await trainer.gradients(pairs, weights);
+    const { gradients } = await trainer.gradients(PAIRS, PAIR_WEIGHTS);
     const losses: number[] = [];
-    for (let step = 0; step < 3; step++) losses.push((await trainer.step(pairs, weights, 1e-2)).loss);
+    for (let step = 0; step < 3; step++) losses.push((await trainer.step(PAIRS, PAIR_WEIGHTS, 1e-2)).loss);
     await engine.dispose();
     return { names: trainer.names, gradients, losses };
   };
