@@ -18,17 +18,19 @@ export const FLOAT = "ours, float32";
 export const KEPT = "ours, kept";
 /** Kept weights, activations rounded to eight bits as llama.cpp rounds them; one row where a response is alone. */
 export const KEPT_A8 = "ours, kept, activations in eight bits";
+/** Weights and activations in eight bits. */
+export const BYTES = "ours, int8";
 export const LLAMA = "llama.cpp";
 export const TORCH = "transformers, float32";
 export const HALF = "transformers, bfloat16";
 
 /** @typedef {"keep" | "keepa8" | "int8"} Held */
-/** @type {Readonly<Partial<Record<Held, string>>>} */
-const HOW = { keep: KEPT, keepa8: KEPT_A8 };
+/** @type {Readonly<Record<Held, string>>} */
+const HOW = { keep: KEPT, keepa8: KEPT_A8, int8: BYTES };
 
 /** @param {string} model @param {object} work @param {Held} [quantize] @returns {Contender} */
 export const drawn = (model, work, quantize) => ({
-  ...{ who: quantize === undefined ? FLOAT : (HOW[quantize] ?? `ours, ${quantize}`) },
+  ...{ who: quantize === undefined ? FLOAT : HOW[quantize] },
   ...{ side: "ours", script: "draw.mjs", model },
   ask: { ...(quantize && { quantize }), ...work },
 });

@@ -5,6 +5,7 @@
 import {
   drawn,
   firstTokens,
+  BYTES,
   FLOAT,
   generate,
   HALF,
@@ -69,7 +70,7 @@ const WIDE = /** @type {const} */ ({ needs: "AVX-512", first: true });
 /**
  * Of both models beside llama.cpp and transformers.
  * @param {string} name @param {string} what @param {import("./compare-contenders.mjs").Drawing} work @param {number} atLeast
- * @param {Pick<Row, "bound">} [more]
+ * @param {Partial<Pick<Row, "bound" | "note">>} [more]
  * @param {boolean} [alone] whether a response is alone, and may be drawn as one
  * @returns {Row[]}
  */
@@ -81,14 +82,14 @@ const besideAll = (name, what, work, atLeast, more, alone = false) =>
     ...{ name: `${name}-${model}`, title: `${title}: ${what} of 64 tokens`, measures: "tokensPerSecond" },
     contenders: [
       ...[drawn(model, work), drawn(model, work, "keep")],
-      ...(alone ? [drawn(model, { ...work, lone: true }, "keepa8")] : []),
+      alone ? drawn(model, { ...work, lone: true }, "keepa8") : drawn(model, work, "int8"),
       llama(model, work),
       ...generate(model, work, times),
     ],
     promises: [
       {
         ...{ text: `${what}, × llama.cpp, ${title}`, atLeast, ...WIDE },
-        ...{ of: [FLOAT, KEPT, ...(alone ? [KEPT_A8] : [])], against: LLAMA },
+        ...{ of: [FLOAT, KEPT, alone ? KEPT_A8 : BYTES], against: LLAMA },
       },
     ],
     note: "The prompt has 100 random tokens; its pass is in the seconds",
@@ -125,7 +126,11 @@ export const ROWS = [
     bound:
       "beside pruning and a prefix that is shared, both compute the same products in float32, and a step's products bound each",
   },
-  ...besideAll("rows", "50 responses", FIFTY, 2.5),
+  ...besideAll("rows", "50 responses", FIFTY, 2.5, {
+    note:
+      "The prompt has 100 random tokens; its pass is in the seconds. llama.cpp rounds what weights are multiplied with to eight bits; so does ours, int8, " +
+      "which rounds weights too",
+  }),
   ...besideAll(
     "one",
     "one response",
@@ -200,7 +205,7 @@ export const ROWS = [
       contenders: [drawn("smollm2", FIFTY, "int8"), drawn("smollm2", FIFTY)],
     },
     promises: [
-      { text: "eight bits, × own float32, 50 rows", atLeast: 1.5, of: ["ours, int8"], against: FLOAT },
+      { text: "eight bits, × own float32, 50 rows", atLeast: 1.5, of: [BYTES], against: FLOAT },
     ],
     bound:
       "the rest of a step (attention, the head that samples, norms) stays in float32, and activations are rounded at each product",
