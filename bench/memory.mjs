@@ -1,5 +1,5 @@
 /**
- * `npm run bench:memory -- <model> [--quantize keep]`: one process loads a model and draws 16 responses of 128 tokens to a prompt of
+ * `npm run bench:memory -- <model> [--quantize keep] [--kv-cache float16]`: one process loads a model and draws 16 responses of 128 tokens to a prompt of
  * 300; prints one line of JSON with the peak of its resident memory, what it may be at most (1.3 × the weights as they are held,
  * and 600 MB), the seconds from the file to the first token, and tokens per second. The model is a path, the name of one that was
  * fetched (smollm2, qwen, gemma), or of a shape (`npm run bench:shape`). With `--train` it takes three steps of LoRA in place of drawing, on
@@ -19,6 +19,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quantize: { type: "string" },
+    "kv-cache": { type: "string" },
     n: { type: "string", default: "16" },
     prompt: { type: "string", default: "300" },
     tokens: { type: "string", default: "128" },
@@ -47,6 +48,7 @@ const started = performance.now();
 const seconds = () => (performance.now() - started) / 1000;
 const policy = await LocalPolicy.load(path, {
   ...{ quantize, checkpointing: values.checkpointing },
+  kvCache: /** @type {"float16" | "float32" | undefined} */ (values["kv-cache"]),
   ...(values.memory !== undefined && { memory: Number(values.memory) * 1e9 }),
 });
 const { config, held, weights, quantized } = policy.runtime.model;

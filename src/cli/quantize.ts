@@ -19,13 +19,13 @@ export const HOLDING_OPTIONS = {
   quantize: {
     flags: "--quantize <how>",
     description:
-      "hold the linear layers' weights in fewer bits: int8, int4, int4a8 (four bits, and what they meet in eight), keep (blocks and 16-bit floats as their file has them), or keepa8 (as keep, and what blocks meet in eight bits)",
+      "hold the linear layers' weights in fewer bits: int8, int4, int4a8 (four bits, and what they meet in eight), float16, keep (blocks and 16-bit floats as their file has them), or keepa8 (as keep, and what blocks meet in eight bits)",
     parse: oneOf(QUANTIZATIONS),
     otherwise: "float32, or keep where that does not fit into memory",
   },
   exactChoice: flag(
     "--exact-choice",
-    "with --quantize int8, int4, int4a8 or keepa8: hold the model unrounded too, and score in it what could be the best, so that the choice is the exact best of what was drawn",
+    "with --quantize int8, int4, int4a8, float16 or keepa8: hold the model unrounded too, and score in it what could be the best, so that the choice is the exact best of what was drawn",
   ),
   kvCache: {
     flags: "--kv-cache <type>",

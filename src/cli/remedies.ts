@@ -4,13 +4,14 @@ import type { WhetstoneError } from "../core/errors.js";
 export const REMEDIES: Readonly<Record<string, string>> = {
   "adapter-not-served": "serve it as said, then go on with --resume",
   "cannot-listen": "end what listens there, or choose another with --port or --host",
+  "beyond-float16": "leave out --quantize, or use --quantize keep where the file has blocks",
   "batch-exists": "choose another with --batch",
   "batch-incomplete":
     "write the rest with --batch <folder> --resume, or give more results with --batch-results and --resume",
   "data-is-the-task": "leave out --data, and name your own file as the task",
   "data-missing": "name the file, or a folder of such files, with --data",
   "data-not-taken": "leave out --data",
-  "device-half": "leave out --kv-cache, or use --device cpu",
+  "device-half": "leave out --quantize and --kv-cache, or use --device cpu",
   "device-lacks": "use --device cpu, or another --quantize",
   "device-lost": "repeat the command, with --resume for a run, or add --device cpu",
   "device-memory": "lower --n or --max-tokens, or add --device cpu",

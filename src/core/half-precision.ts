@@ -49,6 +49,39 @@ export function toWords(type: "float16" | "bfloat16", values: Float32Array): Uin
   return words;
 }
 
+/** From this on (65504 and half of a step) the nearest half is infinite; float32's bits, as those below are. */
+const BEYOND_HALVES = 0x477ff000;
+/** 2^-14, the least half of 11 significant bits. */
+const LEAST_NORMAL = 0x38800000;
+
+/**
+ * The words of the nearest IEEE 754 halves, of two as near the even one.
+ * @returns undefined where a value is too large for one, or not a number.
+ */
+export function nearestHalves(values: Float32Array): Uint16Array | undefined {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const words = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) {
+    const size = bits[i]! & 0x7fffffff;
+    if (size >= BEYOND_HALVES) return undefined;
+    const sign = (bits[i]! >>> 16) & 0x8000;
+    // What is cut off is rounded by adding nearly half of the last bit, and all of it where that bit is odd.
+    const word =
+      size >= LEAST_NORMAL
+        ? (size - (112 << 23) + 0xfff + ((size >>> 13) & 1)) >>> 13
+        : nearestEven(Math.abs(values[i]!) * 2 ** 24);
+    words[i] = sign | word;
+  }
+  return words;
+}
+
+/** The nearest integer, of two as near the even one. */
+function nearestEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
+}
+
 /** Writes the values of bfloat16 words (the upper half of a float32) to `target` from `offset` on; exact. */
 export function bfloatToFloat(words: Uint16Array, target: Float32Array, offset: number): void {
   const bits = new Uint32Array(target.buffer, target.byteOffset, target.length);

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DeviceError, UsageError } from "../core/errors.js";
@@ -15,8 +18,10 @@ import {
   logSoftmax,
   matMul,
   mul,
+  quantizedProduct,
   reduceSum,
   rmsNorm,
+  type FileData,
 } from "./index.js";
 
 const { VALUE_CASES: _, ...withGradients } = cases;
@@ -68,6 +73,34 @@ describe("what a device lacks is said otherwise", () => {
     expect(lower(graph, DEVICES.cpu)).toBe(graph);
     expect(lower(graph, DEVICES.webgpu)).not.toBe(graph);
   });
+});
+
+test("bytes that are cast are floats beforehand on a device with memory of its own, those in files too", () => {
+  const folder = mkdtempSync(join(tmpdir(), "whetstone-steps-"));
+  const bytes = (seed: number, length: number): Uint8Array =>
+    Uint8Array.from({ length }, (_, i) => (i * 37 + seed) % 64);
+  const [packed, steps] = [bytes(3, 3 * 128), bytes(5, 3 * 8)];
+  const [scales, units] = [Float32Array.from(steps, (step) => step / 64), Float32Array.of(-0.5, 2, 0.25)];
+  const file = join(folder, "weights");
+  writeFileSync(file, Buffer.concat([Buffer.alloc(7), steps]));
+  const inFile = { file, offset: 7, byteLength: 24, length: 24 };
+  const productWith = (given: Uint8Array | FileData): Graph => {
+    const graph = new Graph();
+    const matrix = { bits: 4, rows: 3, columns: 256, packed, scales, steps: given, units } as const;
+    graph.output("y", quantizedProduct(graph.input("x", "float32", ["n", 256]), "w", matrix));
+    return graph;
+  };
+  const x = Float64Array.from({ length: 512 }, (_, i) => Math.sin(i));
+  const feeds = { x: { type: "float32" as const, dims: [2, 256], data: x } };
+  const wanted = evaluateInDoubles(productWith(steps), feeds)["y"]!;
+  for (const given of [steps, inFile]) {
+    const lowered = lower(productWith(given), DEVICES.webgpu);
+    const constant = lowered.initializers.find(({ value }) => value.name === "w.steps")!;
+    expect(constant.value.type).toBe("float32");
+    expect(constant.data).toEqual(Float32Array.from(steps));
+    expectClose("y", evaluateInDoubles(lowered, feeds)["y"]!, wanted, 1e-9);
+  }
+  rmSync(folder, { recursive: true });
 });
 
 describe("what a device would leave to the CPU is named before a graph is run", () => {

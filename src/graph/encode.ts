@@ -19,6 +19,9 @@ const ELEMENT_TYPE: Readonly<Record<DataType, TensorProto_DataType>> = {
   bfloat16: TensorProto_DataType.BFLOAT16,
 };
 
+/** Types of constants that are held in fewer bits than what they are cast to. */
+const NARROW: readonly DataType[] = ["float16", "bfloat16", "uint8"];
+
 /** Initializers from this size on stay outside the protobuf, which could not hold 2 GB. */
 const LARGE_BYTES = 1 << 16;
 
@@ -32,7 +35,7 @@ export interface EncodedModel {
   readonly external: readonly MemoryInitializer[];
   /** In the model as inputs by the values' names. */
   readonly fed: readonly MemoryInitializer[];
-  /** Whether constants are to stay as they are: one in half the bits would be folded into one in float32. */
+  /** Whether constants are to stay as they are: one in fewer bits that is cast would be folded into one in float32. */
   readonly unfolded: boolean;
   /** The names of what is to be fed beside these. */
   readonly inputs: readonly string[];
@@ -72,6 +75,8 @@ export function encode(graph: Graph, externalUpTo: number, planned = true): Enco
   const fed = initializers.filter(isInMemory).filter(isFed);
   const held = initializers.filter((each) => !isFed(each));
   const inputs = graph.inputs.filter((input) => used.has(input.name));
+  const cast = new Set(nodes.flatMap(({ op, inputs: [first] }) => (op === "Cast" ? [first!.name] : [])));
+  const isNarrow = ({ value }: Initializer): boolean => NARROW.includes(value.type) && cast.has(value.name);
   const message = create(ModelProtoSchema, {
     irVersion: 8n,
     opsetImport: [
@@ -98,7 +103,7 @@ export function encode(graph: Graph, externalUpTo: number, planned = true): Enco
     model: toBinary(ModelProtoSchema, message),
     external: held.filter(isInMemory).filter(isExternal),
     fed,
-    unfolded: initializers.some(({ value }) => value.type === "float16" || value.type === "bfloat16"),
+    unfolded: initializers.some(isNarrow),
     inputs: inputs.map(({ name }) => name),
     ...(file !== undefined && { folder: dirname(file) }),
   };

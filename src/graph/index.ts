@@ -53,6 +53,7 @@ export { concat, expand, full, reshape, slice, split, transpose } from "./operat
 export { byteMatrix, unsignedBytes, type ByteMatrix } from "./byte-matrix.js";
 export { multipliesSignedBytes } from "./signed-bytes.js";
 export {
+  BLOCKS_OF_UNIT,
   QUANTIZED_BLOCK,
   quantizeMatrix,
   type HalfMatrix,

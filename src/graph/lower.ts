@@ -1,9 +1,11 @@
+import { closeSync, openSync, readSync } from "node:fs";
 import { bfloatToFloat } from "../core/half-precision.js";
 import type { Device } from "./device.js";
 import { neededNodes } from "./encode.js";
 import {
   Graph,
   type Attribute,
+  type FileData,
   type GraphNode,
   type Initializer,
   type InitializerData,
@@ -38,10 +40,32 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   },
 };
 
-function widened(words: Uint16Array): Float32Array {
-  const floats = new Float32Array(words.length);
-  bfloatToFloat(words, floats, 0);
-  return floats;
+/**
+ * The constant's values as float32, read from their file where they lie in one; undefined where they stay as they are.
+ * @param cast the names of what casts read, or look up rows in.
+ */
+function widened({ value, data }: Initializer, { ownMemory, leaves }: Device, cast: ReadonlySet<string>): Float32Array | undefined {
+  if (!ownMemory || !cast.has(value.name)) return undefined;
+  if (value.type === "bfloat16" && leaves.includes("bfloat16") && data instanceof Uint16Array) {
+    const floats = new Float32Array(data.length);
+    bfloatToFloat(data, floats, 0);
+    return floats;
+  }
+  // Steps of blocks; the integers of a matrix no cast reads.
+  if (value.type === "uint8") return Float32Array.from("file" in data ? bytesOf(data) : (data as Uint8Array));
+  return undefined;
+}
+
+function bytesOf({ file, offset, byteLength }: FileData): Uint8Array {
+  const bytes = new Uint8Array(byteLength);
+  const fd = openSync(file, "r");
+  try {
+    for (let at = 0, read = 1; at < byteLength && read > 0; at += read)
+      read = readSync(fd, bytes, at, byteLength - at, offset + at);
+  } finally {
+    closeSync(fd);
+  }
+  return bytes;
 }
 
 function number({ attributes }: GraphNode, name: string): number | undefined {
@@ -88,26 +112,32 @@ function swapped(x: Value): Value {
  * The graph in operators that a device has: the same inputs, constants and outputs, by the same names. The graph itself where the
  * device lacks none of its operators.
  */
-export function lower(graph: Graph, { lacks, leaves }: Device): Graph {
+export function lower(graph: Graph, device: Device): Graph {
+  const { lacks } = device;
   if (lacks.length === 0) return graph;
   const nodes = neededNodes(graph);
   const read = new Set(nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name)));
   // What nobody reads of a node need not be said otherwise: a norm's second output is for gradients alone.
   const isLacking = ({ op, outputs }: GraphNode): boolean =>
     lacks.includes(op) && (outputs.length === 1 || outputs.slice(1).some(({ name }) => read.has(name)));
-  // In memory they are made float32 beforehand: their casts would be the CPU's, at each run.
-  const isWidened = ({ value, data }: Initializer): boolean =>
-    value.type === "bfloat16" && leaves.includes("bfloat16") && data instanceof Uint16Array;
-  if (!nodes.some(isLacking) && !graph.initializers.some(isWidened)) return graph;
+  // These are made float32 beforehand: their casts would be the CPU's, at each run.
+  const isRead = ({ op }: GraphNode): boolean => op === "Cast" || op === "Gather";
+  const cast = new Set(nodes.filter(isRead).map(({ inputs }) => inputs[0]!.name));
+  const wide = new Map<string, Float32Array>();
+  for (const each of graph.initializers) {
+    const floats = widened(each, device, cast);
+    if (floats) wide.set(each.value.name, floats);
+  }
+  if (!nodes.some(isLacking) && wide.size === 0) return graph;
   const lowered = new Graph();
   const values = new Map<string, Value>();
   for (const { name, type, shape } of graph.inputs) values.set(name, lowered.input(name, type, shape));
   for (const each of graph.initializers) {
     const { name, shape, type } = each.value;
-    const wide = isWidened(each) ? widened(each.data as Uint16Array) : undefined;
+    const floats = wide.get(name);
     const dims = shape as readonly number[];
     const { fixed } = each;
-    const made = lowered.initializer(name, wide ? "float32" : type, dims, wide ?? each.data, { fixed });
+    const made = lowered.initializer(name, floats ? "float32" : type, dims, floats ?? each.data, { fixed });
     values.set(name, made);
   }
   const outputs = new Set(graph.outputs.map(({ name }) => name));

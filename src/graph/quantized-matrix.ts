@@ -2,6 +2,8 @@ import type { FileData } from "./graph.js";
 
 /** Values of a row that share a scale. */
 export const QUANTIZED_BLOCK = 32;
+/** Blocks of a row that share a unit. */
+export const BLOCKS_OF_UNIT = 8;
 
 /**
  * A matrix W [rows, columns] as small integers: w = scale · (q − zeroPoint) + offset, with one scale, zero point and offset
@@ -28,6 +30,12 @@ export interface QuantizedMatrix<Bytes = Uint8Array, Floats = Float32Array> {
   readonly zeroPoints?: Bytes;
   /** [rows · blocks]; only where the columns are whole blocks. Absent: 0. */
   readonly offsets?: Floats;
+  /**
+   * In place of offsets that are unit · step, in a third of their bytes: a step for each block, [rows · blocks], and a unit for every eight blocks.
+   * Integers of four bits in one digit then count from 0: w = scale · q + unit · step.
+   */
+  readonly steps?: Bytes;
+  readonly units?: Floats;
   /** Whether what it is multiplied with may be rounded to eight bits, as it always is with 8 bits. Default: false. */
   readonly roundsInput?: boolean;
 }

@@ -126,7 +126,7 @@ const part = z.object({ name: z.string().min(1), module: moduleFile.exactOptiona
 const source = { name: z.string().min(1), digest: z.string(), path: z.string().exactOptional() };
 
 // Names alone: the room that quantizes is not loaded to read a manifest.
-const quantizations = { int8: true, int4: true, int4a8: true, keep: true, keepa8: true } satisfies Record<
+const quantizations = { int8: true, int4: true, int4a8: true, float16: true, keep: true, keepa8: true } satisfies Record<
   Quantization,
   true
 >;

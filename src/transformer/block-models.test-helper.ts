@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { holdWeights } from "./decoder/hold.js";
+import { holdWeights, type HeldWay } from "./decoder/hold.js";
 import { tensorShapes } from "./families/config.js";
 import { blockFormats, type BlockFormat } from "./format/gguf/dequantize.js";
 import { emptyMatrix, keepRows } from "./format/gguf/keep.js";
@@ -94,12 +94,11 @@ export function blockModel(
 export async function heldModel(
   model: Model,
   source: WeightSource,
-  keep: boolean,
+  way: HeldWay,
   notice?: (sentence: string) => void,
-  roundsInput?: boolean,
 ): Promise<Model> {
   const shapes = tensorShapes(model.config);
-  const how = { keep, roundsInput, digest: model.digest, notice };
+  const how = { way, digest: model.digest, notice };
   const request = { source, place: "here", config: model.config, shapes, ...how };
   return { ...model, weights: new Map(), held: await holdWeights(request) };
 }

@@ -25,9 +25,10 @@ it("counts the weights as they will be held", async () => {
   const table = 50_000 * 1024;
   const layer = 1024 * (1024 + 2 * 256 + 1024) + 3 * 1024 * 4096;
   const norms = 24 * 2 * 1024 + 1024;
-  const { float32, keep } = memoryNeed(sourceOf("Q8_0"), config, shapes);
+  const { float32, float16, keep } = memoryNeed(sourceOf("Q8_0"), config, shapes);
   // Over 1 GiB: once, and the embeddings' rows stay in their file.
   expect(float32).toBe(BESIDE + 4 * (24 * layer + table + norms));
+  expect(float16).toBe(BESIDE + 2 * (24 * layer + table) + 4 * norms);
   expect(keep).toBe(BESIDE + (24 * layer + table) * (1 + 4 / 32) + 4 * norms);
   expect(memoryNeed(sourceOf("F32"), config, shapes)).not.toHaveProperty("keep");
 });

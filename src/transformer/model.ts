@@ -9,7 +9,7 @@ import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./famil
 import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
 import { isGguf, readGgufHeader } from "./format/gguf/header.js";
 import { openGgufWeights } from "./format/gguf/weights.js";
-import { holdWeights, type HeldWeights } from "./decoder/hold.js";
+import { holdWeights, type HeldWay, type HeldWeights } from "./decoder/hold.js";
 import {
   keepsBlocks,
   readWeights,
@@ -59,7 +59,7 @@ export interface LoadOptions {
    */
   readonly quantize?: Holding | undefined;
   /**
-   * The model is to be there unrounded, too, beside its rounded self (`quantize` int8, int4, int4a8 or keepa8): memory is asked for both.
+   * The model is to be there unrounded, too, beside its rounded self (`quantize` int8, int4, int4a8, float16 or keepa8): memory is asked for both.
    * Default false.
    */
   readonly exactChoice?: boolean | undefined;
@@ -109,7 +109,7 @@ function chooseHolding(
 
 /** Whether a model's weights are held once, in a file. */
 function isHeld(shapes: Shapes, quantize: Quantization | undefined, whole = false): boolean {
-  if (quantize !== undefined) return keepsBlocks(quantize);
+  if (quantize !== undefined) return keepsBlocks(quantize) || quantize === "float16";
   let bytes = 0;
   for (const shape of shapes.values()) bytes += 4 * shape.reduce((product, size) => product * size, 1);
   return !whole && bytes > HELD_FROM;
@@ -127,8 +127,8 @@ async function weightsOf(
 ): Promise<Pick<Model, "weights" | "quantized" | "held">> {
   if (!isHeld(shapes, quantize, whole))
     return readWeights(source, config, shapes.keys(), quantize as RoundedWay | undefined);
-  const how = { keep: keepsBlocks(quantize), roundsInput: quantize === "keepa8" };
-  const held = await holdWeights({ source, place, config, shapes, ...how, digest: await digest(), notice });
+  const way = (quantize ?? "float32") as HeldWay;
+  const held = await holdWeights({ source, place, config, shapes, way, digest: await digest(), notice });
   return { weights: new Map(), held };
 }
 
@@ -148,6 +148,8 @@ async function loadFolder(folder: string, options: LoadOptions): Promise<Model> 
     const read = await weightsOf(source, config, shapes, folder, quantize, options, digestOnce);
     const weightsDigest = digestOfHeld ?? digestOf(config, read.weights, read.quantized);
     const hash = createHash("sha256").update(weightsDigest);
+    // What is held then is not what was read.
+    if (quantize === "float16") hash.update(quantize);
     for (const file of TOKENIZER_FILES) {
       const path = join(folder, file);
       if (existsSync(path)) hash.update(file).update(await sha256File(path));
@@ -225,9 +227,9 @@ export function digestOf(
       add("", matrix.scales);
       continue;
     }
-    const { bits, packed, scales, zeroPoints, offsets } = matrix;
+    const { bits, packed, scales, zeroPoints, offsets, steps, units } = matrix;
     add(`${name}, ${bits} bits`, packed);
-    for (const part of [scales, zeroPoints, offsets]) if (part) add("", part);
+    for (const part of [scales, zeroPoints, offsets, steps, units]) if (part) add("", part);
   }
   return hash.digest("hex");
 }

@@ -70,16 +70,16 @@ it.each([true, false])("over kept blocks (tied: %s)", async (tied) => {
   const { source, dequantized } = blockModel(await randomModel(wide, 7), cache);
   const adapter = adapterOf(dequantized);
   const expected = await gradientsOf(dequantized, adapter);
-  const held = await heldModel(dequantized, source, true);
+  const held = await heldModel(dequantized, source, "keep");
   expectSame(await gradientsOf(held, adapter), expected);
   expectSame(await gradientsOf(held, adapter, { checkpointing: true }), expected);
 });
 
 it.each([
-  ["gemma3", true],
-  ["qwen2", true],
-  ["phi3", false],
-])("over %s held in its file's floats (in 16 bits: %s)", async (name, keep) => {
+  ["gemma3", "keep"],
+  ["qwen2", "keep"],
+  ["phi3", "float32"],
+] as const)("over %s held in its file's floats (%s)", async (name, way) => {
   const folder = join(testdata, "families", name);
   const source = await openWeights(folder);
   const model = await modelOfIds(folder);
@@ -89,7 +89,7 @@ it.each([
   const plain = newAdapter(model.config, { rank: 4, ...own }, randomStream(1, "adapter"));
   const adapter = randomAdapter(plain, 2, 0.1);
   const expected = await gradientsOf(model, adapter);
-  const held = await heldModel(model, source, keep);
+  const held = await heldModel(model, source, way);
   await source.close();
   expectSame(await gradientsOf(held, adapter, { checkpointing: true }), expected);
 });

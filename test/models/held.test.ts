@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { openWeights } from "../../src/transformer/format/weights.js";
 import { blockModel, heldModel } from "../../src/transformer/block-models.test-helper.js";
+import type { FloatTensor } from "../../src/transformer/format/safetensors.js";
 import type { Draw } from "../../src/transformer/decode/draw-request.js";
 import type { Model } from "../../src/transformer/model.js";
 import { Runtime } from "../../src/transformer/runtime.js";
@@ -63,7 +64,7 @@ async function expectSame(held: Model, plain: Model): Promise<void> {
 it.each([true, false])("keeps blocks with the values of the dequantized model (tied: %s)", async (tied) => {
   const wide = { hiddenSize: 64, intermediateSize: 96, headDim: 16, tieWordEmbeddings: tied };
   const { source, dequantized } = blockModel(await randomModel(wide, 7), cache);
-  await expectSame(await heldModel(dequantized, source, true), dequantized);
+  await expectSame(await heldModel(dequantized, source, "keep"), dequantized);
 });
 
 it("rounds what kept blocks are multiplied with where that is asked for, in a copy of its own", async () => {
@@ -73,7 +74,7 @@ it("rounds what kept blocks are multiplied with where that is asked for, in a co
   const scores: Float32Array[] = [];
   const draws: unknown[] = [];
   for (const roundsInput of [false, true]) {
-    const model = await heldModel(dequantized, source, true, undefined, roundsInput);
+    const model = await heldModel(dequantized, source, roundsInput ? "keepa8" : "keep");
     const runtime = new Runtime(model, { threads: 2 });
     // A draw begins with what was begun before it.
     runtime.prepare({});
@@ -91,7 +92,7 @@ it("rounds what kept blocks are multiplied with where that is asked for, in a co
 it("computes prompts in blocks, where they are kept, as in memory", async () => {
   const wide = { hiddenSize: 64, intermediateSize: 96, headDim: 16, maxPositions: 256 };
   const { source, dequantized } = blockModel(await randomModel(wide, 7), cache);
-  const held = await heldModel(dequantized, source, true);
+  const held = await heldModel(dequantized, source, "keep");
   const long = Array.from({ length: 150 }, (_, i) => 4 + ((i * 13) % 90));
   const asked = [0, 1].map((index) => ({ tag: index, prompt: long, promptKey: 1, index }));
   const drawnBy = async (model: Model, prefixBytes: number): Promise<Draw<number>[]> => {
@@ -114,7 +115,7 @@ it.each(["gemma3", "phi3", "qwen3"])(
     const folder = join(testdata, "families", name);
     const source = await openWeights(folder);
     const model = await modelOfIds(folder);
-    await expectSame(await heldModel(model, source, false), model);
+    await expectSame(await heldModel(model, source, "float32"), model);
     await source.close();
   },
 );
@@ -127,11 +128,57 @@ it.each([
   const folder = join(testdata, "families", name);
   const source = await openWeights(folder);
   const model = await modelOfIds(folder);
-  const held = await heldModel(model, source, true);
+  const held = await heldModel(model, source, "keep");
   expect([...held.held!.quantized.values()].map((matrix) => "half" in matrix && matrix.half)).toContain(half);
   expect([...held.held!.weights.values()].every(({ shape }) => shape.length === 1)).toBe(true);
   await expectSame(held, model);
   await source.close();
+});
+
+/** The nearest number of 11 significant bits, of two as near the even one; below 2^-14 steps are 2^-24. */
+function nearestHalf(value: number): number {
+  const step = 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value) || 1))) - 10);
+  const [below, rest] = [Math.floor(value / step), value / step - Math.floor(value / step)];
+  return (rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below) * step;
+}
+
+it.each([true, false])("rounds weights to float16 where that is asked for (tied: %s)", async (tied) => {
+  const model = await randomModel({ hiddenSize: 64, intermediateSize: 96, headDim: 16, tieWordEmbeddings: tied }, 9);
+  const { source, dequantized } = blockModel(model, cache);
+  const rounded = new Map<string, FloatTensor>();
+  const table = "model.embed_tokens.weight";
+  for (const [name, tensor] of dequantized.weights) {
+    const isMatrix = tensor.shape.length === 2 && name !== table;
+    rounded.set(name, isMatrix ? { ...tensor, data: tensor.data.map(nearestHalf) } : tensor);
+  }
+  // Embeddings that are looked up stay floats, those that are the head do not.
+  if (tied) rounded.set("lm_head.weight", { ...rounded.get(table)!, data: rounded.get(table)!.data.map(nearestHalf) });
+  const config = { ...model.config, tieWordEmbeddings: false };
+  const held = await heldModel(dequantized, source, "float16");
+  expect(held.held!.quantized.get(tied ? table : "lm_head.weight")).toMatchObject({ half: "float16" });
+  await expectSame(held, { ...dequantized, config, weights: rounded });
+  const runtime = new Runtime(dequantized, { threads: 1 });
+  const other = new Runtime(held, { threads: 1 });
+  const pairs = [{ prompt: PROMPTS[0]!, response: [7, 3, 9, 1] }];
+  const [[plain], [halved]] = [await runtime.score(pairs), await other.score(pairs)];
+  const apart = largestDifference(plain!.logProbs, halved!.logProbs);
+  expect(apart).toBeGreaterThan(1e-5);
+  expect(apart).toBeLessThan(1e-2);
+  await Promise.all([runtime.dispose(), other.dispose()]);
+});
+
+it("refuses to hold in float16 what is beyond it", async () => {
+  const model = await randomModel({ hiddenSize: 32, intermediateSize: 32, headDim: 8 }, 4);
+  const name = "model.layers.0.mlp.up_proj.weight";
+  const tensor = model.weights.get(name)!;
+  const data = tensor.data.slice();
+  data[5] = -65520;
+  const { source } = blockModel(model, cache);
+  const read = (asked: string) =>
+    asked === name ? Promise.resolve({ ...tensor, data }) : source.read(asked);
+  await expect(heldModel({ ...model, digest: "b".repeat(64) }, { ...source, read }, "float16")).rejects.toThrow(
+    `here: ${name} has a value beyond 65504, the largest of float16; hold the model in float32`,
+  );
 });
 
 it("makes a copy that is truncated, broken or of another version anew, and says so", async () => {
@@ -140,7 +187,7 @@ it("makes a copy that is truncated, broken or of another version anew, and says 
     cache,
   );
   const sentences: string[] = [];
-  const hold = () => heldModel(dequantized, source, true, (sentence) => sentences.push(sentence));
+  const hold = () => heldModel(dequantized, source, "keep", (sentence) => sentences.push(sentence));
   await hold();
   const folder = join(cache, "whetstone", "weights");
   const file = join(folder, `${dequantized.digest.slice(0, 32)}-kept.bin`);
@@ -151,7 +198,7 @@ it("makes a copy that is truncated, broken or of another version anew, and says 
   await hold();
   writeFileSync(
     file,
-    Buffer.from(whole.toString("latin1").replace('{"version":1', '{"version":0'), "latin1"),
+    Buffer.from(whole.toString("latin1").replace('{"version":2', '{"version":0'), "latin1"),
   );
   await hold();
   writeFileSync(file, "no arrays are here, but letters");
@@ -169,11 +216,11 @@ it("refuses to keep what has no blocks, and a copy that has no place", async () 
   const model = await randomModel({ hiddenSize: 32, intermediateSize: 32, headDim: 8 }, 4);
   const { source } = blockModel(model, cache);
   const floats = { ...source, stored: () => ({ format: "F32", bytes: 0 }) };
-  await expect(heldModel(model, floats, true)).rejects.toThrow(
+  await expect(heldModel(model, floats, "keep")).rejects.toThrow(
     "here has no linear in a format that can be kept (Q4_0,",
   );
   writeFileSync(join(cache, "taken"), "");
   vi.stubEnv("XDG_CACHE_HOME", join(cache, "taken"));
-  await expect(heldModel(model, source, true)).rejects.toThrow(/cannot (open|be written)/);
+  await expect(heldModel(model, source, "keep")).rejects.toThrow(/cannot (open|be written)/);
   vi.stubEnv("XDG_CACHE_HOME", cache);
 });

@@ -28,6 +28,7 @@ import {
   byteProduct,
   unsignedBytes,
   quantizeMatrix,
+  type QuantizedMatrix,
   dequantizedProduct,
   quantizedProduct,
   reduceMax,
@@ -101,6 +102,19 @@ export const ELEMENTWISE_CASES: Readonly<Record<string, Case>> = {
   "output in the middle": (draw) => mul(draw.graph.output("middle", draw.floats(draw.axes(0, 2))), 3),
 };
 
+/** Integers of four bits, in one digit or two, whose offsets are steps of units: 256 columns. */
+function stepped(draw: Draw, rows: number, digits: 1 | 2): QuantizedMatrix {
+  const bytes = (count: number, most: number): Uint8Array =>
+    Uint8Array.from({ length: count }, () => draw.integer(0, most));
+  const floats = (count: number): Float32Array =>
+    Float32Array.from({ length: count }, () => draw.integer(-9, 9) / 64);
+  return {
+    ...{ bits: 4, rows, columns: 256, packed: bytes(rows * 128, 255) },
+    ...(digits === 2 && { low: bytes(rows * 128, 255) }),
+    ...{ scales: floats(rows * 8), steps: bytes(rows * 8, 63), units: floats(rows) },
+  };
+}
+
 /** Operators without a gradient: values only. */
 export const VALUE_CASES: Readonly<Record<string, Case>> = {
   "max and min with ties": (draw) => {
@@ -136,12 +150,17 @@ export const VALUE_CASES: Readonly<Record<string, Case>> = {
   },
   dequantizedProduct: (draw) => {
     const axes = [...draw.axes(1, 2), draw.axis()];
-    return [32, 64].map((columns) => {
+    const offset = [32, 64].map((columns) => {
       const rows = draw.integer(1, 9);
       const values = Float32Array.from({ length: rows * columns }, () => draw.integer(-99, 99) / 64);
       const x = draw.floats([...axes, { dim: columns, size: columns }]);
       return dequantizedProduct(x, `w${columns}`, quantizeMatrix(values, rows, columns, 4));
     });
+    const x = draw.floats([...axes, { dim: 256, size: 256 }]);
+    const steps = ([1, 2] as const).map((digits) =>
+      dequantizedProduct(x, `s${digits}`, stepped(draw, draw.integer(1, 9), digits)),
+    );
+    return [...offset, ...steps];
   },
   quantizedProduct: (draw) => {
     const axes = [...draw.axes(1, 2), draw.axis()];
@@ -161,7 +180,11 @@ export const VALUE_CASES: Readonly<Record<string, Case>> = {
         return quantizedProduct(x, `w${bits}.${columns}`, quantizeMatrix(values, rows, columns, bits));
       }),
     );
-    return [...halves, ...integers];
+    const x = draw.rounded([...axes, { dim: 256, size: 256 }], QUANTIZED_BLOCK);
+    const steps = ([1, 2] as const).map((digits) =>
+      quantizedProduct(x, `s${digits}`, stepped(draw, draw.integer(1, 9), digits)),
+    );
+    return [...halves, ...integers, ...steps];
   },
   byteProduct: (draw) => {
     const axes = [...draw.axes(1, 2), draw.axis()];

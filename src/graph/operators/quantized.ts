@@ -1,7 +1,7 @@
 import { GraphError } from "../../core/errors.js";
 import { formatShape } from "../dim.js";
 import type { Attribute, DataType, FileData, Graph, InitializerData, Value } from "../graph.js";
-import { QUANTIZED_BLOCK, type HeldMatrix, type QuantizedMatrix } from "../quantized-matrix.js";
+import { BLOCKS_OF_UNIT, QUANTIZED_BLOCK, type HeldMatrix, type QuantizedMatrix } from "../quantized-matrix.js";
 import { add, cast, mul } from "./elementwise.js";
 import { matMul } from "./linear.js";
 import { reduceSum } from "./reduce.js";
@@ -45,7 +45,8 @@ export function quantizedProduct(x: Value, name: string, matrix: HeldMatrix): Va
         digit(x, "low"),
       )
     : digit(x, "packed");
-  if (!matrix.offsets) return product;
+  const offsets = offsetsOf(x.graph, name, matrix);
+  if (!offsets) return product;
   const size = matrix.blockSize ?? QUANTIZED_BLOCK;
   const blocks = columns / size;
   // Σ over a block of x · (d·q + m) is d · Σ x·q + m · Σ x: the offsets meet the sums over blocks, which are shared by all
@@ -53,8 +54,19 @@ export function quantizedProduct(x: Value, name: string, matrix: HeldMatrix): Va
   const sums = x.graph.once(`block sums:${size}:${x.name}`, () =>
     reduceSum(reshape(x, [...x.shape.slice(0, -1), blocks, size]), [-1]),
   );
-  const offsets = fixedConstant(x.graph, `${name}.offsets`, "float32", [rows, blocks], matrix.offsets);
   return add(product, matMul(sums, offsets, { transB: true }));
+}
+
+/** The offsets of a matrix's blocks, float32 [rows, blocks], in floats for their use alone; undefined where it has none. */
+function offsetsOf(graph: Graph, name: string, matrix: HeldIntegers): Value | undefined {
+  const { rows, columns, blockSize = QUANTIZED_BLOCK, offsets, steps, units } = matrix;
+  const blocks = columns / blockSize;
+  if (offsets) return fixedConstant(graph, `${name}.offsets`, "float32", [rows, blocks], offsets);
+  if (!steps || !units) return undefined;
+  const shape = [rows, blocks / BLOCKS_OF_UNIT];
+  const whole = fixedConstant(graph, `${name}.steps`, "uint8", [...shape, BLOCKS_OF_UNIT], steps);
+  const each = fixedConstant(graph, `${name}.units`, "float32", [...shape, 1], units);
+  return reshape(mul(cast(whole, "float32"), each), [rows, blocks]);
 }
 
 /** A constant of the graph by its name, once however often it is asked for; it stays what it is. */
@@ -77,9 +89,10 @@ function bitsProduct(x: Value, name: string, matrix: HeldIntegers, part: "packed
   const packed = fixedConstant(graph, `${name}.${part}`, "uint8", shape, matrix[part]!);
   const scales = fixedConstant(graph, `${name}.scales`, "float32", [rows * blocks], matrix.scales);
   const zeroBytes = rows * Math.ceil((blocks * bits) / 8);
-  // Lower digits are 0 … 15 as they stand, where without zero points 8 would be taken for 0.
+  // These are 0 … 15 as they stand, where without zero points 8 would be taken for 0.
+  const isCounted = part === "low" || (matrix.steps !== undefined && matrix.low === undefined && bits === 4);
   const zeros =
-    part === "low"
+    isCounted
       ? fixedConstant(graph, `no zero points.${zeroBytes}`, "uint8", [zeroBytes], new Uint8Array(zeroBytes))
       : matrix.zeroPoints &&
         fixedConstant(graph, `${name}.zero_points`, "uint8", [zeroBytes], matrix.zeroPoints);

@@ -92,7 +92,7 @@ describe("keys and values in float16", () => {
       await randomModel({ ...SIZES, hiddenSize: 64, intermediateSize: 96, headDim: 16 }),
       cache,
     );
-    const held = runtimeOf(await heldModel(dequantized, source, true), { kvCache: "float16" });
+    const held = runtimeOf(await heldModel(dequantized, source, "keep"), { kvCache: "float16" });
     const plain = runtimeOf(dequantized, { kvCache: "float16" });
     const [own, other] = [await drawn(held, 8), await drawn(plain, 8)];
     expect(own.map(({ tokens }) => tokens)).toEqual(other.map(({ tokens }) => tokens));

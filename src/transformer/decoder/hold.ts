@@ -9,7 +9,8 @@ import { cacheFolder } from "../../core/cache-folder.js";
 import type { FileData, HeldMatrix, QuantizedMatrix } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
 import { EMBEDDINGS, headName, linearModules } from "../families/modules.js";
-import { toWords } from "../../core/half-precision.js";
+import { nearestHalves, toWords } from "../../core/half-precision.js";
+import { keepsBlocks } from "./quantize.js";
 import { arrayFile, type ArrayIndex, type PutArray } from "../format/array-file.js";
 import { blockFormats } from "../format/gguf/dequantize.js";
 import { keptBytes, keptFormats, keptHalf } from "../format/gguf/keep.js";
@@ -34,6 +35,9 @@ export interface HeldWeights {
   readonly bytes: number;
 }
 
+/** How weights are held once: as ways of `Quantization`, or in float32. */
+export type HeldWay = "float32" | "float16" | "keep" | "keepa8";
+
 export interface HoldRequest {
   readonly source: WeightSource;
   /** Named in errors. */
@@ -41,16 +45,18 @@ export interface HoldRequest {
   readonly config: ModelConfig;
   /** Of all weights. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  /** Whether blocks are kept as they are; else all is held in float32. */
-  readonly keep: boolean;
-  /** Whether what kept blocks are multiplied with may be rounded to eight bits. Default: false. */
-  readonly roundsInput?: boolean | undefined;
+  readonly way: HeldWay;
   /** What the weights are, hexadecimal. */
   readonly digest: string;
   readonly notice?: ((sentence: string) => void) | undefined;
 }
 
 const FLOAT32 = blockFormats.get(0)!;
+
+/** How copies in the cache are called, by what they hold. */
+const NAMES: Readonly<Record<HeldWay, string>> = {
+  ...{ float32: "float32", float16: "float16", keep: "kept", keepa8: "kept-a8" },
+};
 
 const elementsOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
@@ -60,31 +66,35 @@ function matrixNames(config: ModelConfig): Set<string> {
 }
 
 /** How many bytes a model's weights take where they are held once. Nothing is read. */
-export function heldBytes({ source, config, shapes, keep }: Omit<HoldRequest, "digest" | "place">): number {
+export function heldBytes({ source, config, shapes, way }: Omit<HoldRequest, "digest" | "place">): number {
   const matrices = matrixNames(config);
+  const bytesOf = (name: string, elements: number): number | undefined => {
+    if (!matrices.has(name)) return undefined;
+    if (way === "float16") return 2 * elements;
+    return way === "float32" ? undefined : keptBytes(source.stored(name).format, elements);
+  };
   let sum = 0;
   for (const [name, shape] of shapes) {
-    const kept = keep && matrices.has(name);
     // Rows of embeddings that are no head are read from the file.
     if (name === EMBEDDINGS && !matrices.has(name) && source.rows) continue;
-    sum += (kept && keptBytes(source.stored(name).format, elementsOf(shape))) || 4 * elementsOf(shape);
+    sum += bytesOf(name, elementsOf(shape)) ?? 4 * elementsOf(shape);
   }
   return sum;
 }
 
 /**
  * Holds a model's weights; converts them where the cache has no copy of them yet.
- * @throws ModelError as `WeightSource.read`, and where the copy cannot be written.
+ * @throws ModelError as `WeightSource.read`, where the copy cannot be written, and where a value is beyond float16 that is to be held in it.
  */
 export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
-  const { source, config, shapes, keep, roundsInput = false, digest, notice } = request;
+  const { source, config, shapes, way, digest, notice } = request;
   const matrices = matrixNames(config);
   const bytes = heldBytes(request);
   const place = source.rows?.(EMBEDDINGS);
   const inCopy = (name: string): boolean => matrices.has(name) || (name === EMBEDDINGS && !place);
-  const how = keep ? (roundsInput ? "kept-a8" : "kept") : "float32";
+  const how = NAMES[way];
   const isKept = (name: string): boolean => keptBytes(source.stored(name).format, 1) !== undefined;
-  if (keep && ![...matrices].some(isKept)) {
+  if (keepsBlocks(way) && ![...matrices].some(isKept)) {
     throw new ModelError(
       `${request.place} has no linear in a format that can be kept (${keptFormats.join(", ")}); quantize it to int8 or int4`,
     );
@@ -96,7 +106,9 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
     notice,
     write: async (put) => {
       for (const name of shapes.keys()) {
-        if (inCopy(name)) await putMatrix(put, source, name, keep, roundsInput);
+        // Rows that are looked up are in the file, or in floats here.
+        const own = matrices.has(name) && (name !== EMBEDDINGS || place) ? way : "float32";
+        if (inCopy(name)) await putMatrix(put, request, name, own);
       }
     },
   });
@@ -106,7 +118,7 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
     if (!inCopy(name)) {
       if (name !== EMBEDDINGS) weights.set(name, await source.read(name));
     } else if (arrays.has(name)) weights.set(name, { shape, data: arrays.get(name)! });
-    else quantized.set(name, matrixOf(arrays, name, shape as [number, number], roundsInput));
+    else quantized.set(name, matrixOf(arrays, name, shape as [number, number], way === "keepa8"));
   }
   const [rows, columns] = shapes.get(EMBEDDINGS) as [number, number];
   const copied = arrays.get(EMBEDDINGS);
@@ -120,24 +132,31 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
   return { weights, quantized, embeddings, bytes };
 }
 
-const PARTS = ["packed", "low", "scales", "offsets"] as const;
+const PARTS = ["packed", "low", "scales", "offsets", "steps", "units"] as const;
 
 async function putMatrix(
   put: PutArray,
-  source: WeightSource,
+  { source, place }: HoldRequest,
   name: string,
-  keep: boolean,
-  roundsInput: boolean,
+  way: HeldWay,
 ): Promise<void> {
-  const { format } = source.stored(name);
-  const half = keep ? keptHalf(format) : undefined;
+  const kept = keepsBlocks(way);
+  const half = kept ? keptHalf(source.stored(name).format) : undefined;
   const matrix: QuantizedMatrix | undefined =
-    keep && !half ? await source.blocks?.(name, roundsInput) : undefined;
-  if (matrix === undefined) {
-    const { data } = await source.read(name);
-    return half ? put(`${name}.${half}`, toWords(half, data)) : put(name, data);
+    kept && !half ? await source.blocks?.(name, way === "keepa8") : undefined;
+  if (matrix !== undefined) {
+    for (const part of PARTS) if (matrix[part]) await put(`${name}.${part}`, matrix[part]);
+    return;
   }
-  for (const part of PARTS) if (matrix[part]) await put(`${name}.${part}`, matrix[part]);
+  const { data } = await source.read(name);
+  if (half) return put(`${name}.${half}`, toWords(half, data));
+  if (way !== "float16") return put(name, data);
+  const words = nearestHalves(data);
+  if (words) return put(`${name}.float16`, words);
+  throw new ModelError(`${place}: ${name} has a value beyond 65504, the largest of float16`, {
+    ...{ reason: "beyond-float16", where: place },
+    remedy: "hold the model in float32 (leave out `quantize`)",
+  });
 }
 
 /** A kept matrix of the copy. */
@@ -155,6 +174,7 @@ function matrixOf(
   const scales = part("scales")!;
   const low = part("low");
   const offsets = part("offsets");
+  const [steps, units] = [part("steps"), part("units")];
   const packed = part("packed")!;
   return {
     bits: packed.length === rows * columns ? 8 : 4,
@@ -165,6 +185,7 @@ function matrixOf(
     ...(low && { low }),
     scales,
     ...(offsets && { offsets }),
+    ...(steps && units && { steps, units }),
     ...(roundsInput && { roundsInput }),
   };
 }

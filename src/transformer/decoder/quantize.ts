@@ -8,11 +8,11 @@ import type { WeightSource } from "../format/weights.js";
  * How a model's linears are held for sampling and scoring. `int8`: rounded to bytes, with a scale for each row, and what they are multiplied
  * with to bytes as well (`byteMatrix`). `int4`: to integers of four bits, with a scale and an offset for every 32 values of a row (the head in
  * eight bits). `int4a8`: as `int4`, and what the weights are
- * multiplied with is rounded to eight bits. `keep`: blocks and floats
+ * multiplied with is rounded to eight bits. `float16`: rounded to floats of 16 bits, each matrix in float32 for its product alone. `keep`: blocks and floats
  * of 16 bits as their file has them (`holdWeights`). `keepa8`: as `keep`, and what blocks are multiplied with is rounded to eight bits.
  * Embeddings, norms and biases stay floats.
  */
-export const QUANTIZATIONS = ["int8", "int4", "int4a8", "keep", "keepa8"] as const;
+export const QUANTIZATIONS = ["int8", "int4", "int4a8", "float16", "keep", "keepa8"] as const;
 
 export type Quantization = (typeof QUANTIZATIONS)[number];
 
@@ -20,12 +20,12 @@ export type Quantization = (typeof QUANTIZATIONS)[number];
 export const keepsBlocks = (way: Quantization | "float32" | undefined): boolean =>
   way === "keep" || way === "keepa8";
 
-/** Those that round weights. */
+/** Those that round weights to integers. */
 const ROUNDINGS = ["int8", "int4", "int4a8"] as const satisfies readonly Quantization[];
 export type RoundedWay = (typeof ROUNDINGS)[number];
 
 /** Those by which what is drawn is rounded: weights, or what they are multiplied with. */
-export const DRAWN_ROUNDED = [...ROUNDINGS, "keepa8"] as const satisfies readonly Quantization[];
+export const DRAWN_ROUNDED = [...ROUNDINGS, "float16", "keepa8"] as const satisfies readonly Quantization[];
 
 /** A weight that was rounded. */
 export type RoundedMatrix = QuantizedMatrix | ByteMatrix;

@@ -12,7 +12,7 @@ import { reasonOf } from "../../core/json-file.js";
 import type { FileData } from "../../graph/index.js";
 
 /** What is written changes with this number, and files of another are made anew. */
-const VERSION = 1;
+const VERSION = 2;
 /** Copies that were not used for so long go when another one is made. */
 const UNUSED_DAYS = 60;
 /** Memory is mapped in pages. */

@@ -3,8 +3,9 @@ import { halfAt } from "../../../core/half-precision.js";
 
 const scales = new Float32Array(8);
 const minima = new Float32Array(8);
-/** The scales and the minima of eight sub-blocks, multiplied out; one object, filled anew for each super-block. */
-const subBlocks = { scales, minima } as const;
+const steps = new Uint8Array(8);
+/** The scales and the minima of eight sub-blocks, multiplied out, and the minima in units of dmin; one object, filled anew for each super-block. */
+const subBlocks = { scales, minima, steps } as const;
 
 /**
  * d, dmin, and 12 bytes that hold eight pairs of six bits: the first four pairs in the low bits of bytes 0 … 3 and
@@ -23,6 +24,8 @@ export function readScales(bytes: Uint8Array, at: number): typeof subBlocks {
     minima[j] = dmin * (b & 63);
     scales[j + 4] = d * ((c & 15) | ((a >>> 6) << 4));
     minima[j + 4] = dmin * ((c >>> 4) | ((b >>> 6) << 4));
+    steps[j] = b & 63;
+    steps[j + 4] = (c >>> 4) | ((b >>> 6) << 4);
   }
   return subBlocks;
 }

@@ -86,12 +86,15 @@ it("keeps every format of blocks with the values of ggml's reference", async () 
     keepRows(format, file.subarray(start + 2 * rowBytes, start + bytes), matrix, 2);
     keepRows(format, file.subarray(start, start + 2 * rowBytes), matrix, 0);
     const expected = new Float32Array(Uint8Array.from(Buffer.from(golden[name]!, "base64")).buffer);
-    const { scales, offsets, packed, low, blockSize = 32 } = matrix;
+    const { scales, offsets, steps, units, packed, low, blockSize = 32 } = matrix;
+    const zero = steps ? 0 : 8;
+    const offset = (block: number): number =>
+      steps ? steps[block]! * units![block >> 3]! : (offsets?.[block] ?? 0);
     const digit = (of: Uint8Array, i: number): number => (of[i >> 1]! >> (i % 2 === 0 ? 0 : 4)) & 15;
     expected.forEach((value, i) => {
-      const q = low ? 16 * (digit(packed, i) - 8) + digit(low, i) : digit(packed, i) - 8;
+      const q = low ? 16 * (digit(packed, i) - 8) + digit(low, i) : digit(packed, i) - zero;
       const block = Math.floor(i / blockSize);
-      const found = scales[block]! * q + (offsets?.[block] ?? 0);
+      const found = scales[block]! * q + offset(block);
       expect(Math.abs(found - value)).toBeLessThanOrEqual(
         2e-7 * Math.abs(8 * scales[block]!) + 1.2e-7 * Math.abs(value),
       );

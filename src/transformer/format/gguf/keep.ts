@@ -4,7 +4,7 @@
  * two digits of four: for eight bits, that product has a fast kernel only with activations rounded to eight bits, too, and then
  * it is another model (docs/log.md). Where that is asked for, they are held in one digit of eight.
  */
-import { QUANTIZED_BLOCK, type QuantizedMatrix } from "../../../graph/index.js";
+import { BLOCKS_OF_UNIT, QUANTIZED_BLOCK, type QuantizedMatrix } from "../../../graph/index.js";
 import { halfAt } from "../../../core/half-precision.js";
 import type { BlockFormat } from "./dequantize.js";
 import { readScales } from "./dequantize-k.js";
@@ -46,12 +46,19 @@ const keepQ41: Keep = (bytes, at, { scales, offsets, packed }, block) => {
   packHalves(bytes, at + 4, packed, block * PACKED);
 };
 
+/** The scales of eight blocks, and their minima as steps of one unit. */
+function keepScales(bytes: Uint8Array, at: number, matrix: QuantizedMatrix, block: number): void {
+  const { scales, steps } = readScales(bytes, at);
+  matrix.scales.set(scales, block);
+  matrix.steps!.set(steps, block);
+  matrix.units![block / BLOCKS_OF_UNIT] = -halfAt(bytes, at + 2);
+}
+
 /** Eight blocks: the lower halves of 32 bytes are one, the upper halves the next. */
-const keepQ4K: Keep = (bytes, at, { scales, offsets, packed }, block) => {
-  const read = readScales(bytes, at);
+const keepQ4K: Keep = (bytes, at, matrix, block) => {
+  const { packed } = matrix;
+  keepScales(bytes, at, matrix, block);
   for (let j = 0; j < 8; j++) {
-    scales[block + j] = read.scales[j]!;
-    offsets![block + j] = MIDDLE * read.scales[j]! - read.minima[j]!;
     packNibbles(bytes, at + 16 + (j >>> 1) * 32, 4 * (j & 1), packed, (block + j) * PACKED);
   }
 };
@@ -90,11 +97,10 @@ const keepQ80: Keep = (bytes, at, { scales, packed, low }, block) => {
   }
 };
 
-const keepQ5K: Keep = (bytes, at, { scales, offsets, packed, low }, block) => {
-  const read = readScales(bytes, at);
+const keepQ5K: Keep = (bytes, at, matrix, block) => {
+  const { packed, low } = matrix;
+  keepScales(bytes, at, matrix, block);
   for (let j = 0; j < 8; j++) {
-    scales[block + j] = read.scales[j]!;
-    offsets![block + j] = -read.minima[j]!;
     packFifths((i) => (bytes[at + 16 + i]! >>> j) & 1, MIDDLE, packed, (block + j) * PACKED);
     packNibbles(bytes, at + 48 + (j >>> 1) * 32, 4 * (j & 1), low!, (block + j) * PACKED);
   }
@@ -166,6 +172,8 @@ function joinDigits(
 interface Kept {
   readonly keep: Keep;
   readonly hasOffsets?: boolean;
+  /** Whether offsets are steps of units. */
+  readonly hasSteps?: boolean;
   readonly hasLow?: boolean;
   readonly blockSize?: 16;
 }
@@ -176,8 +184,8 @@ const KEPT: Readonly<Record<string, Kept>> = {
   Q5_0: { keep: keepQ50, hasLow: true },
   Q5_1: { keep: keepQ51, hasLow: true, hasOffsets: true },
   Q8_0: { keep: keepQ80, hasLow: true },
-  Q4_K: { keep: keepQ4K, hasOffsets: true },
-  Q5_K: { keep: keepQ5K, hasLow: true, hasOffsets: true },
+  Q4_K: { keep: keepQ4K, hasSteps: true },
+  Q5_K: { keep: keepQ5K, hasLow: true, hasSteps: true },
   Q6_K: { keep: keepQ6K, hasLow: true, blockSize: 16 },
 };
 
@@ -195,8 +203,9 @@ export function keptBytes(format: string, elements: number): number | undefined 
   if (format in HALVES) return 2 * elements;
   const kept = KEPT[format];
   if (kept === undefined) return undefined;
-  const { hasOffsets = false, hasLow = false, blockSize = QUANTIZED_BLOCK } = kept;
-  return (elements * (hasLow ? 2 : 1)) / 2 + (elements / blockSize) * (hasOffsets ? 8 : 4);
+  const { hasOffsets = false, hasSteps = false, hasLow = false, blockSize = QUANTIZED_BLOCK } = kept;
+  const perBlock = 4 + (hasOffsets ? 4 : 0) + (hasSteps ? 1 + 4 / BLOCKS_OF_UNIT : 0);
+  return (elements * (hasLow ? 2 : 1)) / 2 + (elements / blockSize) * perBlock;
 }
 
 /**
@@ -211,7 +220,7 @@ export function emptyMatrix(
 ): QuantizedMatrix | undefined {
   const kept = KEPT[format.name];
   if (kept === undefined) return undefined;
-  const { hasOffsets = false, hasLow = false, blockSize } = kept;
+  const { hasOffsets = false, hasSteps = false, hasLow = false, blockSize } = kept;
   const size = blockSize ?? QUANTIZED_BLOCK;
   const blocks = rows * (columns / size);
   const bits = hasLow && roundsInput ? 8 : 4;
@@ -224,6 +233,10 @@ export function emptyMatrix(
     ...(hasLow && !roundsInput && { low: new Uint8Array((blocks * size) / 2) }),
     scales: new Float32Array(blocks),
     ...(hasOffsets && { offsets: new Float32Array(blocks) }),
+    ...(hasSteps && {
+      steps: new Uint8Array(blocks),
+      units: new Float32Array(blocks / BLOCKS_OF_UNIT),
+    }),
     ...(roundsInput && { roundsInput }),
   };
 }
@@ -241,12 +254,14 @@ export function keepRows(format: BlockFormat, bytes: Uint8Array, matrix: Quantiz
     return;
   }
   const half = (): Uint8Array => new Uint8Array((blocks * blockSize) / 2);
-  const { scales, offsets } = matrix;
+  const { scales, offsets, steps, units } = matrix;
   const two: QuantizedMatrix = {
     ...matrix,
     ...{ bits: 4, packed: half(), low: half() },
     scales: scales.subarray(first, first + blocks),
     ...(offsets && { offsets: offsets.subarray(first, first + blocks) }),
+    ...(steps && { steps: steps.subarray(first, first + blocks) }),
+    ...(units && { units: units.subarray(first / BLOCKS_OF_UNIT, (first + blocks) / BLOCKS_OF_UNIT) }),
   };
   for (let at = 0, block = 0; at < bytes.length; at += format.bytes, block += step)
     keep(bytes, at, two, block);

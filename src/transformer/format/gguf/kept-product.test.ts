@@ -80,11 +80,14 @@ it.each(keptFormats.filter((name) => keptHalf(name) === undefined))(
     const rowBytes = bytes / rows;
     keepRows(format, stored.subarray((rows - 1) * rowBytes), matrix, rows - 1);
     keepRows(format, stored.subarray(0, (rows - 1) * rowBytes), matrix, 0);
-    const { bits, packed, scales, offsets, blockSize: size = 32 } = matrix;
+    const { bits, packed, scales, offsets, steps, units, blockSize: size = 32 } = matrix;
     const exact = new Float32Array(Uint8Array.from(Buffer.from(golden[name]!, "base64")).buffer);
     const integer = (i: number): number =>
-      bits === 8 ? packed[i]! - 128 : ((packed[i >> 1]! >> (i % 2 === 0 ? 0 : 4)) & 15) - 8;
-    const offset = (i: number): number => offsets?.[Math.floor(i / size)] ?? 0;
+      bits === 8 ? packed[i]! - 128 : ((packed[i >> 1]! >> (i % 2 === 0 ? 0 : 4)) & 15) - (steps ? 0 : 8);
+    const offset = (i: number): number => {
+      const block = Math.floor(i / size);
+      return steps ? steps[block]! * units![block >> 3]! : (offsets?.[block] ?? 0);
+    };
     const scaled = (i: number): number => scales[Math.floor(i / size)]! * integer(i);
     const largest = Math.max(...exact.map(Math.abs));
     exact.forEach((value, i) =>

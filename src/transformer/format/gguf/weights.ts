@@ -104,7 +104,7 @@ async function readBlocks(
   if (matrix === undefined) return undefined;
   await readRows(handle, tensor, change, name, path, (part, row) => keepRows(format, part, matrix, row));
   checkFinite(matrix.scales, name, path);
-  if (matrix.offsets) checkFinite(matrix.offsets, name, path);
+  for (const floats of [matrix.offsets, matrix.units]) if (floats) checkFinite(floats, name, path);
   return matrix;
 }
 
