@@ -30,7 +30,7 @@ export const HOLDING_OPTIONS = {
   kvCache: {
     flags: "--kv-cache <type>",
     description:
-      "hold keys and values of earlier tokens in float32 or float16: half of the memory, so that more responses fit at once, but slower, and what is drawn is rounded by it",
+      "hold keys and values of earlier tokens in float32 or float16: half of the memory, so that more responses fit at once, and what is drawn is rounded by it",
     parse: oneOf<KvCacheType>(["float32", "float16"]),
     otherwise: "float32",
   },

@@ -105,7 +105,8 @@ const FAULTS = [
     said: /requires f16|shader-f16/i,
     reason: "device-half",
     problem: "The GPU does not compute with float16",
-    remedy: "hold weights, keys and values in float32 (leave out quantize and kvCache), or compute on the CPU",
+    remedy:
+      "hold weights, keys and values in float32 (leave out quantize and kvCache), or compute on the CPU",
   },
 ] as const;
 

@@ -44,7 +44,11 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
  * The constant's values as float32, read from their file where they lie in one; undefined where they stay as they are.
  * @param cast the names of what casts read, or look up rows in.
  */
-function widened({ value, data }: Initializer, { ownMemory, leaves }: Device, cast: ReadonlySet<string>): Float32Array | undefined {
+function widened(
+  { value, data }: Initializer,
+  { ownMemory, leaves }: Device,
+  cast: ReadonlySet<string>,
+): Float32Array | undefined {
   if (!ownMemory || !cast.has(value.name)) return undefined;
   if (value.type === "bfloat16" && leaves.includes("bfloat16") && data instanceof Uint16Array) {
     const floats = new Float32Array(data.length);

@@ -126,10 +126,14 @@ const part = z.object({ name: z.string().min(1), module: moduleFile.exactOptiona
 const source = { name: z.string().min(1), digest: z.string(), path: z.string().exactOptional() };
 
 // Names alone: the room that quantizes is not loaded to read a manifest.
-const quantizations = { int8: true, int4: true, int4a8: true, float16: true, keep: true, keepa8: true } satisfies Record<
-  Quantization,
-  true
->;
+const quantizations = {
+  int8: true,
+  int4: true,
+  int4a8: true,
+  float16: true,
+  keep: true,
+  keepa8: true,
+} satisfies Record<Quantization, true>;
 const devices = { cpu: true, webgpu: true } satisfies Record<DeviceName, true>;
 /** How a run's model may be held. */
 export const quantization = z.enum(Object.keys(quantizations) as Quantization[]);

@@ -41,7 +41,8 @@ export function memoryNeed(
   // In memory, JavaScript holds what the sessions hold once more; integers are laid out by each of them for itself.
   const inMemory = (perValue: number): number => more + 3 * perValue * linears + 2 * 4 * table;
   return {
-    float32: 4 * values > HELD_FROM ? more + heldBytes({ ...request, way: "float32" }) : more + 2 * 4 * values,
+    float32:
+      4 * values > HELD_FROM ? more + heldBytes({ ...request, way: "float32" }) : more + 2 * 4 * values,
     float16: more + heldBytes({ ...request, way: "float16" }),
     ...(canKeep && { keep: kept, keepa8: kept }),
     int8: inMemory(1),
@@ -91,7 +92,9 @@ export function holdingFor(
 export function checkFits(place: string, need: MemoryNeed, holding: Holding, free: number): void {
   const wanted = need[holding];
   if (wanted === undefined || wanted <= free) return;
-  const others = (["keep", "float16", "int8", "int4"] as const).filter((way) => (need[way] ?? Infinity) <= free);
+  const others = (["keep", "float16", "int8", "int4"] as const).filter(
+    (way) => (need[way] ?? Infinity) <= free,
+  );
   const fitting = others.map((way) => `${way} needs ${gigabytes(need[way]!)}`).join(", ");
   const manner = keepsBlocks(holding) ? "kept as it is stored" : `in ${holding}`;
   const problem = `${place} needs about ${gigabytes(wanted)} of memory ${manner}, and ${gigabytes(free)} are free`;

@@ -143,7 +143,10 @@ function nearestHalf(value: number): number {
 }
 
 it.each([true, false])("rounds weights to float16 where that is asked for (tied: %s)", async (tied) => {
-  const model = await randomModel({ hiddenSize: 64, intermediateSize: 96, headDim: 16, tieWordEmbeddings: tied }, 9);
+  const model = await randomModel(
+    { hiddenSize: 64, intermediateSize: 96, headDim: 16, tieWordEmbeddings: tied },
+    9,
+  );
   const { source, dequantized } = blockModel(model, cache);
   const rounded = new Map<string, FloatTensor>();
   const table = "model.embed_tokens.weight";
@@ -152,7 +155,11 @@ it.each([true, false])("rounds weights to float16 where that is asked for (tied:
     rounded.set(name, isMatrix ? { ...tensor, data: tensor.data.map(nearestHalf) } : tensor);
   }
   // Embeddings that are looked up stay floats, those that are the head do not.
-  if (tied) rounded.set("lm_head.weight", { ...rounded.get(table)!, data: rounded.get(table)!.data.map(nearestHalf) });
+  if (tied)
+    rounded.set("lm_head.weight", {
+      ...rounded.get(table)!,
+      data: rounded.get(table)!.data.map(nearestHalf),
+    });
   const config = { ...model.config, tieWordEmbeddings: false };
   const held = await heldModel(dequantized, source, "float16");
   expect(held.held!.quantized.get(tied ? table : "lm_head.weight")).toMatchObject({ half: "float16" });
@@ -176,7 +183,9 @@ it("refuses to hold in float16 what is beyond it", async () => {
   const { source } = blockModel(model, cache);
   const read = (asked: string) =>
     asked === name ? Promise.resolve({ ...tensor, data }) : source.read(asked);
-  await expect(heldModel({ ...model, digest: "b".repeat(64) }, { ...source, read }, "float16")).rejects.toThrow(
+  await expect(
+    heldModel({ ...model, digest: "b".repeat(64) }, { ...source, read }, "float16"),
+  ).rejects.toThrow(
     `here: ${name} has a value beyond 65504, the largest of float16; hold the model in float32`,
   );
 });

@@ -1,6 +1,11 @@
 import { withGradient } from "../differentiate.js";
 import type { Attribute, FileData, Value } from "../graph.js";
-import { BLOCKS_OF_UNIT, QUANTIZED_BLOCK, type HeldMatrix, type HeldQuantizedMatrix } from "../quantized-matrix.js";
+import {
+  BLOCKS_OF_UNIT,
+  QUANTIZED_BLOCK,
+  type HeldMatrix,
+  type HeldQuantizedMatrix,
+} from "../quantized-matrix.js";
 import { zeroAfter } from "../recompute.js";
 import { add, cast, mul } from "./elementwise.js";
 import { gather } from "./gather.js";

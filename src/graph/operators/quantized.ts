@@ -1,7 +1,12 @@
 import { GraphError } from "../../core/errors.js";
 import { formatShape } from "../dim.js";
 import type { Attribute, DataType, FileData, Graph, InitializerData, Value } from "../graph.js";
-import { BLOCKS_OF_UNIT, QUANTIZED_BLOCK, type HeldMatrix, type QuantizedMatrix } from "../quantized-matrix.js";
+import {
+  BLOCKS_OF_UNIT,
+  QUANTIZED_BLOCK,
+  type HeldMatrix,
+  type QuantizedMatrix,
+} from "../quantized-matrix.js";
 import { add, cast, mul } from "./elementwise.js";
 import { matMul } from "./linear.js";
 import { reduceSum } from "./reduce.js";
@@ -91,11 +96,10 @@ function bitsProduct(x: Value, name: string, matrix: HeldIntegers, part: "packed
   const zeroBytes = rows * Math.ceil((blocks * bits) / 8);
   // These are 0 … 15 as they stand, where without zero points 8 would be taken for 0.
   const isCounted = part === "low" || (matrix.steps !== undefined && matrix.low === undefined && bits === 4);
-  const zeros =
-    isCounted
-      ? fixedConstant(graph, `no zero points.${zeroBytes}`, "uint8", [zeroBytes], new Uint8Array(zeroBytes))
-      : matrix.zeroPoints &&
-        fixedConstant(graph, `${name}.zero_points`, "uint8", [zeroBytes], matrix.zeroPoints);
+  const zeros = isCounted
+    ? fixedConstant(graph, `no zero points.${zeroBytes}`, "uint8", [zeroBytes], new Uint8Array(zeroBytes))
+    : matrix.zeroPoints &&
+      fixedConstant(graph, `${name}.zero_points`, "uint8", [zeroBytes], matrix.zeroPoints);
   const attributes: Record<string, Attribute> = {
     K: { kind: "int", value: columns },
     N: { kind: "int", value: rows },
