@@ -4,7 +4,7 @@ import type { WhetstoneError } from "../core/errors.js";
 export const REMEDIES: Readonly<Record<string, string>> = {
   "adapter-not-served": "serve it as said, then go on with --resume",
   "cannot-listen": "end what listens there, or choose another with --port or --host",
-  "beyond-float16": "leave out --quantize, or use --quantize keep where the file has blocks",
+  "beyond-half": "leave out --quantize, or use --quantize keep where the file has blocks",
   "batch-exists": "choose another with --batch",
   "batch-incomplete":
     "write the rest with --batch <folder> --resume, or give more results with --batch-results and --resume",

@@ -154,7 +154,7 @@ async function putMatrix(
   const words = nearestHalves(data);
   if (words) return put(`${name}.float16`, words);
   throw new ModelError(`${place}: ${name} has a value beyond 65504, the largest of float16`, {
-    ...{ reason: "beyond-float16", where: place },
+    ...{ reason: "beyond-half", where: place },
     remedy: "hold the model in float32 (leave out `quantize`)",
   });
 }
