@@ -110,7 +110,7 @@ it("answers of a quantized model come with the difference where all responses ar
 
 it("a model of servers, and a quantization that there is not, are refused", () => {
   expect(ended.served.stderr).toMatch(/--quantize is for a model on this machine/);
-  expect(ended.unknown.stderr).toMatch(/--quantize.*int8, int4, int4a8, keep, keepa8/s);
+  expect(ended.unknown.stderr).toMatch(/--quantize.*int8, int4, int4a8, float16, keep, keepa8/s);
 });
 
 it("exact choices are recorded as such, with what rounding would have chosen", () => {
