@@ -1,3 +1,5 @@
+import { halfToEven } from "./half-to-even.js";
+
 let halfTable: Float32Array | undefined;
 
 /** The float32 of every IEEE 754 half: 65,536 entries, built at the first use. */
@@ -69,17 +71,10 @@ export function nearestHalves(values: Float32Array): Uint16Array | undefined {
     const word =
       size >= LEAST_NORMAL
         ? (size - (112 << 23) + 0xfff + ((size >>> 13) & 1)) >>> 13
-        : nearestEven(Math.abs(values[i]!) * 2 ** 24);
+        : halfToEven(Math.abs(values[i]!) * 2 ** 24);
     words[i] = sign | word;
   }
   return words;
-}
-
-/** The nearest integer, of two as near the even one. */
-function nearestEven(value: number): number {
-  const below = Math.floor(value);
-  const rest = value - below;
-  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
 }
 
 /** Writes the values of bfloat16 words (the upper half of a float32) to `target` from `offset` on; exact. */

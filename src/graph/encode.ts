@@ -75,7 +75,7 @@ export function encode(graph: Graph, externalUpTo: number, planned = true): Enco
   const fed = initializers.filter(isInMemory).filter(isFed);
   const held = initializers.filter((each) => !isFed(each));
   const inputs = graph.inputs.filter((input) => used.has(input.name));
-  const cast = new Set(nodes.flatMap(({ op, inputs: [first] }) => (op === "Cast" ? [first!.name] : [])));
+  const cast = firstInputs(nodes, ["Cast"]);
   const isNarrow = ({ value }: Initializer): boolean => NARROW.includes(value.type) && cast.has(value.name);
   const message = create(ModelProtoSchema, {
     irVersion: 8n,
@@ -107,6 +107,11 @@ export function encode(graph: Graph, externalUpTo: number, planned = true): Enco
     inputs: inputs.map(({ name }) => name),
     ...(file !== undefined && { folder: dirname(file) }),
   };
+}
+
+/** The names of what nodes of these operators have as their first input. */
+export function firstInputs(nodes: Graph["nodes"], ops: readonly string[]): Set<string> {
+  return new Set(nodes.filter(({ op }) => ops.includes(op)).map(({ inputs }) => inputs[0]!.name));
 }
 
 /** The nodes that the outputs depend on, in order. */

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { bfloatToFloat } from "../core/half-precision.js";
 import type { Device } from "./device.js";
-import { neededNodes } from "./encode.js";
+import { firstInputs, neededNodes } from "./encode.js";
 import {
   Graph,
   type Attribute,
@@ -125,8 +125,7 @@ export function lower(graph: Graph, device: Device): Graph {
   const isLacking = ({ op, outputs }: GraphNode): boolean =>
     lacks.includes(op) && (outputs.length === 1 || outputs.slice(1).some(({ name }) => read.has(name)));
   // These are made float32 beforehand: their casts would be the CPU's, at each run.
-  const isRead = ({ op }: GraphNode): boolean => op === "Cast" || op === "Gather";
-  const cast = new Set(nodes.filter(isRead).map(({ inputs }) => inputs[0]!.name));
+  const cast = firstInputs(nodes, ["Cast", "Gather"]);
   const wide = new Map<string, Float32Array>();
   for (const each of graph.initializers) {
     const floats = widened(each, device, cast);

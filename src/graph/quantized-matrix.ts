@@ -40,6 +40,10 @@ export interface QuantizedMatrix<Bytes = Uint8Array, Floats = Float32Array> {
   readonly roundsInput?: boolean;
 }
 
+/** Whether the integers of a matrix are 0 … 15 as they stand, where without zero points 8 would be taken for 0. */
+export const countsFromZero = ({ bits, low, steps }: HeldQuantizedMatrix): boolean =>
+  bits === 4 && steps !== undefined && low === undefined;
+
 /** A matrix [rows, columns] in floats of 16 bits, row-major, in memory or in a file. */
 export interface HalfMatrix {
   readonly half: "float16" | "bfloat16";

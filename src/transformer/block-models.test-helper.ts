@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { holdWeights, type HeldWay } from "./decoder/hold.js";
+import { holdWeights } from "./decoder/hold.js";
+import type { HeldWay } from "./decoder/quantize.js";
 import { tensorShapes } from "./families/config.js";
 import { blockFormats, type BlockFormat } from "./format/gguf/dequantize.js";
 import { emptyMatrix, keepRows } from "./format/gguf/keep.js";

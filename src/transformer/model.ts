@@ -9,11 +9,12 @@ import { loadConfig, parseConfig, tensorShapes, type ModelConfig } from "./famil
 import { architectureOf, huggingFaceConfig } from "./format/gguf/config.js";
 import { isGguf, readGgufHeader } from "./format/gguf/header.js";
 import { openGgufWeights } from "./format/gguf/weights.js";
-import { holdWeights, type HeldWay, type HeldWeights } from "./decoder/hold.js";
+import { holdWeights, type HeldWeights } from "./decoder/hold.js";
 import {
-  keepsBlocks,
+  isHeldOnce,
   readWeights,
   DRAWN_ROUNDED,
+  type HeldWay,
   type Quantization,
   type QuantizedWeights,
   type RoundedWay,
@@ -107,12 +108,12 @@ function chooseHolding(
   return holding === "float32" ? undefined : holding;
 }
 
-/** Whether a model's weights are held once, in a file. */
-function isHeld(shapes: Shapes, quantize: Quantization | undefined, whole = false): boolean {
-  if (quantize !== undefined) return keepsBlocks(quantize) || quantize === "float16";
+/** How a model's weights are held once, in a file; undefined where they come into memory. */
+function heldWay(shapes: Shapes, quantize: Quantization | undefined, whole = false): HeldWay | undefined {
+  if (quantize !== undefined) return isHeldOnce(quantize) ? quantize : undefined;
   let bytes = 0;
   for (const shape of shapes.values()) bytes += 4 * shape.reduce((product, size) => product * size, 1);
-  return !whole && bytes > HELD_FROM;
+  return !whole && bytes > HELD_FROM ? "float32" : undefined;
 }
 
 /** The weights, in memory or held once. @param digest of the weights, asked for where they are held. */
@@ -125,9 +126,9 @@ async function weightsOf(
   { notice, whole }: LoadOptions,
   digest: () => Promise<string>,
 ): Promise<Pick<Model, "weights" | "quantized" | "held">> {
-  if (!isHeld(shapes, quantize, whole))
+  const way = heldWay(shapes, quantize, whole);
+  if (way === undefined)
     return readWeights(source, config, shapes.keys(), quantize as RoundedWay | undefined);
-  const way = (quantize ?? "float32") as HeldWay;
   const held = await holdWeights({ source, place, config, shapes, way, digest: await digest(), notice });
   return { weights: new Map(), held };
 }

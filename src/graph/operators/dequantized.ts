@@ -1,7 +1,7 @@
 import { withGradient } from "../differentiate.js";
 import type { Attribute, FileData, Value } from "../graph.js";
 import {
-  BLOCKS_OF_UNIT,
+  countsFromZero,
   QUANTIZED_BLOCK,
   type HeldMatrix,
   type HeldQuantizedMatrix,
@@ -10,7 +10,7 @@ import { zeroAfter } from "../recompute.js";
 import { add, cast, mul } from "./elementwise.js";
 import { gather } from "./gather.js";
 import { matMul } from "./linear.js";
-import { fixedConstant } from "./quantized.js";
+import { fixedConstant, offsetsOf } from "./quantized.js";
 import { reshape } from "./shape.js";
 
 /**
@@ -32,7 +32,7 @@ export function dequantized(name: string, matrix: HeldMatrix, after: Value): Val
 /** A matrix that is held as integers of four bits, in one digit or two: high · 16 + low, in each block times its scale, and its offset added. */
 function fromDigits(name: string, matrix: HeldQuantizedMatrix, indices: Value): Value {
   const { graph } = indices;
-  const { rows, columns, blockSize: size = QUANTIZED_BLOCK, low, offsets, steps, units } = matrix;
+  const { rows, columns, blockSize: size = QUANTIZED_BLOCK, low } = matrix;
   const blocks = columns / size;
   const scales = fixedConstant(graph, `${name}.rows of scales`, "float32", [rows, blocks], matrix.scales);
   const digit = (part: string, data: Uint8Array | FileData, ...zeros: readonly Value[]): Value => {
@@ -44,18 +44,11 @@ function fromDigits(name: string, matrix: HeldQuantizedMatrix, indices: Value): 
     const zeros = new Uint8Array(shape[0] * shape[1]);
     return fixedConstant(graph, `no zeros.${shape.join(".")}`, "uint8", shape, zeros);
   };
-  const isCounted = steps !== undefined && low === undefined;
-  let values = digit("packed", matrix.packed, ...(isCounted ? [none()] : []));
+  let values = digit("packed", matrix.packed, ...(countsFromZero(matrix) ? [none()] : []));
   if (low !== undefined) values = add(mul(values, 16), digit("low", low, none()));
-  let shifts: Value;
-  if (offsets) {
-    shifts = fixedConstant(graph, `${name}.rows of offsets`, "float32", [rows, blocks, 1], offsets);
-  } else if (steps && units) {
-    const shape = [rows, blocks / BLOCKS_OF_UNIT];
-    const whole = fixedConstant(graph, `${name}.rows of steps`, "uint8", [...shape, BLOCKS_OF_UNIT], steps);
-    const each = fixedConstant(graph, `${name}.rows of units`, "float32", [...shape, 1], units);
-    shifts = reshape(mul(cast(gather(whole, indices), "float32"), each), [rows, blocks, 1]);
-  } else return values;
+  const offsets = offsetsOf(graph, name, matrix, indices);
+  if (!offsets) return values;
+  const shifts = reshape(offsets, [rows, blocks, 1]);
   return reshape(add(reshape(values, [rows, blocks, size]), shifts), [rows, columns]);
 }
 

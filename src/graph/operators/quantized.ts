@@ -3,11 +3,13 @@ import { formatShape } from "../dim.js";
 import type { Attribute, DataType, FileData, Graph, InitializerData, Value } from "../graph.js";
 import {
   BLOCKS_OF_UNIT,
+  countsFromZero,
   QUANTIZED_BLOCK,
   type HeldMatrix,
-  type QuantizedMatrix,
+  type HeldQuantizedMatrix,
 } from "../quantized-matrix.js";
 import { add, cast, mul } from "./elementwise.js";
+import { gather } from "./gather.js";
 import { matMul } from "./linear.js";
 import { reduceSum } from "./reduce.js";
 import { reshape } from "./shape.js";
@@ -19,8 +21,6 @@ import { reshape } from "./shape.js";
  */
 const FLOATS = 1;
 const ROUNDED = 4;
-
-type HeldIntegers = Extract<HeldMatrix, QuantizedMatrix<unknown, unknown>>;
 
 /**
  * x · Wᵀ with W held as small integers (ONNX Runtime's MatMulNBits); has no gradient. With 8 bits, or where the matrix
@@ -62,8 +62,16 @@ export function quantizedProduct(x: Value, name: string, matrix: HeldMatrix): Va
   return add(product, matMul(sums, offsets, { transB: true }));
 }
 
-/** The offsets of a matrix's blocks, float32 [rows, blocks], in floats for their use alone; undefined where it has none. */
-function offsetsOf(graph: Graph, name: string, matrix: HeldIntegers): Value | undefined {
+/**
+ * The offsets of a matrix's blocks, float32 [rows, blocks], in floats for their use alone; undefined where it has none.
+ * @param indices all rows' places, int64 [rows], known only when the offsets are to be made. Absent: they may be made at any time.
+ */
+export function offsetsOf(
+  graph: Graph,
+  name: string,
+  matrix: HeldQuantizedMatrix,
+  indices?: Value,
+): Value | undefined {
   const { rows, columns, blockSize = QUANTIZED_BLOCK, offsets, steps, units } = matrix;
   const blocks = columns / blockSize;
   if (offsets) return fixedConstant(graph, `${name}.offsets`, "float32", [rows, blocks], offsets);
@@ -71,7 +79,8 @@ function offsetsOf(graph: Graph, name: string, matrix: HeldIntegers): Value | un
   const shape = [rows, blocks / BLOCKS_OF_UNIT];
   const whole = fixedConstant(graph, `${name}.steps`, "uint8", [...shape, BLOCKS_OF_UNIT], steps);
   const each = fixedConstant(graph, `${name}.units`, "float32", [...shape, 1], units);
-  return reshape(mul(cast(whole, "float32"), each), [rows, blocks]);
+  const made = indices ? gather(whole, indices) : whole;
+  return reshape(mul(cast(made, "float32"), each), [rows, blocks]);
 }
 
 /** A constant of the graph by its name, once however often it is asked for; it stays what it is. */
@@ -86,7 +95,7 @@ export function fixedConstant(
 }
 
 /** One MatMulNBits: x with the integers of one digit. */
-function bitsProduct(x: Value, name: string, matrix: HeldIntegers, part: "packed" | "low"): Value {
+function bitsProduct(x: Value, name: string, matrix: HeldQuantizedMatrix, part: "packed" | "low"): Value {
   const { graph } = x;
   const { bits, rows, columns, blockSize = QUANTIZED_BLOCK, roundsInput = bits === 8 } = matrix;
   const blocks = Math.ceil(columns / blockSize);
@@ -94,8 +103,8 @@ function bitsProduct(x: Value, name: string, matrix: HeldIntegers, part: "packed
   const packed = fixedConstant(graph, `${name}.${part}`, "uint8", shape, matrix[part]!);
   const scales = fixedConstant(graph, `${name}.scales`, "float32", [rows * blocks], matrix.scales);
   const zeroBytes = rows * Math.ceil((blocks * bits) / 8);
-  // These are 0 … 15 as they stand, where without zero points 8 would be taken for 0.
-  const isCounted = part === "low" || (matrix.steps !== undefined && matrix.low === undefined && bits === 4);
+  // Lower digits are 0 … 15 as they stand, too.
+  const isCounted = part === "low" || countsFromZero(matrix);
   const zeros = isCounted
     ? fixedConstant(graph, `no zero points.${zeroBytes}`, "uint8", [zeroBytes], new Uint8Array(zeroBytes))
     : matrix.zeroPoints &&

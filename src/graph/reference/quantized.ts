@@ -1,3 +1,4 @@
+import { halfToEven } from "../../core/half-to-even.js";
 import { numberAttribute, tabulate, type Kernel, type KernelTable } from "./array.js";
 
 /** Element i of a row of integers of `bits` bits, each row from a whole byte on, the lower half of a byte first. */
@@ -56,12 +57,6 @@ const quantizeLinear: Kernel = (_, [x, scale, zero]) => [
     ),
   },
 ];
-
-function halfToEven(value: number): number {
-  const below = Math.floor(value);
-  const rest = value - below;
-  return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
-}
 
 /** (x − its zero point) · (W − its zero point), times the scale of x and that of each column of W. */
 const matMulIntegerToFloat: Kernel = (_, [x, w, scale, scales, zero, zeroOfW]) => {

@@ -10,7 +10,7 @@ import type { FileData, HeldMatrix, QuantizedMatrix } from "../../graph/index.js
 import type { ModelConfig } from "../families/config.js";
 import { EMBEDDINGS, headName, linearModules } from "../families/modules.js";
 import { nearestHalves, toWords } from "../../core/half-precision.js";
-import { keepsBlocks } from "./quantize.js";
+import { keepsBlocks, type HeldWay } from "./quantize.js";
 import { arrayFile, type ArrayIndex, type PutArray } from "../format/array-file.js";
 import { blockFormats } from "../format/gguf/dequantize.js";
 import { keptBytes, keptFormats, keptHalf } from "../format/gguf/keep.js";
@@ -34,9 +34,6 @@ export interface HeldWeights {
   /** Bytes of all that is held. */
   readonly bytes: number;
 }
-
-/** How weights are held once: as ways of `Quantization`, or in float32. */
-export type HeldWay = "float32" | "float16" | "keep" | "keepa8";
 
 export interface HoldRequest {
   readonly source: WeightSource;

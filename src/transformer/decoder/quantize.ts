@@ -20,6 +20,12 @@ export type Quantization = (typeof QUANTIZATIONS)[number];
 export const keepsBlocks = (way: Quantization | "float32" | undefined): boolean =>
   way === "keep" || way === "keepa8";
 
+/** Those by which weights are held once, in a file (`holdWeights`); in float32 they may be, too. */
+const HELD_ONCE = ["float16", "keep", "keepa8"] as const satisfies readonly Quantization[];
+export type HeldWay = (typeof HELD_ONCE)[number] | "float32";
+export const isHeldOnce = (way: Quantization): way is (typeof HELD_ONCE)[number] =>
+  HELD_ONCE.some((held) => held === way);
+
 /** Those that round weights to integers. */
 const ROUNDINGS = ["int8", "int4", "int4a8"] as const satisfies readonly Quantization[];
 export type RoundedWay = (typeof ROUNDINGS)[number];
