@@ -73,7 +73,7 @@ async function writeSite(root, api) {
   await build(docs);
   const out = join(docs, ".vitepress", "dist");
   for (const name of readdirSync(join(docs, "results")))
-    if (name.endsWith(".html")) cpSync(join(docs, "results", name), join(out, "results", name));
+    if (/\.(html|json)$/.test(name)) cpSync(join(docs, "results", name), join(out, "results", name));
   // The compiled command: what the page runs in browsers are its modules.
   execFileSync(process.execPath, [join(root, "dist", "cli", "main.js"), "demo-page", join(out, "demo")]);
   cpSync(join(docs, "json"), join(out, "json"), { recursive: true });

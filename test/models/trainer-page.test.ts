@@ -160,17 +160,42 @@ describe.skipIf(PYTHON === undefined).each(CASES)(
         [other, remote()],
       ] as const)
         await runJob(dir, { ...job, amortize: { ...job.amortize!, methods, trainers } });
+      // An adapter's draw turns where a token's chance ends within the noise of float order of the number that picks it.
+      const turned = new Set<string>();
       for (const { name } of METHODS) {
         const drawn = [one, other].map((dir) =>
           recordsOf<Response>(join(dir, "adapters", name, "responses.jsonl")),
         );
         expect(drawn[0]!.length).toBeGreaterThan(10);
-        expect(drawn[1]!.map(({ text }) => text)).toEqual(drawn[0]!.map(({ text }) => text));
+        const differing = drawn[0]!.filter(({ text }, i) => text !== drawn[1]![i]!.text);
+        expect(differing.length, name).toBeLessThanOrEqual(1);
+        if (differing.length > 0) turned.add(name);
+        const asked = drawn.flat().map(({ promptId, tokens }) => ({
+          prompt: task.prompts("test").find(({ id }) => id === promptId)!,
+          tokens,
+        }));
+        const said: Float64Array[][] = [];
+        for (const dir of [one, other]) {
+          const adapted = await here().withAdapter(join(dir, "adapters", name), name);
+          said.push(await adapted.logProb(asked));
+        }
+        said[0]!.forEach((logProbs, i) => {
+          logProbs.forEach((logProb, t) =>
+            expect(Math.abs(said[1]![i]![t]! - logProb), `${name}, response ${i}`).toBeLessThan(1e-4),
+          );
+        });
       }
       const [a, b] = [figures(one), figures(other)];
       expect([...b.keys()]).toEqual([...a.keys()]);
+      /** Whether a figure is made of draws that turned: all that an adapter's draws give, but no loss; and what is said of all adapters. */
+      const isTurned = (path: string): boolean => {
+        const [, part = "", name = ""] = path.split("/");
+        if (part === "adapters") return turned.has(name) && !path.endsWith("Loss");
+        return turned.size > 0 && ["findings", "costs"].includes(part);
+      };
       let numbers = 0;
       for (const [path, value] of a) {
+        if (isTurned(path)) continue;
         const beside = b.get(path);
         if (typeof value !== "number") expect(beside, path).toBe(value);
         else {
