@@ -36,7 +36,7 @@ export { gather, gatherElements, gatherND, scatterElementsAdd, scatterNDAdd } fr
 export { matMul, type MatMulOptions } from "./operators/linear.js";
 export { byteProduct } from "./operators/byte-product.js";
 export { quantizedProduct } from "./operators/quantized.js";
-export { dequantized, dequantizedProduct } from "./operators/dequantized.js";
+export { dequantizedProduct, dequantizedRows, dequantizedSum } from "./operators/dequantized.js";
 export { layerNorm, rmsNorm, rotaryEmbedding } from "./operators/normalize.js";
 export {
   argMax,

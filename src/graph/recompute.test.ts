@@ -77,6 +77,19 @@ describe("recomputed parts", () => {
     expect(new Set(read.map(({ name }) => name)).size).toBe(2);
   });
 
+  test("have their parameters' gradients before the backward pass goes on to what is below", () => {
+    const maker = new Map(frugal.nodes.flatMap((node) => node.outputs.map(({ name }) => [name, node])));
+    const sources = new Set<string>();
+    const below = (name: string): void => {
+      if (sources.has(name)) return;
+      sources.add(name);
+      for (const input of maker.get(name)?.inputs ?? []) below(input.name);
+    };
+    below("gradient.0");
+    const ofSecond = maker.get("gradient.3")!.inputs[0]!.name;
+    expect(sources.has(ofSecond)).toBe(true);
+  });
+
   test("are nothing where nothing is built", () => {
     const graph = new Graph();
     expect(() => recomputed(graph.input("x", "float32", [2]), (x) => x)).toThrow(GraphError);

@@ -42,6 +42,23 @@ export function recomputed(x: Value, build: (x: Value) => Value): Value {
     const wanted = [again, ...others].filter((_, i) => needs(i));
     const parts = backward(remade, gradient, wanted, graph.nodes.slice(from));
     let next = 0;
-    return [x, ...others].map((_, i) => (needs(i) ? parts[next++] : undefined));
+    const [along, ...rest] = [x, ...others].map((_, i) => (needs(i) ? parts[next++] : undefined));
+    return [along && afterAll(along, rest), ...rest];
   });
+}
+
+/**
+ * A value as it is, that is known only once others are too: the gradients of a part's parameters are made before the backward pass goes
+ * on. An engine may leave them to the end, since nothing else waits for them, and would hold until then what they are made of.
+ */
+function afterAll(value: Value, others: readonly (Value | undefined)[]): Value {
+  const zeros = others.flatMap((other) => (other ? [zeroAfter(other)] : []));
+  if (zeros.length === 0) return value;
+  return add(
+    value,
+    cast(
+      zeros.reduce((sum, zero) => add(sum, zero)),
+      "float32",
+    ),
+  );
 }

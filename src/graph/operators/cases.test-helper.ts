@@ -154,11 +154,17 @@ export const VALUE_CASES: Readonly<Record<string, Case>> = {
       const rows = draw.integer(1, 9);
       const values = Float32Array.from({ length: rows * columns }, () => draw.integer(-99, 99) / 64);
       const x = draw.floats([...axes, { dim: columns, size: columns }]);
-      return dequantizedProduct(x, `w${columns}`, quantizeMatrix(values, rows, columns, 4));
+      // The second, of a few rows at a time.
+      return dequantizedProduct(
+        x,
+        `w${columns}`,
+        quantizeMatrix(values, rows, columns, 4),
+        columns === 64 ? 200 : undefined,
+      );
     });
     const x = draw.floats([...axes, { dim: 256, size: 256 }]);
     const steps = ([1, 2] as const).map((digits) =>
-      dequantizedProduct(x, `s${digits}`, stepped(draw, draw.integer(1, 9), digits)),
+      dequantizedProduct(x, `s${digits}`, stepped(draw, draw.integer(1, 9), digits), digits * 256),
     );
     return [...offset, ...steps];
   },

@@ -64,7 +64,7 @@ export function quantizedProduct(x: Value, name: string, matrix: HeldMatrix): Va
 
 /**
  * The offsets of a matrix's blocks, float32 [rows, blocks], in floats for their use alone; undefined where it has none.
- * @param indices all rows' places, int64 [rows], known only when the offsets are to be made. Absent: they may be made at any time.
+ * @param indices of rows, [m], known only when their offsets are to be made, [m, blocks]. Absent: those of all, made at any time.
  */
 export function offsetsOf(
   graph: Graph,
@@ -74,13 +74,14 @@ export function offsetsOf(
 ): Value | undefined {
   const { rows, columns, blockSize = QUANTIZED_BLOCK, offsets, steps, units } = matrix;
   const blocks = columns / blockSize;
-  if (offsets) return fixedConstant(graph, `${name}.offsets`, "float32", [rows, blocks], offsets);
+  const picked = (whole: Value): Value => (indices ? gather(whole, indices) : whole);
+  if (offsets) return picked(fixedConstant(graph, `${name}.offsets`, "float32", [rows, blocks], offsets));
   if (!steps || !units) return undefined;
   const shape = [rows, blocks / BLOCKS_OF_UNIT];
-  const whole = fixedConstant(graph, `${name}.steps`, "uint8", [...shape, BLOCKS_OF_UNIT], steps);
+  const counts = fixedConstant(graph, `${name}.steps`, "uint8", [...shape, BLOCKS_OF_UNIT], steps);
   const each = fixedConstant(graph, `${name}.units`, "float32", [...shape, 1], units);
-  const made = indices ? gather(whole, indices) : whole;
-  return reshape(mul(cast(made, "float32"), each), [rows, blocks]);
+  const count = indices ? indices.shape[0]! : rows;
+  return reshape(mul(cast(picked(counts), "float32"), picked(each)), [count, blocks]);
 }
 
 /** A constant of the graph by its name, once however often it is asked for; it stays what it is. */

@@ -13,8 +13,9 @@ import {
   neg,
   expand,
   cast,
-  dequantized,
   dequantizedProduct,
+  dequantizedRows,
+  dequantizedSum,
   recomputed,
   withGradient,
   type Graph,
@@ -216,10 +217,12 @@ function withClosedGradient(
 ): Value {
   const isConstant = "matrix" in held;
   return withGradient(chosen, isConstant ? [hidden] : [hidden, held], (gradient) => {
-    const table = isConstant ? dequantized(held.name, held.matrix, gradient) : held;
     const rows = reshape(gradient, ["k", 1]);
     const p = exp(all);
-    const along = mul(sub(gather(table, targets), matMul(p, table)), rows);
+    const [chosenRows, mean] = isConstant
+      ? [dequantizedRows(held.name, held.matrix, targets), dequantizedSum(p, held.name, held.matrix)]
+      : [gather(held, targets), matMul(p, held)];
+    const along = mul(sub(chosenRows, mean), rows);
     if (isConstant) return [along];
     const weighted = mul(hidden, rows);
     return [

@@ -46,13 +46,14 @@ it.each(keptFormats)("multiplies with the dequantized values of %s, in rows of a
   const input = graph.input("x", "float32", ["m", columns]);
   graph.output("y", quantizedProduct(input, "w", matrix));
   graph.output("z", dequantizedProduct(input, "w", matrix));
+  graph.output("in shares", dequantizedProduct(input, "w", matrix, 2 * columns));
   const session = await engine.session(graph);
   for (const m of [1, 3, 16]) {
     const stream = randomStream(m, name);
     const x = Float32Array.from({ length: m * columns }, () => stream.normal());
     const feeds = { x: { type: "float32" as const, dims: [m, columns], data: x } };
     const results = [await session.run(feeds), evaluate(graph, feeds)];
-    const products = results.flatMap(({ y, z }) => [y!.data, z!.data] as Float32Array[]);
+    const products = results.flatMap((each) => Object.values(each).map(({ data }) => data as Float32Array));
     for (let at = 0; at < m * rows; at++) {
       const [i, row] = [Math.floor(at / rows), at % rows];
       let [sum, size] = [0, 0];
