@@ -6,6 +6,9 @@
  * written every 100 steps, so that a run that was stopped goes on to the same model: start it again.
  * Training stops when the loss on responses to the validation puzzles has not fallen for two looks, and the weights with the
  * lowest such loss are the model; nothing here ever reads the test puzzles.
+ *
+ * `-- --half --out <folder>` trains another base there, without the spare half of the training puzzles: the base that `game24-spare`
+ * sharpens (docs/log.md).
  */
 import {
   appendFileSync,
@@ -19,6 +22,7 @@ import {
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { randomStream } from "../../dist/core/random.js";
 import { cosineSchedule, Engine, withWarmup } from "../../dist/graph/index.js";
 import { promptText, trainingExample } from "../../dist/task/game24/training-data.js";
@@ -63,9 +67,17 @@ const config = {
   padTokenId: 0,
 };
 
+const { values } = parseArgs({
+  options: {
+    half: { type: "boolean", default: false },
+    out: { type: "string", default: here },
+    threads: { type: "string", default: `${availableParallelism()}` },
+  },
+});
+const { out } = values;
 const tokenizer = await loadTokenizer(here);
-const logFile = join(here, "pretrain-log.jsonl");
-const work = join(here, "checkpoint");
+const logFile = join(out, "pretrain-log.jsonl");
+const work = join(out, "checkpoint");
 const checkpoint = join(work, "state.safetensors");
 const bestWeights = join(work, "best.safetensors");
 
@@ -94,7 +106,7 @@ function toPair({ prompt, response }) {
 /** @param {number} step */
 function batchOf(step) {
   const stream = randomStream(settings.seed, `batch ${step}`);
-  return Array.from({ length: settings.batch }, () => toPair(trainingExample(stream)));
+  return Array.from({ length: settings.batch }, () => toPair(trainingExample(stream, values.half)));
 }
 
 /** Ten random traces of each validation puzzle that has one. */
@@ -107,7 +119,7 @@ function validationPairs() {
   );
 }
 
-const engine = new Engine({ threads: availableParallelism() });
+const engine = new Engine({ threads: Number(values.threads) });
 const weights = initialWeights();
 const trainer = await Trainer.full(engine, config, weights, { ...settings, maxTokensPerPass: 4096 });
 mkdirSync(work, { recursive: true });
@@ -166,12 +178,15 @@ for (let step = trainer.steps; step < settings.steps && !stopped(step); step++) 
   }
 }
 console.error(`The model is that of step ${best.step}, with validation loss ${round(best.loss)}.`);
-copyFileSync(bestWeights, join(here, "model.safetensors"));
-writeFileSync(join(here, "config.json"), `${JSON.stringify(toHuggingFaceConfig(config), null, 2)}\n`);
+copyFileSync(bestWeights, join(out, "model.safetensors"));
+writeFileSync(join(out, "config.json"), `${JSON.stringify(toHuggingFaceConfig(config), null, 2)}\n`);
 writeFileSync(
-  join(here, "generation_config.json"),
+  join(out, "generation_config.json"),
   `${JSON.stringify({ bos_token_id: 1, eos_token_id: 2, pad_token_id: 0 }, null, 2)}\n`,
 );
+if (out !== here)
+  for (const name of ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"])
+    copyFileSync(join(here, name), join(out, name));
 await trainer.dispose();
 await engine.dispose();
 

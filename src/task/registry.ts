@@ -3,6 +3,7 @@ import { DataError, UsageError } from "../core/errors.js";
 import { unknownName } from "../core/names.js";
 import { isModulePath, loadModule } from "../core/own-module.js";
 import { game24Fresh } from "./game24/fresh.js";
+import { game24Spare } from "./game24/spare.js";
 import { game24, type Game24Options } from "./game24/game24.js";
 import { extractOperations } from "./game24/grade.js";
 import { isNamedGrader, type GraderName } from "./graders.js";
@@ -60,6 +61,13 @@ export const taskEntries: readonly TaskEntry[] = [
       "the same, trained on 12,000 fresh prompts with other targets than 24 instead of puzzles known by heart",
     extract: extractOperations,
     create: (options) => Promise.resolve(game24Fresh(options)),
+  },
+  {
+    name: "game24-spare",
+    description:
+      "the same, trained on the half of its puzzles that a base of one's own was pretrained without",
+    extract: extractOperations,
+    create: (options) => Promise.resolve(game24Spare(options)),
   },
   publicTask(gsm8k, "word problems of primary school, answered with a number", {
     hub: { id: "openai/gsm8k", folder: "main" },

@@ -1,5 +1,5 @@
 import type { RandomStream } from "../../core/random.js";
-import { LARGEST_NUMBER, isHeldOut } from "./puzzles.js";
+import { LARGEST_NUMBER, isHeldOut, multisetKey, sparePuzzles } from "./puzzles.js";
 import { randomTrace, solvable } from "./traces.js";
 
 /** What the base model learns from: the response is a valid trace that answers the prompt. */
@@ -15,7 +15,13 @@ const GAME_TARGET = 24;
 export const LARGEST_TARGET = 100;
 
 let allowed: readonly (readonly number[])[] | undefined;
-let allowedFor24: readonly (readonly number[])[] | undefined;
+/** What examples are made of: all training multisets, and those of them that reach 24. */
+interface Choices {
+  readonly all: readonly (readonly number[])[];
+  readonly for24: readonly (readonly number[])[];
+}
+
+const choices = new Map<boolean, Choices>();
 
 /** The prompt's exact text: the task's template. */
 export function promptText(numbers: readonly number[], target: number): string {
@@ -41,18 +47,30 @@ export function trainingMultisets(): readonly (readonly number[])[] {
  * training multisets that have a trace to 24; else the numbers are uniform over all training multisets, and the target
  * is the end of a uniformly random trace among those that end in 1..100. Given numbers and target, the trace is
  * uniform over all valid ones, so that the policy is broad; the numbers are in random order.
+ * @param half leaves the spare puzzles out, too, whatever the target.
  */
-export function trainingExample(stream: RandomStream): TrainingExample {
-  allowedFor24 ??= trainingMultisets().filter((numbers) => solvable(numbers, GAME_TARGET));
+export function trainingExample(stream: RandomStream, half = false): TrainingExample {
+  const { all, for24 } = choicesOf(half);
   const is24 = stream.next() < 0.5;
-  const choices = is24 ? allowedFor24 : trainingMultisets();
-  const numbers = choices[stream.integer(choices.length)]!;
+  const among = is24 ? for24 : all;
+  const numbers = among[stream.integer(among.length)]!;
   const trace = is24
     ? randomTrace(stream, numbers, GAME_TARGET)
     : randomTrace(stream, numbers, 1, LARGEST_TARGET);
   // Every multiset reaches 1..100: its sum is between 4 and 52.
   const { text, target } = trace!;
   return { prompt: promptText(stream.shuffle(numbers), target), response: text };
+}
+
+function choicesOf(half: boolean): Choices {
+  let known = choices.get(half);
+  if (!known) {
+    const spare = new Set(half ? sparePuzzles().map(({ numbers }) => multisetKey(numbers)) : []);
+    const all = trainingMultisets().filter((numbers) => !spare.has(multisetKey(numbers)));
+    known = { all, for24: all.filter((numbers) => solvable(numbers, GAME_TARGET)) };
+    choices.set(half, known);
+  }
+  return known;
 }
 
 function allMultisets(): number[][] {
