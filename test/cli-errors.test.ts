@@ -48,7 +48,7 @@ const CASES: readonly Case[] = [
     "unknown task",
     ["sharpen", "sudoku"],
     2,
-    /There is no task "sudoku": choose one of game24, game24-fresh, game24-spare, gsm8k, .*, or give the path of your own file/,
+    /There is no task "sudoku": choose one of game24, game24-fresh, game24-train, game24-spare, gsm8k, .*, or give the path of your own file/,
   ],
   [
     "sequences longer than the model takes",

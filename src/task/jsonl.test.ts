@@ -249,7 +249,7 @@ describe("findTask", () => {
     await expect(findTask("game24", { grader: "exact" })).rejects.toThrow(/has a grader of its own/);
     await expect(findTask(path, { orders: 2 })).rejects.toThrow(/are for game24/);
     await expect(findTask("game25")).rejects.toThrow(
-      /^There is no task "game25" \(did you mean game24\?\): choose one of game24, game24-fresh, game24-spare, gsm8k, math, .*, or give the path of your own file \(.*\) or module/,
+      /^There is no task "game25" \(did you mean game24\?\): choose one of game24, game24-fresh, game24-train, game24-spare, gsm8k, math, .*, or give the path of your own file \(.*\) or module/,
     );
   });
 });

@@ -4,6 +4,7 @@ import { unknownName } from "../core/names.js";
 import { isModulePath, loadModule } from "../core/own-module.js";
 import { game24Fresh } from "./game24/fresh.js";
 import { game24Spare } from "./game24/spare.js";
+import { game24Train } from "./game24/train.js";
 import { game24, type Game24Options } from "./game24/game24.js";
 import { extractOperations } from "./game24/grade.js";
 import { isNamedGrader, type GraderName } from "./graders.js";
@@ -61,6 +62,12 @@ export const taskEntries: readonly TaskEntry[] = [
       "the same, trained on 12,000 fresh prompts with other targets than 24 instead of puzzles known by heart",
     extract: extractOperations,
     create: (options) => Promise.resolve(game24Fresh(options)),
+  },
+  {
+    name: "game24-train",
+    description: "the same, measured on 256 of its training puzzles",
+    extract: extractOperations,
+    create: (options) => Promise.resolve(game24Train(options)),
   },
   {
     name: "game24-spare",

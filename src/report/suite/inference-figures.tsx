@@ -271,7 +271,9 @@ function histograms({ cells }: InferenceResult): PaperFigure {
 }
 
 function game24({ cells }: InferenceResult): PaperFigure {
-  const own = cells.filter(({ task, metrics }) => task === "game24" && metrics);
+  // The paper's figure has the test puzzles and the training puzzles.
+  const own = cells.filter(({ task, metrics }) => ["game24", "game24-train"].includes(task) && metrics);
+  const puzzles = (task: string): string => (task === "game24" ? "test puzzles" : "training puzzles");
   const lines = (metrics: Metrics): LineSeries[] => {
     const coverage = sampleSizes(metrics.coverageLift ?? {}).map((n) => ({
       x: n,
@@ -280,9 +282,9 @@ function game24({ cells }: InferenceResult): PaperFigure {
     const skyline: LineSeries = { name: "coverage", style: seriesStyle(6), band: false, points: coverage };
     return [...seriesOf(metrics, (answer) => answer.lift), ...(coverage.length > 0 ? [skyline] : [])];
   };
-  const panels = own.map(({ model, metrics }) => (
+  const panels = own.map(({ model, task, metrics }) => (
     <>
-      <Panel title={`${model}: % lift over greedy against N`}>
+      <Panel title={`${model}, ${puzzles(task)}: % lift over greedy against N`}>
         <LinePanel
           lines={lines(metrics!)}
           reference={{ y: 0, name: "greedy" }}
@@ -290,18 +292,18 @@ function game24({ cells }: InferenceResult): PaperFigure {
           write={(value) => fixed(value, 1, true)}
         />
       </Panel>
-      <Panel title={`${model}: mean log-probability of the choice against N`}>
+      <Panel title={`${model}, ${puzzles(task)}: mean log-probability of the choice against N`}>
         {lineBody(metrics, (answer) => answer.logLikelihood, false)}
       </Panel>
     </>
   ));
-  const said = own.flatMap(({ model, metrics }) => {
+  const said = own.flatMap(({ model, task, metrics }) => {
     const { greedy, coverage, n } = metrics!;
     const best = metrics!.bestOfN[FIRST]?.[n];
     if (!best?.accuracy || !greedy.accuracy) return [];
     const ceiling = coverage?.[n] ? `, with coverage of ${inWords(coverage[n].value, PERCENT)}` : "";
     return [
-      `${model} makes 24 of ${inWords(greedy.accuracy.value, PERCENT)} of the puzzles greedily and of ${inWords(best.accuracy.value, PERCENT)} with the likeliest of ${n}${ceiling}`,
+      `${model} makes 24 of ${inWords(greedy.accuracy.value, PERCENT)} of the ${puzzles(task)} greedily and of ${inWords(best.accuracy.value, PERCENT)} with the likeliest of ${n}${ceiling}`,
     ];
   });
   return {
