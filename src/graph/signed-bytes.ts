@@ -24,7 +24,10 @@ export async function multipliesSignedBytes(engine: Pick<Engine, "session">): Pr
       .subarray((i % COLUMNS) * COLUMNS, ((i % COLUMNS) + 1) * COLUMNS)
       .reduce((sum, value) => sum + value, 0),
   );
-  const { y } = await session.run({ x: { type: "float32", dims: [4, COLUMNS], data } });
-  await session.dispose();
-  return (y!.data as Float32Array).every((value) => Math.abs(value - COLUMNS * 127) < 1);
+  try {
+    const { y } = await session.run({ x: { type: "float32", dims: [4, COLUMNS], data } });
+    return (y!.data as Float32Array).every((value) => Math.abs(value - COLUMNS * 127) < 1);
+  } finally {
+    await session.dispose();
+  }
 }
