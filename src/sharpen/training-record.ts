@@ -31,6 +31,8 @@ export interface TrainingRecord {
   readonly fit: Omit<FitOptions, "signal">;
   /** Digest of the prompts that it learns from and is chosen by; absent in runs of format 1. */
   readonly prompts?: string;
+  /** Digest of the record of the adapter that it begins at (`fit.start`); absent where there is none, and in earlier runs. */
+  readonly begun?: string;
   /** Of a method of one's own. */
   readonly module?: ModuleFile;
   /** The command line that asked for it, for people; free to differ. */
@@ -63,6 +65,7 @@ const schema = z
       seed: z.int().min(0),
     }),
     prompts: z.string().exactOptional(),
+    begun: z.string().exactOptional(),
     module: moduleFile.exactOptional(),
     command: z.string(),
   })
@@ -83,6 +86,7 @@ export function flatRecord({
   own,
   fit,
   prompts,
+  begun,
   module,
   command,
   ...rest
@@ -92,6 +96,7 @@ export function flatRecord({
     ...own,
     fit,
     ...(prompts !== undefined && { prompts }),
+    ...(begun !== undefined && { begun }),
     ...(module && { module }),
     command,
   };
@@ -107,9 +112,15 @@ export function readTraining(run: RunReader, name: string): TrainingRecord | und
   if (value === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) {
-    const { reward, trainN, trainPrompts, curveSamples, fit, prompts, module, command, ...own } = parsed.data;
-    const settings = { reward, trainN, trainPrompts, curveSamples, own, fit };
-    return { ...settings, ...(prompts !== undefined && { prompts }), ...(module && { module }), command };
+    const { reward, trainN, trainPrompts, curveSamples, fit, prompts, begun, module, command, ...own } =
+      parsed.data;
+    return {
+      ...{ reward, trainN, trainPrompts, curveSamples, own, fit },
+      ...(prompts !== undefined && { prompts }),
+      ...(begun !== undefined && { begun }),
+      ...(module && { module }),
+      command,
+    };
   }
   const field = parsed.error.issues[0]?.path.join(".") ?? "";
   throw new DataError(
@@ -129,29 +140,43 @@ export function digestOfPrompts({ train, validation }: Pick<PromptSplit, "train"
   return sha256(JSON.stringify([texts(train), texts(validation)]));
 }
 
+/** Digest of all that makes an adapter what it is; undefined where nothing is written of its training. */
+function digestOfRecord(run: RunReader, name: string): string | undefined {
+  const record = readTraining(run, name);
+  return record && sha256(JSON.stringify({ ...flatRecord(record), command: undefined }));
+}
+
 /**
  * Writes down how the adapter is trained, or checks that it is continued as it was begun. An adapter that learned from other
- * prompts, because the task has changed since, is set aside.
+ * prompts, because the task has changed since, is set aside; so is one that began at an adapter that was trained otherwise since.
  * @throws RunError naming the first setting that differs.
  */
 export async function recordTraining(
   run: Run,
   method: Method,
-  asked: TrainingRecord,
+  given: TrainingRecord,
   note?: (text: string) => void,
 ): Promise<void> {
   const { name } = method;
+  const { start } = given.fit;
+  const begun = start === undefined ? undefined : digestOfRecord(run, start);
+  const asked: TrainingRecord = { ...given, ...(begun !== undefined && { begun }) };
   let recorded = readTraining(run, name);
-  if (recorded?.prompts !== undefined && recorded.prompts !== asked.prompts) {
+  const was =
+    recorded?.prompts !== undefined && recorded.prompts !== asked.prompts
+      ? "learned from other prompts"
+      : recorded?.fit.start === start && isBegunAtAnother(recorded, begun)
+        ? `began at another ${start} adapter`
+        : undefined;
+  if (was !== undefined) {
     putAway(run.dir, join("adapters", name));
-    note?.(
-      `The ${name} adapter learned from other prompts: it is kept in set-aside, and another is trained.`,
-    );
+    note?.(`The ${name} adapter ${was}: it is kept in set-aside, and another is trained.`);
     recorded = undefined;
   }
   if (recorded === undefined) {
     run.adapterDir(name);
     await run.writeJson(fileOf(name), flatRecord(asked));
+    putAwayFollowers(run, name, note);
     return;
   }
   refuseChangedModule(run, method, recorded, asked);
@@ -163,6 +188,21 @@ export async function recordTraining(
       `${join(run.dir, "adapters", name)} was trained with ${setting} = ${a}, but now it is ${b}; go on as it was begun, ` +
         `or delete that folder${drawnBySettings(run, method)} to train anew.`,
     );
+  }
+}
+
+const isBegunAtAnother = (recorded: TrainingRecord | undefined, begun: string | undefined): boolean =>
+  recorded?.begun !== undefined && recorded.begun !== begun;
+
+/** Sets the adapters aside that began at an adapter of a name which is to be another now, and those that began at them. */
+function putAwayFollowers(run: Run, name: string, note?: (text: string) => void): void {
+  const now = digestOfRecord(run, name);
+  for (const follower of trainedMethods(run)) {
+    const record = readTraining(run, follower);
+    if (record?.fit.start !== name || !isBegunAtAnother(record, now)) continue;
+    putAway(run.dir, join("adapters", follower));
+    note?.(`The ${follower} adapter began at another ${name} adapter: it is kept in set-aside.`);
+    putAwayFollowers(run, follower, note);
   }
 }
 
@@ -193,7 +233,7 @@ function drawnBySettings(run: Run, { draws }: Method): string {
 /** The settings that must not differ; one that a record leaves out has its default. */
 function settingsOf(
   { options }: Method,
-  { command: _, prompts: __, module: ___, own, fit, ...rest }: TrainingRecord,
+  { command: _, prompts: __, module: ___, begun: ____, own, fit, ...rest }: TrainingRecord,
 ): Record<string, unknown> {
   return { ...rest, ...recordedOwn(options, own), ...fit };
 }

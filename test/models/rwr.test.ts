@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InterruptedError, UsageError } from "../../src/core/errors.js";
@@ -239,5 +239,43 @@ describe("on a transformer", () => {
     await expect(runJob(newFolder(), { ...job, amortize: alone })).rejects.toThrow(
       /begin at the adapter rwr/,
     );
+  });
+
+  it("is followed by another temperature where it is another, trained with it or before it", async () => {
+    const fit = { ...tinyFit, keep: "last" as const };
+    const first = { method: rwr, trainN: 4, own: { beta: 0.5 }, fit };
+    const second = { method: temperature, trainN: 4, own: { beta: 0.5 }, fit: { ...fit, start: "rwr" } };
+    const task = await tinyTask(false);
+    const notes: string[] = [];
+    const train = async (dir: string, ...methods: readonly (typeof first)[]) => {
+      notes.length = 0;
+      const reward = rewardNamed("log-likelihood");
+      const amortize = { reward, methods, curveSamples: 0, command: "whetstone" };
+      const { metrics } = await runJob(
+        dir,
+        tinyJob(policy, task, { amortize, note: (text) => notes.push(text) }),
+      );
+      return Object.keys(metrics.adapters);
+    };
+    const weights = async (dir: string, name: string) => [
+      ...(await loadAdapter(join(dir, "adapters", name))).weights,
+    ];
+    const [dir, fresh] = [newFolder(), newFolder()];
+    expect(await train(dir, first, second)).toEqual(["rwr", "temperature"]);
+    const before = await weights(dir, "temperature");
+    expect(await train(dir, second)).toEqual(["rwr", "temperature"]);
+    expect([notes, await weights(dir, "temperature")]).toEqual([[], before]);
+
+    const other = { ...first, trainPrompts: 5 };
+    await train(fresh, other, second);
+    expect(await train(dir, other)).toEqual(["rwr"]);
+    expect(notes).toEqual([
+      expect.stringMatching(/^The rwr adapter learned from other prompts: .* another is trained\.$/),
+      "The temperature adapter began at another rwr adapter: it is kept in set-aside.",
+    ]);
+    expect(existsSync(join(dir, "adapters", "temperature"))).toBe(false);
+    expect(await train(dir, second)).toEqual(["rwr", "temperature"]);
+    expect(await weights(dir, "temperature")).toEqual(await weights(fresh, "temperature"));
+    expect(await weights(dir, "temperature")).not.toEqual(before);
   });
 });
