@@ -119,8 +119,11 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
     await page.getByText("2 of 12").waitFor();
     await page.keyboard.press("ArrowLeft");
     await page.getByText("1 of 12").waitFor();
-    const counts = (await page.locator(".answer-count b").allInnerTexts()).map((text) => parseInt(text, 10));
-    expect(counts.reduce((a, b) => a + b, 0)).toBe(10);
+    const counted = async (): Promise<number[]> =>
+      (await page.locator(".answer-count b").allInnerTexts()).map((text) => parseInt(text, 10));
+    // The heading is there before the prompt's responses are.
+    await expect.poll(async () => (await counted()).reduce((a, b) => a + b, 0)).toBe(10);
+    const counts = await counted();
     expect(counts).toEqual(counts.toSorted((a, b) => b - a));
     await page.keyboard.press("Escape");
     await page.locator(".prompt-box").waitFor();
