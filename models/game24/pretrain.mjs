@@ -75,6 +75,12 @@ const { values } = parseArgs({
   },
 });
 const { out } = values;
+if (values.half && out === here) {
+  console.error(
+    "--half trains another base than the embedded one: say where it is to lie, with --out <folder>.",
+  );
+  process.exit(2);
+}
 const tokenizer = await loadTokenizer(here);
 const logFile = join(out, "pretrain-log.jsonl");
 const work = join(out, "checkpoint");

@@ -31,6 +31,8 @@ interface Case {
   /** Responses to a prompt that is learned from. */
   readonly trainN: number;
   readonly fit: FitOptions;
+  /** How many of an adapter's draws may turn on the noise of float order. */
+  readonly turns: number;
 }
 
 /** Sums with small numbers: three to measure on, three to learn from, one to choose the iterate by. */
@@ -59,6 +61,7 @@ const CASES: readonly Case[] = [
     methods: [sft, dpo, xpo],
     trainN: 5,
     fit: tinyFit,
+    turns: 0,
   },
   ...(smollm2 === undefined
     ? []
@@ -70,6 +73,7 @@ const CASES: readonly Case[] = [
           methods: [sft, dpo],
           trainN: 3,
           fit: { ...tinyFit, learningRate: 1e-4, epochs: 1 },
+          turns: 1,
         },
       ]),
 ];
@@ -77,7 +81,7 @@ const CASES: readonly Case[] = [
 describe.skipIf(PYTHON === undefined).each(CASES)(
   "the page of a run of $name that a worker trained for",
   { timeout: 300_000 },
-  ({ base: baseIn, task: taskIn, methods: METHODS, trainN, fit }) => {
+  ({ base: baseIn, task: taskIn, methods: METHODS, trainN, fit, turns }) => {
     const folder = mkdtempSync(join(tmpdir(), "whetstone-page-"));
     let worker: Worker;
     let policy: LocalPolicy;
@@ -168,7 +172,7 @@ describe.skipIf(PYTHON === undefined).each(CASES)(
         );
         expect(drawn[0]!.length).toBeGreaterThan(10);
         const differing = drawn[0]!.filter(({ text }, i) => text !== drawn[1]![i]!.text);
-        expect(differing.length, name).toBeLessThanOrEqual(1);
+        expect(differing.length, name).toBeLessThanOrEqual(turns);
         if (differing.length > 0) turned.add(name);
         const asked = drawn.flat().map(({ promptId, tokens }) => ({
           prompt: task.prompts("test").find(({ id }) => id === promptId)!,
