@@ -8,7 +8,7 @@ import { MOST_LIKELY, Runtime, type ScoredTokens } from "../transformer/runtime.
 import { isAsync, mapLater, mapSource, type Source } from "../core/source.js";
 import type { DrawRequest } from "../transformer/decode/draw-request.js";
 import type { PrefixCounts } from "../transformer/decode/prefix-store.js";
-import type { TokenPair } from "../transformer/decoder/sequence-pass.js";
+import type { TokenPair } from "../transformer/decoder/packing.js";
 import { capabilities, requireAbility, type Capabilities } from "./capabilities.js";
 import { Conversations } from "./conversations.js";
 import { checkNumbers } from "./device-trial.js";

@@ -14,6 +14,7 @@ import { PrefixStore, type PrefixCounts } from "./decode/prefix-store.js";
 import type { KvCacheType } from "./decode/cache-inputs.js";
 import { KeyValueCache } from "./decode/key-value-cache.js";
 import type { LikelyToken } from "./decode/likeliest.js";
+import { passOver } from "./decode/pass-over.js";
 import { wholeGraph } from "./decode/whole-graph.js";
 import { wholeSessions, type Runs, type WholeSessions } from "./decode/whole-session.js";
 import { makeBytesExact } from "./decoder/exact-bytes.js";
@@ -32,7 +33,7 @@ import type { Narrowed } from "./decode/narrowed.js";
 import type { Draw, DrawOptions, DrawRequest } from "./decode/draw-request.js";
 import { beamSearch, type BeamOptions } from "./decode/beam.js";
 import { draw } from "./decode/sampler.js";
-import { lengthBatches, packGroups, sharedInputs, type TokenPair } from "./decoder/sequence-pass.js";
+import type { TokenPair } from "./decoder/packing.js";
 
 const NOT_NARROWED: Narrowed = { topP: false, minP: false };
 /** The longest rotary table that is made when a model would allow for more. */
@@ -41,8 +42,6 @@ const LONGEST = 8192;
 const NARROW = 8;
 /** Graphs whose values are small: compiling them is most of what comes before a first token. */
 const UNPLANNED = /^(?:decode|prefix|extend)/;
-/** Padded tokens of a scoring pass. */
-const MAX_TOKENS_PER_PASS = 4096;
 
 /** Scores of one response: log π and KL(uniform ‖ p) of each of its tokens, at temperature 1, in nats. */
 export interface ScoredTokens {
@@ -264,7 +263,11 @@ export class Runtime {
     const session: Runs = held
       ? (await this.whole(held, adapter)).score
       : await this.session("score", adapter, () => scoreGraph(config, weights, this.graphOptions(adapter)));
-    const [logProbs, certainties] = await passOver(session, pairs, ["logProbs", "certainties"], adapter);
+    const [logProbs, certainties] = await passOver(session, pairs, {
+      outputs: ["logProbs", "certainties"],
+      config,
+      adapter,
+    });
     return pairs.map((_, i) => ({ logProbs: logProbs![i]!, certainties: certainties![i]! }));
   }
 
@@ -277,7 +280,7 @@ export class Runtime {
     const session = await this.session("entropies", adapter, () =>
       entropyGraph(config, weights, this.graphOptions(adapter)),
     );
-    return (await passOver(session, pairs, ["entropies"], adapter))[0]!;
+    return (await passOver(session, pairs, { outputs: ["entropies"], config, adapter }))[0]!;
   }
 
   /**
@@ -290,7 +293,12 @@ export class Runtime {
     const session = await this.session("likeliest", adapter, () =>
       likeliestGraph(config, weights, this.graphOptions(adapter), count),
     );
-    const [values, ids] = await passOver(session, pairs, ["likeliest", "likeliestIds"], adapter, count);
+    const [values, ids] = await passOver(session, pairs, {
+      outputs: ["likeliest", "likeliestIds"],
+      config,
+      adapter,
+      each: count,
+    });
     return pairs.map(({ response }, i) =>
       response.map((_, at) =>
         Array.from({ length: count }, (_, rank) => ({
@@ -307,35 +315,6 @@ export class Runtime {
     this.embeddings = undefined;
     await this.engine.dispose();
   }
-}
-
-/**
- * Runs a pass over given responses in batches of similar length: each output's values of each pair, none for an empty response.
- * @param each how many values a token has.
- */
-async function passOver(
-  session: Runs,
-  pairs: readonly TokenPair[],
-  outputs: readonly string[],
-  adapter: AdapterFeeds | undefined,
-  each = 1,
-): Promise<Float32Array[][]> {
-  const results = outputs.map(() => pairs.map(() => new Float32Array()));
-  const groups = sharedInputs(pairs);
-  const inputs = groups.map((group) => pairs[group[0]!]!);
-  for (const batch of lengthBatches(inputs, MAX_TOKENS_PER_PASS)) {
-    const members = batch.map((at) => groups[at]!);
-    const { feeds, counts } = packGroups(members.map((group) => group.map((i) => pairs[i]!)));
-    const output = await session.run({ ...feeds, ...adapter?.feeds });
-    outputs.forEach((name, o) => {
-      const values = output[name]!.data as Float32Array;
-      let at = 0;
-      members.flat().forEach((i, k) => {
-        results[o]![i] = values.slice(at, (at += each * counts[k]!));
-      });
-    });
-  }
-  return results;
 }
 
 /** Which limits all rows of a draw may have. */

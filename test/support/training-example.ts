@@ -1,6 +1,6 @@
 import { randomStream } from "../../src/core/random.js";
 import { ALL_LINEARS, newAdapter } from "../../src/transformer/decoder/lora.js";
-import type { TokenPair } from "../../src/transformer/decoder/sequence-pass.js";
+import type { TokenPair } from "../../src/transformer/decoder/packing.js";
 import type { ModelConfig } from "../../src/transformer/families/config.js";
 import type { LoraAdapter } from "../../src/transformer/format/peft.js";
 import { randomAdapter } from "../../src/transformer/tiny-models.test-helper.js";

@@ -6,8 +6,8 @@ export interface CacheLayout {
 
 /**
  * A batch has a multiple of this many rows, idle ones included. ONNX Runtime's kernels treat what is left over from
- * whole vectors and tiles otherwise, and round otherwise; without left-overs a row's results are the same to the bit
- * in every batch (where the vocabulary is a multiple of 4 too, as nearly all are).
+ * whole vectors and tiles otherwise, and round otherwise; without left-overs, and with sums as `rowSums` makes them, a row's results are the
+ * same to the bit in every batch.
  */
 const EXACT_ROWS = 4;
 
@@ -32,14 +32,19 @@ export interface Lookahead {
   };
 }
 
-/** Up to this length the keys and values of a prompt are cheap to hold once more. */
-const SHORT_PROMPT = 64;
+/** Tokens of a prompt, and how wide a group of that prompt is at most: each group holds and reads its prompt's keys and values once more. */
+const WIDTHS = [
+  { upTo: 512, rows: 4 },
+  { upTo: 1024, rows: 8 },
+  { upTo: Infinity, rows: 16 },
+] as const;
+/** Up to this length a prompt is cheap to hold even for two rows; and the most rows of a group, where responses can be dropped. */
+const DROPPING = { shortPrompt: 64, narrow: 2, wide: 8 } as const;
 
 /**
  * The layout for the requests that wait, of at most `rows` rows or few more; undefined where it is empty.
- * Groups as wide as the first prompt's run of requests, up to the limit; a run that does not divide evenly is spread, so that
- * none is left nearly empty. Where responses can be dropped, narrow groups: the earlier ones decide over the later, and
- * few rows wait for the last of a prompt; narrower still where prompts are short, since each group holds its prompt's keys.
+ * Groups as wide as the first prompt's run of requests, up to `widestGroup`; a run that does not divide evenly is spread, so that
+ * none is left nearly empty.
  */
 export function chooseLayout(
   requests: Lookahead,
@@ -62,10 +67,10 @@ export function chooseLayout(
     readonly lone?: boolean | undefined;
   },
 ): CacheLayout | undefined {
-  const { run, total, length, several, alone } = requests.look(rows);
+  const { run, total, several, alone } = requests.look(rows);
   if (total === 0) return undefined;
   if (lone && total === 1) return { groups: 1, rows: 1 };
-  const rowsPerGroup = widest ?? widestGroup(length, canDrop);
+  const rowsPerGroup = widest ?? widestFor(requests, rows, canDrop);
   const even = Math.ceil(run / Math.ceil(run / Math.min(run, rowsPerGroup)));
   const count = Math.min(rows, total);
   // A product of one row has a kernel of its own, which rounds otherwise: where a prompt has several responses, the last
@@ -75,10 +80,21 @@ export function chooseLayout(
   return exactLayout(Math.ceil(count / perGroup), perGroup);
 }
 
-/** The most rows that should share a prompt of so many tokens. */
+/**
+ * The most rows that should share a prompt of so many tokens. Few, since a group's rows wait for the last response to its prompt; as many as
+ * make its prompt's keys cheap to read. Fewer where responses can be dropped: the earlier ones decide over the later.
+ */
 export function widestGroup(length: number, canDrop: boolean): number {
-  if (!canDrop) return 16;
-  return length <= SHORT_PROMPT ? 2 : 8;
+  if (canDrop && length <= DROPPING.shortPrompt) return DROPPING.narrow;
+  const { rows } = WIDTHS.find(({ upTo }) => length <= upTo)!;
+  return canDrop ? Math.min(rows, DROPPING.wide) : rows;
+}
+
+/** The same for the requests that wait: as many as may be where one prompt is all there is, since none waits for its rows. */
+export function widestFor(requests: Lookahead, rows: number, canDrop: boolean): number {
+  const { run, total, length } = requests.look(rows + 1);
+  const onePrompt = run === total && total <= rows;
+  return widestGroup(onePrompt && !canDrop ? Infinity : length, canDrop);
 }
 
 /**
@@ -91,30 +107,57 @@ export function exactLayout(groups: number, perGroup: number): CacheLayout {
   return { groups: roundUp(groups, missing), rows: perGroup };
 }
 
-/** A batch laid out anew: by group and row of the new layout, where each comes from; the rest is idle. */
+/** By group, the places of its rows at work in the batch, counted through all groups. @param busy by group and row. */
+export function placesAtWork(busy: readonly (readonly boolean[])[]): number[][] {
+  return busy.map((group, g) => group.flatMap((works, r) => (works ? [g * group.length + r] : [])));
+}
+
+/** A batch laid out anew: where each group and each row of the new layout comes from; the rest is idle. */
 export interface Relayout {
   readonly layout: CacheLayout;
-  /** Groups of the old layout; one that is split comes several times. */
+  /** By the new layout's group, the group of the old one whose prompt it has; one may come several times. */
   readonly groups: readonly number[];
-  /** Places in the old group. */
+  /** By the new layout's group, its rows: the places in the old batch, counted through all groups. */
   readonly rows: readonly (readonly number[])[];
 }
 
 /**
- * A layout for the rows at work alone; undefined where it would have more than half as many rows, since moving costs as much
- * as a step or two.
- * @param busy by group and row.
+ * A layout for the rows at work alone, those of one prompt together, in as few rows as it can be; undefined where these would be more than half
+ * as many as now, since moving costs as much as a step or two.
+ * @param busy by group and row. @param prompts by group, a number that groups of one prompt share.
  */
 export function remainder(
   { groups, rows }: CacheLayout,
   busy: readonly (readonly boolean[])[],
+  prompts: readonly number[],
 ): Relayout | undefined {
-  const places = busy.map((group) => group.flatMap((works, r) => (works ? [r] : [])));
-  const kept = places.flatMap((group, g) => (group.length > 0 ? [g] : []));
+  const byPrompt = new Map<number, { readonly from: number; readonly places: number[] }>();
+  placesAtWork(busy).forEach((places, g) => {
+    if (places.length === 0) return;
+    const own = byPrompt.get(prompts[g]!) ?? { from: g, places: [] };
+    byPrompt.set(prompts[g]!, own);
+    own.places.push(...places);
+  });
+  const kept = [...byPrompt.values()];
   if (kept.length === 0) return undefined;
-  const widest = Math.max(...places.map(({ length }) => length));
-  // As in `chooseLayout`: rows that were several stay so.
-  const layout = exactLayout(kept.length, Math.max(widest, Math.min(rows, 2)));
-  if (layout.groups * layout.rows * 2 > groups * rows) return undefined;
-  return { layout, groups: kept, rows: kept.map((g) => places[g]!) };
+  const widest = Math.max(...kept.map(({ places }) => places.length));
+  // As in `chooseLayout`: rows that were several stay so, and those of one each, too.
+  const [least, most] = rows === 1 ? [1, 1] : [2, Math.max(2, widest)];
+  let best: CacheLayout | undefined;
+  let width = least;
+  for (let perGroup = least; perGroup <= most; perGroup++) {
+    const count = kept.reduce((sum, { places }) => sum + Math.ceil(places.length / perGroup), 0);
+    const layout = exactLayout(count, perGroup);
+    if (best && layout.groups * layout.rows > best.groups * best.rows) continue;
+    best = layout;
+    width = perGroup;
+  }
+  if (!best || best.groups * best.rows * 2 > groups * rows) return undefined;
+  const split = kept.flatMap(({ from, places }) =>
+    Array.from({ length: Math.ceil(places.length / width) }, (_, part) => ({
+      from,
+      places: places.slice(part * width, (part + 1) * width),
+    })),
+  );
+  return { layout: best, groups: split.map(({ from }) => from), rows: split.map(({ places }) => places) };
 }

@@ -2,7 +2,7 @@ import { tokenUniform } from "../../core/random.js";
 import type { Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import type { ModelConfig } from "../families/config.js";
-import { remainder, type CacheLayout, type Relayout } from "./batch-layout.js";
+import { placesAtWork, remainder, type CacheLayout, type Relayout } from "./batch-layout.js";
 import {
   isCancelled,
   type Draw,
@@ -15,6 +15,7 @@ import { KeptRows } from "./kept-rows.js";
 import type { KeyValueCache } from "./key-value-cache.js";
 import { leastLog } from "./least-log.js";
 import type { Narrowed } from "./narrowed.js";
+import { samePrompt } from "./schedule.js";
 import type { Runs } from "./whole-session.js";
 
 /** Compiled graphs of one model, and the adapter to run them with. */
@@ -190,7 +191,11 @@ export class Batch<T> {
 
   /** Lays the rows that are at work together, where that makes the batch half as large or smaller. @returns whether it did. */
   async shrink(): Promise<boolean> {
-    const left = remainder(this.shape, this.busy);
+    // Groups of one prompt go by the first of them.
+    const prompts = this.groups.map(({ prompt }) =>
+      this.groups.findIndex((group) => samePrompt(group.prompt, prompt)),
+    );
+    const left = remainder(this.shape, this.busy, prompts);
     if (left) await this.relay(left);
     return left !== undefined;
   }
@@ -198,19 +203,20 @@ export class Batch<T> {
   /** Shortens the caches where half their length would do: a long prompt or response may have come and gone. @returns whether it did. */
   async shorten(): Promise<boolean> {
     if (!this.cache.isTooLong(this.longest(), this.longestPrefix())) return false;
-    const places = this.busy.map((group) => group.flatMap((works, r) => (works ? [r] : [])));
-    await this.relay({ layout: this.shape, groups: this.groups.map((_, g) => g), rows: places });
+    const rows = placesAtWork(this.busy);
+    await this.relay({ layout: this.shape, groups: this.groups.map((_, g) => g), rows });
     return true;
   }
 
   /** Puts the rows that are at work into another layout. */
   async relay(next: Relayout): Promise<void> {
     await this.cache.relay(next, this.longest(), this.longestPrefix());
+    const old = this.groups.flatMap(({ rows }) => rows);
     this.shape = next.layout;
     this.groups = Array.from({ length: next.layout.groups }, (_, g) => {
       const from = this.groups[next.groups[g] ?? -1];
       const places = next.rows[g] ?? [];
-      const rows = Array.from({ length: next.layout.rows }, (__, r) => from?.rows[places[r] ?? -1]);
+      const rows = Array.from({ length: next.layout.rows }, (__, r) => old[places[r] ?? -1]);
       // What an idle group holds of its last prompt may have been cut off.
       return { prompt: from && places.length > 0 ? from.prompt : [], rows };
     });

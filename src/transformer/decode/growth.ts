@@ -1,4 +1,4 @@
-import { exactLayout, type CacheLayout, type Relayout } from "./batch-layout.js";
+import { exactLayout, placesAtWork, type CacheLayout, type Relayout } from "./batch-layout.js";
 
 export interface GrowthOptions {
   /** The most rows of a batch, but for the few that make it exact. */
@@ -45,7 +45,7 @@ export function grown(
   runs: readonly number[],
   { rows, least, widest }: GrowthOptions,
 ): Relayout | undefined {
-  const places = busy.map((group) => group.flatMap((works, r) => (works ? [r] : [])));
+  const places = placesAtWork(busy);
   const counts = places.map(({ length }) => length);
   let best: Plan | undefined;
   for (let perGroup = least; perGroup <= Math.max(least, widest); perGroup *= 2) {

@@ -127,7 +127,7 @@ export class KeyValueCache {
     });
     const suffix = Math.min(this.suffixLength, roundUp(steps + 1, BLOCK));
     const [wide, narrow] = [this.suffixLength * headDim, suffix * headDim];
-    const own = this.suffixPlaces(groups, rows, layout.rows, [wide, narrow]);
+    const own = this.suffixPlaces(rows, layout.rows, [wide, narrow]);
     await this.move(this.prefix, layout.groups * kvHeads * length * headDim, prompts, length * headDim);
     await this.move(this.suffix, layout.groups * layout.rows * kvHeads * narrow, own, narrow);
     this.layout = layout;
@@ -137,11 +137,10 @@ export class KeyValueCache {
 
   /**
    * Where the heads of rows' suffixes lie, now and in another layout.
-   * @param groups by its group, where each was. @param places by its group and row, the row that each was. @param rows of a group there.
+   * @param places by its group and row, the place of each in this batch. @param rows of a group there.
    * @param lengths of a head's suffix, now and there.
    */
   private suffixPlaces(
-    groups: readonly number[],
     places: readonly (readonly number[])[],
     rows: number,
     [wide, narrow]: readonly [number, number],
@@ -151,7 +150,7 @@ export class KeyValueCache {
     places.forEach((own, g) =>
       own.forEach((place, r) => {
         for (let h = 0; h < kvHeads; h++) {
-          moved.from.push(((groups[g]! * this.layout.rows + place) * kvHeads + h) * wide);
+          moved.from.push((place * kvHeads + h) * wide);
           moved.to.push(((g * rows + r) * kvHeads + h) * narrow);
         }
       }),
@@ -168,7 +167,8 @@ export class KeyValueCache {
     const { kvHeads, headDim } = this.config;
     const { groups, rows } = this.layout;
     const width = this.suffixLength * headDim;
-    const moved = this.suffixPlaces([...from.keys()], from, rows, [width, width]);
+    const places = from.map((group, g) => group.map((place) => g * rows + place));
+    const moved = this.suffixPlaces(places, rows, [width, width]);
     const length = Math.min(steps, this.suffixLength) * headDim;
     await this.move(this.suffix, groups * rows * kvHeads * width, moved, length);
   }

@@ -1,14 +1,5 @@
-import {
-  add,
-  exp,
-  lessOrEqual,
-  log,
-  mul,
-  reduceSum,
-  where,
-  type Graph,
-  type Value,
-} from "../../graph/index.js";
+import { add, exp, lessOrEqual, log, mul, where, type Graph, type Value } from "../../graph/index.js";
+import { rowSums } from "./row-sums.js";
 
 /** Which tokens may be drawn at all, of softmax(logits / temperature); the likeliest always may. */
 export interface Narrowing {
@@ -72,14 +63,14 @@ function atLeast(weights: Value, kept: Value, least: Value): Value {
  * 1 − p together, which is where the search begins.
  */
 function nucleus(weights: Value, { p, least }: NonNullable<RowNarrowing["topP"]>): Value {
-  const total = reduceSum(weights, [-1], { keepDims: true });
+  const total = rowSums(weights);
   const wanted = mul(total, p);
   let low = add(log(total), least);
   // No weight is above 1, so nothing is left at the upper end.
   let high: Value | number = 1e-3;
   for (let step = 0; step < HALVINGS; step++) {
     const middle: Value = mul(add(low, high), 0.5);
-    const mass = reduceSum(atLeast(weights, weights, exp(middle)), [-1], { keepDims: true });
+    const mass = rowSums(atLeast(weights, weights, exp(middle)));
     const enough = lessOrEqual(wanted, mass);
     [low, high] = [where(enough, middle, low), where(enough, high, middle)];
   }

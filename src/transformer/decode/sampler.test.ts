@@ -100,6 +100,21 @@ describe("what is drawn", () => {
     expectSame(drawn, expected);
   });
 
+  test("is the same where a batch shrinks to more groups of fewer rows", async () => {
+    // Three groups of eight rows, of which two each go on after the first token: four groups of two.
+    const requests = samples(8, [1, 2, 3]);
+    const early = (tag: Tag, { tokens }: { tokens: readonly number[] }): boolean =>
+      Number(tag.split("/")[1]) < 6 && tokens.length === 1;
+    const layout = { rows: 24, rowsPerGroup: 8, ends: early };
+    const drawn = await collect(runtime.draw(requests, { ...SAMPLING, ...layout }));
+    const alone = await collect(
+      runtime.draw(requests, { ...SAMPLING, rows: 4, rowsPerGroup: 2, ends: early }),
+    );
+    expect(drawn.length).toBe(24);
+    expect(drawn.filter(({ tokens }) => tokens.length > 1).length).toBeGreaterThan(2);
+    expectSame(drawn, byTag(alone));
+  });
+
   test("is the same while the batch shrinks with the rows that are left", async () => {
     const { engine } = runtime;
     const sizes: number[] = [];
@@ -254,6 +269,33 @@ test("log-probabilities are the same to the bit in every batch, with two threads
   }
   await threaded.dispose();
 });
+
+test.each([286, 289, 602, 2374])(
+  "a response is the same to the bit in groups of every width, of a vocabulary of %d",
+  async (vocabSize) => {
+    // The last two are searched in two levels; of 2374, ten blocks.
+    const sizes = { hiddenSize: 64, intermediateSize: 96, headDim: 16, maxPositions: 96 };
+    const odd = new Runtime(await randomModel({ ...sizes, vocabSize }), { threads: 2 });
+    const requests = [[3, 1, 4, 1, 5, 9, 2, 6], [2, 7, 1], [8]].flatMap((prompt, p) =>
+      Array.from({ length: 8 }, (_, index) => ({ tag: `${p}/${index}`, prompt, promptKey: p, index })),
+    );
+    const drawIn = async (rows: number, rowsPerGroup: number) => {
+      const settings = { temperature: 0.8, maxTokens: 24, seed: 5, narrowing: { topP: 0.9 } };
+      const drawn = await collect(odd.draw(requests, { ...settings, rows, rowsPerGroup }));
+      return drawn.sort((a, b) => (a.tag < b.tag ? -1 : 1));
+    };
+    const expected = await drawIn(24, 4);
+    expect(expected.length).toBe(24);
+    for (const [rows, rowsPerGroup] of [
+      [8, 5],
+      [12, 3],
+      [24, 2],
+      [40, 8],
+    ] as const)
+      expect(await drawIn(rows, rowsPerGroup)).toEqual(expected);
+    await odd.dispose();
+  },
+);
 
 test("a greedy response is the same to the bit alone, as a resumed run draws its last one", async () => {
   const sizes = { hiddenSize: 64, intermediateSize: 96, heads: 4, kvHeads: 4, headDim: 16 };

@@ -3,7 +3,7 @@ import { isAsync, type Source } from "../../core/source.js";
 import type { ModelConfig } from "../families/config.js";
 import { Arrivals } from "./arrivals.js";
 import { Batch, type SamplerSessions } from "./batch.js";
-import { chooseLayout, widestGroup, type Lookahead } from "./batch-layout.js";
+import { chooseLayout, widestFor, widestGroup, type Lookahead } from "./batch-layout.js";
 import type { Draw, DrawOptions, DrawRequest } from "./draw-request.js";
 import { grown } from "./growth.js";
 import { rowsThatFit } from "./rows-that-fit.js";
@@ -77,7 +77,7 @@ function fitting<T>(
 ): number {
   if (bytes === undefined) return rows;
   const { run, length: prompt } = requests.look(rows);
-  const sharing = Math.max(1, Math.min(run, rowsPerGroup ?? widestGroup(prompt, canDrop)));
+  const sharing = Math.max(1, Math.min(run, rowsPerGroup ?? widestFor(requests, rows, canDrop)));
   return rowsThatFit(config, rows, { prompt, sharing, response: maxTokens, kvCache }, bytes());
 }
 

@@ -13,17 +13,15 @@ import {
   min,
   mul,
   reduceMax,
-  reduceMean,
   reduceSum,
   reshape,
-  concat,
-  expand,
   slice,
   sub,
   where,
   type Value,
 } from "../../graph/index.js";
 import { narrowed, type RowNarrowing } from "./narrowed.js";
+import { padRight, rowSums } from "./row-sums.js";
 
 /** What a decode step returns of each row; logits never leave the graph. */
 export interface Drawn {
@@ -47,13 +45,13 @@ export function softmaxParts(
 ): Readonly<Record<"shifted" | "weights" | "logTotal", Value>> {
   const shifted = sub(logits, top);
   const weights = exp(shifted);
-  return { shifted, weights, logTotal: add(log(reduceSum(weights, [-1], { keepDims: true })), top) };
+  return { shifted, weights, logTotal: add(log(rowSums(weights)), top) };
 }
 
 /** KL(uniform ‖ softmax(logits)) in nats, [n, 1]. */
 export function certaintyOf(logits: Value, logTotal: Value): Value {
   const size = logits.shape[1] as number;
-  return sub(logTotal, add(reduceMean(logits, [-1], { keepDims: true }), Math.log(size)));
+  return sub(logTotal, add(div(rowSums(logits), size), Math.log(size)));
 }
 
 /**
@@ -115,7 +113,7 @@ function largest(logits: Value): { readonly top: Value; readonly index: Value } 
 function invert(weights: Value, uniforms: Value): { readonly index: Value; readonly total: Value } {
   const size = weights.shape[1] as number;
   if (size <= ONE_LEVEL) {
-    const total = reduceSum(weights, [-1], { keepDims: true });
+    const total = rowSums(weights);
     return { index: pick(weights, mul(uniforms, total)).index, total };
   }
   const width = blockWidth(size);
@@ -123,7 +121,7 @@ function invert(weights: Value, uniforms: Value): { readonly index: Value; reado
   const padded = blocks * width === size ? weights : padRight(weights, blocks * width - size);
   const grouped = reshape(padded, [-1, blocks, width]);
   const sums = reduceSum(grouped, [2]);
-  const total = reduceSum(sums, [-1], { keepDims: true });
+  const total = rowSums(sums);
   const target = mul(uniforms, total);
   const outer = pick(sums, target);
   const block = gatherND(grouped, cast(outer.index, "int64"), 1);
@@ -158,9 +156,4 @@ function divisorNear(value: number, size: number, times: number): number | undef
   for (let width = Math.floor(value * times); width >= value / times; width--)
     if (size % width === 0) return width;
   return undefined;
-}
-
-function padRight(weights: Value, extra: number): Value {
-  const zeros = expand(weights.graph.constant([0], [1, 1]), [weights.shape[0]!, extra]);
-  return concat([weights, zeros], 1);
 }

@@ -53,8 +53,10 @@ export class Schedule<R extends Scheduled> implements Lookahead {
    * that waits for another group. Undefined when there is none.
    */
   next(group: number): R | undefined {
+    // A batch that has shrunk may have more groups than before, of fewer rows.
+    if (this.isExhausted) return undefined;
     const lane = this.lanes[group]!;
-    if (lane.backlog.length === 0 && (this.waiting === 0 || this.peek(0))) return undefined;
+    if (lane.backlog.length === 0 && this.peek(0)) return undefined;
     const from =
       lane.backlog.length > 0 ? lane : this.longest(({ prompt }) => samePrompt(prompt, lane.prompt));
     const request = from?.backlog.shift();
@@ -72,6 +74,7 @@ export class Schedule<R extends Scheduled> implements Lookahead {
 
   /** Gives an idle group a prompt, from the source or from the longest backlog; undefined when there is no work. */
   reopen(group: number): readonly number[] | undefined {
+    if (this.isExhausted) return undefined;
     const lane = this.lanes[group]!;
     const first = this.peek(0);
     if (first) {
@@ -82,8 +85,7 @@ export class Schedule<R extends Scheduled> implements Lookahead {
       }
       return lane.prompt;
     }
-    const longest = this.waiting === 0 ? undefined : this.longest(() => true);
-    if (!longest) return undefined;
+    const longest = this.longest(() => true)!;
     lane.prompt = longest.prompt;
     lane.backlog.push(...longest.backlog.splice(Math.floor(longest.backlog.length / 2)));
     return lane.prompt;

@@ -3,6 +3,7 @@ import { cachedAttention, windowHides, type SeenRows } from "../decoder/attentio
 import { decoder, plainLinear, weightProduct } from "../decoder/decoder.js";
 import type { FrozenWeights } from "../decoder/hold.js";
 import { loraLinear } from "../decoder/lora.js";
+import { longestRow } from "../decoder/packing.js";
 import { rotaryTables } from "../decoder/rotary.js";
 import { adaptedParameters } from "../decoder/sequence-pass.js";
 import type { ModelConfig } from "../families/config.js";
@@ -54,7 +55,7 @@ export function wholeGraph(
   const hidden = decoder(config, {
     embedded,
     positions: cast(positions, "int64"),
-    rotary: rotaryTables(graph, config, maxLength),
+    rotary: rotaryTables(graph, config, maxLength, longestRow(maxLength)),
     parameter,
     linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
     attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value]), seen),

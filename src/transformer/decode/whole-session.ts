@@ -163,23 +163,25 @@ function extend(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
   );
 }
 
-/** One sequence after the other: padding would be multiplied with all weights. */
+/** One row after the other: padding would be multiplied with all weights. */
 async function score(whole: Whole, feeds: Feeds): ReturnType<Runs["run"]> {
-  const { ids, picks, targets, ...rest } = feeds as Record<string, Tensor>;
+  const { ids, positions, places: _, last, picks, targets, ...rest } = feeds as Record<string, Tensor>;
   const [count, length] = ids!.dims as [number, number];
   const [places, tokens] = [picks!.data as Int32Array, targets!.data as Int32Array];
   const logProbs = new Float32Array(places.length);
   const certainties = new Float32Array(places.length);
   for (let row = 0; row < count; row++) {
     const own = [...places.keys()].filter((k) => Math.floor(places[k]! / length) === row);
-    if (own.length === 0) continue;
     const local = Int32Array.from(own, (k) => places[k]! - row * length);
     // What stands behind the last pick nobody sees.
-    const end = row * length + Math.max(...local) + 1;
+    const [start, end] = [row * length, row * length + Math.max(...local) + 1];
+    const part = ({ data }: Tensor): Int32Array =>
+      Int32Array.from((data as BigInt64Array).subarray(start, end), Number);
     const output = await whole.session.run(
       {
         ...rest,
-        ...sequence(whole, (ids!.data as Int32Array).slice(row * length, end)),
+        ...sequence(whole, (ids!.data as Int32Array).slice(start, end)),
+        ...branches(whole, part(positions!), part(last!)),
         ...picked(
           local,
           Int32Array.from(own, (k) => tokens[k]!),
@@ -196,5 +198,24 @@ async function score(whole: Whole, feeds: Feeds): ReturnType<Runs["run"]> {
   return {
     logProbs: floats([logProbs.length], logProbs),
     certainties: floats([certainties.length], certainties),
+  };
+}
+
+/** Where the tokens of a row stand, and which earlier ones they see: as `treeMasks`. Itself every token sees. */
+function branches({ config, hides }: Whole, positions: Int32Array, last: Int32Array): Feeds {
+  const t = positions.length;
+  const dims = [t, 1, 1, t];
+  const [seen, near] = [hidden(dims), hides && hidden(dims)];
+  for (let i = 0; i < t; i++) {
+    for (let j = 0; j < i; j++) {
+      if (last[j]! < i) continue;
+      seen.data[i * t + j] = 0;
+      if (near && positions[i]! - positions[j]! < config.sliding!.window) near.data[i * t + j] = 0;
+    }
+  }
+  return {
+    positions: integers([1, t], positions),
+    seenMask: seen,
+    ...(near && { nearSeenMask: near }),
   };
 }

@@ -52,15 +52,50 @@ export function causalMasks(graph: Graph, config: ModelConfig, positions: Value,
   return byLayer(config, all, near, length);
 }
 
+/** Where the tokens of rows stand, each row a tree of sequences in depth-first order. */
+export interface TreePlaces {
+  /** In their sequences, int64 [b, t]. */
+  readonly positions: Value;
+  /** In the row: 0 … t − 1, int64 [1, t]. */
+  readonly places: Value;
+  /** The last place that sees the token, which is where its subtree ends: int64 [b, t]. */
+  readonly last: Value;
+}
+
+/**
+ * The masks of attention along the branches of trees, [b, 1, 1, t, t]: a token sees those on its own path from the root, in sliding layers
+ * from the window's beginning on. A row of one sequence is causal.
+ * @param length the longest sequence.
+ */
+export function treeMasks(
+  graph: Graph,
+  config: ModelConfig,
+  { positions, places, last }: TreePlaces,
+  length: number,
+): Masks {
+  const hidden = graph.constant(HIDDEN);
+  const masked = (seen: Value, mask: Value): Value => where(seen, mask, hidden);
+  const asKeys = (x: Value): Value => reshape(x, [x.shape[0]!, 1, 1, 1, -1]);
+  const asQueries = (x: Value): Value => reshape(x, [x.shape[0]!, 1, 1, -1, 1]);
+  const before = masked(lessOrEqual(asKeys(places), asQueries(places)), graph.constant(0));
+  const all = masked(lessOrEqual(asQueries(places), asKeys(last)), before);
+  const near = (): Value =>
+    masked(
+      lessOrEqual(asQueries(positions), add(asKeys(positions), (config.sliding?.window ?? length) - 1)),
+      all,
+    );
+  return byLayer(config, all, near, length);
+}
+
 function scoreScale({ queryScalar, headDim }: ModelConfig): number {
   return 1 / Math.sqrt(queryScalar ?? headDim);
 }
 
 /**
- * Attention over whole sequences [b, t]: position i sees 0 … i. Sequences are padded on the right, where causality hides
- * the padding from everything before it. The query heads of one key head form one tall matrix, so that keys and values
+ * Attention over whole sequences [b, t]: place i sees those of 0 … i that the masks leave. Rows are padded on the right, where causality
+ * hides the padding from everything before it. The query heads of one key head form one tall matrix, so that keys and values
  * are never repeated.
- * @param masks as `causalMasks` makes them.
+ * @param masks as `causalMasks` or `treeMasks` makes them.
  */
 export function causalAttention(config: ModelConfig, masks: Masks): Attention {
   const { heads, kvHeads, headDim } = config;

@@ -12,19 +12,25 @@ export interface RotaryTable {
 export type RotaryTables = readonly RotaryTable[];
 
 /**
- * The tables for positions 0 … length − 1. With LongRoPE the frequencies depend on `length`: a graph for sequences beyond the
+ * The tables for positions 0 … length − 1, of `rows` rows: ONNX Runtime takes no sequence that has more places than the table has rows, also
+ * where they are a tree's. With LongRoPE the frequencies depend on `length`: a graph for sequences beyond the
  * original length has the long factors for all positions, so that one graph is one distribution (Python's
  * transformers changes them within a response, once it has grown too long).
  */
-export function rotaryTables(graph: Graph, config: ModelConfig, length: number): RotaryTables {
+export function rotaryTables(
+  graph: Graph,
+  config: ModelConfig,
+  length: number,
+  rows: number = length,
+): RotaryTables {
   const { ropeTheta, ropeScaling, sliding } = config;
   const { frequencies, amplitude } = scaled(baseFrequencies(config, ropeTheta), ropeScaling, length);
-  const common = table(graph, "rotary", frequencies, amplitude, length);
+  const common = table(graph, "rotary", frequencies, amplitude, rows);
   const localTheta = sliding?.ropeTheta;
   const local =
     localTheta === undefined
       ? common
-      : table(graph, "rotary.local", baseFrequencies(config, localTheta), 1, length);
+      : table(graph, "rotary.local", baseFrequencies(config, localTheta), 1, rows);
   return Array.from({ length: config.layers }, (_, layer) =>
     sliding?.layers.includes(layer) === true ? local : common,
   );
@@ -84,12 +90,12 @@ function table(
   name: string,
   frequencies: Float32Array,
   amplitude: number,
-  length: number,
+  rows: number,
 ): RotaryTable {
   const half = frequencies.length;
-  const cos = new Float32Array(length * half);
-  const sin = new Float32Array(length * half);
-  for (let position = 0; position < length; position++) {
+  const cos = new Float32Array(rows * half);
+  const sin = new Float32Array(rows * half);
+  for (let position = 0; position < rows; position++) {
     for (let i = 0; i < half; i++) {
       const angle = Math.fround(position * frequencies[i]!);
       cos[position * half + i] = amplitude * Math.cos(angle);
@@ -97,7 +103,7 @@ function table(
     }
   }
   return {
-    cos: graph.initializer(`${name}.cos`, "float32", [length, half], cos),
-    sin: graph.initializer(`${name}.sin`, "float32", [length, half], sin),
+    cos: graph.initializer(`${name}.cos`, "float32", [rows, half], cos),
+    sin: graph.initializer(`${name}.sin`, "float32", [rows, half], sin),
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { lengthBatches, packSequences, sharedInputs, type TokenPair } from "./sequence-pass.js";
+import type { TokenPair } from "./packing.js";
 import { Runtime } from "../runtime.js";
 import { certaintyOf, drawPlainly, logSoftmax, plainLogits } from "./plain-decoder.test-helper.js";
 import {
@@ -165,46 +165,5 @@ describe("pairs that differ in their last token", () => {
     }
     expect(together[0]!.logProbs[0]).not.toBe(together[2]!.logProbs[0]);
     await runtime.dispose();
-  });
-
-  test("are grouped, up to 32 scored tokens a row", () => {
-    const pair = (prompt: number[], response: number[]): TokenPair => ({ prompt, response });
-    expect(
-      sharedInputs([
-        pair([1, 2], [3]),
-        pair([1], [2, 3]),
-        pair([1, 2], [4]),
-        pair([1, 2], []),
-        pair([1], [2, 9]),
-        pair([1, 2, 3], [1]),
-      ]),
-    ).toEqual([[0, 2], [1, 4], [5]]);
-    const long = Array.from({ length: 20 }, (_, i) => i);
-    expect(sharedInputs([pair([1], long), pair([1], long)])).toEqual([[0], [1]]);
-    expect(
-      sharedInputs(Array.from({ length: 70 }, () => pair([1], [2]))).map(({ length }) => length),
-    ).toEqual([32, 32, 6]);
-  });
-});
-
-describe("packing", () => {
-  const pair = (prompt: number, response: number): TokenPair => ({
-    prompt: Array.from({ length: prompt }, (_, i) => 100 + i),
-    response: Array.from({ length: response }, (_, i) => 200 + i),
-  });
-
-  test("puts the last token of a response nowhere but among the targets", () => {
-    const { feeds, counts } = packSequences([pair(2, 3), pair(1, 1)]);
-    expect(feeds["ids"]).toMatchObject({ dims: [2, 4] });
-    expect([...feeds["ids"]!.data]).toEqual([100, 101, 200, 201, 100, 0, 0, 0]);
-    expect([...feeds["picks"]!.data]).toEqual([1, 2, 3, 4]);
-    expect([...feeds["targets"]!.data]).toEqual([200, 201, 202, 200]);
-    expect(counts).toEqual([3, 1]);
-  });
-
-  test("batches by length, none above the limit, each pair once, empty ones in none", () => {
-    const pairs = [pair(3, 2), pair(9, 2), pair(3, 0), pair(1, 1), pair(2, 3), pair(30, 1)];
-    const batches = lengthBatches(pairs, 16);
-    expect(batches).toEqual([[5], [1], [0, 4, 3]]);
   });
 });

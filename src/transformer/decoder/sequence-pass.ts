@@ -11,7 +11,6 @@ import {
   sub,
   matMul,
   neg,
-  expand,
   cast,
   dequantizedProduct,
   dequantizedRows,
@@ -20,10 +19,9 @@ import {
   withGradient,
   type Graph,
   type HeldMatrix,
-  type Tensor,
   type Value,
 } from "../../graph/index.js";
-import { causalAttention, causalMasks } from "./attention.js";
+import { causalAttention, treeMasks } from "./attention.js";
 import type { ModelConfig } from "../families/config.js";
 import {
   decoder,
@@ -38,14 +36,9 @@ import { loraLinear, type LoraInputs } from "./lora.js";
 import { headName, wholeShape } from "../families/modules.js";
 import type { FrozenWeights } from "./hold.js";
 import type { QuantizedWeights } from "./quantize.js";
+import { longestRow } from "./packing.js";
 import { rotaryTables } from "./rotary.js";
 import type { FloatTensor } from "../format/safetensors.js";
-
-/** A prompt's and a response's token ids; the response's are scored or learned. */
-export interface TokenPair {
-  readonly prompt: readonly number[];
-  readonly response: readonly number[];
-}
 
 /** Every weight of a model by its Hugging Face name. */
 export type Weights = ReadonlyMap<string, FloatTensor>;
@@ -150,15 +143,18 @@ export interface SequencePassOptions {
 }
 
 /**
- * Adds the pass to a graph. Inputs: `ids` int32 [b, t] (right-padded), `positions` int64 [1, t], `picks` int32 [k] (flat
- * positions in [b·t] whose next token is scored), `targets` int32 [k].
+ * Adds the pass to a graph. Inputs, as `packBatches` makes them: `ids` int32 [b, t] (right-padded), of which a row holds one sequence
+ * or a tree of them; `positions` int64 [b, t] in their sequences; `places` int64 [1, t], 0 … t − 1; `last` int64 [b, t], the last place
+ * of the row that sees the token; `picks` int32 [k] (flat places in [b·t] whose next token is scored), `targets` int32 [k].
  */
 export function sequencePass(graph: Graph, config: ModelConfig, options: SequencePassOptions): SequencePass {
   const { parameter, quantized, held, loraModules } = options;
   const embedded = options.embedded
     ? graph.input("embedded", "float32", ["b", "t", config.hiddenSize])
     : lookUp(parameter, graph.input("ids", "int32", ["b", "t"]));
-  const positions = graph.input("positions", "int64", [1, "t"]);
+  const positions = graph.input("positions", "int64", ["b", "t"]);
+  const places = graph.input("places", "int64", [1, "t"]);
+  const last = graph.input("last", "int64", ["b", "t"]);
   const picks = graph.input("picks", "int32", ["k"]);
   const targets = graph.input("targets", "int32", ["k"]);
   const product = held ? heldProduct(parameter, held) : weightProduct(parameter, quantized);
@@ -167,11 +163,14 @@ export function sequencePass(graph: Graph, config: ModelConfig, options: Sequenc
   const linear: Linear = lora?.linear ?? base;
   const hidden = decoder(config, {
     embedded,
-    positions: expand(positions, ["b", "t"]),
-    rotary: rotaryTables(graph, config, options.maxLength),
+    positions,
+    rotary: rotaryTables(graph, config, options.maxLength, longestRow(options.maxLength)),
     parameter,
     linear,
-    attention: causalAttention(config, causalMasks(graph, config, positions, options.maxLength)),
+    attention: causalAttention(
+      config,
+      treeMasks(graph, config, { positions, places, last }, options.maxLength),
+    ),
     layer: options.recompute ? recomputed : undefined,
   });
   const picked = gather(reshape(hidden, [-1, config.hiddenSize]), picks);
@@ -234,92 +233,4 @@ function withClosedGradient(
       ),
     ];
   });
-}
-
-/** Sequences of a batch as the inputs of a `sequencePass`. */
-export interface SequenceBatch {
-  readonly feeds: Readonly<Record<string, Tensor>>;
-  /** Picked tokens of each pair, in order: the k axis is their concatenation. */
-  readonly counts: readonly number[];
-}
-
-/** Packs pairs for a pass; the last token of each is only a target. Prompts and responses have at least one token. */
-export function packSequences(pairs: readonly TokenPair[]): SequenceBatch {
-  return packGroups(pairs.map((pair) => [pair]));
-}
-
-/**
- * As `packSequences`, for pairs that have gone through `sharedInputs`: those of a group share one row, and each is scored in
- * it. `counts` are those of the pairs, group after group.
- */
-export function packGroups(groups: readonly (readonly TokenPair[])[]): SequenceBatch {
-  const pairs = groups.flat();
-  const length = Math.max(...pairs.map(({ prompt, response }) => prompt.length + response.length - 1));
-  const count = pairs.reduce((sum, { response }) => sum + response.length, 0);
-  const ids = new Int32Array(groups.length * length);
-  const picks = new Int32Array(count);
-  const targets = new Int32Array(count);
-  let k = 0;
-  groups.forEach((group, row) => {
-    const { prompt, response: first } = group[0]!;
-    ids.set(prompt, row * length);
-    ids.set(first.slice(0, -1), row * length + prompt.length);
-    for (const { response } of group) {
-      response.forEach((token, i) => {
-        picks[k] = row * length + prompt.length - 1 + i;
-        targets[k++] = token;
-      });
-    }
-  });
-  const positions = BigInt64Array.from({ length }, (_, i) => BigInt(i));
-  return {
-    feeds: {
-      ids: { type: "int32", dims: [groups.length, length], data: ids },
-      positions: { type: "int64", dims: [1, length], data: positions },
-      picks: { type: "int32", dims: [count], data: picks },
-      targets: { type: "int32", dims: [count], data: targets },
-    },
-    counts: pairs.map(({ response }) => response.length),
-  };
-}
-
-/** Tokens that pairs may score in one row together: each costs a row of logits, and a row counts once in a batch's size. */
-const MOST_SHARED = 32;
-
-/**
- * Groups of pairs (by index) that the model reads alike, since only their last tokens differ, which it does not read: the
- * verdicts that a judge compares. Pairs with an empty response are in none: there is nothing to score.
- */
-export function sharedInputs(pairs: readonly TokenPair[]): number[][] {
-  const all: number[][] = [];
-  const groups = new Map<string, number[]>();
-  pairs.forEach(({ prompt, response }, index) => {
-    if (response.length === 0) return;
-    const key = `${prompt.join()};${response.slice(0, -1).join()}`;
-    const group = groups.get(key);
-    if (group && (group.length + 1) * response.length <= MOST_SHARED) group.push(index);
-    else {
-      all.push([index]);
-      groups.set(key, all.at(-1)!);
-    }
-  });
-  return all;
-}
-
-/**
- * Cuts work into batches of similar length: indices of `pairs`, longest first, each batch of at most `maxTokens` padded
- * tokens (a single longer pair is its own batch). Pairs with an empty response are in none: there is nothing to score.
- */
-export function lengthBatches(pairs: readonly TokenPair[], maxTokens: number): number[][] {
-  const lengthOf = (i: number): number => pairs[i]!.prompt.length + pairs[i]!.response.length - 1;
-  const order = [...pairs.keys()]
-    .filter((i) => pairs[i]!.response.length > 0)
-    .sort((a, b) => lengthOf(b) - lengthOf(a) || a - b);
-  const batches: number[][] = [];
-  for (const i of order) {
-    const last = batches.at(-1);
-    if (last && (last.length + 1) * lengthOf(last[0]!) <= maxTokens) last.push(i);
-    else batches.push([i]);
-  }
-  return batches;
 }

@@ -11,7 +11,8 @@ import { openFiles } from "../format/open-files.test-helper.js";
 import type { LoraAdapter } from "../format/peft.js";
 import { logSoftmax, plainLogits } from "../decoder/plain-decoder.test-helper.js";
 import { writeSafetensors } from "../format/safetensors.js";
-import type { TokenPair, Weights } from "../decoder/sequence-pass.js";
+import { evenLength, packBatches, type TokenPair } from "../decoder/packing.js";
+import type { Weights } from "../decoder/sequence-pass.js";
 import { largestDifference, randomAdapter, randomModel } from "../tiny-models.test-helper.js";
 import { Trainer, type PairWeight, type TrainerOptions } from "./trainer.js";
 
@@ -123,6 +124,47 @@ describe("gradients", () => {
     }
     await Promise.all([one.dispose(), several.dispose()]);
   });
+
+  test.each(["full", "lora"] as const)(
+    "of sequences in one row are the sums of each alone (%s)",
+    async (kind) => {
+      const common = Array.from({ length: 33 }, (_, i) => (7 * i) % 40);
+      const pairs = [
+        { prompt: common, response: [7, 8, 1] },
+        { prompt: common, response: [7, 8, 9, 2] },
+        { prompt: [...common, 3], response: [4, 4, 1] },
+      ];
+      const weights = [0.5, [1, -0.5, 0.25, 2], -0.7];
+      const { config } = model;
+      expect(packBatches(pairs, { maxTokens: 2048, evenLength: evenLength(config) })[0]!.size).toEqual({
+        b: 1,
+        t: 39,
+        k: 10,
+      });
+      for (const checkpointing of [false, true]) {
+        // The longest sequence has 37 tokens, the row 39 places.
+        const options = { maxLength: 37, checkpointing };
+        const trainer = await (kind === "full"
+          ? full(model.weights, options)
+          : lora(randomAdapter(fresh(), 1, 0.2), options));
+        const together = await trainer.gradients(pairs, weights);
+        const sums = together.gradients.map(({ length }) => new Float32Array(length));
+        let loss = 0;
+        for (const [i, pair] of pairs.entries()) {
+          const alone = await trainer.gradients([pair], [weights[i]!]);
+          loss += alone.loss;
+          alone.gradients.forEach((part, j) => part.forEach((value, k) => (sums[j]![k]! += value)));
+        }
+        expect(together.loss).toBeCloseTo(loss, 4);
+        const largest = Math.max(...sums.flatMap((part) => [...part.map(Math.abs)]));
+        expect(largest).toBeGreaterThan(0.1);
+        together.gradients.forEach((part, i) =>
+          expect(largestDifference(part, sums[i]!)).toBeLessThan(1e-5 * Math.max(1, largest)),
+        );
+        await trainer.dispose();
+      }
+    },
+  );
 
   test("take a weight for each token; an empty response, and an empty batch, add nothing", async () => {
     const trainer = await lora(randomAdapter(fresh(), 1, 0.2));

@@ -11,7 +11,8 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import type { HeldWeights } from "../decoder/hold.js";
-import { packSequences, type TokenPair, type Weights } from "../decoder/sequence-pass.js";
+import { byPair, type SequenceBatch, type TokenPair } from "../decoder/packing.js";
+import type { Weights } from "../decoder/sequence-pass.js";
 import type { ModelConfig } from "../families/config.js";
 import { openRows, type FileRows } from "../format/gguf/rows.js";
 import type { LoraAdapter } from "../format/peft.js";
@@ -38,8 +39,8 @@ export type PairWeight = number | readonly number[];
 
 /**
  * Trains a decoder on weighted token log-probabilities with AdamW: all weights, or a LoRA adapter over frozen ones.
- * Logits are computed at response positions only; a batch is cut into passes by length and the gradients are added, so
- * that the result does not depend on the cut (but for rounding).
+ * Logits are computed at response positions only, and what sequences begin with alike once (`packBatches`); a batch is cut into passes by
+ * length and the gradients are added, so that the result does not depend on the cut (but for rounding).
  */
 export class Trainer {
   /** The moments of steps that are taken here; those of steps on a device are there. */
@@ -152,22 +153,16 @@ export class Trainer {
     await Promise.all(this.buffers.map((buffer, i) => buffer.write(this.trained[i]!.data)));
   }
 
+  /** @param weightsOf the weights of a pair's response tokens. */
   private feeds(
-    pairs: readonly TokenPair[],
-    weights: readonly PairWeight[],
+    { feeds: { ids, ...feeds }, order, size: { k } }: SequenceBatch,
+    weightsOf: (pair: number) => readonly number[],
   ): Record<string, Tensor | BufferFeed> {
-    const { ids, ...feeds } = packSequences(pairs).feeds;
-    const tokenWeights = Float32Array.from(
-      pairs.flatMap(({ response }, i) => {
-        const weight = weights[i]!;
-        return typeof weight === "number" ? response.map(() => weight) : [...weight];
-      }),
-    );
     return {
       ...feeds,
       ...(this.rows ? { embedded: this.embed(this.rows, ids!) } : { ids: ids! }),
       ...this.ownFeeds,
-      weights: { type: "float32", dims: [tokenWeights.length], data: tokenWeights },
+      weights: { type: "float32", dims: [k], data: Float32Array.from(order.flatMap(weightsOf)) },
     };
   }
 
@@ -182,13 +177,11 @@ export class Trainer {
     weights: readonly PairWeight[],
   ): AsyncGenerator<{ readonly session: Session; readonly feeds: Record<string, Tensor | BufferFeed> }> {
     const { session, batches } = await this.session.passes(pairs);
-    for (const batch of batches) {
-      const feeds = this.feeds(
-        batch.map((i) => pairs[i]!),
-        batch.map((i) => weights[i]!),
-      );
-      yield { session, feeds };
-    }
+    const weightsOf = (pair: number): readonly number[] => {
+      const weight = weights[pair]!;
+      return typeof weight === "number" ? pairs[pair]!.response.map(() => weight) : weight;
+    };
+    for (const batch of batches) yield { session, feeds: this.feeds(batch, weightsOf) };
   }
 
   /** Loss and gradients of −Σ weight · log π, in the order of `names`, without a step. */
@@ -275,20 +268,10 @@ export class Trainer {
     const results: Float32Array[] = pairs.map(() => new Float32Array());
     const { session, batches } = await this.session.passes(pairs);
     for (const batch of batches) {
-      const chosen = batch.map((i) => pairs[i]!);
-      const output = await session.run(
-        this.feeds(
-          chosen,
-          chosen.map(() => 0),
-        ),
-        { fetch: ["logProbs"] },
-      );
-      let at = 0;
-      for (const i of batch) {
-        const count = pairs[i]!.response.length;
-        results[i] = (output["logProbs"]!.data as Float32Array).slice(at, at + count);
-        at += count;
-      }
+      const feeds = this.feeds(batch, (pair) => pairs[pair]!.response.map(() => 0));
+      const output = await session.run(feeds, { fetch: ["logProbs"] });
+      for (const [i, values] of byPair(batch, pairs, output["logProbs"]!.data as Float32Array))
+        results[i] = values;
     }
     return results;
   }

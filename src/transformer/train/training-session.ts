@@ -1,13 +1,13 @@
 import { memoryLeft } from "../../core/free-memory.js";
 import type { Engine, Graph, Session } from "../../graph/index.js";
-import { lengthBatches, type TokenPair } from "../decoder/sequence-pass.js";
+import { evenLength, packBatches, type SequenceBatch, type TokenPair } from "../decoder/packing.js";
 import type { ModelConfig } from "../families/config.js";
 import { TOKENS_PER_PASS, bytesOfPass, frugalTokens } from "./pass-memory.js";
 import type { TrainingGraph } from "./training-graph.js";
 
 /** How batches go through the graph. */
 export interface PassOptions {
-  /** Padded tokens a pass; larger batches are accumulated over several passes. Default 2048; with checkpointing fewer, by the vocabulary. */
+  /** Padded tokens a pass, and tokens that it learns; larger batches are accumulated over several passes. Default 2048; with checkpointing fewer, by the vocabulary. */
   readonly maxTokensPerPass?: number;
   /**
    * Whether the backward pass computes each layer again (activation checkpointing): a third more time, for a fraction of the memory.
@@ -27,8 +27,7 @@ const PACK_UP_TO = 2 ** 30;
 /** The passes of a batch, one after the other, and what runs them. */
 export interface Passes {
   readonly session: Session;
-  /** By their place in the batch. */
-  readonly batches: readonly (readonly number[])[];
+  readonly batches: readonly SequenceBatch[];
 }
 
 /** The compiled graph of a training: the one that holds a layer's values for its gradients, or the one that computes them again. */
@@ -60,16 +59,17 @@ export class TrainingSession {
     return (this.session = await this.engine.session(graph, { constants: packed ? "packed" : "shared" }));
   }
 
-  private cut(pairs: readonly TokenPair[]): number[][] {
+  private cut(pairs: readonly TokenPair[]): SequenceBatch[] {
     const most = this.recompute ? frugalTokens(this.config) : TOKENS_PER_PASS;
-    return lengthBatches(pairs, this.options.maxTokensPerPass ?? most);
+    const maxTokens = this.options.maxTokensPerPass ?? most;
+    return packBatches(pairs, { maxTokens, evenLength: evenLength(this.config) });
   }
 
   /** A batch in passes; from the first on that would not fit into memory through the graph that holds little. */
   async passes(pairs: readonly TokenPair[]): Promise<Passes> {
     const batches = this.cut(pairs);
     if (this.recompute || this.options.checkpointing === false) return { session: this.session!, batches };
-    const need = Math.max(0, ...batches.map((batch) => this.bytesOf(batch.map((i) => pairs[i]!))));
+    const need = Math.max(0, ...batches.map(({ size }) => bytesOfPass(this.config, size)));
     // What earlier passes took is kept for the next: what is no larger fits, and nobody has to look.
     const more = need - this.largest;
     if (more <= 0 || more <= memoryLeft(this.options.memory)) {
@@ -79,12 +79,6 @@ export class TrainingSession {
     await this.session!.dispose();
     this.recompute = true;
     return { session: await this.compile(this.graphOf(true).graph), batches: this.cut(pairs) };
-  }
-
-  private bytesOf(pairs: readonly TokenPair[]): number {
-    const t = Math.max(...pairs.map(({ prompt, response }) => prompt.length + response.length - 1));
-    const k = pairs.reduce((sum, { response }) => sum + response.length, 0);
-    return bytesOfPass(this.config, { b: pairs.length, t, k });
   }
 
   async dispose(): Promise<void> {
