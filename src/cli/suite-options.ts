@@ -1,7 +1,9 @@
 import { UsageError } from "../core/errors.js";
 import { camelCase } from "../core/names.js";
+import { PAPER_REWARD } from "../reproduce/learned-rewards.js";
 import { PAPER_METHOD } from "../reproduce/paper-settings.js";
 import { PAPER_SWEEP, type SweepAxis } from "../reproduce/sweep.js";
+import { rewards } from "../reward/registry.js";
 import { methods } from "../sharpen/methods/registry.js";
 import { severalWords, someOf, splitWords, text, wholeNumber, type Parse } from "./values.js";
 
@@ -79,6 +81,12 @@ export const SUITE_OPTIONS = {
     description: `ways to train, repeated or with commas: ${Object.keys(methods).join(", ")}`,
     parse: someOf(Object.keys(methods), "method"),
     otherwise: `${PAPER_METHOD}, as in the paper`,
+  },
+  rewards: {
+    flags: "--rewards <names>",
+    description: `self-rewards whose preferences are learned, repeated or with commas: ${Object.keys(rewards).join(", ")}`,
+    parse: someOf(Object.keys(rewards), "reward"),
+    otherwise: `${PAPER_REWARD}, as in the paper`,
   },
   sweep: {
     flags: "--sweep <setting=values>",

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../core/errors.js";
+import { rewardNamed } from "../reward/registry.js";
 import { readRun } from "../run/read-run.js";
 import type { Task } from "../task/task.js";
+import { methodNamed } from "../sharpen/methods/registry.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
 import { tinyTask } from "../sharpen/tiny-job.test-helper.js";
 import { tinyPolicy } from "../sharpen/tiny-policies.test-helper.js";
@@ -104,6 +106,51 @@ describe("reproduceAmortized", { timeout: 60_000 }, () => {
     expect(await unchanged(0, 0)).toHaveLength(1);
     expect(await unchanged(0, 1)).toEqual([]);
     expect(await unchanged(1, 0)).toEqual([]);
+  });
+
+  it("learns what several rewards prefer, each in runs of its own, from the same draws", async () => {
+    const suite = {
+      ...suiteOf(await tinyTask(true)),
+      ...{ models: ["tiny"], seeds: 1, trainNs: [3] },
+      methods: ["sft", "dpo"].map(methodNamed),
+      rewards: ["log-likelihood", "self-certainty"].map(rewardNamed),
+    };
+    const result = await reproduceAmortized(suite);
+    const names = ["sft", "sft-self-certainty", "dpo", "dpo-self-certainty"];
+    expect(result.methods).toEqual(names);
+    expect(result.cells.map(({ method, failures }) => [method, failures])).toEqual(
+      names.map((name) => [name, []]),
+    );
+    const dirOf = (method: string): string => {
+      const kind = method === "sft" ? "" : `${method}-`;
+      return join(suite.out, "tiny", "first", `${kind}n-3-seed-0`);
+    };
+    const file = (method: string, name: string): string => readFileSync(join(dirOf(method), name), "utf8");
+    for (const [method, reward] of names.map((name, i) => [
+      name,
+      i % 2 ? "self-certainty" : "log-likelihood",
+    ])) {
+      const { amortize } = readRun(dirOf(method!)).manifest;
+      expect(amortize).toMatchObject({ reward: { name: reward } });
+      expect(Object.keys(readMetrics(readRun(dirOf(method!)))!.bestOfN)).toEqual([reward]);
+      expect(file(method!, "responses.jsonl")).toBe(file("sft", "responses.jsonl"));
+    }
+    // What is learned from is drawn once, and what was chosen is the reward's own.
+    expect(file("dpo-self-certainty", "training-responses.jsonl")).toBe(
+      file("dpo", "training-responses.jsonl"),
+    );
+    expect(file("sft-self-certainty", "chosen.jsonl")).not.toBe(file("sft", "chosen.jsonl"));
+    const likelihoods = result.cells.map(({ metrics }) => metrics!.adapter.logLikelihood.value);
+    expect(new Set(likelihoods).size).toBe(4);
+    // More rewards are added to a suite that is there.
+    const more = await reproduceAmortized({
+      ...suite,
+      resume: true,
+      rewards: [...suite.rewards, rewardNamed("majority")],
+    });
+    expect(more.cells.filter((_, i) => i % 3 < 2)).toEqual(result.cells);
+    expect(more.cells[2]).toMatchObject({ method: "sft-majority", failures: [] });
+    await expect(reproduceAmortized({ ...suite, rewards: [] })).rejects.toThrow(/at least one self-reward/);
   });
 
   it("says why where there is nothing to learn from, and refuses a suite without N", async () => {

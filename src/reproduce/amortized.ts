@@ -1,22 +1,18 @@
-import { copyFileSync, existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../core/errors.js";
-import { temporaryPath } from "../core/files.js";
 import { costed } from "../evaluate/costs.js";
 import { findings } from "../evaluate/findings.js";
 import { measureAdapter } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
 import { trainersOf } from "../policy/local-trainer.js";
-import { rewardNamed } from "../reward/registry.js";
 import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
-import type { Run } from "../run/run.js";
-import { BASELINE_FILES, recordedBaselines } from "../sharpen/baselines.js";
+import { recordedBaselines } from "../sharpen/baselines.js";
 import { drawnPrompts } from "../sharpen/drawn-prompts.js";
 import { splitPrompts } from "../sharpen/prompts.js";
 import type { Method } from "../sharpen/methods/method.js";
 import type { OwnSettings } from "../sharpen/methods/options.js";
-import { methodNamed, wordsOf } from "../sharpen/methods/registry.js";
+import { wordsOf } from "../sharpen/methods/registry.js";
 import { recordedOwn } from "../sharpen/training-record.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
 import { checkFit, type FitOptions } from "../sharpen/fit-adapter.js";
@@ -31,19 +27,18 @@ import {
   runNameOf,
   openSuite,
   runCells,
-  type Cell,
   type CellWork,
   type FailedCell,
   type SuiteOptions,
 } from "./cells.js";
+import { learningOf, learningsOf, type Learned } from "./learned-rewards.js";
 import { PAPER_METHOD } from "./paper-settings.js";
 import type { AmortizedCell, AmortizedMetrics, AmortizedResult, TrainedWith } from "./result.js";
+import { shareDraws, type TrainingCell } from "./share-draws.js";
 import { amortizedVerdict } from "./verdict.js";
 
 /** What the amortized suite is told beside what every suite is. */
-export interface AmortizedOptions extends SuiteOptions {
-  /** What trains. Default: SFT-Sharpening, as in the paper. */
-  readonly methods?: readonly Method[] | undefined;
+export interface AmortizedOptions extends SuiteOptions, Learned {
   /** Responses drawn per training prompt; several for figure 9. */
   readonly trainNs: readonly number[];
   /** Training prompts at most. Default: all. */
@@ -62,32 +57,17 @@ export interface AmortizedOptions extends SuiteOptions {
   };
 }
 
-/** A cell of this suite. */
-interface TrainingCell extends Cell {
-  readonly method: string;
-  readonly trainN: number;
-}
-
-const REWARD = "log-likelihood";
 /** The run's own seed, which fixes splits and draws; the suite's seeds are of training. */
 const RUN_SEED = 0;
-/** What the seeds of a model and task have in common, and is therefore drawn once. */
-const SHARED = [
-  "prompts.jsonl",
-  "greedy.jsonl",
-  "responses.jsonl",
-  "selections.jsonl",
-  ...BASELINE_FILES,
-] as const;
 
 /**
  * The paper's amortized experiments (§6, App. A.3): SFT-Sharpening by log-likelihood of each model on each task, for each N, with
- * several seeds; or other methods in its place. Each adapter is sampled at the suite's temperature. The seeds are of
+ * several seeds; or other methods and self-rewards in their place. Each adapter is sampled at the suite's temperature. The seeds are of
  * training (the adapter's initial values and the order of the examples); splits and draws from the base are the same for all, and drawn once. Otherwise as `reproduceInference`.
  */
 export async function reproduceAmortized(options: AmortizedOptions): Promise<AmortizedResult> {
   const { models, tasks, out, resume, prompts, n, seeds, temperature, command } = options;
-  const methods = methodsOf(options);
+  const methods = learningsOf(options).map(({ method }) => method);
   const trainNs = [...new Set(options.trainNs)].sort((a, b) => a - b);
   checkNames("model", models);
   checkNames("task", tasks);
@@ -147,21 +127,12 @@ function fixedOf(options: AmortizedOptions): Parameters<typeof openSuite>[2] {
   return { kind: "amortized", ...drawing, ...baselinesAsked(options) };
 }
 
-/** What trains, each once. */
-function methodsOf({ methods }: Pick<AmortizedOptions, "methods">): readonly Method[] {
-  return [...new Set(methods ?? [methodNamed(PAPER_METHOD)])];
-}
-
-function methodOf(options: AmortizedOptions, method: string | undefined): Method {
-  return methodsOf(options).find(({ name }) => name === method)!;
-}
-
 function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions): CellWork {
   const { prompts, n, temperature, maxTokens, trainPrompts, curveSamples, training, signal } = options;
   return {
     config: ({ model, task, trainN, opened, seed, method: name }) => {
-      const method = methodOf(options, name);
-      const { fit, own } = training(method, model, task);
+      const { method, asked, reward } = learningOf(options, name);
+      const { fit, own } = training(asked, model, task);
       const { targetModules, ...numbers } = fit;
       const settings = {
         trainN: trainN!,
@@ -173,9 +144,9 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
       };
       return {
         drawing: { prompts, n, temperature, maxTokens: maxTokens ?? opened.maxTokens },
-        rewards: [{ name: REWARD }],
+        rewards: [{ name: reward.name }],
         ...baselinesAsked(options),
-        amortize: { reward: { name: REWARD }, methods: { [method.name]: settings } },
+        amortize: { reward: { name: reward.name }, methods: { [method.name]: settings } },
         seeds: { run: RUN_SEED, training: seed },
       };
     },
@@ -185,17 +156,17 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
     },
     run: async (cell, run, policy, onProgress) => {
       const { model, task, seed, trainN, opened } = cell;
-      const method = methodOf(options, cell.method);
+      const { method, asked, reward } = learningOf(options, cell.method);
       const trainers = trainersOf(policy, "Amortized sharpening");
       if (splitPrompts(opened, { prompts, seed: RUN_SEED }).train.length === 0)
         throw new UsageError(`${opened.name} has too few different prompts to learn from.`);
-      shareDraws(run, cells, method, { model, task, trainN: trainN! });
-      const { fit, own } = training(method, model, task);
+      shareDraws(run, cells, options, { ...cell, method: method.name, trainN: trainN! });
+      const { fit, own } = training(asked, model, task);
       await sharpenTask({
         policy,
         task: opened,
         run,
-        rewards: [rewardNamed(REWARD)],
+        rewards: [reward],
         prompts,
         n,
         temperature,
@@ -203,7 +174,7 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
         seed: RUN_SEED,
         baselineSamples: options.baselines,
         amortize: {
-          reward: rewardNamed(REWARD),
+          reward,
           methods: [{ method, trainN: trainN!, trainPrompts, own, fit: { ...fit, seed } }],
           curveSamples,
           trainers,
@@ -215,31 +186,6 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
       });
     },
   };
-}
-
-/** Takes over what another cell of the same model and task has drawn from the base: the same, since the run's seed is the same. */
-function shareDraws(
-  run: Run,
-  cells: readonly TrainingCell[],
-  method: Method,
-  { model, task, trainN }: { readonly model: string; readonly task: string; readonly trainN: number },
-): void {
-  const draws = method.draws.map(({ name }) => name);
-  const { dir, manifest } = run;
-  for (const cell of cells) {
-    if (cell.model !== model || cell.task !== task || cell.dir === dir) continue;
-    if (!existsSync(join(cell.dir, "metrics.json"))) continue;
-    const other = readRun(cell.dir).manifest;
-    if (other.model.digest !== manifest.model.digest || other.task.digest !== manifest.task.digest) continue;
-    const alike = cell.trainN === trainN && cell.method === method.name;
-    for (const name of alike ? [...SHARED, ...draws] : SHARED) {
-      const [from, to] = [join(cell.dir, name), join(dir, name)];
-      if (existsSync(to) || !existsSync(from)) continue;
-      const draft = temporaryPath(to);
-      copyFileSync(from, draft);
-      renameSync(draft, to);
-    }
-  }
 }
 
 /** One model, task and N over all seeds that are finished. */
@@ -277,7 +223,8 @@ async function mergeSeeds(
 }
 
 function trainedWith(options: AmortizedOptions, cell: TrainingCell): TrainedWith {
-  const { fit, source } = options.training(methodOf(options, cell.method), cell.model, cell.task);
+  const { asked } = learningOf(options, cell.method);
+  const { fit, source } = options.training(asked, cell.model, cell.task);
   const { epochs, batchSize, learningRate, clipNorm, weightDecay, rank, full } = checkFit({
     ...fit,
     seed: 0,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { RunError } from "../core/errors.js";
 import { strongestBaseline } from "../evaluate/strongest-baseline.js";
-import type { Response } from "../policy/policy.js";
+import type { Policy, Response } from "../policy/policy.js";
 import { tinyTask } from "../sharpen/tiny-job.test-helper.js";
 import { collect, tinyPolicy, wordPolicy } from "../sharpen/tiny-policies.test-helper.js";
 import { reproduceAmortized } from "./amortized.js";
@@ -55,6 +55,36 @@ it("reproduce inference measures what the base gives when asked in other ways, o
   expect(costs.get("beam search of width 4")).toBe(4 * tokensOf(searched));
   expect(costs.get("best-of-5 by majority")).toBe(Math.round(5 * 11 * metrics!.base.length.value));
   await expect(reproduceInference({ ...suite, resume: true, baselines: 4 })).rejects.toThrow(RunError);
+});
+
+it("reproduce inference searches once for all seeds", async () => {
+  const asked = { greedy: 0, beam: 0 };
+  const base = wordPolicy();
+  const counted: Policy = {
+    ...{ ...base, name: "words" },
+    greedy: (prompts, options) => {
+      asked.greedy += [...prompts].length;
+      return base.greedy(prompts, options);
+    },
+    beam: (prompts, options) => {
+      asked.beam += [...prompts].length;
+      return base.beam!(prompts, options);
+    },
+  };
+  const recorded = { name: "words", digest: base.digest };
+  const suite = tinySuite({
+    baselines: 1,
+    seeds: 3,
+    openModel: () => Promise.resolve({ policy: counted, recorded }),
+  });
+  const { cells } = await reproduceInference(suite);
+  expect(cells[0]!.seeds).toEqual([0, 1, 2]);
+  expect(asked).toEqual({ greedy: 11, beam: 3 * 11 });
+  const file = (seed: number, name: string): string =>
+    readFileSync(join(suite.out, "words", "first", `seed-${seed}`, name), "utf8");
+  for (const name of ["greedy.jsonl", "baseline-beam-4.jsonl"]) expect(file(2, name)).toBe(file(0, name));
+  for (const name of ["responses.jsonl", "baseline-temperature-0.5.jsonl"])
+    expect(file(2, name)).not.toBe(file(0, name));
 });
 
 it("reproduce amortized judges an adapter against the strongest of them", { timeout: 60_000 }, async () => {

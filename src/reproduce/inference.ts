@@ -33,6 +33,7 @@ import {
   type OpenedCell,
   type SuiteOptions,
 } from "./cells.js";
+import { shareSearches } from "./share-draws.js";
 import { inferenceVerdict } from "./verdict.js";
 import type { InferenceCell, InferenceResult } from "./result.js";
 
@@ -67,7 +68,7 @@ export async function reproduceInference(options: SuiteOptions): Promise<Inferen
       }),
     ),
   );
-  const failed = await runCells(cells, inferenceWork(options), options);
+  const failed = await runCells(cells, inferenceWork(cells, options), options);
   const results: InferenceCell[] = [];
   for (const model of models) {
     for (const task of tasks) {
@@ -89,7 +90,7 @@ export async function reproduceInference(options: SuiteOptions): Promise<Inferen
   };
 }
 
-function inferenceWork(options: SuiteOptions): CellWork {
+function inferenceWork(cells: readonly Cell[], options: SuiteOptions): CellWork {
   const { prompts, n, temperature, baselines } = options;
   const maxTokensOf = (task: Task): number => options.maxTokens ?? task.maxTokens;
   return {
@@ -109,6 +110,7 @@ function inferenceWork(options: SuiteOptions): CellWork {
         signal,
         onProgress,
       };
+      shareSearches(run, cells, cell);
       await drawCell(cell, run, policy, draw);
       const responses = await run.responses();
       const rewards = rewardsFor([...(await run.greedy()), ...responses].every((r) => r.certainties));

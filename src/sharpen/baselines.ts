@@ -40,8 +40,10 @@ const SEARCHED: readonly (Way & { readonly width: number })[] = [2, 4, 8].map((w
   width,
 }));
 
-/** The files of all of them, below the run's folder. */
-export const BASELINE_FILES: readonly string[] = [...SAMPLED, ...SEARCHED].map(({ file }) => file);
+/** The files of what was found without drawing, below the run's folder. */
+export const BEAM_FILES: readonly string[] = SEARCHED.map(({ file }) => file);
+/** The files of all of them. */
+export const BASELINE_FILES: readonly string[] = [...SAMPLED.map(({ file }) => file), ...BEAM_FILES];
 
 /** Who draws, and into which run. */
 interface BaselineOptions extends Omit<DrawSettings, "n" | "temperature"> {

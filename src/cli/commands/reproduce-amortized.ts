@@ -1,5 +1,6 @@
 import type { Method } from "../../sharpen/methods/method.js";
 import { methodNamed, methods } from "../../sharpen/methods/registry.js";
+import { rewardNamed } from "../../reward/registry.js";
 import { presetFor, presetOf } from "../../sharpen/presets.js";
 import { reproduceAmortized, type AmortizedOptions } from "../../reproduce/amortized.js";
 import { labelOf } from "../../reproduce/cells.js";
@@ -21,7 +22,7 @@ const PAPER_TRAIN_NS = [10, 25, 50];
 const NOT_ASKED = ["trainN", "patience", "keep"] as const;
 type TrainingName = Exclude<(typeof TRAINING)[number], (typeof NOT_ASKED)[number]>;
 const OWN = TRAINING.filter((name): name is TrainingName => !NOT_ASKED.some((other) => other === name));
-const NAMES = [...SUITE, ...OWN, "suiteMethods", "trainNs", "trainingSeeds", "sweep"] as const;
+const NAMES = [...SUITE, ...OWN, "suiteMethods", "rewards", "trainNs", "trainingSeeds", "sweep"] as const;
 
 /** `whetstone reproduce amortized`: the paper's figures 7 to 9 and Table 1. */
 export const reproduceAmortizedCommand = defineCommand({
@@ -29,8 +30,8 @@ export const reproduceAmortizedCommand = defineCommand({
   summary: "the paper's figures 7 to 9 and Table 1: SFT-Sharpening of each model on each task",
   details:
     "Trains, for each model, task, N and seed, the most likely of N responses into a LoRA adapter, in an ordinary run folder, " +
-    "with the paper's settings for the model and task, or a preset's, and samples it at temperature 1. With --methods, other ways to train " +
-    "stand beside it or in its place. Otherwise as `reproduce inference`.",
+    "with the paper's settings for the model and task, or a preset's, and samples it at temperature 1. With --methods and --rewards, other ways " +
+    "to train and what other self-rewards prefer stand beside it or in its place. Otherwise as `reproduce inference`.",
   options: NAMES,
   own: methodOptions(Object.values(methods)),
   examples: [
@@ -39,6 +40,10 @@ export const reproduceAmortizedCommand = defineCommand({
     [
       `reproduce amortized --methods ${Object.keys(methods).slice(0, 2).join(",")} --train-n 8`,
       "two ways to train, side by side",
+    ],
+    [
+      "reproduce amortized --rewards log-likelihood,self-certainty --train-n 8",
+      "what two self-rewards prefer, side by side",
     ],
     ["reproduce amortized --sweep paper --train-n 50", "the ranks and weight decays of the paper's tables"],
     [
@@ -61,6 +66,7 @@ export const reproduceAmortizedCommand = defineCommand({
           out,
           seeds: values.seeds ?? PAPER_SEEDS,
           methods: variants?.map(({ method }) => method) ?? named,
+          rewards: values.rewards?.map(rewardNamed),
           trainNs: values.trainN ?? PAPER_TRAIN_NS,
           trainPrompts: values.trainPrompts,
           curveSamples: values.curveSamples ?? DEFAULT_CURVE_SAMPLES,

@@ -1,0 +1,71 @@
+import { copyFileSync, existsSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryPath } from "../core/files.js";
+import { readRun } from "../run/read-run.js";
+import type { Run } from "../run/run.js";
+import { BASELINE_FILES, BEAM_FILES } from "../sharpen/baselines.js";
+import type { Cell } from "./cells.js";
+import { learningOf, type Learned } from "./learned-rewards.js";
+
+/** A cell of the amortized suite. */
+export interface TrainingCell extends Cell {
+  readonly method: string;
+  readonly trainN: number;
+}
+
+/** What the seeds of a model and task have in common, and is therefore drawn once. */
+const SHARED = ["prompts.jsonl", "greedy.jsonl", "responses.jsonl", ...BASELINE_FILES] as const;
+
+/** And what the reward chose among it. */
+const CHOICES = "selections.jsonl";
+
+/** Takes over what another cell of the same model and task has drawn from the base: the same, since the run's seed is the same. */
+export function shareDraws(
+  run: Run,
+  cells: readonly TrainingCell[],
+  learned: Learned,
+  { model, task, trainN, method: name }: TrainingCell,
+): void {
+  const own = learningOf(learned, name);
+  for (const cell of alike(run, cells, { model, task })) {
+    const other = learningOf(learned, cell.method);
+    const toLearnFrom = own.method.draws.filter(
+      ({ bySettings }) =>
+        cell.trainN === trainN && other.asked === own.asked && !(bySettings && other.reward !== own.reward),
+    );
+    takeOver(cell.dir, run.dir, [
+      ...SHARED,
+      ...(other.reward === own.reward ? [CHOICES] : []),
+      ...toLearnFrom.map((file) => file.name),
+    ]);
+  }
+}
+
+/** Takes over what a cell of the same model and task found without drawing, whatever its seed: the greedy responses, and beams. */
+export function shareSearches(run: Run, cells: readonly Cell[], of: Pick<Cell, "model" | "task">): void {
+  for (const { dir } of alike(run, cells, of)) takeOver(dir, run.dir, ["greedy.jsonl", ...BEAM_FILES]);
+}
+
+/** Other cells of the same model and task that are finished. */
+function alike<C extends Cell>(
+  { dir, manifest }: Run,
+  cells: readonly C[],
+  { model, task }: Pick<Cell, "model" | "task">,
+): C[] {
+  return cells.filter((cell) => {
+    if (cell.model !== model || cell.task !== task || cell.dir === dir) return false;
+    if (!existsSync(join(cell.dir, "metrics.json"))) return false;
+    const other = readRun(cell.dir).manifest;
+    return other.model.digest === manifest.model.digest && other.task.digest === manifest.task.digest;
+  });
+}
+
+/** Copies what is there, and not yet here. */
+function takeOver(from: string, to: string, names: readonly string[]): void {
+  for (const name of names) {
+    if (existsSync(join(to, name)) || !existsSync(join(from, name))) continue;
+    const draft = temporaryPath(join(to, name));
+    copyFileSync(join(from, name), draft);
+    renameSync(draft, join(to, name));
+  }
+}
