@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -81,6 +83,18 @@ def shard(model: PreTrainedModel, device: torch.device) -> None:
         fully_shard(layer, mesh=mesh)
     sharded = set(decoder.layers.parameters())
     fully_shard(decoder, mesh=mesh, ignored_params={p for p in model.parameters() if p not in sharded})
+
+
+def leave() -> NoReturn:
+    """
+    Ends a process that was one of several, once all is done. Python's own end could abort it: threads of gloo may still hold tensors of the
+    last exchange, and cannot let go of them while the interpreter ends (pytorch/pytorch#179291). What is registered to run at the end does.
+    """
+    dist.destroy_process_group()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def should_shard(model: PreTrainedModel, device: torch.device) -> bool:

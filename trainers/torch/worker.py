@@ -28,7 +28,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 
-from engine import ATTENTION, MLP, Engine, Refused, Wanted
+from engine import ATTENTION, MLP, Engine, Refused, Wanted, leave
 from wire import PROTOBUF, Datum, read_forward_backward, write_forward_backward, write_sample
 
 #: How long a question for a result is held open, in seconds: shorter than proxies' patience.
@@ -458,7 +458,7 @@ def main() -> None:
     else:
         tasks.follow()
     if dist.is_initialized():
-        dist.destroy_process_group()
+        leave()
 
 
 if __name__ == "__main__":
