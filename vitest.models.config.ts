@@ -9,6 +9,8 @@ export default defineConfig({
     testTimeout: 20 * 60_000,
     hookTimeout: 10 * 60_000,
     fileParallelism: false,
+    // What a page or a process shows in its own time is waited for as long as a slow machine takes.
+    expect: { poll: { timeout: 30_000 } },
     reporters,
   },
 });

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { agreementOf, pruningOf } from "../bench/compare-extras.mjs";
+import {
+  acceptanceOf,
+  agreementOf,
+  boundsOf,
+  pruningOf,
+  saysOfAcceptance,
+  saysOfBounds,
+} from "../bench/compare-extras.mjs";
 import { figure, judge, pageOf, ratios, verdict } from "../bench/compare-page.mjs";
 import type { Promised, Row } from "../bench/compare-rows.mjs";
 import type { Printed } from "../bench/processes.mjs";
@@ -119,6 +126,15 @@ it("log π of two is compared by response, and the likeliest by prompt", () => {
   });
 });
 
+it("a step stands beside its bound, and what is accepted beside the length", () => {
+  const steps = [printed({ stepMs: 120, boundMs: 60 }), printed({ stepMs: 110.04, boundMs: 61 })];
+  expect(saysOfBounds(boundsOf({ "ours, float32": steps }))).toBe(
+    "ours, float32: a step takes 120.0, 110.0 ms, by repeat, its bound 60.0, 61.0 ms.",
+  );
+  const accepted = acceptanceOf({ "ours, power": [printed({ accepted: { 32: 0.8, 128: 0.594 } })] });
+  expect(saysOfAcceptance(accepted)).toBe("Accepted of all moves: 80 % at 32 tokens, 59 % at 128 tokens.");
+});
+
 describe("the page", () => {
   const row: Row = {
     ...{ name: "rows", title: "Fifty rows", contenders: [] },
@@ -137,10 +153,28 @@ describe("the page", () => {
     expect(page({ "ours, kept": [300], "llama.cpp": [100] })).not.toContain(bound);
   });
 
+  it("compares no ways with each other of which each has a bound of its own", () => {
+    const limit: Row = {
+      ...{ name: "limit", title: "A step", contenders: [], measures: "times" },
+      promises: [{ text: "a step", atMost: 2, of: ["ours, float32"] }],
+    };
+    const values = { "ours, float32": [1.5], "ours, kept": [3] };
+    const peaks = { "ours, float32": 2, "ours, kept": 1 };
+    const found = { machine: MACHINE, values, peaks };
+    const text = pageOf({ limit: found }, { rows: [limit], growths: [], memories: [] });
+    expect(text).toContain("| who | × its bound | peak |");
+    expect(text).toContain("| ours, kept | 3.00 | 1.00 GB |");
+    expect(text).toContain("| a step | ≤ 2 × | 1.50 × | met |");
+  });
+
   it("names noise where the ratio's spread reaches over 1, and the row's command, machine and date", () => {
     const text = page({ "ours, kept": [90, 100, 110], "llama.cpp": [100, 100, 100] });
     expect(text).toContain("| llama.cpp | 100 (100 to 100) | 1.00 × (0.90 to 1.10), noise |");
     expect(text).toContain("`npm run bench -- --peers --only rows` (machine 1, 2026-11-29; 4.0 minutes)");
     expect(page({ "ours, kept": [200], "llama.cpp": [100] })).not.toContain("noise |");
+    const of7 = { rows: { machine: MACHINE, prompts: 7, values: { "ours, kept": [200] } } };
+    expect(pageOf(of7, { rows: [row], growths: [], memories: [] })).toContain(
+      "--peers --prompts 7 --only rows`",
+    );
   });
 });

@@ -8,7 +8,7 @@ import { modelFolder } from "../../dist/policy/model-folder.js";
 import { rewardNamed } from "../../dist/reward/registry.js";
 import { answer } from "../../dist/sharpen/answer.js";
 import { expectAccessible } from "../support/axe.js";
-import { findBrowser, launchBrowser, openWatched } from "../support/browser.js";
+import { findBrowser, launchBrowser, openWatched, watchBodies } from "../support/browser.js";
 
 const executablePath = findBrowser();
 if (executablePath === undefined)
@@ -104,13 +104,10 @@ describe.skipIf(executablePath === undefined)("the race in a browser", { timeout
 
   it("weighs little, and is fetched from its own server alone", async () => {
     const page = await browser.newPage();
-    const bodies: Promise<Buffer>[] = [];
-    page.on("response", (response) => {
-      if (response.url().startsWith("http")) bodies.push(response.body());
-    });
+    const fetchedBodies = watchBodies(page, (address) => address.startsWith("http"));
     await page.goto(server.url);
     await page.waitForLoadState("networkidle");
-    const sizes = (await Promise.all(bodies)).map((body) => gzipSync(body).length);
+    const sizes = (await fetchedBodies()).map((body) => gzipSync(body).length);
     expect(sizes.length).toBeGreaterThan(8);
     expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThan(MOST_BYTES);
     await page.close();

@@ -22,6 +22,10 @@ import {
 import { RAY_PYTHON, startRay, type RayHead } from "../support/ray.js";
 import { PYTHON, startWorker, type Worker } from "../support/worker.js";
 
+/** `WHETSTONE_CRASH=full`: DPO too, two epochs, a run beside a local one, and steps enough that little of the loss is left. The last step's batch is the first's. */
+const FULL = process.env["WHETSTONE_CRASH"] === "full";
+const STEPS = FULL ? 49 : 19;
+const EPOCHS = FULL ? "2" : "1";
 const path = PYTHON === undefined ? undefined : await fetchRealModel("smollm2");
 const questions = Array.from({ length: 12 }, (_, i) => ({
   id: `q${i}`,
@@ -45,7 +49,7 @@ describe.skipIf(path === undefined)("the worker on SmolLM2", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("follows the local losses over 50 steps, and exports what peft loads with the same log-probabilities", async () => {
+  it("follows the local losses step by step, and exports what peft loads with the same log-probabilities", async () => {
     const prompts = questions.slice(0, 6).map(({ id, prompt }) => ({ id, text: prompt }));
     const sequences: ScoreRequest[] = [];
     const requests = prompts.map((prompt) => ({ prompt, index: 0 }));
@@ -56,21 +60,21 @@ describe.skipIf(path === undefined)("the worker on SmolLM2", () => {
     }))
       sequences.push({ prompt: prompts.find(({ id }) => id === promptId)!, tokens });
     const found = await followLosses({
-      ...{ there: trainer.trainers, here: policy, base: path!, sequences, folder, steps: 50, rate: 2e-4 },
+      ...{ there: trainer.trainers, here: policy, base: path!, sequences, folder, steps: STEPS, rate: 2e-4 },
       options: { rank: 8, alpha: 16, clipNorm: 1, weightDecay: 0.01, seed: 5 },
       batchOf: (step) => [sequences[step % 6]!, sequences[(step + 1) % 6]!],
     });
-    console.log(`50 steps on SmolLM2: ${JSON.stringify(found)}`);
+    console.log(`${STEPS} steps on SmolLM2: ${JSON.stringify(found)}`);
     expect(found.losses).toBeLessThan(1e-3);
     expect(found.exported).toBeLessThan(1e-3);
     // They have learned something, so that the steps are no repetition of the first.
-    expect(found.ends[1]).toBeLessThan(0.1 * found.ends[0]);
+    expect(found.ends[1]).toBeLessThan((FULL ? 0.1 : 0.8) * found.ends[0]);
   }, 600_000);
 });
 
 const all = [path, LLAMA_PYTHON, RAY_PYTHON].every((part) => part !== undefined);
 describe.skipIf(!all)("sharpening SmolLM2: llama.cpp draws, a worker under Ray trains", () => {
-  const METHODS = ["sft", "dpo", "xpo"] as const;
+  const METHODS = FULL ? (["sft", "dpo", "xpo"] as const) : (["sft", "xpo"] as const);
   let cli: CommandLine;
   let server: LlamaServer;
   let ray: RayHead;
@@ -93,13 +97,13 @@ describe.skipIf(!all)("sharpening SmolLM2: llama.cpp draws, a worker under Ray t
   const drawing = ["--task", "sums.jsonl", "--raw", "--n", "3", "--max-tokens", "12"];
   const fitting = [
     "--epochs",
-    "2",
+    EPOCHS,
     "--rank",
     "8",
     "--alpha",
     "16",
     "--curve-samples",
-    "2",
+    "1",
     "--learning-rate",
     "1e-3",
   ];
@@ -167,24 +171,28 @@ describe.skipIf(!all)("sharpening SmolLM2: llama.cpp draws, a worker under Ray t
     await policy.dispose();
   }, 900_000);
 
-  it("ends as on this machine alone, from the same draws", async () => {
-    const drawn = await cli.run(["sample", ...drawing, "--model", path!, "--run", "here"]);
-    expect(drawn.status, drawn.stderr).toBe(0);
-    const again = await cli.run(["sample", ...drawing, "--model", path!, "--run", "there"]);
-    expect(again.status, again.stderr).toBe(0);
-    const local = await cli.run(["train", "sft", "here", ...fitting]);
-    expect(local.status, local.stderr).toBe(0);
-    const remote = await cli.run(["train", "sft", "there", ...fitting, ...elsewhere()]);
-    expect(remote.status, remote.stderr).toBe(0);
-    const losses = (run: string): number[] =>
-      recordsOf<{ readonly validationLoss: number }>(
-        join(cli.folder, run, "adapters", "sft", "epochs.jsonl"),
-      ).map(({ validationLoss }) => validationLoss);
-    // Each begins with an adapter of its own, so that only before the first step they are the same to rounding.
-    expect(Math.abs(losses("here")[0]! - losses("there")[0]!)).toBeLessThan(1e-4);
-    console.log(`validation losses here ${losses("here").join()}, there ${losses("there").join()}`);
-    losses("here").forEach((value, epoch) =>
-      expect(Math.abs(value - losses("there")[epoch]!)).toBeLessThan(0.1),
-    );
-  }, 900_000);
+  it.runIf(FULL)(
+    "ends as on this machine alone, from the same draws",
+    async () => {
+      const drawn = await cli.run(["sample", ...drawing, "--model", path!, "--run", "here"]);
+      expect(drawn.status, drawn.stderr).toBe(0);
+      const again = await cli.run(["sample", ...drawing, "--model", path!, "--run", "there"]);
+      expect(again.status, again.stderr).toBe(0);
+      const local = await cli.run(["train", "sft", "here", ...fitting]);
+      expect(local.status, local.stderr).toBe(0);
+      const remote = await cli.run(["train", "sft", "there", ...fitting, ...elsewhere()]);
+      expect(remote.status, remote.stderr).toBe(0);
+      const losses = (run: string): number[] =>
+        recordsOf<{ readonly validationLoss: number }>(
+          join(cli.folder, run, "adapters", "sft", "epochs.jsonl"),
+        ).map(({ validationLoss }) => validationLoss);
+      // Each begins with an adapter of its own, so that only before the first step they are the same to rounding.
+      expect(Math.abs(losses("here")[0]! - losses("there")[0]!)).toBeLessThan(1e-4);
+      console.log(`validation losses here ${losses("here").join()}, there ${losses("there").join()}`);
+      losses("here").forEach((value, epoch) =>
+        expect(Math.abs(value - losses("there")[epoch]!)).toBeLessThan(0.1),
+      );
+    },
+    900_000,
+  );
 });

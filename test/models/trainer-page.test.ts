@@ -49,7 +49,9 @@ async function sums(folder: string): Promise<Task> {
   return jsonlTask(file, { grader: "numeric", maxTokens: 6 });
 }
 
-const smollm2 = PYTHON === undefined ? undefined : await fetchRealModel("smollm2");
+/** `WHETSTONE_CRASH=full`: on SmolLM2 too, whose losses and adapters smollm2-loop holds to a worker's. */
+const FULL = process.env["WHETSTONE_CRASH"] === "full";
+const smollm2 = PYTHON === undefined || !FULL ? undefined : await fetchRealModel("smollm2");
 const CASES: readonly Case[] = [
   {
     name: "a tiny model",

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAccessible } from "../support/axe.js";
-import { findBrowser, launchBrowser, openWatched } from "../support/browser.js";
+import { findBrowser, launchBrowser, openWatched, watchBodies } from "../support/browser.js";
 import { commandLine, type CommandLine, type Running } from "../support/cli.js";
 import { ONE_THREAD } from "../support/small-job.js";
 
@@ -57,8 +57,8 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
     await row.getByRole("link").click();
     await page.locator(".standing .progress").waitFor();
     const first = await drawn(page);
-    await expect.poll(() => drawn(page), { timeout: 30_000 }).toBeGreaterThan(first);
-    expect(await page.locator(".prompt-row").count()).toBeGreaterThan(10);
+    await expect.poll(() => drawn(page)).toBeGreaterThan(first);
+    await expect.poll(() => page.locator(".prompt-row").count()).toBeGreaterThan(10);
     await page
       .getByText(/^[1-9]\d* of 50 drawn/)
       .first()
@@ -72,7 +72,7 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
     expect((await job.ended).status).toBe(0);
     await page.getByRole("link", { name: "Report" }).click();
     await page.locator("figure.leading .wide svg").waitFor();
-    expect(await page.locator("h1").innerText()).toContain("50");
+    await expect.poll(() => page.locator("h1").innerText()).toContain("50");
     expect(complaints).toEqual([]);
     await page.close();
   });
@@ -114,7 +114,7 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
     await press("Tab", "= 24 :");
     await page.keyboard.press("Enter");
     await page.locator(".answer-group").first().waitFor();
-    expect(await page.locator(".turning").innerText()).toContain("1 of 12");
+    await expect.poll(() => page.locator(".turning").innerText()).toContain("1 of 12");
     await page.keyboard.press("ArrowRight");
     await page.getByText("2 of 12").waitFor();
     await page.keyboard.press("ArrowLeft");
@@ -175,8 +175,7 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
   it("opens 100,000 responses without fetching them, and scrolls to any of them", async () => {
     manyResponses(join(cli.folder, "runs", "large"));
     const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
-    const bodies: Promise<Buffer>[] = [];
-    page.on("response", (response) => bodies.push(response.body()));
+    const fetchedBodies = watchBodies(page);
     await page.goto(`${url}?run=large`);
     await page.locator(".prompt-text").first().waitFor();
     await page.evaluate(
@@ -184,7 +183,7 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
     );
     await page.getByText("prompt number 1999").waitFor();
     expect(await page.locator(".prompt-row").count()).toBeLessThan(60);
-    const fetched = (await Promise.all(bodies)).reduce((sum, { length }) => sum + length, 0);
+    const fetched = (await fetchedBodies()).reduce((sum, { length }) => sum + length, 0);
     expect(fetched).toBeGreaterThan(0);
     expect(fetched).toBeLessThan(500_000);
     expect(await page.evaluate<number>("performance.memory.usedJSHeapSize")).toBeLessThan(150e6);
@@ -193,13 +192,10 @@ describe.skipIf(executablePath === undefined)("runs in a browser", { timeout: 12
 
   it("weighs little", async () => {
     const page = await browser.newPage();
-    const bodies: Promise<Buffer>[] = [];
-    page.on("response", (response) => {
-      if (!response.url().includes("/api/")) bodies.push(response.body());
-    });
+    const fetchedBodies = watchBodies(page, (address) => !address.includes("/api/"));
     await page.goto(url);
     await page.locator("table.runs").waitFor();
-    const sizes = (await Promise.all(bodies)).map((body) => gzipSync(body).length);
+    const sizes = (await fetchedBodies()).map((body) => gzipSync(body).length);
     expect(sizes.length).toBeGreaterThan(8);
     expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThan(MOST_BYTES);
     await page.close();

@@ -77,9 +77,7 @@ describe.skipIf(executablePath === undefined)("runs at work, in a browser", { ti
       draw(dir, at);
       if (at === 49)
         for (const page of pages)
-          await expect
-            .poll(() => page.locator(".standing .progress").innerText(), { timeout: 30_000 })
-            .toContain("50 of 100");
+          await expect.poll(() => page.locator(".standing .progress").innerText()).toContain("50 of 100");
     }
     for (const page of pages) await page.locator(".standing .state.measuring").waitFor();
     lock.release();
@@ -109,7 +107,7 @@ describe.skipIf(executablePath === undefined)("runs at work, in a browser", { ti
     for (let at = 0; at < EVENTS; at++) {
       written.push(Date.now());
       draw(dir, at);
-      await expect.poll(() => page.evaluate(`${at + 1} in window.seen`), { timeout: 30_000 }).toBe(true);
+      await expect.poll(() => page.evaluate(`${at + 1} in window.seen`)).toBe(true);
       await pause((at * 37) % 101);
     }
     const seen = await page.evaluate<Record<string, number>>("window.seen");
@@ -140,10 +138,10 @@ describe.skipIf(executablePath === undefined)("runs at work, in a browser", { ti
     expect(await page.locator(".report svg.chart").count()).toBe(0);
     write(0);
     const strips = page.locator(".report .panel .at");
-    await expect.poll(() => strips.count(), { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => strips.count()).toBe(1);
     write(1);
     write(2);
-    await expect.poll(() => strips.count(), { timeout: 30_000 }).toBe(3);
+    await expect.poll(() => strips.count()).toBe(3);
     expect(await page.locator(".report .panel").first().innerText()).toContain("Loss");
     lock.release();
     await page.close();
@@ -158,10 +156,10 @@ describe.skipIf(executablePath === undefined)("runs at work, in a browser", { ti
     const page = await open();
     await page.getByRole("link", { name: "suite", exact: true }).click();
     const map = page.locator("#figure-1a-heat");
-    expect(await map.getByRole("link").allInnerTexts()).toEqual(["seed 0", "seed 1"]);
+    await expect.poll(() => map.getByRole("link").allInnerTexts()).toEqual(["seed 0", "seed 1"]);
     await map.getByRole("link", { name: "seed 1" }).click();
     await page.locator(".standing .state.stopped").waitFor();
-    expect(await page.locator(".kicker").innerText()).toContain("suite/b/game24/seed-1");
+    await expect.poll(() => page.locator(".kicker").innerText()).toContain("suite/b/game24/seed-1");
     await page.goBack();
     await map.waitFor();
     await page.close();

@@ -84,7 +84,7 @@ describe.skipIf(PYTHON === undefined)("the package's worker", () => {
     const ranks = (): number[] => processesWith(["worker.py", launched.state]);
     expect(ranks().length).toBeGreaterThanOrEqual(3);
     await launched.kill();
-    await expect.poll(ranks, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(ranks).toEqual([]);
     await launched.remove();
   });
 

@@ -36,6 +36,23 @@ export async function openWatched(
   return page;
 }
 
+/**
+ * What a page fetches from now on: to be called before it goes anywhere. What is still under way when the page closes is left out.
+ * @param page The page.
+ * @param counted Which addresses count; by default all.
+ * @returns What gives the bodies of the responses that have come so far.
+ */
+export function watchBodies(
+  page: Page,
+  counted: (url: string) => boolean = () => true,
+): () => Promise<Buffer[]> {
+  const bodies: Promise<Buffer | undefined>[] = [];
+  page.on("response", (response) => {
+    if (counted(response.url())) bodies.push(response.body().catch(() => undefined));
+  });
+  return async () => (await Promise.all(bodies)).filter((body) => body !== undefined);
+}
+
 /** What `contrastProbe` finds on a page. */
 export interface Contrast {
   /** Visible texts. */
