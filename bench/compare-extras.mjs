@@ -48,3 +48,38 @@ export function agreementOf(printed) {
 /** @param {Extras} extras */
 export const saysOfAgreement = ({ difference = [], same = [] }) =>
   `log π of a response differs from transformers' in float32 by ${(difference[0] ?? NaN).toExponential(0)} nats at most; best by it is the same response on ${sum(same)} of ${same.length} prompts.`;
+
+/** By who was measured, the milliseconds of a step and of what bounds it. @param {AllPrinted} printed */
+export const boundsOf = (printed) =>
+  Object.fromEntries(
+    Object.entries(printed).flatMap(([who, each]) => [
+      [`${who}: step`, each.map(({ stepMs }) => stepMs ?? NaN)],
+      [`${who}: bound`, each.map(({ boundMs }) => boundMs ?? NaN)],
+    ]),
+  );
+
+/** @param {Extras} extras */
+export const saysOfBounds = (extras) => {
+  const milliseconds = (/** @type {readonly number[]} */ values = []) =>
+    `${values.map((value) => value.toFixed(1)).join(", ")} ms`;
+  const names = Object.keys(extras).filter((name) => name.endsWith(": step"));
+  const sentences = names.map((name) => {
+    const who = name.replace(": step", "");
+    return `${who}: a step takes ${milliseconds(extras[name])}, by repeat, its bound ${milliseconds(extras[`${who}: bound`])}.`;
+  });
+  return sentences.join(" ");
+};
+
+/** By length, the share of moves that was accepted. @param {AllPrinted} printed */
+export const acceptanceOf = (printed) =>
+  Object.fromEntries(
+    Object.values(printed)
+      .flat()
+      .flatMap(({ accepted = {} }) => Object.entries(accepted).map(([length, share]) => [length, [share]])),
+  );
+
+/** @param {Extras} extras */
+export const saysOfAcceptance = (extras) =>
+  `Accepted of all moves: ${Object.entries(extras)
+    .map(([length, [share = NaN]]) => `${(100 * share).toFixed(0)} % at ${length} tokens`)
+    .join(", ")}.`;

@@ -7,6 +7,7 @@ import { spread } from "./processes.mjs";
  * What was measured of a row, of whichever kind it is.
  * @typedef {object} Measured
  * @property {string} machine @property {string} [date] @property {string} [versions] @property {number} [minutes] that it took
+ * @property {number} [prompts] of a repeat, where more were asked for than the bench does by itself
  * @property {boolean} [busy] whether the machine had other work
  * @property {Readonly<Record<string, readonly number[]>>} [values] by who was measured, one a repeat, in the measure's unit
  * @property {Readonly<Record<string, number>>} [peaks] gigabytes, by who was measured
@@ -27,6 +28,7 @@ const MEASURES = {
   peakBytes: { unit: "GB", more: false, of: "GB" },
   kl: { unit: "nats", more: false, of: "nats a token" },
   cost: { unit: "×", more: false, of: "× plain decoding" },
+  times: { unit: "×", more: false, of: "× its bound" },
 };
 
 /** Three digits that tell something. */
@@ -108,7 +110,8 @@ function figuresOf({ measures }, { values = {}, peaks = {}, threads = {} }) {
   const peers = Object.keys(values).filter((who) => !isOurs(who));
   const ours = Object.keys(values).filter((who) => isOurs(who) && !who.endsWith("the first time"));
   const baseline = peers.length === 0 ? ours.at(-1) : undefined;
-  const leads = peers.length === 0 ? ours.slice(0, -1) : ours;
+  // Each has a bound of its own.
+  const leads = measures === "times" ? [] : peers.length === 0 ? ours.slice(0, -1) : ours;
   const beside = (/** @type {string} */ who) =>
     leads.map((lead) => {
       if (isOurs(who) && who !== baseline) return "";
@@ -127,11 +130,14 @@ function figuresOf({ measures }, { values = {}, peaks = {}, threads = {} }) {
   );
 }
 
-/** Where, when, how and for how long. @param {string} name @param {boolean} data @param {Measured} found @param {Results} results */
-function provenance(name, data, found, results) {
+/** The option that names a page. @param {string} page */
+const pageOption = (page) => (page === "bench" ? "" : ` --page ${page}`);
+
+/** Where, when, how and for how long. @param {string} name @param {boolean} data @param {Measured} found @param {Results} results @param {string} page */
+function provenance(name, data, found, results, page) {
   const took = found.minutes === undefined ? "" : `; ${found.minutes.toFixed(1)} minutes`;
   const when = found.date === undefined ? "" : `, ${found.date}`;
-  const command = `npm run bench -- --peers${data ? " --data gsm8k-test.jsonl" : ""} --only ${name}`;
+  const command = `npm run bench -- --peers${data ? " --data gsm8k-test.jsonl" : ""}${found.prompts === undefined ? "" : ` --prompts ${found.prompts}`}${pageOption(page)} --only ${name}`;
   return `\`${command}\` (${placeOf(found, results)}${when}${took})`;
 }
 
@@ -140,8 +146,8 @@ const machinesOf = (results) => [...new Set(Object.values(results).map(({ machin
 /** @param {Measured} found @param {Results} results */
 const placeOf = ({ machine }, results) => `machine ${machinesOf(results).indexOf(machine) + 1}`;
 
-/** @param {import("./compare-rows.mjs").Row} row @param {Measured} found @param {Results} results */
-function rowSection(row, found, results) {
+/** @param {import("./compare-rows.mjs").Row} row @param {Measured} found @param {Results} results @param {string} page */
+function rowSection(row, found, results, page) {
   const { name, title, note, bound, says, data = false, promises } = row;
   const missed = promises.some((promise) => judge(promise, row.measures, found).verdict.startsWith("missed"));
   return [
@@ -149,12 +155,12 @@ function rowSection(row, found, results) {
     ...(found.extras && says ? [says(found.extras), ""] : []),
     ...(missed && bound !== undefined ? [`What bounds it: ${bound}.`, ""] : []),
     ...(note === undefined ? [] : [`${note}.`, ""]),
-    ...[provenance(name, data, found, results), ""],
+    ...[provenance(name, data, found, results, page), ""],
   ];
 }
 
-/** @param {import("./compare-rows.mjs").Growth} growth @param {Measured} found @param {Results} results */
-function growthSection({ name, title, axis, note }, found, results) {
+/** @param {import("./compare-rows.mjs").Growth} growth @param {Measured} found @param {Results} results @param {string} page */
+function growthSection({ name, title, axis, note }, found, results, page) {
   const { points = {} } = found;
   const rows = Object.entries(points).map(([at, { llama, ...ours }]) => {
     const [own] = Object.values(ours);
@@ -175,7 +181,7 @@ function growthSection({ name, title, axis, note }, found, results) {
     ...[`### ${title}`, ""],
     ...table([axis, "ours", "llama.cpp", "×", "prompt", "peak, GB"], rows),
     `Tokens a second after the prompt; under "prompt", those of the pass over it, and under "peak" the process's memory, ours first. ${note}. Once each.`,
-    ...["", provenance(name, false, found, results), ""],
+    ...["", provenance(name, false, found, results, page), ""],
   ];
 }
 
@@ -199,8 +205,9 @@ function memoryLine({ title, limit }, found, results) {
  * The page.
  * @param {Results} results
  * @param {{ rows: readonly import("./compare-rows.mjs").Row[], growths: readonly import("./compare-rows.mjs").Growth[], memories: readonly import("./compare-rows.mjs").MemoryRow[] }} all
+ * @param {string} page its name
  */
-export function pageOf(results, { rows, growths, memories }) {
+export function pageOf(results, { rows, growths, memories }, page = "bench") {
   const promises = rows.flatMap(({ promises: own, measures, name }) =>
     own.map((promise) => ({ promise, judged: judge(promise, measures, results[name]) })),
   );
@@ -217,7 +224,8 @@ export function pageOf(results, { rows, growths, memories }) {
   const held = memories.filter(({ name }) => results[name]);
   return [
     ...["# Speed and memory, beside transformers, peft and llama.cpp", ""],
-    "Made by `npm run bench -- --peers --data gsm8k-test.jsonl`. Ours and the peers' are measured in turn, on the same file with as many threads",
+    `Made by \`npm run bench -- --peers --data gsm8k-test.jsonl${pageOption(page)}\`.`,
+    "Ours and the peers' are measured in turn, on the same file with as many threads",
     "(llama.cpp also with half of them, if that is faster), each time in a process of its own: the median, and from the least to the largest. Where a",
     'spread reaches over a limit, noise swallows the verdict, and the page says so; "noise" beside a ratio means that it reaches over 1. Unless a row says',
     'otherwise responses have no end token on either side. "Kept" holds the weights as they are in the file. Memory is the peak of the process.',
@@ -228,10 +236,10 @@ export function pageOf(results, { rows, growths, memories }) {
     ...["Of a processor with AVX-512:", "", ...judgedTable(true)],
     ...["And beside these:", "", ...judgedTable(false)],
     ...(measured.length === 0 ? [] : ["## Row by row", ""]),
-    ...measured.flatMap((row) => rowSection(row, /** @type {Measured} */ (results[row.name]), results)),
+    ...measured.flatMap((row) => rowSection(row, /** @type {Measured} */ (results[row.name]), results, page)),
     ...(grown.length === 0 ? [] : ["## Growth", ""]),
     ...grown.flatMap((growth) =>
-      growthSection(growth, /** @type {Measured} */ (results[growth.name]), results),
+      growthSection(growth, /** @type {Measured} */ (results[growth.name]), results, page),
     ),
     ...(held.length === 0 ? [] : ["## Memory of larger models, and of training", ""]),
     ...table(

@@ -1,6 +1,5 @@
 /**
- * What `npm run bench -- --peers` measures, row by row in the order of importance: who is measured, what was promised, and what bounds
- * what falls short. A page is made of these and of what was measured (compare-page.mjs).
+ * What `npm run bench -- --peers` measures, row by row: who is measured, what was promised, and what bounds what falls short (compare-page.mjs).
  */
 import {
   drawn,
@@ -17,11 +16,12 @@ import {
   torch,
 } from "./compare-contenders.mjs";
 import { agreementOf, FULL, PRUNED, pruningOf, saysOfAgreement, saysOfPruning } from "./compare-extras.mjs";
+import { LIMIT_ROWS } from "./compare-limits.mjs";
 
 /** @typedef {import("./compare-contenders.mjs").Contender} Contender */
 /** @typedef {import("./compare-extras.mjs").AllPrinted} AllPrinted */
 /** @typedef {import("./compare-extras.mjs").Extras} Extras */
-/** @typedef {"tokensPerSecond" | "firstTokenSeconds" | "secondsEach" | "peakBytes" | "kl" | "cost"} Measure */
+/** @typedef {"tokensPerSecond" | "firstTokenSeconds" | "secondsEach" | "peakBytes" | "kl" | "cost" | "times"} Measure */
 /**
  * What was promised of the best of `of`: a ratio to `against`, or a figure of its own; or of one of the row's extras.
  * @typedef {object} Promised
@@ -153,23 +153,36 @@ export const ROWS = [
     bound:
       "the first time, hashing the file and writing the copy that is mapped; always, the prompt's products (two of four bits for each matrix of more), and ONNX Runtime's packing of the mapped weights for them",
   },
-  {
-    ...{ name: "lora", title: `${SMOLLM2}: LoRA r16 on real responses of mixed lengths, four a step` },
-    ...{ measures: "tokensPerSecond", data: true },
+  ...[
+    {
+      ...{ name: "lora", steps: "mixed", what: "a response of each of four prompts a step" },
+      ...{ text: "LoRA", of: "each prompt once" },
+    },
+    {
+      ...{ name: "lora-pools", steps: "batches", what: "four responses of one prompt a step" },
+      ...{ text: "LoRA of several responses a prompt", of: "four of each prompt" },
+    },
+  ].map(({ name, steps, what, text, of }) => ({
+    ...{ name, title: `${SMOLLM2}: LoRA r16 on real responses of mixed lengths, ${what}` },
+    ...{ measures: /** @type {const} */ ("tokensPerSecond"), data: true },
     contenders: [
-      { who: FLOAT, side: "ours", script: "learn.mjs", model: "smollm2" },
-      ...torch("smollm2", "lora.py", { repeats: 1 }),
+      {
+        ...{ who: FLOAT, side: /** @type {const} */ ("ours"), script: "learn.mjs" },
+        ...{ model: "smollm2", ask: { steps } },
+      },
+      ...torch("smollm2", "lora.py", { repeats: 1, steps }),
     ],
     promises: [
-      { text: "LoRA, × peft float32", atLeast: 1.5, of: [FLOAT], against: "peft, float32", ...WIDE },
-      { text: "LoRA, × peft bfloat16", atLeast: 1.3, of: [FLOAT], against: "peft, bfloat16", ...WIDE },
+      { text: `${text}, × peft float32`, atLeast: 1.5, of: [FLOAT], against: "peft, float32", ...WIDE },
+      { text: `${text}, × peft bfloat16`, atLeast: 1.3, of: [FLOAT], against: "peft, bfloat16", ...WIDE },
     ],
     note:
-      "Sixteen responses to gsm8k's prompts, drawn once by ours, are learned by all in the same four batches; tokens are those of prompts " +
-      "and responses, without padding",
+      `Sixteen responses to gsm8k's prompts, drawn once by ours, are learned by all in the same four batches, ${of}; tokens are those of ` +
+      "prompts and responses, without padding. What sequences begin with alike, the example of all prompts and a prompt of several responses, " +
+      "is computed once by ours, and for each of them by peft",
     bound:
       "the products of forward and backward passes, which both leave to their libraries' kernels; bfloat16 has instructions of its own here",
-  },
+  })),
   {
     ...{ name: "memory-qwen", title: `${QWEN}: peak memory, 16 responses of 128 tokens, prompt of 300` },
     ...{ measures: "peakBytes", repeats: 1 },
@@ -204,9 +217,12 @@ export const ROWS = [
       measures: "tokensPerSecond",
       contenders: [drawn("smollm2", FIFTY, "int8"), drawn("smollm2", FIFTY)],
     },
-    promises: [{ text: "eight bits, × own float32, 50 rows", atLeast: 1.5, of: [BYTES], against: FLOAT }],
+    promises: [
+      { text: "eight bits, × own float32, 50 rows", atLeast: 1.5, of: [BYTES], against: FLOAT },
+      { text: "the same with AMX", atLeast: 2, needs: "AMX", of: [BYTES], against: FLOAT },
+    ],
     bound:
-      "the rest of a step (attention, the head that samples, norms) stays in float32, and activations are rounded at each product",
+      "of a small model's step products of bytes are a quarter (docs/log.md, 2026-11-30): attention, norms and the head that samples stay in float32, and activations are rounded at each product",
   },
   {
     ...{ name: "int8-kl", title: `${SMOLLM2}: what rounding to eight bits does to π, on gsm8k` },
@@ -222,40 +238,7 @@ export const ROWS = [
     note: "The file is in the system's page cache for all; the first time, our own cache folder is empty",
     bound: "unpacking the blocks to float32, and ONNX Runtime's two sessions, of which the second packs",
   },
-];
-
-/** What takes long, after the tables of growth. @type {readonly Row[]} */
-export const LATE_ROWS = [
-  {
-    ...{ name: "power", title: `${SMOLLM2}: power sampling, α = 4, 8 chains of up to 128 tokens on gsm8k` },
-    ...{ measures: "cost", data: true, repeats: 1 },
-    contenders: [
-      {
-        ...{ who: "ours, power", side: "ours", script: "power.mjs" },
-        args: [
-          ...["--data", "DATA", "--methods", "power", "--lengths", "128"],
-          ...["--prompts", "1", "--chains", "8"],
-        ],
-      },
-    ],
-    promises: [
-      { text: "power sampling, a token's time, × plain decoding's", atMost: 3, of: ["ours, power"] },
-    ],
-  },
-  {
-    ...{ name: "int8-1b", title: "shape of Llama-3.2-1B: 50 responses of 8 tokens, rounded to eight bits" },
-    ...{ measures: "tokensPerSecond", repeats: 1 },
-    contenders: [
-      drawn("llama-3.2-1b", { ...FIFTY, tokens: 8 }, "int8"),
-      drawn("llama-3.2-1b", { ...FIFTY, tokens: 8 }),
-    ],
-    promises: [
-      {
-        ...{ text: "eight bits, × own float32, a 1B shape", atLeast: 3, needs: "AMX" },
-        ...{ of: ["ours, int8"], against: FLOAT },
-      },
-    ],
-  },
+  ...LIMIT_ROWS,
 ];
 
 /** @param {string} model @param {object} work @param {"keep"} [quantize] */

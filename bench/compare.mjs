@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- --peers`: ours beside transformers, peft and llama.cpp on the same file and as many threads, in turn and row by row,
- * into docs/results/bench.json, of which docs/results/bench.md is made. Each row is saved as soon as it is measured, the most important
- * first; `--only <names>` measures the rows that are named so and leaves the others as they were.
+ * into docs/results/bench.json, of which docs/results/bench.md is made; `--page <name>` takes another page, for another machine. Each row is
+ * saved as soon as it is measured, the most important first; `--only <names>` measures the rows that are named so and leaves the others as
+ * they were.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +14,8 @@ import { fetchRealModel } from "../scripts/fetch-model.mjs";
 import { llamaInterpreter } from "../scripts/llama-env.mjs";
 import { pythonInterpreter } from "../scripts/python-env.mjs";
 import { pageOf } from "./compare-page.mjs";
-import { GROWTHS, LATE_ROWS, MEMORY_ROWS, ROWS } from "./compare-rows.mjs";
+import { LATE_ROWS } from "./compare-late.mjs";
+import { GROWTHS, MEMORY_ROWS, ROWS } from "./compare-rows.mjs";
 import { measure } from "./processes.mjs";
 import { shapeFile } from "./shape-file.mjs";
 
@@ -26,6 +28,7 @@ const REPEATS = 3;
 /**
  * @typedef {object} Asked
  * @property {string} [only] parts of rows' names, separated by commas; a whole name means that row alone
+ * @property {string} [page] its name, and its JSON's (default: bench)
  * @property {number} [repeats] instead of each row's
  * @property {string} [data] gsm8k's rows, as JSONL
  * @property {number} [prompts] of a repeat of best-of-50
@@ -160,14 +163,18 @@ async function measureGrowth(workplace, { points }, keep) {
   }
 }
 
-/** @param {import("./compare-page.mjs").Results} results */
-async function write(results) {
-  const file = join(RESULTS, "bench.json");
+/** Where a page's figures are. @param {string} page */
+const figuresFile = (page) => join(RESULTS, `${page}.json`);
+
+/** @param {string} name @param {import("./compare-page.mjs").Results} results */
+async function write(name, results) {
+  const file = figuresFile(name);
   const config = (await resolveConfig(file)) ?? {};
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(file, await format(JSON.stringify(results), { ...config, filepath: file }));
-  const page = join(RESULTS, "bench.md");
-  const text = pageOf(results, { rows: [...ROWS, ...LATE_ROWS], growths: GROWTHS, memories: MEMORY_ROWS });
+  const page = join(RESULTS, `${name}.md`);
+  const all = { rows: [...ROWS, ...LATE_ROWS], growths: GROWTHS, memories: MEMORY_ROWS };
+  const text = pageOf(results, all, name);
   writeFileSync(page, await format(text, { ...config, filepath: page }));
 }
 
@@ -201,7 +208,8 @@ function allRows(workplace) {
  * @throws {Error} with the rows' names, where none is named so, and nothing is written then; at the end, where some rows could not be measured.
  */
 export async function compare(asked) {
-  const parts = (asked.only ?? "").split(",");
+  const { only = "", page = "bench" } = asked;
+  const parts = only.split(",");
   const workplace = new Workplace(asked);
   try {
     const rows = allRows(workplace);
@@ -210,11 +218,11 @@ export async function compare(asked) {
       parts.some((part) => (names.has(part) ? name === part : name.includes(part))),
     );
     if (chosen.length === 0)
-      throw new Error(`No row is named like "${asked.only}"; there are: ${[...names].join("; ")}.`);
-    const file = join(RESULTS, "bench.json");
+      throw new Error(`No row is named like "${only}"; there are: ${[...names].join("; ")}.`);
+    const file = figuresFile(page);
     /** @type {Record<string, Measured>} */
     const results = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
-    await write(results);
+    await write(page, results);
     const failed = [];
     for (const { name, measured } of chosen) {
       const started = Date.now();
@@ -227,10 +235,11 @@ export async function compare(asked) {
             date,
             versions: await workplace.versions(),
             minutes,
+            ...(name === "choose" && asked.prompts !== undefined && { prompts: asked.prompts }),
             ...(asked.busy && { busy: true }),
             ...found,
           };
-          await write(results);
+          await write(page, results);
           console.log(`${name}: ${JSON.stringify(results[name])}`);
         });
       } catch (error) {

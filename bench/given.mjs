@@ -12,7 +12,8 @@ import { findTask, LocalPolicy } from "../dist/index.js";
  * @property {readonly number[]} ends the model's end tokens @property {number} maxTokens of a response
  * @property {{ prompt: number[], response: number[] }[]} pairs prompts with responses, as tokens, a prompt's one after the other
  * @property {number} each responses of a prompt in `pairs`
- * @property {{ prompt: number[], response: number[] }[][]} batches half of these, as they are learned, a step each
+ * @property {{ prompt: number[], response: number[] }[][]} batches half of these, as they are learned, a step each: the responses of one prompt
+ * @property {{ prompt: number[], response: number[] }[][]} mixed the same, a response of each prompt in a step
  */
 
 const { model, data, out, promptsEach, repeats, threads } = JSON.parse(process.argv[2] ?? "{}");
@@ -46,10 +47,13 @@ for (const prompt of others) {
     pairs.push({ prompt: ids, response: drawn.get(`${prompt.id} ${index}`) ?? [] });
   batches.push(pairs.slice(-each / 2));
 }
+const mixed = (batches[0] ?? []).map((_, index) =>
+  batches.map((batch) => batch[index] ?? { prompt: [], response: [] }),
+);
 /** @type {Given} */
 const given = {
   ...{ prompts, tokens: await Promise.all(prompts.map(tokensOf)), promptsEach, maxTokens },
-  ...{ ends: policy.runtime.model.config.eosTokenIds, pairs, each, batches },
+  ...{ ends: policy.runtime.model.config.eosTokenIds, pairs, each, batches, mixed },
 };
 await policy.dispose();
 writeFileSync(out, JSON.stringify(given));

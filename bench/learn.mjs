@@ -1,6 +1,6 @@
 /**
- * One process takes a LoRA step on each batch of a file (given.mjs), after two to warm up, and prints a line of JSON.
- * Tokens are those of prompts and responses.
+ * One process takes a LoRA step on each batch of a file (given.mjs; with `"steps": "mixed"` on those), after two to warm up, and prints a
+ * line of JSON. Tokens are those of prompts and responses.
  */
 import { readFileSync } from "node:fs";
 import { randomStream } from "../dist/core/random.js";
@@ -8,9 +8,9 @@ import { LocalPolicy } from "../dist/index.js";
 import { newAdapter } from "../dist/transformer/decoder/lora.js";
 import { Trainer } from "../dist/transformer/train/trainer.js";
 
-const { model, given: file, threads } = JSON.parse(process.argv[2] ?? "{}");
-/** @type {import("./given.mjs").Given} */
-const { batches } = JSON.parse(readFileSync(file, "utf8"));
+const { model, given: file, threads, steps = "batches" } = JSON.parse(process.argv[2] ?? "{}");
+/** @type {import("./given.mjs").Given["batches"]} */
+const batches = JSON.parse(readFileSync(file, "utf8"))[steps];
 const { runtime } = await LocalPolicy.load(model, { threads });
 const { config, held, weights } = runtime.model;
 const adapter = newAdapter(config, { rank: 16 }, randomStream(1, "bench adapter"));

@@ -2,11 +2,11 @@
  * `node bench/power.mjs --data gsm8k-test.jsonl --prompts 2 --chains 8 --lengths 32,128`: what a token costs that is drawn for a sample of π^α (α = 4), against
  * plain decoding of as many tokens, on SmolLM2, in turn; what share of the chains' moves is accepted, by length; and how likely the responses are.
  * Responses are cut at the length. `--proposals 1` draws them from π itself, as a policy has it that does not tell what it drew under; the last
- * line is JSON, with the last one's cost in seconds of the wall.
+ * line is JSON, with the last one's cost in seconds of the wall, and the shares accepted by length, mean over the prompts.
  */
 import { parseArgs } from "node:util";
 import { findTask, LocalPolicy } from "../dist/index.js";
-import { drawPower, POWER_DEFAULTS } from "../dist/sharpen/power/draw-power.js";
+import { drawPower, POWER_DEFAULTS, powerSummary } from "../dist/sharpen/power/draw-power.js";
 import { realModelPath } from "../scripts/fetch-model.mjs";
 
 const { values } = parseArgs({
@@ -65,7 +65,7 @@ for (const maxTokens of values.lengths.split(",").map(Number))
     };
     const n = swarm ? 1 : Number(values.chains);
     const drawn = await timed(() => drawPower(policy, prompts, { ...drawing, n, seed: 1 }));
-    const tokens = drawn.value.reduce((sum, { record }) => sum + record.tokens, 0);
+    const { tokens, acceptance } = powerSummary(drawn.value.map((one) => one.record));
     const side = swarm ? drawing.particles : n;
     const base = await timed(() => plain(side, maxTokens));
     const each = (/** @type {"wall" | "cpu"} */ what) => drawn[what] / tokens / (base[what] / base.value);
@@ -74,7 +74,16 @@ for (const maxTokens of values.lengths.split(",").map(Number))
     const logProb =
       responses.reduce((sum, { logProbs }) => sum + logProbs.reduce((a, b) => a + b, 0), 0) /
       responses.length;
-    const result = { method, maxTokens, tokens, wall: each("wall"), cpu: each("cpu"), logProb, record };
+    const result = {
+      method,
+      maxTokens,
+      tokens,
+      wall: each("wall"),
+      cpu: each("cpu"),
+      logProb,
+      acceptance,
+      record,
+    };
     results.push(result);
     console.log(
       `${method}, ${maxTokens} tokens: ${tokens} drawn in ${drawn.wall.toFixed(1)}/${drawn.cpu.toFixed(1)} s, plain ${base.value} in ${base.wall.toFixed(1)}/${base.cpu.toFixed(1)} s: ` +
@@ -83,4 +92,7 @@ for (const maxTokens of values.lengths.split(",").map(Number))
   }
 await loaded.dispose();
 const peakBytes = process.resourceUsage().maxRSS * 1024;
-console.log(JSON.stringify({ cost: results.at(-1)?.wall, results, peakBytes }));
+const accepted = Object.fromEntries(
+  results.flatMap(({ maxTokens, acceptance }) => (acceptance === undefined ? [] : [[maxTokens, acceptance]])),
+);
+console.log(JSON.stringify({ cost: results.at(-1)?.wall, accepted, results, peakBytes }));

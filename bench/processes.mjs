@@ -11,6 +11,8 @@ import { spawn } from "node:child_process";
  * @property {readonly number[]} [sums] log π of given responses @property {readonly number[]} [best] the place of the likeliest, by prompt
  * @property {number} [threads] that were taken, where there was a choice
  * @property {readonly number[]} [stepSeconds] of training
+ * @property {Readonly<Record<string, number>>} [accepted] the share of moves, by length
+ * @property {number} times of what bounds it that a step takes @property {number} [stepMs] @property {number} [boundMs]
  * @property {number} peakBytes @property {number} heldBytes @property {number} allowedBytes
  */
 

@@ -32,6 +32,7 @@ const HELP = `Usage: npm run bench -- [options]
                   the rows that are named so
   --data <file>   with --peers: gsm8k's rows (JSONL with question and answer), for the rows that ask them
   --prompts <n>   with --peers: of best-of-50, in each of its repeats (default: 2)
+  --page <name>   with --peers: another page of docs/results, for another machine (default: bench)
   --busy          with --peers: the machine has other work, so that of memory's rows no seconds are told
   --no-peers      without Python's libraries
   --dtypes <list> the peers' data types (default: float32,bfloat16)
@@ -129,12 +130,16 @@ async function ifHad(find, otherwise) {
   }
 }
 
-/** @param {{ only: string, quick: boolean, data?: string | undefined, prompts: string, busy?: boolean | undefined }} values */
-async function beside({ only, quick, data, prompts, busy = false }) {
+/** @param {{ only: string, quick: boolean, data?: string | undefined, prompts: string, page: string, busy?: boolean | undefined }} values */
+async function beside({ only, quick, data, prompts, page, busy = false }) {
   const { compare } = await import("./compare.mjs");
   if (!/^[1-9]\d*$/.test(prompts))
     throw new Error(`--prompts takes a whole number of at least 1, not "${prompts}".`);
-  const asked = { ...(quick && { repeats: 1 }), ...(data !== undefined && { data }) };
+  if (!/^bench(-[a-z0-9]+)*$/.test(page))
+    throw new Error(
+      `--page takes a name like bench-amx, not "${page}": bench, then small letters and digits after dashes.`,
+    );
+  const asked = { page, ...(quick && { repeats: 1 }), ...(data !== undefined && { data }) };
   await compare({ only, prompts: Number(prompts), busy, ...asked });
 }
 
@@ -150,6 +155,7 @@ async function main() {
       out: { type: "string" },
       data: { type: "string" },
       prompts: { type: "string", default: "2" },
+      page: { type: "string", default: "bench" },
       busy: { type: "boolean" },
       help: { type: "boolean", default: false },
     },

@@ -1,6 +1,7 @@
 """
 LoRA steps with torch and peft: forward, backward, clipping, AdamW. On one random batch time and again ("work"), or on the batches of a
-file ("given": its path; {"batches": [[{"prompt": ids, "response": ids}, …], …]}), each padded to its longest.
+file ("given": its path; {"batches": [[{"prompt": ids, "response": ids}, …], …]}, or what "steps" names in their place), each padded to its
+longest.
 """
 
 import json
@@ -56,7 +57,7 @@ def step(batch: Batch) -> None:
 if "given" in read:
     with open(read["given"], encoding="utf-8") as file:
         given = json.load(file)
-    batches = [padded(pairs) for pairs in given["batches"]]
+    batches = [padded(pairs) for pairs in given[read.get("steps", "batches")]]
 else:
     batches = [random_batch(read["work"])]
 step(batches[0])
