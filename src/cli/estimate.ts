@@ -33,7 +33,7 @@ export interface Estimate extends Omit<PlannedWork, "full"> {
   readonly trainingBytes?: number;
 }
 
-/** Tokens trained on in the time that one is drawn (README, Speed: 559 of 752 with AVX-512, 240 of 328 without). */
+/** Tokens trained on in the time that one is drawn (bench/README.md: 559 of 752 with AVX-512, 240 of 328 without). */
 const TRAINING_PACE = 0.74;
 /** Requests that are measured with: more than are drawn side by side, in little of the time. */
 const PROMPTS = 64;

@@ -15,7 +15,7 @@ import { domainAround } from "../page/chart/scale.js";
 import { Figure } from "../page/figure.js";
 import { seriesStyle } from "../page/palette.js";
 import type { Method, MethodPage } from "../sharpen/methods/method.js";
-import { registered } from "../sharpen/methods/registry.js";
+import { partsOf } from "../sharpen/methods/registry.js";
 import { valuesOf } from "./axis-of-n.js";
 import { fixed, inWords, list, methodName, NATS, PERCENT } from "./format.js";
 
@@ -24,8 +24,8 @@ const VALIDATION = seriesStyle(0);
 
 /** How a method's training is spoken of; one that is not registered, as supervised training anywhere. */
 export function wordingOf(name: string): Pick<MethodPage, "losses" | "kept"> & Pick<Method, "iterate"> {
-  const method = registered(name);
-  if (method) return { ...method.page, iterate: method.iterate };
+  const parts = partsOf(name);
+  if (parts) return { ...parts.method.page, iterate: parts.method.iterate };
   return { losses: "Loss", kept: "the lowest validation loss", iterate: "epoch" };
 }
 

@@ -4,7 +4,7 @@ import { overruled } from "../evaluate/findings-words.js";
 import { Table, type TableData } from "../page/table.js";
 import { factOf, type AdapterMetrics, type Estimate, type Metrics } from "../evaluate/metrics.js";
 import type { FactRow } from "../sharpen/methods/method.js";
-import { methods, registered } from "../sharpen/methods/registry.js";
+import { methods, partsOf } from "../sharpen/methods/registry.js";
 import {
   count,
   direction,
@@ -125,7 +125,7 @@ const roundMethods = (): string =>
 
 /** The rows of these methods' own numbers, each once. */
 function factRows(names: readonly string[]): FactRow[] {
-  const rows = names.flatMap((name) => registered(name)?.page.facts ?? []);
+  const rows = names.flatMap((name) => partsOf(name)?.method.page.facts ?? []);
   return [...new Map(rows.map((row) => [row.fact, row])).values()];
 }
 

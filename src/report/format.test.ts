@@ -39,6 +39,12 @@ describe("format", () => {
     expect(duration(200)).toBe("3\u00a0min 20\u00a0s");
     expect(list(["a", "b", "c"])).toBe("a, b and c");
     expect([methodName("sft"), methodName("power-alpha")]).toEqual(["SFT", "power-alpha"]);
+    expect(methodName("adaptive-sft-log-likelihood")).toBe("Adaptive SFT by log-likelihood");
+    expect(["sft", "dpo-majority", "mine"].map((name) => methodName(name, "-Sharpening"))).toEqual([
+      "SFT-Sharpening",
+      "DPO-Sharpening by majority",
+      "mine-Sharpening",
+    ]);
     expect(sampleSizes({ 10: 1, 2: 1, x: 1, 50: 1 })).toEqual([2, 10, 50]);
   });
 

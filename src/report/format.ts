@@ -1,4 +1,4 @@
-import { registered } from "../sharpen/methods/registry.js";
+export { titleOf as methodName } from "../sharpen/methods/registry.js";
 import type { DeclaredFrom } from "../evaluate/declared.js";
 import { directionOf, overruled, type Direction } from "../evaluate/findings-words.js";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
@@ -94,11 +94,6 @@ export function decidingInterval(gain: Estimate, unit: Unit, metrics: DeclaredFr
     ? `; ${intervalInWords(claim.simultaneous, unit)} among all ${claim.among} comparisons of this page`
     : "";
   return intervalInWords(gain, unit) + all;
-}
-
-/** How a method is written in a sentence; the name of one that is not registered stays. */
-export function methodName(method: string): string {
-  return registered(method)?.title ?? method;
 }
 
 /** How a run's responses were drawn: `temperature 1`, or what `Metrics.sampler` says. */

@@ -86,7 +86,7 @@ function bestOf(candidates: readonly Comparison[]): Comparison | undefined {
 
 /** One sample of an adapter against the strongest baseline; without labels, against one sample of the base in likelihood. */
 function adapterComparison(metrics: Metrics, method: string, adapter: AdapterMetrics): Comparison {
-  const subject = `${methodName(method)}-sharpening`;
+  const subject = methodName(method, "-sharpening");
   const kept = (quantity: string, after: string): string =>
     `${subject} found nothing better than the base, and its adapter is the base: ${quantity} stays ${after}`;
   const strongest = strongestBaseline(adapter, metrics);

@@ -103,7 +103,7 @@ export function browserHead(
 ): Pick<BrowserHead, "policies" | "choosers"> {
   const greedy = adapters.map((name) => `${methodName(name)} greedy`);
   return {
-    policies: ["base", ...adapters.map(methodName)],
+    policies: ["base", ...adapters.map((name) => methodName(name))],
     choosers: ["greedy", ...greedy, ...rewards].map(visibleText),
   };
 }

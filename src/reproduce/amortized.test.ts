@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../core/errors.js";
 import { rewardNamed } from "../reward/registry.js";
@@ -139,7 +139,29 @@ describe("reproduceAmortized", { timeout: 60_000 }, () => {
     expect(file("dpo-self-certainty", "training-responses.jsonl")).toBe(
       file("dpo", "training-responses.jsonl"),
     );
+    const linesOf = (method: string): string[] =>
+      file(method, "training-responses.jsonl").trimEnd().split("\n");
+    expect(file("sft-self-certainty", "training-responses.jsonl")).toBe(
+      file("sft", "training-responses.jsonl"),
+    );
+    // Pairs of validation prompts are of more responses.
+    expect(linesOf("dpo")).toEqual(expect.arrayContaining(linesOf("sft")));
     expect(file("sft-self-certainty", "chosen.jsonl")).not.toBe(file("sft", "chosen.jsonl"));
+    // What is chosen from full draws is what is chosen where losers are dropped, and pairs are those of draws of their own.
+    for (const [at, asked] of ["sft", "sft-self-certainty", "dpo"].entries()) {
+      const alone = {
+        ...{ ...suite, out: join(dirname(suite.out), asked) },
+        methods: [methodNamed(at < 2 ? "sft" : "dpo")],
+        rewards: [rewardNamed(at === 1 ? "self-certainty" : "log-likelihood")],
+      };
+      await reproduceAmortized(alone);
+      const name = at < 2 ? "chosen.jsonl" : "training-responses.jsonl";
+      const own = join(dirOf(asked), name).replace(suite.out, alone.out);
+      expect(file(asked, name), asked).toBe(readFileSync(own, "utf8"));
+    }
+    expect(
+      existsSync(join(dirname(suite.out), "sft", "tiny", "first", "n-3-seed-0", "training-responses.jsonl")),
+    ).toBe(false);
     const likelihoods = result.cells.map(({ metrics }) => metrics!.adapter.logLikelihood.value);
     expect(new Set(likelihoods).size).toBe(4);
     // More rewards are added to a suite that is there.

@@ -177,6 +177,8 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
           reward,
           methods: [{ method, trainN: trainN!, trainPrompts, own, fit: { ...fit, seed } }],
           curveSamples,
+          // Full draws cost more than one choice needs, and less than drawing for each.
+          keepDraws: learningsOf(options).length > 1,
           trainers,
           command: options.command,
         },

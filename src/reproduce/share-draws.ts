@@ -4,6 +4,7 @@ import { temporaryPath } from "../core/files.js";
 import { readRun } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import { BASELINE_FILES, BEAM_FILES } from "../sharpen/baselines.js";
+import { BASE_DRAWS } from "../sharpen/methods/base-responses.js";
 import type { Cell } from "./cells.js";
 import { learningOf, type Learned } from "./learned-rewards.js";
 
@@ -37,6 +38,7 @@ export function shareDraws(
       ...SHARED,
       ...(other.reward === own.reward ? [CHOICES] : []),
       ...toLearnFrom.map((file) => file.name),
+      ...(cell.trainN === trainN ? [BASE_DRAWS.name] : []),
     ]);
   }
 }

@@ -36,6 +36,8 @@ export interface AmortizeOptions extends DrawSettings {
   /** The base's responses to the test prompts, for the paired gains. */
   readonly pools: readonly Pool[];
   readonly greedy: readonly Response[];
+  /** See `MethodContext.keepDraws`. */
+  readonly keepDraws?: boolean | undefined;
   /** A remark for people. */
   readonly note?: ((text: string) => void) | undefined;
 }

@@ -3,7 +3,7 @@ import { byPrompt } from "../evaluate/answers.js";
 import { sequenceLogProb, type Response } from "../policy/policy.js";
 import type { RunReader } from "../run/read-run.js";
 import type { Task } from "../task/task.js";
-import { registered } from "./methods/registry.js";
+import { titleOf } from "./methods/registry.js";
 
 type Drawn = Pick<Response, "promptId" | "text">;
 
@@ -37,7 +37,7 @@ export async function waysOfRun(run: RunReader, task?: Pick<Task, "grade">): Pro
   ]);
   for (const name of run.adapters()) {
     const own = byPrompt(await run.responses(name));
-    ways.push(wayOf(`${registered(name)?.title ?? name}, one sample`, "accuracy", ids, own, right));
+    ways.push(wayOf(`${titleOf(name)}, one sample`, "accuracy", ids, own, right));
   }
   return ways.filter(({ values }) => values.size > 0);
 }

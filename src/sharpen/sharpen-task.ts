@@ -58,6 +58,8 @@ export interface SharpenOptions extends DrawSettings {
         /** Each method once; trained one after the other, those of the registry first and in its order. */
         readonly methods: readonly MethodTraining[];
         readonly curveSamples: number;
+        /** See `MethodContext.keepDraws`. */
+        readonly keepDraws?: boolean | undefined;
         /** Who trains adapters of the policy. Default: this machine, where the policy's weights are here. */
         readonly trainers?: Trainers;
         /** Called once before anything is trained, with the base's responses: the place to refuse. */
@@ -216,7 +218,7 @@ async function trainAll(
   const adapterDirs: Record<string, string> = {};
   if (trainings.length > 0) await options.amortize!.before?.(pools);
   for (const { method, trainPrompts, ...settings } of trainings) {
-    const { reward, curveSamples } = options.amortize!;
+    const { reward, curveSamples, keepDraws } = options.amortize!;
     const { policy, task, run, n, temperature, maxTokens, seed, signal, onProgress, note } = options;
     const result = await clock(`amortizing, ${method.name}`, () =>
       amortize({
@@ -230,6 +232,7 @@ async function trainAll(
         reward,
         settings,
         curveSamples,
+        keepDraws,
         pools,
         greedy,
       }),

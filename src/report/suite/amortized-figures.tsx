@@ -80,7 +80,7 @@ const nameOf = (cell: AmortizedCell): string => `${cell.model} on ${cell.task}${
 
 /** What trained, in a title: `SFT-Sharpening`. */
 const trained = ({ methods = [PAPER_METHOD] }: AmortizedResult): string =>
-  list(methods.map((method) => `${methodName(method)}-Sharpening`));
+  list(methods.map((method) => methodName(method, "-Sharpening")));
 
 /** The cells of the largest N: Table 1, and figures 7 and 8. */
 function mainCells({ cells, trainNs }: AmortizedResult): AmortizedCell[] {

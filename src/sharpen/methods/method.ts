@@ -106,6 +106,11 @@ export interface MethodContext extends Omit<DrawSettings, "n"> {
   readonly split: PromptSplit;
   readonly reward: SelfReward;
   readonly settings: MethodSettings;
+  /**
+   * Draw all responses to training prompts in full and keep them, for other rewards and methods to learn from, where fewer tokens would do for
+   * this one. The examples are the same. Default: false.
+   */
+  readonly keepDraws?: boolean | undefined;
   /** A remark for people: parameters that were computed, and from what. */
   readonly note?: ((text: string) => void) | undefined;
 }

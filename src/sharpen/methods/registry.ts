@@ -2,6 +2,7 @@ import { OwnCodeError, UsageError } from "../../core/errors.js";
 import { OWN_MODULE, unknownName } from "../../core/names.js";
 import { isModulePath } from "../../core/own-module.js";
 import type { MethodWords } from "../../evaluate/collapse.js";
+import { rewards } from "../../reward/registry.js";
 import type { SelfReward } from "../../reward/self-reward.js";
 import { checkFit } from "../fit-adapter.js";
 import { adaptiveSft } from "./adaptive-sft.js";
@@ -47,9 +48,32 @@ export function registered(name: string): Method | undefined {
   return Object.hasOwn(methods, name) ? methods[name] : undefined;
 }
 
+/** What a method is called beside itself where it learns what another reward prefers: `sft-majority`. */
+export const nameBy = (method: string, reward: string): string => `${method}-${reward}`;
+
+/** What a name says: a registered method, or one by a reward (`nameBy`); undefined for a method that another program brought along. */
+export function partsOf(name: string): { readonly method: Method; readonly reward?: string } | undefined {
+  const method = registered(name);
+  if (method) return { method };
+  return all
+    .flatMap((method) => Object.keys(rewards).map((reward) => ({ method, reward })))
+    .find((parts) => nameBy(parts.method.name, parts.reward) === name);
+}
+
+/**
+ * How a method is written in a sentence, by a reward or not; the name of one that is not registered stays.
+ * @param after what follows its title: `-Sharpening`.
+ */
+export function titleOf(name: string, after = ""): string {
+  const parts = partsOf(name);
+  if (!parts) return name + after;
+  return `${parts.method.title}${after}${parts.reward === undefined ? "" : ` by ${parts.reward}`}`;
+}
+
 /** How findings and pages speak of a method, whether it is registered or not. */
 export function wordsOf(name: string): MethodWords {
-  return registered(name) ?? { name, iterate: "epoch" };
+  const parts = partsOf(name);
+  return parts ? { ...parts.method, name } : { name, iterate: "epoch" };
 }
 
 /** Names of methods in the order of tables: registered ones first. */
