@@ -33,9 +33,15 @@ export function measure(program, args, env = process.env) {
     child.on("error", reject);
     child.on("close", (code) => {
       if (code === 0) resolve(JSON.parse(output.trim().split("\n").at(-1) ?? ""));
-      else reject(new Error(`${program} ${args[0]} failed: ${errors.trim().split("\n").at(-1)}`));
+      else reject(new Error(`${program} ${args[0]} failed: ${reason(errors)}`));
     });
   });
+}
+
+/** What a program died of, in the words of its last error: Node puts its stack and version after it, Python its stack before. @param {string} errors */
+function reason(errors) {
+  const lines = errors.trim().split("\n");
+  return lines.findLast((line) => /^[\w.]*(Error|Exception)\b.*: /.test(line)) ?? lines.at(-1);
 }
 
 /**
