@@ -88,7 +88,16 @@ const GROUPS: readonly HelpGroup[] = [
   { heading: "The model on this machine:", options: MACHINE },
   {
     heading: "Training:",
-    options: ["trainingSeeds", "trainNs", "suiteMethods", "rewards", "sweep", ...TRAINING, "checkpointing"],
+    options: [
+      "trainingSeeds",
+      "redraw",
+      "trainNs",
+      "suiteMethods",
+      "rewards",
+      "sweep",
+      ...TRAINING,
+      "checkpointing",
+    ],
   },
   { heading: "Training elsewhere:", options: TRAINER },
   { heading: "Servers:", options: REMOTE },

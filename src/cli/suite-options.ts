@@ -5,6 +5,7 @@ import { PAPER_METHOD } from "../reproduce/paper-settings.js";
 import { PAPER_SWEEP, type SweepAxis } from "../reproduce/sweep.js";
 import { rewards } from "../reward/registry.js";
 import { methods } from "../sharpen/methods/registry.js";
+import { flag } from "./option-spec.js";
 import { severalWords, someOf, splitWords, text, wholeNumber, type Parse } from "./values.js";
 
 const words = severalWords();
@@ -76,6 +77,10 @@ export const SUITE_OPTIONS = {
     parse: wholeNumber(1),
     otherwise: "3, as in the paper",
   },
+  redraw: flag(
+    "--redraw",
+    "let each seed draw from the base anew, so that intervals have the variance of drawing and of training (the paper's seeds share draws)",
+  ),
   suiteMethods: {
     flags: "--methods <names>",
     description: `ways to train, repeated or with commas: ${Object.keys(methods).join(", ")}`,

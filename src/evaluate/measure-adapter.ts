@@ -1,5 +1,6 @@
 import { DataError } from "../core/errors.js";
 import { sequenceLogProb, type AdapterDraw, type Prompt } from "../policy/policy.js";
+import type { Pool } from "../reward/self-reward.js";
 import type { Task } from "../task/task.js";
 import {
   answerMetrics,
@@ -30,6 +31,8 @@ export interface AdapterSample {
   readonly responses: readonly AdapterResponse[];
   /** One a prompt, in any order. */
   readonly greedy: readonly AdapterResponse[];
+  /** What the base drew to the same prompts, in the same order, where that is another draw for each adapter. Default: `AdapterInputs.pools`. */
+  readonly pools?: readonly Pool[];
 }
 
 /** What `measureAdapter` takes: the base's pools and greedy responses, and the adapter's. */
@@ -86,19 +89,23 @@ function divergenceByPrompt(prompts: readonly Prompt[], responses: readonly Adap
 const fewest = (facts: readonly Facts[]): number =>
   Math.min(...facts.map((prompt) => prompt.logProbs.length));
 
-/** Coverage by number of samples, and its change against the base where that drew as many. */
+/** Coverage by number of samples, and its change against the base where that drew as many. @param bases by run. */
 function coverageOf(
   runs: readonly (readonly Facts[])[],
-  base: readonly Facts[],
+  bases: readonly (readonly Facts[])[],
   ns: readonly number[],
-  estimates: (values: readonly (readonly number[])[], base?: readonly number[]) => Estimate,
+  estimates: (values: readonly (readonly number[])[], base?: readonly (readonly number[])[]) => Estimate,
 ): Pick<MeasuredAdapter, "coverage" | "coverageChange"> {
   const coverage: Record<string, Estimate> = {};
   const coverageChange: Record<string, Estimate> = {};
   for (const n of ns) {
     const values = runs.map((facts) => coverageByPrompt(facts, n));
     coverage[String(n)] = estimates(values);
-    if (n <= fewest(base)) coverageChange[String(n)] = estimates(values, coverageByPrompt(base, n));
+    if (n > Math.min(...bases.map(fewest))) continue;
+    coverageChange[String(n)] = estimates(
+      values,
+      bases.map((facts) => coverageByPrompt(facts, n)),
+    );
   }
   return { coverage, coverageChange };
 }
@@ -114,6 +121,7 @@ export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
   const prompts = inputs.pools.map((pool) => pool.prompt);
   const base = prepareBase(inputs, runs.length);
   const { ground } = base;
+  const bases = runs.map(({ pools }) => (pools ? prepareBase({ ...inputs, pools }) : base));
   const facts = runs.map((run) => sampledFacts(task, prompts, run.responses));
   const ns = measuredNs(Math.min(...facts.map(fewest)), inputs.ns);
   const sampled = facts.map(sampledOnce);
@@ -129,7 +137,7 @@ export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
     greedyLogLikelihood: ownGreedy.logLikelihood,
     logLikelihoodGain: estimateDifference(
       sampled.map((run) => run.logProb),
-      base.answers.logProb,
+      bases.map(({ answers }) => answers.logProb),
       all,
     ),
     ...(inputs.independent === true && {
@@ -145,7 +153,7 @@ export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
     ...measured,
     accuracyGain: estimateDifference(
       sampled.map((run) => run.correct),
-      base.answers.correct,
+      bases.map(({ answers }) => answers.correct),
       labelled,
       "share",
     ),
@@ -154,10 +162,14 @@ export function measureAdapter(inputs: AdapterInputs): MeasuredAdapter {
       gradedBaselines(inputs),
       labelled,
     ),
-    ...coverageOf(facts, base.facts, ns, (values, of) =>
-      of === undefined
-        ? estimateMean(values, labelled, "share")
-        : estimateDifference(values, of, labelled, "share"),
+    ...coverageOf(
+      facts,
+      bases.map((each) => each.facts),
+      ns,
+      (values, of) =>
+        of === undefined
+          ? estimateMean(values, labelled, "share")
+          : estimateDifference(values, of, labelled, "share"),
     ),
   };
 }

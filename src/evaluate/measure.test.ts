@@ -317,6 +317,23 @@ describe("measureAdapter", () => {
     expect(both.accuracy!.value).toBeCloseTo(alone.accuracy!.value, 12);
   });
 
+  it("compares each seed's adapter with what the base drew in that seed", () => {
+    const pools = simulated.pools.map((pool) => ({ ...pool, responses: pool.responses.slice(3) }));
+    const later = pools.flatMap(({ responses }) => responses);
+    const redrawn = { ...untouched, responses: asAdapter(later, 2), pools };
+    const both = measureAdapter({ ...common, runs: [untouched, redrawn] });
+    // Of each prompt 0 in one seed and 2 in the other: a standard error of 1, and one degree of freedom.
+    expect(both.logLikelihoodGain.value).toBeCloseTo(1, 10);
+    expect(both.logLikelihoodGain.low).toBeCloseTo(1 - 12.7062, 3);
+    expect(both.logLikelihoodGain.high).toBeCloseTo(1 + 12.7062, 3);
+    expect(both.accuracyGain).toEqual({ value: 0, low: 0, high: 0 });
+    expect(Object.keys(both.coverageChange!)).toEqual(["1", "2", "3"]);
+    expect(both.coverageChange!["2"]).toEqual({ value: 0, low: 0, high: 0 });
+    // Compared with the other seed's draws, the base's own would seem to gain or to lose.
+    const crossed = measureAdapter({ ...common, runs: [untouched, { ...redrawn, pools: common.pools }] });
+    expect(crossed.accuracyGain!.value).not.toBe(0);
+  });
+
   it("without labels keeps to likelihood", () => {
     const task = taskOf(() => false);
     const own = measureAdapter({ ...common, task, runs: [untouched] });

@@ -175,6 +175,51 @@ describe("reproduceAmortized", { timeout: 60_000 }, () => {
     await expect(reproduceAmortized({ ...suite, rewards: [] })).rejects.toThrow(/at least one self-reward/);
   });
 
+  it("draws anew with each seed where that is asked for, to the same prompts, and compares each with its own", async () => {
+    const suite = {
+      ...suiteOf(await tinyTask(true)),
+      ...{ models: ["tiny"], trainNs: [3], seeds: 2, redraw: true, temperature: 1 },
+      methods: ["sft", "dpo"].map(methodNamed),
+    };
+    const result = await reproduceAmortized(suite);
+    expect(result.redraw).toBe(true);
+    const runs = [0, 1].map((seed) => readRun(join(suite.out, "tiny", "first", `n-3-seed-${seed}`)));
+    expect(runs.map(({ manifest }) => manifest.seeds)).toEqual(
+      [0, 1].map((seed) => ({ run: seed, training: seed })),
+    );
+    const files = (name: string): string[] => runs.map(({ dir }) => readFileSync(join(dir, name), "utf8"));
+    for (const name of ["prompts.jsonl", "greedy.jsonl"]) expect(files(name)[1], name).toBe(files(name)[0]);
+    for (const name of ["responses.jsonl", "training-responses.jsonl"])
+      expect(files(name)[1], name).not.toBe(files(name)[0]);
+    // The other method's cells share what is of their seed.
+    const ofPairs = (seed: number): string =>
+      readFileSync(join(suite.out, "tiny", "first", `dpo-n-3-seed-${seed}`, "responses.jsonl"), "utf8");
+    expect([ofPairs(0), ofPairs(1)]).toEqual(files("responses.jsonl"));
+
+    const metrics = runs.map((run) => readMetrics(run)!);
+    const mean = (pick: (one: (typeof metrics)[number]) => number): number =>
+      (pick(metrics[0]!) + pick(metrics[1]!)) / 2;
+    const { base, adapter } = result.cells[0]!.metrics!;
+    expect(metrics[0]!.base.logLikelihood.value).not.toBe(metrics[1]!.base.logLikelihood.value);
+    expect(base.logLikelihood.value).toBeCloseTo(
+      mean((one) => one.base.logLikelihood.value),
+      10,
+    );
+    expect(base.accuracy!.value).toBeCloseTo(
+      mean((one) => one.base.accuracy!.value),
+      12,
+    );
+    expect(adapter.logLikelihoodGain.value).toBeCloseTo(
+      mean((one) => one.adapters["sft"]!.logLikelihoodGain.value),
+      10,
+    );
+    const widths = metrics.map(({ base: { logLikelihood: own } }) => own.high - own.low);
+    expect(base.logLikelihood.high - base.logLikelihood.low).toBeGreaterThan(Math.min(...widths));
+    // A suite that shares draws is not gone on with as one that does not.
+    await expect(reproduceAmortized({ ...suite, redraw: false, resume: true })).rejects.toThrow(/redraw/);
+    expect((await reproduceAmortized({ ...suite, resume: true })).cells).toEqual(result.cells);
+  });
+
   it("says why where there is nothing to learn from, and refuses a suite without N", async () => {
     const few = { ...(await tinyTask(true)), prompts: () => [{ id: "p", text: "1 2 3 :" }] };
     const result = await reproduceAmortized({ ...suiteOf(few), models: ["tiny"], trainNs: [2], seeds: 1 });

@@ -1,24 +1,20 @@
 import { join } from "node:path";
 import { UsageError } from "../core/errors.js";
-import { costed } from "../evaluate/costs.js";
-import { findings } from "../evaluate/findings.js";
-import { measureAdapter } from "../evaluate/measure-adapter.js";
-import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
+import type { Policy } from "../policy/policy.js";
 import { trainersOf } from "../policy/local-trainer.js";
 import { runVersions } from "../run/manifest.js";
+import type { Run } from "../run/run.js";
 import { readRun } from "../run/read-run.js";
-import { recordedBaselines } from "../sharpen/baselines.js";
-import { drawnPrompts } from "../sharpen/drawn-prompts.js";
+import type { Progress } from "../sharpen/draw.js";
 import { splitPrompts } from "../sharpen/prompts.js";
 import type { Method } from "../sharpen/methods/method.js";
 import type { OwnSettings } from "../sharpen/methods/options.js";
-import { wordsOf } from "../sharpen/methods/registry.js";
 import { recordedOwn } from "../sharpen/training-record.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
 import { checkFit, type FitOptions } from "../sharpen/fit-adapter.js";
-import { poolsOf } from "../sharpen/selections.js";
 import { sharpenTask } from "../sharpen/sharpen-task.js";
-import { adapterSample, isScored } from "./base-log-probs.js";
+import { isScored } from "./base-log-probs.js";
+import type { Task } from "../task/task.js";
 import {
   baselinesAsked,
   checkCounts,
@@ -29,13 +25,14 @@ import {
   runCells,
   type CellWork,
   type FailedCell,
+  type OpenedCell,
   type SuiteOptions,
 } from "./cells.js";
 import { learningOf, learningsOf, type Learned } from "./learned-rewards.js";
+import { measureSeeds, SPLIT_SEED } from "./measure-seeds.js";
 import { PAPER_METHOD } from "./paper-settings.js";
-import type { AmortizedCell, AmortizedMetrics, AmortizedResult, TrainedWith } from "./result.js";
-import { shareDraws, type TrainingCell } from "./share-draws.js";
-import { amortizedVerdict } from "./verdict.js";
+import type { AmortizedCell, AmortizedResult, TrainedWith } from "./result.js";
+import { shareDraws, shareSearches, type TrainingCell } from "./share-draws.js";
 
 /** What the amortized suite is told beside what every suite is. */
 export interface AmortizedOptions extends SuiteOptions, Learned {
@@ -45,6 +42,8 @@ export interface AmortizedOptions extends SuiteOptions, Learned {
   readonly trainPrompts?: number | undefined;
   /** Samples per test prompt for each point of the training curves. */
   readonly curveSamples: number;
+  /** Whether the seeds are of drawing as well as of training, so that intervals have the variance of both. Default: no, as in the paper. */
+  readonly redraw?: boolean | undefined;
   /** How a method trains a model on a task, and where that comes from, in words. */
   readonly training: (
     method: Method,
@@ -57,13 +56,11 @@ export interface AmortizedOptions extends SuiteOptions, Learned {
   };
 }
 
-/** The run's own seed, which fixes splits and draws; the suite's seeds are of training. */
-const RUN_SEED = 0;
-
 /**
  * The paper's amortized experiments (§6, App. A.3): SFT-Sharpening by log-likelihood of each model on each task, for each N, with
  * several seeds; or other methods and self-rewards in their place. Each adapter is sampled at the suite's temperature. The seeds are of
- * training (the adapter's initial values and the order of the examples); splits and draws from the base are the same for all, and drawn once. Otherwise as `reproduceInference`.
+ * training (the adapter's initial values and the order of the examples); splits and draws from the base are the same for all, and drawn once. With
+ * `redraw` each seed draws anew, too, to the same prompts. Otherwise as `reproduceInference`.
  */
 export async function reproduceAmortized(options: AmortizedOptions): Promise<AmortizedResult> {
   const { models, tasks, out, resume, prompts, n, seeds, temperature, command } = options;
@@ -115,6 +112,7 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
     seeds,
     temperature,
     ...(!alone && { methods: methods.map(({ name }) => name) }),
+    ...(options.redraw && { redraw: true }),
     trainNs,
     cells: results,
   };
@@ -124,11 +122,26 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
 function fixedOf(options: AmortizedOptions): Parameters<typeof openSuite>[2] {
   const { prompts, n, temperature, curveSamples, maxTokens = null, trainPrompts = null } = options;
   const drawing = { prompts, n, temperature, maxTokens, trainPrompts, curveSamples };
-  return { kind: "amortized", ...drawing, ...baselinesAsked(options) };
+  return {
+    kind: "amortized",
+    ...drawing,
+    ...baselinesAsked(options),
+    ...(options.redraw && { redraw: true }),
+  };
+}
+
+/** The seed of a cell's draws. */
+const drawSeedOf = ({ redraw = false }: AmortizedOptions, seed: number): number =>
+  redraw ? seed : SPLIT_SEED;
+
+/** The task with its prompts split as they are for the suite's first seed, whatever the seed of a run. */
+function splitOnce(task: Task, prompts: number): Task {
+  const split = splitPrompts(task, { prompts, seed: SPLIT_SEED });
+  return { ...task, prompts: (name) => split[name] };
 }
 
 function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions): CellWork {
-  const { prompts, n, temperature, maxTokens, trainPrompts, curveSamples, training, signal } = options;
+  const { prompts, n, temperature, maxTokens, trainPrompts, curveSamples, training } = options;
   return {
     config: ({ model, task, trainN, opened, seed, method: name }) => {
       const { method, asked, reward } = learningOf(options, name);
@@ -147,47 +160,65 @@ function amortizedWork(cells: readonly TrainingCell[], options: AmortizedOptions
         rewards: [{ name: reward.name }],
         ...baselinesAsked(options),
         amortize: { reward: { name: reward.name }, methods: { [method.name]: settings } },
-        seeds: { run: RUN_SEED, training: seed },
+        seeds: { run: drawSeedOf(options, seed), training: seed },
       };
     },
     finished: async ({ dir, method }) => {
       const run = readRun(dir);
       return readMetrics(run)?.adapters[method!] !== undefined && (await isScored(run, method!));
     },
-    run: async (cell, run, policy, onProgress) => {
-      const { model, task, seed, trainN, opened } = cell;
-      const { method, asked, reward } = learningOf(options, cell.method);
-      const trainers = trainersOf(policy, "Amortized sharpening");
-      if (splitPrompts(opened, { prompts, seed: RUN_SEED }).train.length === 0)
-        throw new UsageError(`${opened.name} has too few different prompts to learn from.`);
-      shareDraws(run, cells, options, { ...cell, method: method.name, trainN: trainN! });
-      const { fit, own } = training(asked, model, task);
-      await sharpenTask({
-        policy,
-        task: opened,
-        run,
-        rewards: [reward],
-        prompts,
-        n,
-        temperature,
-        maxTokens: maxTokens ?? opened.maxTokens,
-        seed: RUN_SEED,
-        baselineSamples: options.baselines,
-        amortize: {
-          reward,
-          methods: [{ method, trainN: trainN!, trainPrompts, own, fit: { ...fit, seed } }],
-          curveSamples,
-          // Full draws cost more than one choice needs, and less than drawing for each.
-          keepDraws: learningsOf(options).length > 1,
-          trainers,
-          command: options.command,
-        },
-        now: options.now,
-        signal,
-        onProgress,
-      });
-    },
+    run: (cell, run, policy, onProgress) => trainCell(cells, options, cell, { run, policy, onProgress }),
   };
+}
+
+/** Where a cell's work goes. */
+interface Into {
+  readonly run: Run;
+  readonly policy: Policy;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** Draws, trains and measures one cell. */
+async function trainCell(
+  cells: readonly TrainingCell[],
+  options: AmortizedOptions,
+  cell: OpenedCell,
+  { run, policy, onProgress }: Into,
+): Promise<void> {
+  const { prompts, n, temperature, maxTokens, trainPrompts, curveSamples, training, signal } = options;
+  const { model, task, seed, trainN, opened } = cell;
+  const { method, asked, reward } = learningOf(options, cell.method);
+  const trainers = trainersOf(policy, "Amortized sharpening");
+  const split = splitOnce(opened, prompts);
+  if (split.prompts("train").length === 0)
+    throw new UsageError(`${opened.name} has too few different prompts to learn from.`);
+  shareDraws(run, cells, options, { ...cell, method: method.name, trainN: trainN! });
+  if (options.redraw) shareSearches(run, cells, cell);
+  const { fit, own } = training(asked, model, task);
+  await sharpenTask({
+    policy,
+    task: options.redraw ? split : opened,
+    run,
+    rewards: [reward],
+    prompts,
+    n,
+    temperature,
+    maxTokens: maxTokens ?? opened.maxTokens,
+    seed: drawSeedOf(options, seed),
+    baselineSamples: options.baselines,
+    amortize: {
+      reward,
+      methods: [{ method, trainN: trainN!, trainPrompts, own, fit: { ...fit, seed } }],
+      curveSamples,
+      // Full draws cost more than one choice needs, and less than drawing for each.
+      keepDraws: learningsOf(options).length > 1,
+      trainers,
+      command: options.command,
+    },
+    now: options.now,
+    signal,
+    onProgress,
+  });
 }
 
 /** One model, task and N over all seeds that are finished. */
@@ -215,7 +246,10 @@ async function mergeSeeds(
   const { task } = await options.openTask(taskName, model);
   return {
     ...cell,
-    metrics: await measureSeeds(done, task),
+    metrics: await measureSeeds(done, task, {
+      redraw: options.redraw,
+      reward: learningOf(options, method).reward,
+    }),
     provenance: {
       modelDigest: manifest.model.digest,
       taskDigest: manifest.task.digest,
@@ -232,56 +266,4 @@ function trainedWith(options: AmortizedOptions, cell: TrainingCell): TrainedWith
     seed: 0,
   });
   return { source, epochs, batchSize, learningRate, clipNorm, weightDecay, rank: full ? "full" : rank };
-}
-
-/** Intervals over prompts and seeds; the base's draws are the same in every seed. */
-async function measureSeeds(
-  done: readonly TrainingCell[],
-  task: Parameters<typeof poolsOf>[0],
-): Promise<AmortizedMetrics> {
-  const runs = done.map(({ dir }) => readRun(dir));
-  const { method } = done[0]!;
-  const each = runs.map((run): Metrics => readMetrics(run)!);
-  const adapters = each.map((metrics): AdapterMetrics => metrics.adapters[method]!);
-  const drawn = await drawnPrompts(runs[0]!);
-  const prompts = drawn.map(({ prompt }) => prompt);
-  const pools = poolsOf(
-    task,
-    prompts,
-    drawn.map(({ responses }) => responses),
-  );
-  const samples = [];
-  for (const run of runs) samples.push(await adapterSample(run, method));
-  const greedy = drawn.map((prompt) => prompt.greedy);
-  const baselines = await recordedBaselines(runs[0]!, prompts);
-  const adapter = measureAdapter({
-    task,
-    pools,
-    greedy,
-    seed: RUN_SEED,
-    independent: each[0]!.temperature === 1,
-    baselines,
-    runs: samples,
-  });
-  const first = each[0]!;
-  const labelledPrompts = first.labelledPrompts ?? (first.labelled ? first.prompts : 0);
-  // What is said of training is of the first seed of which something was kept.
-  const trained = adapters.find(({ keptEpoch }) => keptEpoch > 0) ?? adapters[0]!;
-  const merged = { ...trained, ...adapter };
-  const own = { ...first, adapters: { [method]: merged } };
-  const metrics = {
-    prompts: first.prompts,
-    labelledPrompts,
-    greedy: first.greedy,
-    base: first.base,
-    ...(first.baselines && { baselines: first.baselines }),
-    adapter,
-    epochs: adapters.map(({ epochs }) => epochs),
-    keptEpochs: adapters.map(({ keptEpoch }) => keptEpoch),
-    trainingPrompts: adapters[0]!.trainingPrompts,
-    ...costed({ ...own, bestOfN: {} }, (name) => wordsOf(name).name),
-    findings: findings(own, wordsOf),
-  };
-  const verdict = amortizedVerdict(metrics);
-  return verdict === undefined ? metrics : { ...metrics, verdict };
 }

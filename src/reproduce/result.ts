@@ -120,6 +120,8 @@ export interface AmortizedResult extends SuiteHeader {
   readonly kind: "amortized";
   /** The names of the methods; absent in a suite of the paper's method alone. */
   readonly methods?: readonly string[];
+  /** Whether each seed drew from the base anew; absent: all learned from the same draws. */
+  readonly redraw?: boolean;
   /** Responses per training prompt, ascending; figures 7 and 8 and Table 1 are of the largest. */
   readonly trainNs: readonly number[];
   /** One a model, task, method and N. */

@@ -20,7 +20,7 @@ const SHARED = ["prompts.jsonl", "greedy.jsonl", "responses.jsonl", ...BASELINE_
 /** And what the reward chose among it. */
 const CHOICES = "selections.jsonl";
 
-/** Takes over what another cell of the same model and task has drawn from the base: the same, since the run's seed is the same. */
+/** Takes over what another cell of the same model and task has drawn from the base with the same seed: the same draws. */
 export function shareDraws(
   run: Run,
   cells: readonly TrainingCell[],
@@ -45,20 +45,24 @@ export function shareDraws(
 
 /** Takes over what a cell of the same model and task found without drawing, whatever its seed: the greedy responses, and beams. */
 export function shareSearches(run: Run, cells: readonly Cell[], of: Pick<Cell, "model" | "task">): void {
-  for (const { dir } of alike(run, cells, of)) takeOver(dir, run.dir, ["greedy.jsonl", ...BEAM_FILES]);
+  for (const { dir } of alike(run, cells, of, true)) takeOver(dir, run.dir, ["greedy.jsonl", ...BEAM_FILES]);
 }
 
-/** Other cells of the same model and task that are finished. */
+/** Other cells of the same model and task that are finished, and drew with the same seed. @param anySeed or with another. */
 function alike<C extends Cell>(
   { dir, manifest }: Run,
   cells: readonly C[],
   { model, task }: Pick<Cell, "model" | "task">,
+  anySeed = false,
 ): C[] {
   return cells.filter((cell) => {
     if (cell.model !== model || cell.task !== task || cell.dir === dir) return false;
     if (!existsSync(join(cell.dir, "metrics.json"))) return false;
     const other = readRun(cell.dir).manifest;
-    return other.model.digest === manifest.model.digest && other.task.digest === manifest.task.digest;
+    const sameDraws = anySeed || other.seeds.run === manifest.seeds.run;
+    return (
+      sameDraws && other.model.digest === manifest.model.digest && other.task.digest === manifest.task.digest
+    );
   });
 }
 

@@ -22,7 +22,16 @@ const PAPER_TRAIN_NS = [10, 25, 50];
 const NOT_ASKED = ["trainN", "patience", "keep"] as const;
 type TrainingName = Exclude<(typeof TRAINING)[number], (typeof NOT_ASKED)[number]>;
 const OWN = TRAINING.filter((name): name is TrainingName => !NOT_ASKED.some((other) => other === name));
-const NAMES = [...SUITE, ...OWN, "suiteMethods", "rewards", "trainNs", "trainingSeeds", "sweep"] as const;
+const NAMES = [
+  ...SUITE,
+  ...OWN,
+  "suiteMethods",
+  "rewards",
+  "trainNs",
+  "trainingSeeds",
+  "redraw",
+  "sweep",
+] as const;
 
 /** `whetstone reproduce amortized`: the paper's figures 7 to 9 and Table 1. */
 export const reproduceAmortizedCommand = defineCommand({
@@ -45,6 +54,7 @@ export const reproduceAmortizedCommand = defineCommand({
       "reproduce amortized --rewards log-likelihood,self-certainty --train-n 8",
       "what two self-rewards prefer, side by side",
     ],
+    ["reproduce amortized --redraw --train-n 50", "three seeds, of drawing as well as of training"],
     ["reproduce amortized --sweep paper --train-n 50", "the ranks and weight decays of the paper's tables"],
     [
       "reproduce amortized --methods xpo --sweep optimism=0,0.04,0.5 --train-n 8",
@@ -69,6 +79,7 @@ export const reproduceAmortizedCommand = defineCommand({
           rewards: values.rewards?.map(rewardNamed),
           trainNs: values.trainN ?? PAPER_TRAIN_NS,
           trainPrompts: values.trainPrompts,
+          redraw: values.redraw,
           curveSamples: values.curveSamples ?? DEFAULT_CURVE_SAMPLES,
           training: (method, model, task) =>
             withSwept(trainingOf(values, method, model, task), sweptBy.get(method.name)),

@@ -100,6 +100,7 @@ const amortized = z
     kind: z.literal("amortized"),
     ...header,
     methods: z.array(text).exactOptional(),
+    redraw: z.boolean().exactOptional(),
     trainNs: z.array(whole),
     cells: z.array(
       z.strictObject({

@@ -227,12 +227,16 @@ function Provenance({ input }: { readonly input: SuiteResult }): VNode {
 }
 
 /** In what this differs from the paper's protocol (App. A). */
-function protocol({ kind, prompts, n, seeds }: SuiteResult): string {
+function protocol(input: SuiteResult): string {
+  const { kind, prompts, n, seeds } = input;
   const paper = kind === "inference" ? "256 prompts, N = 50, 10 seeds" : "256 prompts, N = 50, 3 seeds";
   const size = `The paper has ${paper} per model and task; this page ${prompts} prompts at most, N = ${n}, ${plural(seeds, "seed")}.`;
   const same =
-    kind === "inference"
+    input.kind === "inference"
       ? "A smaller N is the exact expectation over all subsets of the responses drawn, where the paper draws subsets at random."
-      : "The adapter that is kept has the lowest loss on other prompts' chosen responses, which needs no labels. The seeds are of training; what is drawn from the base is the same for all.";
+      : "The adapter that is kept has the lowest loss on other prompts' chosen responses, which needs no labels. The seeds are of training" +
+        (input.redraw
+          ? " and of drawing: each draws from the base anew."
+          : "; what is drawn from the base is the same for all.");
   return `${size} ${same} Log-probabilities are the base's at temperature 1.`;
 }
