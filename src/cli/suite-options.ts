@@ -103,7 +103,8 @@ export const SUITE_OPTIONS = {
   },
   trainNs: {
     flags: "--train-n <counts>",
-    description: "responses per training prompt, repeated or with commas; the largest is that of Table 1",
+    description:
+      "responses per training prompt, repeated or with commas; the largest is that of tables 1 and 2",
     parse: counts,
     otherwise: "10,25,50, as in the paper's figure 9",
   },

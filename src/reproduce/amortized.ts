@@ -261,9 +261,18 @@ async function mergeSeeds(
 function trainedWith(options: AmortizedOptions, cell: TrainingCell): TrainedWith {
   const { asked } = learningOf(options, cell.method);
   const { fit, source } = options.training(asked, cell.model, cell.task);
-  const { epochs, batchSize, learningRate, clipNorm, weightDecay, rank, full } = checkFit({
+  const { epochs, batchSize, learningRate, schedule, clipNorm, weightDecay, rank, full } = checkFit({
     ...fit,
     seed: 0,
   });
-  return { source, epochs, batchSize, learningRate, clipNorm, weightDecay, rank: full ? "full" : rank };
+  return {
+    source,
+    epochs,
+    batchSize,
+    learningRate,
+    schedule,
+    clipNorm,
+    weightDecay,
+    rank: full ? "full" : rank,
+  };
 }

@@ -3,7 +3,7 @@ import type { Preset } from "../sharpen/presets.js";
 /** What the paper's amortized experiments train with (§6), and what they are of unless another method is asked for. */
 export const PAPER_METHOD = "sft";
 
-/** A row of the paper's table of SFT-Sharpening (App. A.3, Table 1). */
+/** A row of the paper's tables of SFT-Sharpening (App. A.3): what it reports (Table 1), and what it trained with (Table 2). */
 export interface PaperRow {
   readonly model: string;
   readonly task: string;
@@ -70,7 +70,7 @@ export function paperPreset(model: string, task: string): Preset | undefined {
   return {
     model,
     task,
-    source: row ? "paper, Table 1 and App. A.3" : "paper App. A.3",
+    source: row ? "paper, Table 2 and App. A.3" : "paper App. A.3",
     training: {
       [PAPER_METHOD]: {
         rank,

@@ -75,6 +75,8 @@ export interface TrainedWith {
   readonly learningRate: number;
   readonly clipNorm: number;
   readonly weightDecay: number;
+  /** How the rate falls: `linear`, as in the paper. Absent in results of earlier versions. */
+  readonly schedule?: string;
   /** LoRA's rank; `full` where every weight was trained. */
   readonly rank: number | "full";
 }
@@ -115,14 +117,14 @@ export interface AmortizedCell {
   readonly failures: readonly CellFailure[];
 }
 
-/** `whetstone reproduce amortized` (paper §6, figures 7 to 9, Table 1). */
+/** `whetstone reproduce amortized` (paper §6, figures 7 to 9, tables 1 and 2). */
 export interface AmortizedResult extends SuiteHeader {
   readonly kind: "amortized";
   /** The names of the methods; absent in a suite of the paper's method alone. */
   readonly methods?: readonly string[];
   /** Whether each seed drew from the base anew; absent: all learned from the same draws. */
   readonly redraw?: boolean;
-  /** Responses per training prompt, ascending; figures 7 and 8 and Table 1 are of the largest. */
+  /** Responses per training prompt, ascending; figures 7 and 8 and tables 1 and 2 are of the largest. */
   readonly trainNs: readonly number[];
   /** One a model, task, method and N. */
   readonly cells: readonly AmortizedCell[];

@@ -33,10 +33,10 @@ const NAMES = [
   "sweep",
 ] as const;
 
-/** `whetstone reproduce amortized`: the paper's figures 7 to 9 and Table 1. */
+/** `whetstone reproduce amortized`: the paper's figures 7 to 9 and tables 1 and 2. */
 export const reproduceAmortizedCommand = defineCommand({
   usage: "amortized",
-  summary: "the paper's figures 7 to 9 and Table 1: SFT-Sharpening of each model on each task",
+  summary: "the paper's figures 7 to 9 and tables 1 and 2: SFT-Sharpening of each model on each task",
   details:
     "Trains, for each model, task, N and seed, the most likely of N responses into a LoRA adapter, in an ordinary run folder, " +
     "with the paper's settings for the model and task, or a preset's, and samples it at temperature 1. With --methods and --rewards, other ways " +

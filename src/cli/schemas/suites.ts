@@ -72,6 +72,7 @@ const settings = {
   epochs: whole,
   batchSize: whole,
   learningRate: number,
+  schedule: text.exactOptional(),
   clipNorm: number,
   weightDecay: number,
   rank: z.union([whole, z.literal("full")]).describe("LoRA's rank; full where every weight was trained."),

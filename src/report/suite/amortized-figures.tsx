@@ -11,7 +11,6 @@ import type { LinePoint, LineSeries } from "../../page/chart/line-chart.js";
 import type { TableData } from "../../page/table.js";
 import { estimateCell } from "../estimate-cell.js";
 import {
-  count,
   fixed,
   inWords,
   list,
@@ -25,7 +24,6 @@ import {
 import { seriesStyle } from "../../page/palette.js";
 import type { PaperFigure } from "./figure-frame.js";
 import { Instead, LinePanel, Panel } from "./panels.js";
-import { RunLinks, type RunsOf } from "./run-links.js";
 
 /** What is drawn against epochs. */
 interface Quantity {
@@ -76,14 +74,15 @@ export const methodOf = ({ method }: Pick<AmortizedCell, "method">): string =>
 export const cellName = (cell: InferenceCell | AmortizedCell): string =>
   `${cell.model} on ${cell.task}${"trainN" in cell ? `${methodOf(cell)}, N\u00a0=\u00a0${cell.trainN}` : ""}`;
 
-const nameOf = (cell: AmortizedCell): string => `${cell.model} on ${cell.task}${methodOf(cell)}`;
+/** What a cell is called among those of the largest N. */
+export const nameOf = (cell: AmortizedCell): string => `${cell.model} on ${cell.task}${methodOf(cell)}`;
 
 /** What trained, in a title: `SFT-Sharpening`. */
-const trained = ({ methods = [PAPER_METHOD] }: AmortizedResult): string =>
+export const trained = ({ methods = [PAPER_METHOD] }: AmortizedResult): string =>
   list(methods.map((method) => methodName(method, "-Sharpening")));
 
-/** The cells of the largest N: Table 1, and figures 7 and 8. */
-function mainCells({ cells, trainNs }: AmortizedResult): AmortizedCell[] {
+/** The cells of the largest N: tables 1 and 2, and figures 7 and 8. */
+export function mainCells({ cells, trainNs }: AmortizedResult): AmortizedCell[] {
   return cells.filter(({ trainN }) => trainN === trainNs.at(-1));
 }
 
@@ -244,46 +243,4 @@ function finals(cells: readonly AmortizedCell[]): string {
       : [];
   });
   return said.length > 0 && said.length <= 9 ? list(said) : "a line for each";
-}
-
-/** Table 1's columns for the largest N, with the settings that made them. */
-export function tableOne(result: AmortizedResult, runsOf: RunsOf = () => []): TableData {
-  const rows = mainCells(result).map((cell) => {
-    const { settings, metrics, seeds } = cell;
-    const adapter = metrics?.adapter;
-    const noRatio = metrics?.greedy.accuracy?.value === 0;
-    return {
-      head: nameOf(cell),
-      cells: [
-        String(settings.weightDecay),
-        settings.rank === "full" ? settings.rank : count(settings.rank),
-        count(settings.batchSize),
-        count(settings.epochs),
-        String(settings.learningRate),
-        <>
-          {count(seeds.length)} <RunLinks runs={runsOf(cell)} />
-        </>,
-        noRatio ? "greedy never right" : estimateCell(adapter?.lift, RELATIVE),
-        estimateCell(adapter?.logLikelihoodLift, NATS_GAIN),
-        settings.source,
-      ],
-    };
-  });
-  return {
-    id: "table-1",
-    caption: `${trained(result)} with N\u00a0=\u00a0${result.trainNs.at(-1) ?? ""}: one sample of the adapter at temperature ${result.temperature} against the base's greedy response; in brackets the 95\u00a0% interval over prompts and seeds. A dash is a cell without a result or without labels.`,
-    columns: [
-      "Model and task",
-      "Weight decay",
-      "Rank",
-      "Batch",
-      "Epochs",
-      "Learning rate",
-      "Seeds",
-      "% lift in accuracy over greedy",
-      "Log-likelihood lift over greedy, nats",
-      "Settings from",
-    ],
-    rows,
-  };
 }

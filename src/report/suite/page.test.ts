@@ -118,14 +118,20 @@ describe("the page of an amortized suite", () => {
   const result = amortizedResult();
   const own = parsePage(suitePage(result));
 
-  it("has Table 1's columns with the settings, figures 7 to 9, and a blank for what has no result", () => {
-    for (const id of ["table-1", "figure-7", "figure-8", "figure-9", "figure-9-table"])
+  it("has Table 1's lifts, Table 2's settings, figures 7 to 9, and a blank for what has no result", () => {
+    for (const id of ["table-1", "table-2", "figure-7", "figure-8", "figure-9", "figure-9-table"])
       expect(own.getElementById(id), id).not.toBeNull();
-    const cells = [...own.querySelectorAll("#table-1 tbody td")].map((cell) => cell.textContent.trim());
+    const cellsOf = (table: string): string[] =>
+      [...own.querySelectorAll(`#${table} tbody td`)].map((cell) => cell.textContent.trim());
+    const cells = cellsOf("table-1");
     const { lift, logLikelihoodLift } = result.cells[1]!.metrics!.adapter;
-    expect(cells.slice(0, 6)).toEqual(["0.5", "16", "4", "3", "0.0003", "2"]);
-    expect(cells[6]).toContain(fixed(lift!.value, 1, true));
-    expect(cells[7]).toContain(fixed(logLikelihoodLift!.value, 2, true));
+    expect(cells[0]).toContain(fixed(lift!.value, 1, true));
+    expect(cells[1]).toContain(fixed(logLikelihoodLift!.value, 2, true));
+    expect(cells[2]).toBe("2");
+    expect(cellsOf("table-2").slice(0, 7)).toEqual(["0.5", "16", "4", "3", "0.0003", "linear", "0.1"]);
+    // As the paper prints them.
+    expect(cellsOf("paper-table-1").slice(0, 2)).toEqual(["19.24 ± 2.41", "48.33 ± 0.17"]);
+    expect(cellsOf("paper-table-2")).toEqual(["0.1", "16", "0.5", "16", "0", "16", "1", "8"]);
     const blank = [...own.querySelectorAll("#figure-9-table tbody tr")][0]!;
     expect(blank.textContent.replace(/\s+/g, "")).toBe("aongame24,N10–––");
   });

@@ -1,16 +1,16 @@
 import type { ComponentChildren, VNode } from "preact";
 import { renderToString } from "preact-render-to-string";
 import { visibleText } from "../../core/visible-text.js";
-import type { AmortizedResult, SuiteResult } from "../../reproduce/result.js";
-import { PAPER_TABLE } from "../../reproduce/paper-settings.js";
+import type { SuiteResult } from "../../reproduce/result.js";
 import { renderPage } from "../../page/shell.js";
 import { Table } from "../../page/table.js";
 import { list, plural } from "../format.js";
 import { Paper } from "../provenance.js";
-import { amortizedFigures, methodOf, tableOne } from "./amortized-figures.js";
+import { amortizedFigures, methodOf } from "./amortized-figures.js";
 import { figureId, FoldedTable, Framed, type PaperFigure } from "./figure-frame.js";
 import { inferenceFigures } from "./inference-figures.js";
 import { AgainstTokens, OtherWays } from "./other-ways.js";
+import { PaperTables } from "./paper-tables.js";
 import type { RunsOf } from "./run-links.js";
 import { SUITE_STYLE } from "./style.js";
 import { summary, VerdictList } from "./verdict-list.js";
@@ -89,7 +89,7 @@ function Body({
         <VerdictList result={input} />
       </Section>
       <Section id="figures" name="The figures">
-        {input.kind === "amortized" && <TableOne input={input} runsOf={runsOf} />}
+        {input.kind === "amortized" && <PaperTables input={input} runsOf={runsOf} />}
         {figures.map((figure) => (
           <Framed key={figure.number} figure={figure} />
         ))}
@@ -149,9 +149,14 @@ function Hero({
       <nav aria-label="Figures by the paper's number">
         <ul class="figures-list">
           {input.kind === "amortized" && (
-            <li>
-              <a href="#table-1">Table 1</a>: lift over greedy, with the settings
-            </li>
+            <>
+              <li>
+                <a href="#table-1">Table 1</a>: lift over greedy
+              </li>
+              <li>
+                <a href="#table-2">Table 2</a>: hyperparameters
+              </li>
+            </>
           )}
           {links.map(({ each, name }) => (
             <li key={each}>
@@ -161,39 +166,6 @@ function Hero({
         </ul>
       </nav>
     </div>
-  );
-}
-
-function TableOne({
-  input,
-  runsOf,
-}: {
-  readonly input: AmortizedResult;
-  readonly runsOf: RunsOf | undefined;
-}): VNode {
-  return (
-    <>
-      <h3>Table 1: lift over greedy</h3>
-      <Table {...tableOne(input, runsOf)} />
-      <details class="figures">
-        <summary>The paper's own Table 1</summary>
-        <Table
-          id="paper-table"
-          caption="What the paper reports, with models that this page may not have"
-          columns={[
-            "Model and task",
-            "Weight decay",
-            "Rank",
-            "% lift in accuracy over greedy",
-            "Log-likelihood lift over greedy",
-          ]}
-          rows={PAPER_TABLE.map(({ model, task, weightDecay, rank, lift, logLikelihoodLift }) => ({
-            head: `${model} on ${task}`,
-            cells: [String(weightDecay), String(rank), lift, logLikelihoodLift],
-          }))}
-        />
-      </details>
-    </>
   );
 }
 

@@ -49,6 +49,7 @@ export function amortizedResult(): AmortizedResult {
     epochs: 3,
     batchSize: 4,
     learningRate: 3e-4,
+    schedule: "linear",
     clipNorm: 0.1,
     weightDecay: 0.5,
     rank: 16,
