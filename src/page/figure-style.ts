@@ -25,7 +25,7 @@ export const CHART_STYLE = `
 /** The style sheet of tables of figures. */
 export const TABLE_STYLE = `
 table{border-collapse:collapse;font-size:.875rem;line-height:1.45}
-caption{text-align:left;color:var(--muted);padding:0 0 10px;max-width:74ch;font-size:.875rem}
+caption{text-align:left;color:var(--muted);padding:0 0 10px;max-width:min(74ch,100vw - 40px);font-size:.875rem}
 th,td{padding:6px 22px 6px 0;text-align:right;vertical-align:baseline;border-bottom:1px solid var(--hairline);white-space:nowrap}
 th:first-child{text-align:left}
 th{font-weight:600}

@@ -62,5 +62,6 @@ pre{font-size:.875rem;line-height:1.5;background:var(--panel);padding:12px 16px;
 ${HEAT_STYLE}.figures-list{columns:2 20rem;padding-left:1.2em;margin:12px 0 0}
 .figures-list li{margin-bottom:.4em}
 .claims ul{margin:.4em 0 .6em;padding-left:1.15em}
+details.figures+h3{margin-top:28px}
 #table-1 td,#table-2 td,#cells td,[id^=paper-table] td{white-space:normal}
 `;
