@@ -91,6 +91,14 @@ const besideAll = (name, what, work, atLeast, more, alone = false) =>
         ...{ text: `${what}, × llama.cpp, ${title}`, atLeast, ...WIDE },
         ...{ of: [FLOAT, KEPT, alone ? KEPT_A8 : BYTES], against: LLAMA },
       },
+      ...(alone
+        ? [
+            {
+              ...{ text: `${what}, activations in eight bits, × without, ${title}`, atLeast: 2 },
+              ...{ of: [KEPT_A8], against: KEPT },
+            },
+          ]
+        : []),
     ],
     note: "The prompt has 100 random tokens; its pass is in the seconds",
     ...more,
