@@ -229,6 +229,7 @@ export function pageOf(results, { rows, growths, memories }, page = "bench") {
     "(llama.cpp also with half of them, if that is faster), each time in a process of its own: the median, and from the least to the largest. Where a",
     'spread reaches over a limit, noise swallows the verdict, and the page says so; "noise" beside a ratio means that it reaches over 1. Unless a row says',
     'otherwise responses have no end token on either side. "Kept" holds the weights as they are in the file. Memory is the peak of the process.',
+    ...(page === "bench" ? ["What a processor with AMX gives is on [a page of its own](bench-amx.md)."] : []),
     "",
     ...machinesOf(results).map((name, i) => `- Machine ${i + 1}: ${name}`),
     `- Versions: ${[...versions].filter(Boolean).join(", ") || "not noted"}`,
