@@ -3,22 +3,20 @@ import { UsageError } from "../core/errors.js";
 import { costed } from "../evaluate/costs.js";
 import { findings } from "../evaluate/findings.js";
 import { measure } from "../evaluate/measure.js";
-import { measureBaselines, mergedBaselines, type BaselineDraws } from "../evaluate/measure-baselines.js";
+import { measureBaselines, mergedBaselines } from "../evaluate/measure-baselines.js";
 import type { Metrics } from "../evaluate/metrics.js";
 import type { Policy } from "../policy/policy.js";
 import { rewardNamed } from "../reward/registry.js";
-import type { Pool, SelfReward } from "../reward/self-reward.js";
+import type { SelfReward } from "../reward/self-reward.js";
 import { runVersions } from "../run/manifest.js";
 import { readRun } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
-import { checkBaselines, drawBaselines, recordedBaselines } from "../sharpen/baselines.js";
+import { checkBaselines, drawBaselines } from "../sharpen/baselines.js";
 import { drawGreedy, drawResponses, type Progress } from "../sharpen/draw.js";
 import { checkLengths } from "../sharpen/fitting-prompts.js";
 import { recordPrompts } from "../sharpen/record-prompts.js";
-import { drawnPrompts, type DrawnPrompt } from "../sharpen/drawn-prompts.js";
 import { evaluateRun } from "../sharpen/evaluate-run.js";
-import { poolsOf } from "../sharpen/selections.js";
 import {
   baselinesAsked,
   checkCounts,
@@ -33,6 +31,7 @@ import {
   type OpenedCell,
   type SuiteOptions,
 } from "./cells.js";
+import { drawnCell, type DrawnCell } from "./drawn-cell.js";
 import { shareSearches } from "./share-draws.js";
 import { inferenceVerdict } from "./verdict.js";
 import type { InferenceCell, InferenceResult } from "./result.js";
@@ -158,21 +157,11 @@ async function mergeSeeds(
   };
   if (done.length === 0) return name;
   const { task } = await options.openTask(taskName, model);
-  const drawn: DrawnPrompt[][] = [];
-  const baselines: BaselineDraws[][] = [];
   const runs = done.map(({ dir }) => readRun(dir));
-  for (const run of runs) {
-    const own = await drawnPrompts(run);
-    drawn.push(own);
-    baselines.push(
-      await recordedBaselines(
-        run,
-        own.map(({ prompt }) => prompt),
-      ),
-    );
-  }
+  const drawn: DrawnCell[] = [];
+  for (const run of runs) drawn.push(await drawnCell(run, task));
   const { manifest } = runs[0]!;
-  const metrics = await measureSeeds(task, name.model, drawn, mergedBaselines(baselines), options);
+  const metrics = await measureSeeds(task, name.model, drawn, options);
   const verdict = inferenceVerdict(metrics);
   return {
     ...name,
@@ -190,21 +179,15 @@ async function mergeSeeds(
 async function measureSeeds(
   task: Task,
   model: string,
-  drawn: readonly (readonly DrawnPrompt[])[],
-  baselines: readonly BaselineDraws[],
+  drawn: readonly DrawnCell[],
   { temperature }: SuiteOptions,
 ): Promise<Metrics> {
-  const [pools, ...furtherSeeds] = drawn.map((prompts): Pool[] =>
-    poolsOf(
-      task,
-      prompts.map(({ prompt }) => prompt),
-      prompts.map(({ responses }) => responses),
-    ),
+  const [pools, ...furtherSeeds] = drawn.map((own) => own.pools);
+  const baselines = mergedBaselines(drawn.map((own) => own.baselines));
+  const certainties = drawn.every((own) =>
+    own.pools.every(({ responses }) => responses.every((r) => r.certainties)),
   );
-  const certainties = drawn.every((prompts) =>
-    prompts.every(({ responses }) => responses.every((r) => r.certainties)),
-  );
-  const base = { task, pools: pools!, greedy: drawn[0]!.map(({ greedy }) => greedy), seed: 0 };
+  const base = { task, pools: pools!, greedy: drawn[0]!.greedy, seed: 0 };
   const rewards = rewardsFor(certainties);
   const parts = {
     ...(await measure({ ...base, furtherSeeds, rewards, baselines, independent: temperature === 1 })),

@@ -2,7 +2,7 @@ import { UsageError } from "../core/errors.js";
 import { rewardNamed } from "../reward/registry.js";
 import type { SelfReward } from "../reward/self-reward.js";
 import type { Method } from "../sharpen/methods/method.js";
-import { methodNamed, nameBy } from "../sharpen/methods/registry.js";
+import { methodNamed, nameBy, titleBy } from "../sharpen/methods/registry.js";
 import { PAPER_METHOD } from "./paper-settings.js";
 
 /** What an amortized suite learns, and how. */
@@ -46,5 +46,5 @@ export function learningOf(learned: Learned, name: string | undefined): Learning
 function by(reward: string, method: Method): Method {
   if (reward === PAPER_REWARD) return method;
   const { name, title, presetsOf = name } = method;
-  return { ...method, presetsOf, name: nameBy(name, reward), title: `${title} by ${reward}` };
+  return { ...method, presetsOf, name: nameBy(name, reward), title: titleBy(title, reward) };
 }

@@ -3,31 +3,21 @@ import { costed } from "../evaluate/costs.js";
 import { findings } from "../evaluate/findings.js";
 import { measure, type MeasuredMetrics } from "../evaluate/measure.js";
 import { measureAdapter, type AdapterSample } from "../evaluate/measure-adapter.js";
-import { measureBaselines, mergedBaselines, type BaselineDraws } from "../evaluate/measure-baselines.js";
+import { measureBaselines, mergedBaselines } from "../evaluate/measure-baselines.js";
 import type { AdapterMetrics, Metrics } from "../evaluate/metrics.js";
-import type { Response } from "../policy/policy.js";
-import type { Pool, SelfReward } from "../reward/self-reward.js";
-import { readRun, type RunReader } from "../run/read-run.js";
-import { recordedBaselines } from "../sharpen/baselines.js";
-import { drawnPrompts } from "../sharpen/drawn-prompts.js";
+import type { SelfReward } from "../reward/self-reward.js";
+import { readRun } from "../run/read-run.js";
 import { wordsOf } from "../sharpen/methods/registry.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
-import { poolsOf } from "../sharpen/selections.js";
 import type { Task } from "../task/task.js";
 import { adapterSample } from "./base-log-probs.js";
+import { drawnCell, type DrawnCell } from "./drawn-cell.js";
 import type { AmortizedMetrics } from "./result.js";
 import type { TrainingCell } from "./share-draws.js";
 import { amortizedVerdict } from "./verdict.js";
 
 /** Fixes which prompts an amortized suite measures and learns from, and what it draws unless each seed draws anew. */
 export const SPLIT_SEED = 0;
-
-/** What the base drew to the measured prompts in one run. */
-interface Drawn {
-  readonly pools: readonly Pool[];
-  readonly greedy: readonly Response[];
-  readonly baselines: readonly BaselineDraws[];
-}
 
 /** What is known of the cells that are merged. */
 export interface Merged {
@@ -51,8 +41,8 @@ export async function measureSeeds(
   const { method } = done[0]!;
   const each = runs.map((run): Metrics => readMetrics(run)!);
   const adapters = each.map((metrics): AdapterMetrics => metrics.adapters[method]!);
-  const drawn: Drawn[] = [];
-  for (const run of redraw ? runs : runs.slice(0, 1)) drawn.push(await drawnIn(run, task));
+  const drawn: DrawnCell[] = [];
+  for (const run of redraw ? runs : runs.slice(0, 1)) drawn.push(await drawnCell(run, task));
   checkAlike(drawn, task);
   const { pools, greedy } = drawn[0]!;
   const samples: AdapterSample[] = [];
@@ -97,23 +87,9 @@ export async function measureSeeds(
   return verdict === undefined ? metrics : { ...metrics, verdict };
 }
 
-async function drawnIn(run: RunReader, task: Task): Promise<Drawn> {
-  const drawn = await drawnPrompts(run);
-  const prompts = drawn.map(({ prompt }) => prompt);
-  return {
-    pools: poolsOf(
-      task,
-      prompts,
-      drawn.map(({ responses }) => responses),
-    ),
-    greedy: drawn.map((prompt) => prompt.greedy),
-    baselines: await recordedBaselines(run, prompts),
-  };
-}
-
 /** @throws DataError where the seeds did not measure the same prompts, so that nothing could be paired. */
-function checkAlike([first, ...others]: readonly Drawn[], task: Task): void {
-  const ids = ({ pools }: Drawn): string => JSON.stringify(pools.map(({ prompt }) => prompt.id));
+function checkAlike([first, ...others]: readonly DrawnCell[], task: Task): void {
+  const ids = ({ pools }: DrawnCell): string => JSON.stringify(pools.map(({ prompt }) => prompt.id));
   if (others.every((other) => ids(other) === ids(first!))) return;
   throw new DataError(
     `The seeds of ${task.name} measured other prompts each: begin the suite anew in another folder.`,

@@ -30,15 +30,14 @@ export function shareDraws(
   const own = learningOf(learned, name);
   for (const cell of alike(run, cells, { model, task })) {
     const other = learningOf(learned, cell.method);
-    const toLearnFrom = own.method.draws.filter(
-      ({ bySettings }) =>
-        cell.trainN === trainN && other.asked === own.asked && !(bySettings && other.reward !== own.reward),
-    );
+    const sameReward = other.reward === own.reward;
+    const ofMethod = other.asked === own.asked ? own.method.draws : [];
+    // The base's own draws are no method's.
+    const toLearnFrom = [BASE_DRAWS, ...ofMethod.filter(({ bySettings }) => sameReward || !bySettings)];
     takeOver(cell.dir, run.dir, [
       ...SHARED,
-      ...(other.reward === own.reward ? [CHOICES] : []),
-      ...toLearnFrom.map((file) => file.name),
-      ...(cell.trainN === trainN ? [BASE_DRAWS.name] : []),
+      ...(sameReward ? [CHOICES] : []),
+      ...(cell.trainN === trainN ? toLearnFrom.map((file) => file.name) : []),
     ]);
   }
 }

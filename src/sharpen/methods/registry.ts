@@ -50,6 +50,8 @@ export function registered(name: string): Method | undefined {
 
 /** What a method is called beside itself where it learns what another reward prefers: `sft-majority`. */
 export const nameBy = (method: string, reward: string): string => `${method}-${reward}`;
+/** The same in a sentence: `SFT by majority`. */
+export const titleBy = (title: string, reward: string): string => `${title} by ${reward}`;
 
 /** What a name says: a registered method, or one by a reward (`nameBy`); undefined for a method that another program brought along. */
 export function partsOf(name: string): { readonly method: Method; readonly reward?: string } | undefined {
@@ -67,7 +69,8 @@ export function partsOf(name: string): { readonly method: Method; readonly rewar
 export function titleOf(name: string, after = ""): string {
   const parts = partsOf(name);
   if (!parts) return name + after;
-  return `${parts.method.title}${after}${parts.reward === undefined ? "" : ` by ${parts.reward}`}`;
+  const title = parts.method.title + after;
+  return parts.reward === undefined ? title : titleBy(title, parts.reward);
 }
 
 /** How findings and pages speak of a method, whether it is registered or not. */
