@@ -11,6 +11,7 @@ import { startRun, type Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import type { Progress } from "../sharpen/draw.js";
 import { throwIfStopped } from "../sharpen/interrupt.js";
+import { titleOf } from "../sharpen/methods/registry.js";
 import { PAPER_METHOD } from "./paper-settings.js";
 import type { CellFailure } from "./result.js";
 
@@ -255,7 +256,7 @@ const describe = ({ model, task, seed, method, trainN }: Cell): string =>
   [
     labelOf(model),
     labelOf(task),
-    ...(method === undefined || method === PAPER_METHOD ? [] : [method]),
+    ...(method === undefined || method === PAPER_METHOD ? [] : [titleOf(method)]),
     ...(trainN === undefined ? [] : [`N ${trainN}`]),
     `seed ${seed}`,
   ].join(", ");

@@ -71,7 +71,7 @@ describe("the page of an inference suite", () => {
     expect(text("#verdicts")).toContain("Hurts: it does.");
     expect(text("#verdicts")).toContain("Short answers are preferred.");
     expect(text(".lead")).toMatch(
-      /clearly less often than the strongest baseline for a on game24, a on other and b on game24/,
+      /against the strongest baseline: clearly less often right for a on game24, a on other and b on game24\. Why/,
     );
     expect(text(".lead")).toContain("1 of 4 cells are blank.");
     expect(markup).not.toContain("<script");
@@ -134,5 +134,49 @@ describe("the page of an amortized suite", () => {
     expect(cellsOf("paper-table-2")).toEqual(["0.1", "16", "0.5", "16", "0", "16", "1", "8"]);
     const blank = [...own.querySelectorAll("#figure-9-table tbody tr")][0]!;
     expect(blank.textContent.replace(/\s+/g, "")).toBe("aongame24,N10–––");
+  });
+
+  it("sums up in one sentence, losses first, with what a model and task have in common named once", () => {
+    const cell = result.cells[1]!;
+    const judgedAs = (method: string, trainN: number, direction: "down" | "unclear" | "few") => ({
+      ...cell,
+      method,
+      trainN,
+      metrics: { ...cell.metrics!, verdict: { ...cell.metrics!.verdict!, direction } },
+    });
+    const cells = [
+      judgedAs("sft", 10, "unclear"),
+      judgedAs("sft", 50, "unclear"),
+      judgedAs("dpo", 10, "unclear"),
+      judgedAs("dpo", 50, "unclear"),
+      judgedAs("xpo", 50, "unclear"),
+      judgedAs("sft-majority", 50, "down"),
+      { ...judgedAs("sft", 50, "few"), task: "other" },
+    ];
+    const summed = parsePage(suitePage({ ...result, methods: ["sft", "dpo"], cells }));
+    expect(summed.querySelector(".lead")!.textContent.replace(/\s/g, " ")).toBe(
+      "One sample from a model that was trained on its own responses, against the strongest baseline: clearly less often right for " +
+        "a on game24 (SFT by majority, N = 50); not clearly more or less often right for a on game24 (SFT and DPO, N = 10 and 50; " +
+        "XPO, N = 50); too few prompts to say for a on other (SFT, N = 50). Why, as far as the data tell, stands below.",
+    );
+  });
+
+  it("says which tasks were measured on other prompts, and which on those that were learned from", () => {
+    const command = (page: ReturnType<typeof parsePage>): string =>
+      page.querySelector("#command")!.textContent.replace(/\s+/g, " ");
+    expect(command(own)).toContain("Held-out: what is measured on game24 was not learned from.");
+    expect(command(own)).not.toContain("Transductive");
+    const [, measured] = result.cells;
+    const again = {
+      ...measured!,
+      task: "game24-transductive",
+      metrics: { ...measured!.metrics!, transductive: true as const },
+    };
+    const both = parsePage(suitePage({ ...result, cells: [...result.cells, again] }));
+    expect(command(both)).toContain(
+      "Held-out: what is measured on game24 was not learned from. Transductive, as in the paper: on game24-transductive adapters " +
+        "learned from the very prompts that are measured.",
+    );
+    expect(page.querySelector("#command")!.textContent).not.toMatch(/Held-out|Transductive/);
   });
 });

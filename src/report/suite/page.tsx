@@ -198,6 +198,25 @@ function Provenance({ input }: { readonly input: SuiteResult }): VNode {
   );
 }
 
+/** Which of the two protocols each task has: learned from other prompts, or, as in the paper, from those that are measured. */
+function learnedFrom(input: SuiteResult): string {
+  if (input.kind === "inference") return "";
+  const tasks = (transductive: boolean): string[] => [
+    ...new Set(
+      input.cells
+        .filter(({ metrics }) => metrics && (metrics.transductive ?? false) === transductive)
+        .map(({ task }) => task),
+    ),
+  ];
+  const [held, measured] = [tasks(false), tasks(true)];
+  return (
+    (held.length > 0 ? ` Held-out: what is measured on ${list(held)} was not learned from.` : "") +
+    (measured.length > 0
+      ? ` Transductive, as in the paper: on ${list(measured)} adapters learned from the very prompts that are measured.`
+      : "")
+  );
+}
+
 /** In what this differs from the paper's protocol (App. A). */
 function protocol(input: SuiteResult): string {
   const { kind, prompts, n, seeds } = input;
@@ -210,5 +229,5 @@ function protocol(input: SuiteResult): string {
         (input.redraw
           ? " and of drawing: each draws from the base anew."
           : "; what is drawn from the base is the same for all.");
-  return `${size} ${same} Log-probabilities are the base's at temperature 1.`;
+  return `${size} ${same}${learnedFrom(input)} Log-probabilities are the base's at temperature 1.`;
 }

@@ -1,6 +1,6 @@
 import type { VNode } from "preact";
 import type { AmortizedCell, InferenceCell, SuiteResult, Verdict } from "../../reproduce/result.js";
-import { list } from "../format.js";
+import { list, methodName } from "../format.js";
 import { cellName } from "./amortized-figures.js";
 
 interface Judged {
@@ -22,25 +22,56 @@ function judged(cell: InferenceCell | AmortizedCell): Judged {
   };
 }
 
-/** In how many cells it helps and hurts, in one or two sentences. */
+/**
+ * What cells are called in a sentence, those of a model and task together: `a on b (SFT by majority and DPO, N = 8)`.
+ */
+function namesOf(cells: readonly (InferenceCell | AmortizedCell)[]): string {
+  const places = new Map<string, Map<string, number[]>>();
+  for (const cell of cells) {
+    const place = `${cell.model} on ${cell.task}`;
+    const ways = places.get(place) ?? new Map<string, number[]>();
+    places.set(place, ways);
+    if (!("trainN" in cell)) continue;
+    const way = cell.method === undefined ? "" : methodName(cell.method);
+    ways.set(way, [...(ways.get(way) ?? []), cell.trainN]);
+  }
+  return list(
+    [...places].map(([place, ways]) => {
+      const byN = new Map<string, string[]>();
+      for (const [way, trainNs] of ways) {
+        const n = `N\u00a0=\u00a0${list(trainNs.map(String))}`;
+        byN.set(n, [...(byN.get(n) ?? []), ...(way === "" ? [] : [way])]);
+      }
+      const told = [...byN].map(([n, names]) => (names.length > 0 ? `${list(names)}, ${n}` : n));
+      return told.length > 0 ? `${place} (${told.join("; ")})` : place;
+    }),
+  );
+}
+
+/** In which cells it hurts and helps, in one or two sentences; losses first. */
 export function summary(input: SuiteResult): string {
-  const cells = input.cells.map(judged);
-  const names = (direction: Verdict["direction"]): string[] =>
-    cells.filter(({ verdict }) => verdict?.direction === direction).map(({ name }) => name);
-  const [up, down, unclear] = [names("up"), names("down"), names("unclear")];
+  const cells = input.cells.map((cell) => ({ cell, ...judged(cell) }));
+  const told = (direction: Verdict["direction"], words: string): string[] => {
+    const of = cells.filter(({ verdict }) => verdict?.direction === direction).map(({ cell }) => cell);
+    return of.length > 0 ? [`${words} for ${namesOf(of)}`] : [];
+  };
   const what =
     input.kind === "inference"
       ? `Choosing the likeliest of ${input.n} responses`
       : `One sample from a model that was trained on ${input.methods ? "" : "the likeliest of N of "}its own responses`;
-  const blank = cells.filter((cell) => cell.blank).length;
+  const hurts = told("down", "clearly less often right");
   const parts = [
-    up.length > 0 && `clearly more often than the strongest baseline for ${list(up)}`,
-    down.length > 0 && `clearly less often than the strongest baseline for ${list(down)}`,
-    unclear.length > 0 && `not clearly more or less often for ${list(unclear)}`,
-  ].filter((part) => part !== false);
+    ...hurts,
+    ...told("up", "clearly more often right"),
+    ...told("unclear", "not clearly more or less often right"),
+    ...told("few", "too few prompts to say"),
+  ];
   const said =
-    parts.length > 0 ? `${what} is right ${parts.join("; ")}.` : "No cell has a result with labels.";
-  const why = down.length > 0 ? " Why, as far as the data tell, stands below." : "";
+    parts.length > 0
+      ? `${what}, against the strongest baseline: ${parts.join("; ")}.`
+      : "No cell has a result with labels.";
+  const why = hurts.length > 0 ? " Why, as far as the data tell, stands below." : "";
+  const blank = cells.filter((cell) => cell.blank).length;
   return `${said}${why}${blank > 0 ? ` ${blank} of ${cells.length} cells are blank.` : ""}`;
 }
 
