@@ -277,7 +277,7 @@ function agreementFinding(metrics: FindingsInputs): string[] {
 export function transductiveFinding({
   transductive,
   adapters,
-}: Pick<Metrics, "transductive" | "adapters">): string[] {
+}: Pick<Metrics, "transductive"> & { readonly adapters: Readonly<Record<string, unknown>> }): string[] {
   return transductive === undefined || Object.keys(adapters).length === 0
     ? []
     : [

@@ -73,6 +73,8 @@ export async function measureSeeds(
   const metrics = {
     prompts: measured.prompts,
     labelledPrompts: measured.labelledPrompts ?? (measured.labelled ? measured.prompts : 0),
+    ...(measured.transductive && { transductive: measured.transductive }),
+    ...(measured.chance !== undefined && { chance: measured.chance }),
     greedy: measured.greedy,
     base: measured.base,
     ...(measured.baselines && { baselines: measured.baselines }),

@@ -17,7 +17,7 @@ export interface Verdict {
   readonly direction: Direction;
   /** One sentence with the figures. */
   readonly sentence: string;
-  /** Sentences; empty where it helped. */
+  /** Sentences; where it helped, only what bounds what that says. */
   readonly reasons: readonly string[];
 }
 
@@ -85,6 +85,10 @@ export interface TrainedWith {
 export interface AmortizedMetrics {
   readonly prompts: number;
   readonly labelledPrompts: number;
+  /** See `Metrics.transductive`. */
+  readonly transductive?: true;
+  /** See `Metrics.chance`. */
+  readonly chance?: number;
   readonly greedy: AnswerMetrics;
   readonly base: AnswerMetrics;
   /** The base asked in other ways (`Metrics.baselines`), where it was. */

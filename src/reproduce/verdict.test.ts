@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
 import { paperPreset } from "./paper-settings.js";
-import { inferenceVerdict } from "./verdict.js";
+import { amortizedVerdict, inferenceVerdict } from "./verdict.js";
 
 const at = (value: number, half: number): Estimate => ({ value, low: value - half, high: value + half });
 
@@ -69,6 +69,68 @@ describe("a verdict", () => {
       inferenceVerdict({ ...metricsOf(at(-0.1, 0.05), 0, at(0.5, 0.1)), prompts: 5, labelledPrompts: 5 })!
         .direction,
     ).toBe("few");
+  });
+});
+
+/** 40 prompts; one sample of the adapter has 10 points more than the base and than greedy. */
+function amortizedOf(gain: Estimate): Parameters<typeof amortizedVerdict>[0] {
+  const { greedy, base } = metricsOf(at(0, 0.1), 0, at(0.5, 0.1));
+  const adapter = {
+    ...greedy,
+    accuracy: at(0.4, 0.05),
+    accuracyGain: gain,
+    liftPoints: gain,
+    greedyLogLikelihood: at(-9, 1),
+    logLikelihoodGain: at(1, 0.5),
+  };
+  return {
+    prompts: 40,
+    labelledPrompts: 40,
+    greedy: { ...greedy, accuracy: at(0.3, 0.1) },
+    base,
+    adapter,
+    epochs: [],
+    keptEpochs: [1],
+    trainingPrompts: 40,
+    findings: [],
+  };
+}
+
+describe("the verdict on an adapter", () => {
+  const helps = amortizedOf(at(0.1, 0.04));
+
+  it("gives no reasons where it helps on other prompts and is above a guess", () => {
+    expect(amortizedVerdict(helps)).toMatchObject({ direction: "up", reasons: [] });
+    expect(amortizedVerdict({ ...helps, chance: 0.25 })!.reasons).toEqual([]);
+  });
+
+  it("says, helpful or not, that it learned from what is measured", () => {
+    const told = /^Adapters learned from the very prompts that are measured/;
+    for (const gain of [at(0.1, 0.04), at(0.1, 0.2)]) {
+      const { reasons } = amortizedVerdict({ ...amortizedOf(gain), transductive: true })!;
+      expect(reasons[0]).toMatch(told);
+    }
+    expect(amortizedVerdict(amortizedOf(at(0.1, 0.2)))!.reasons.join(" ")).not.toMatch(/very prompts/);
+  });
+
+  it("says where no iterate was better than the base, and nothing else of what it did", () => {
+    const nothing = { ...amortizedOf(at(0, 0)), keptEpochs: [0, 0] };
+    expect(amortizedVerdict(nothing)).toMatchObject({
+      direction: "unclear",
+      reasons: [
+        "Nothing was learned: on the validation prompts no iterate was better than the base, which was kept.",
+      ],
+    });
+    expect(amortizedVerdict({ ...nothing, keptEpochs: [0, 1] })!.reasons[0]).toMatch(
+      /^One sample of the base/,
+    );
+  });
+
+  it("says, helpful or not, where a guess would be right more often", () => {
+    expect(amortizedVerdict({ ...helps, chance: 0.5 })!.reasons).toEqual([
+      "A guess would be right on 50.0 %, greedy is on 30.0 % and one sample of the adapter on 40.0 %: below a guess, a gain says that " +
+        "more responses give an answer, not that the model finds it.",
+    ]);
   });
 });
 

@@ -7,7 +7,8 @@ import {
   withInterval,
   type Direction,
 } from "../evaluate/findings-words.js";
-import { guessFinding } from "../evaluate/findings-guess.js";
+import { transductiveFinding } from "../evaluate/findings.js";
+import { adapterGuessFinding, guessFinding } from "../evaluate/findings-guess.js";
 import { FEWEST_PROMPTS, type DeclaredFrom } from "../evaluate/declared.js";
 import type { AnswerMetrics, BestOfNMetrics, Metrics } from "../evaluate/metrics.js";
 import { shortName, strongestBaseline } from "../evaluate/strongest-baseline.js";
@@ -64,9 +65,19 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
     unclear: `Not clear: one sample of the adapter against ${figures}.`,
     few: `Too few prompts to say: one sample of the adapter against ${figures}.`,
   };
-  if (direction === "up") return { direction, sentence: said.up, reasons: [] };
+  const warnings = [
+    ...transductiveFinding({ ...metrics, adapters: { adapter } }),
+    ...adapterGuessFinding(metrics, adapter),
+  ];
+  if (direction === "up") return { direction, sentence: said.up, reasons: warnings };
+  if (metrics.keptEpochs.every((epoch) => epoch === 0)) {
+    const kept =
+      "Nothing was learned: on the validation prompts no iterate was better than the base, which was kept.";
+    return { direction, sentence: said[direction], reasons: [...warnings, kept] };
+  }
   const gained = directionOf(accuracyGain, labelledPrompts, "points", among);
   const reasons = [
+    ...warnings,
     `One sample of the base is right on ${percent(base.accuracy.value)}; training changed that by ${change(accuracyGain, "points", among)}.`,
   ];
   if (gained !== "up" && directionOf(adapter.logLikelihoodGain, prompts, "nats", among) === "up") {

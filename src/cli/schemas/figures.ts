@@ -147,6 +147,12 @@ const ends = z.strictObject({
 } satisfies Shape<Ends>);
 
 /** The fields of metrics.json. */
+export const transductive = z
+  .literal(true)
+  .describe("Adapters learned from the very prompts that are measured.")
+  .exactOptional();
+export const chance = number.describe("How often a guess is right, where the task knows.").exactOptional();
+
 export const metricsFields = {
   task: text,
   model: text,
@@ -156,11 +162,8 @@ export const metricsFields = {
   sampler: text.describe("How responses were drawn where not independently from π.").exactOptional(),
   labelled: z.boolean().describe("Whether any test prompt has a label."),
   labelledPrompts: whole.exactOptional(),
-  transductive: z
-    .literal(true)
-    .describe("Adapters learned from the very prompts that are measured.")
-    .exactOptional(),
-  chance: number.describe("How often a guess is right, where the task knows.").exactOptional(),
+  transductive,
+  chance,
   greedy: answers,
   base: answers.describe("The base sampled once."),
   bestOfN: z.record(text, z.record(text, choiceOfN)).describe("By reward, then by N."),

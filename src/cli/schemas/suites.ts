@@ -10,7 +10,7 @@ import type {
   TrainedWith,
   Verdict,
 } from "../../reproduce/result.js";
-import { answers, cost, measuredAdapter, metrics } from "./figures.js";
+import { answers, chance, cost, measuredAdapter, metrics, transductive } from "./figures.js";
 import { usage } from "./runs.js";
 
 type Shape<T> = Record<keyof T, z.ZodType>;
@@ -81,6 +81,8 @@ const settings = {
 const amortizedMetrics = z.strictObject({
   prompts: whole,
   labelledPrompts: whole,
+  transductive,
+  chance,
   greedy: answers,
   base: answers,
   baselines: z
