@@ -6,7 +6,9 @@ import type {
   AmortizedMetrics,
   AmortizedResult,
 } from "../../reproduce/result.js";
+import { PAPER_REWARD } from "../../reproduce/learned-rewards.js";
 import { PAPER_METHOD } from "../../reproduce/paper-settings.js";
+import { partsOf, titleBy } from "../../sharpen/methods/registry.js";
 import type { LinePoint, LineSeries } from "../../page/chart/line-chart.js";
 import type { TableData } from "../../page/table.js";
 import { estimateCell } from "../estimate-cell.js";
@@ -42,7 +44,7 @@ const LIFT: Quantity = {
       ? (100 * (accuracy.value - greedy.accuracy.value)) / greedy.accuracy.value
       : undefined,
   reference: () => ({ y: 0, name: "greedy" }),
-  missing: "No labels, no samples for the curve, or greedy never right: no ratio to draw.",
+  missing: "No labels, no samples for the curve, or greedy right too seldom: no ratio to draw.",
 };
 const LOG_LIKELIHOOD: Quantity = {
   unit: NATS,
@@ -77,9 +79,20 @@ export const cellName = (cell: InferenceCell | AmortizedCell): string =>
 /** What a cell is called among those of the largest N. */
 export const nameOf = (cell: AmortizedCell): string => `${cell.model} on ${cell.task}${methodOf(cell)}`;
 
-/** What trained, in a title: `SFT-Sharpening`. */
-export const trained = ({ methods = [PAPER_METHOD] }: AmortizedResult): string =>
-  list(methods.map((method) => methodName(method, "-Sharpening")));
+/** What trained, in a title, each method once: `SFT-Sharpening by log-likelihood and majority`. */
+export function trained({ methods = [PAPER_METHOD] }: AmortizedResult): string {
+  const rewardsOf = new Map<string, string[]>();
+  for (const name of methods) {
+    const { method, reward = PAPER_REWARD } = partsOf(name) ?? {};
+    const title = methodName(method?.name ?? name, "-Sharpening");
+    rewardsOf.set(title, [...(rewardsOf.get(title) ?? []), reward]);
+  }
+  return list(
+    [...rewardsOf].map(([title, rewards]) =>
+      rewards.length === 1 && rewards[0] === PAPER_REWARD ? title : titleBy(title, list(rewards)),
+    ),
+  );
+}
 
 /** The cells of the largest N: tables 1 and 2, and figures 7 and 8. */
 export function mainCells({ cells, trainNs }: AmortizedResult): AmortizedCell[] {

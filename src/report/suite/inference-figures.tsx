@@ -10,13 +10,11 @@ import type { TableData } from "../../page/table.js";
 import { count, fixed, inWords, list, NATS, PERCENT, RELATIVE, type Unit } from "../format.js";
 import { seriesStyle } from "../../page/palette.js";
 import { countClear, HeatTable, type HeatValue } from "./heat-table.js";
+import { noRatio } from "./no-ratio.js";
 import type { RunsOf } from "./run-links.js";
 import type { PaperFigure } from "./figure-frame.js";
 
 const FIRST = "log-likelihood";
-/** Why there is no ratio to greedy's accuracy, in a cell of a table. */
-const NEVER = "greedy never right";
-const SELDOM = "greedy too seldom right";
 
 type Figure = (answer: AnswerMetrics) => Estimate | undefined;
 
@@ -56,9 +54,8 @@ function largest(metrics: Metrics | undefined, reward: string): HeatValue {
   const at = String(metrics.n);
   const lift = reward === "coverage" ? metrics.coverageLift?.[at] : metrics.bestOfN[reward]?.[at]?.lift;
   if (lift !== undefined) return lift;
-  if (metrics.greedy.accuracy?.value === 0) return NEVER;
   const measured = reward === "coverage" ? metrics.coverage?.[at] : metrics.bestOfN[reward]?.[at]?.accuracy;
-  return measured === undefined ? "not measured" : SELDOM;
+  return measured === undefined && metrics.greedy.accuracy?.value !== 0 ? "not measured" : noRatio(metrics);
 }
 
 function liftHeat(result: InferenceResult, runsOf: RunsOf | undefined): PaperFigure {

@@ -132,6 +132,23 @@ describe("the page of an amortized suite", () => {
     // As the paper prints them.
     expect(cellsOf("paper-table-1").slice(0, 2)).toEqual(["19.24 ± 2.41", "48.33 ± 0.17"]);
     expect(cellsOf("paper-table-2")).toEqual(["0.1", "16", "0.5", "16", "0", "16", "1", "8"]);
+    // Two right in 32 are no ground for a ratio.
+    const { lift: _, ...unrelated } = result.cells[1]!.metrics!.adapter;
+    for (const [accuracy, said] of [
+      [0.06, "greedy too seldom right"],
+      [0, "greedy never right"],
+    ] as const) {
+      const greedy = {
+        ...result.cells[1]!.metrics!.greedy,
+        accuracy: { value: accuracy, low: 0, high: 0.2 },
+      };
+      const seldom = {
+        ...result.cells[1]!,
+        metrics: { ...result.cells[1]!.metrics!, greedy, adapter: unrelated },
+      };
+      const table = parsePage(suitePage({ ...result, cells: [seldom] })).getElementById("table-1")!;
+      expect(table.querySelector("tbody td")!.textContent).toBe(said);
+    }
     const blank = [...own.querySelectorAll("#figure-9-table tbody tr")][0]!;
     expect(blank.textContent.replace(/\s+/g, "")).toBe("aongame24,N10–––");
   });
@@ -153,7 +170,11 @@ describe("the page of an amortized suite", () => {
       judgedAs("sft-majority", 50, "down"),
       { ...judgedAs("sft", 50, "few"), task: "other" },
     ];
-    const summed = parsePage(suitePage({ ...result, methods: ["sft", "dpo"], cells }));
+    const methods = ["sft", "sft-majority", "dpo", "xpo"];
+    const summed = parsePage(suitePage({ ...result, methods, cells }));
+    expect(summed.querySelector("#figure-9 h3")!.textContent).toContain(
+      "SFT-Sharpening by log-likelihood and majority, DPO-Sharpening and XPO-Sharpening with different N",
+    );
     expect(summed.querySelector(".lead")!.textContent.replace(/\s/g, " ")).toBe(
       "One sample from a model that was trained on its own responses, against the strongest baseline: clearly less often right for " +
         "a on game24 (SFT by majority, N = 50); not clearly more or less often right for a on game24 (SFT and DPO, N = 10 and 50; " +

@@ -5,6 +5,7 @@ import { PAPER_TABLE } from "../../reproduce/paper-settings.js";
 import { estimateCell } from "../estimate-cell.js";
 import { count, NATS_GAIN, RELATIVE } from "../format.js";
 import { mainCells, nameOf, trained } from "./amortized-figures.js";
+import { noRatio } from "./no-ratio.js";
 import { RunLinks, type RunsOf } from "./run-links.js";
 
 /** The paper's tables 1 and 2 of what was trained here, each with the paper's own below it. */
@@ -66,11 +67,12 @@ function lifts(result: AmortizedResult, runsOf: RunsOf = () => []): TableData {
   const rows = mainCells(result).map((cell) => {
     const { metrics, seeds } = cell;
     const adapter = metrics?.adapter;
-    const noRatio = metrics?.greedy.accuracy?.value === 0;
     return {
       head: nameOf(cell),
       cells: [
-        noRatio ? "greedy never right" : estimateCell(adapter?.lift, RELATIVE),
+        metrics?.adapter.accuracy && !metrics.adapter.lift
+          ? noRatio(metrics)
+          : estimateCell(adapter?.lift, RELATIVE),
         estimateCell(adapter?.logLikelihoodLift, NATS_GAIN),
         <>
           {count(seeds.length)} <RunLinks runs={runsOf(cell)} />
