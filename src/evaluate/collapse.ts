@@ -89,6 +89,30 @@ interface Iterate {
   readonly signs: readonly string[];
 }
 
+const iteratesOf = ({ epochs }: Pick<AdapterMetrics, "epochs">, base: AnswerMetrics): Iterate[] =>
+  epochs.map((epoch) => ({
+    epoch: epoch.epoch,
+    signs: collapseSigns(epochs[0]?.length ? epochs[0] : base, epoch),
+  }));
+
+/**
+ * Says that the kept iterate has collapsed, in a sentence; none where it has not.
+ * @param who its subject.
+ * @param base as in `collapses`.
+ */
+export function collapseOfKept(
+  who: string,
+  adapter: Pick<AdapterMetrics, "epochs" | "keptEpoch" | "length">,
+  base: AnswerMetrics,
+): string[] {
+  const kept = iteratesOf(adapter, base).find(({ epoch }) => epoch === adapter.keptEpoch)?.signs ?? [];
+  // Without a curve there is still what the adapter answered in the end.
+  const signs = kept.length > 0 ? kept : collapseSigns({ length: base.length }, { length: adapter.length });
+  return signs.length === 0
+    ? []
+    : [`${who} has collapsed: ${signs.join("; ")}. Do not use it, and train it more gently.`];
+}
+
 /**
  * Names a collapse of an adapter or of its training, in a sentence each; none where there is none.
  * @param base the base sampled once on the same prompts.
@@ -98,17 +122,10 @@ export function collapses(
   adapter: AdapterMetrics,
   base: AnswerMetrics,
 ): string[] {
-  const { epochs, keptEpoch } = adapter;
-  const untouched: Guarded = epochs[0]?.length ? epochs[0] : base;
-  const of = epochs.map((epoch) => ({ epoch: epoch.epoch, signs: collapseSigns(untouched, epoch) }));
-  const kept = of.find(({ epoch }) => epoch === keptEpoch)?.signs ?? [];
-  // Without a curve there is still what the adapter answered in the end.
-  const signs = kept.length > 0 ? kept : collapseSigns({ length: base.length }, { length: adapter.length });
-  if (signs.length > 0)
-    return [
-      `The ${trainedInWords(method, adapter)} has collapsed: ${signs.join("; ")}. Do not use it, and train it more gently.`,
-    ];
-  const first = modelCollapseStep(of);
+  const { keptEpoch } = adapter;
+  const collapsed = collapseOfKept(`The ${trainedInWords(method, adapter)}`, adapter, base);
+  if (collapsed.length > 0) return collapsed;
+  const first = modelCollapseStep(iteratesOf(adapter, base));
   if (!first) return [];
   return [
     `Training ${method} collapsed in ${unit} ${first.epoch}, its model collapse step: ${first.signs.join("; ")}. ` +

@@ -89,7 +89,7 @@ function amortizedOf(gain: Estimate): Parameters<typeof amortizedVerdict>[0] {
     greedy: { ...greedy, accuracy: at(0.3, 0.1) },
     base,
     adapter,
-    epochs: [],
+    epochs: [[]],
     keptEpochs: [1],
     trainingPrompts: 40,
     findings: [],
@@ -111,6 +111,19 @@ describe("the verdict on an adapter", () => {
       expect(reasons[0]).toMatch(told);
     }
     expect(amortizedVerdict(amortizedOf(at(0.1, 0.2)))!.reasons.join(" ")).not.toMatch(/very prompts/);
+  });
+
+  it("says, helpful or not, that what was kept has collapsed", () => {
+    const told =
+      "The adapter has collapsed: it answers in 8.0 tokens where the base takes 20.0. Do not use it, and train it more gently.";
+    for (const gain of [at(0.1, 0.04), at(0.1, 0.2)]) {
+      const own = amortizedOf(gain);
+      // One seed of two is enough.
+      const epochs = [[], []];
+      const short = { ...own, epochs, keptEpochs: [1, 1], adapter: { ...own.adapter, length: at(8, 1) } };
+      const { reasons } = amortizedVerdict(short)!;
+      expect(reasons.filter((reason) => /tokens/.test(reason))).toEqual([told]);
+    }
   });
 
   it("says where no iterate was better than the base, and nothing else of what it did", () => {

@@ -7,6 +7,7 @@ import {
   withInterval,
   type Direction,
 } from "../evaluate/findings-words.js";
+import { collapseOfKept } from "../evaluate/collapse.js";
 import { transductiveFinding } from "../evaluate/findings.js";
 import { adapterGuessFinding, guessFinding } from "../evaluate/findings-guess.js";
 import { FEWEST_PROMPTS, type DeclaredFrom } from "../evaluate/declared.js";
@@ -65,8 +66,14 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
     unclear: `Not clear: one sample of the adapter against ${figures}.`,
     few: `Too few prompts to say: one sample of the adapter against ${figures}.`,
   };
+  const collapse = metrics.epochs
+    .map((epochs, i) =>
+      collapseOfKept("The adapter", { ...adapter, epochs, keptEpoch: metrics.keptEpochs[i]! }, base),
+    )
+    .find((found) => found.length > 0);
   const warnings = [
     ...transductiveFinding({ ...metrics, adapters: { adapter } }),
+    ...(collapse ?? []),
     ...adapterGuessFinding(metrics, adapter),
   ];
   if (direction === "up") return { direction, sentence: said.up, reasons: warnings };
@@ -89,7 +96,7 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
     reasons.push(
       `The adapter does not clearly answer with what the base finds likelier (${change(adapter.logLikelihoodGain, "nats", among)}): it did not sharpen.`,
     );
-  if (adapter.length.value < (1 - SHORTER) * base.length.value) {
+  if (!collapse && adapter.length.value < (1 - SHORTER) * base.length.value) {
     reasons.push(
       `It answers in ${decimal(adapter.length.value)} tokens where the base takes ${decimal(base.length.value)}: short answers were preferred.`,
     );
