@@ -74,6 +74,15 @@ describe("the page of an inference suite", () => {
       /against the strongest baseline: clearly less often right for a on game24, a on other and b on game24\. Why/,
     );
     expect(text(".lead")).toContain("1 of 4 cells are blank.");
+    expect(text(".lead")).not.toContain("What the gain");
+    const [first] = inference.cells;
+    const helps = (reasons: string[]): string =>
+      suitePage({
+        ...inference,
+        cells: [{ ...first!, verdict: { direction: "up", sentence: "Helps.", reasons } }],
+      });
+    expect(helps(["A guess is better."])).toContain("What the gain is worth stands below.");
+    expect(helps([])).not.toContain("What the gain is worth");
     expect(markup).not.toContain("<script");
     expect(markup).toContain("&lt;script>");
     expect(text("#command pre")).toBe(inference.command);

@@ -70,7 +70,10 @@ export function summary(input: SuiteResult): string {
     parts.length > 0
       ? `${what}, against the strongest baseline: ${parts.join("; ")}.`
       : "No cell has a result with labels.";
-  const why = hurts.length > 0 ? " Why, as far as the data tell, stands below." : "";
+  const bounded = cells.some(({ verdict }) => verdict?.direction === "up" && verdict.reasons.length > 0);
+  const why =
+    (hurts.length > 0 ? " Why, as far as the data tell, stands below." : "") +
+    (bounded ? " What the gain is worth stands below." : "");
   const blank = cells.filter((cell) => cell.blank).length;
   return `${said}${why}${blank > 0 ? ` ${blank} of ${cells.length} cells are blank.` : ""}`;
 }
