@@ -194,6 +194,8 @@ function symbolsUsed(checker, file, isEntry) {
     // An import is not a use: the compiler refuses one that is never named again.
     if (ts.isImportDeclaration(node)) return;
     if (ts.isIdentifier(node)) add(checker.getSymbolAtLocation(node));
+    // `{ name }`: at the identifier the checker has the property, not what it is of.
+    if (ts.isShorthandPropertyAssignment(node)) add(checker.getShorthandAssignmentValueSymbol(node));
     if (ts.isBindingElement(node) && ts.isObjectBindingPattern(node.parent)) {
       // `const { name } = await import("./x.js")`: the name is a property of what is taken apart.
       const name = node.propertyName ?? node.name;

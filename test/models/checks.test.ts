@@ -110,16 +110,18 @@ describe("dead exports", () => {
     ]);
   });
 
-  it("sees uses through namespaces, import(), and types in signatures, but not through a private index", () => {
+  it("sees uses through namespaces, import(), shorthand properties, and types in signatures, but not through a private index", () => {
     const root = fixture({
       ...library,
       "src/core/helper.ts": `import * as space from "./space.js";
+import { short } from "./short.js";
 export const helper = async (): Promise<number> => {
   const { late } = await import("./late.js");
-  return space.used + late;
+  return space.used + late + Object.keys({ short }).length;
 };
 `,
       "src/core/space.ts": "export const used = 1;\nexport const unused = 2;\n",
+      "src/core/short.ts": "export const short = 1;\nexport const long = 2;\n",
       "src/core/late.ts": "export const late = 1;\nexport const never = 2;\n",
       "src/core/barrel.ts": `export { passedOn } from "./passed-on.js";\n`,
       "src/core/passed-on.ts": "export const passedOn = 1;\n",
@@ -134,7 +136,7 @@ export const inner = (value: Inner): number => value.x;
 export const open = () => helper() && inner;\n`,
     });
     const dead = checkExports(root).map((violation) => /export (\w+)/.exec(violation)?.[1]);
-    expect(dead.sort()).toEqual(["Alone", "never", "passedOn", "unused"]);
+    expect(dead.sort()).toEqual(["Alone", "long", "never", "passedOn", "unused"]);
   });
 });
 
