@@ -126,6 +126,12 @@ describe("the verdict on an adapter", () => {
     }
   });
 
+  it("does not take an unclear gain for none", () => {
+    const said = (gain: Estimate): string => amortizedVerdict(amortizedOf(gain))!.reasons.join(" ");
+    expect(said(at(0.1, 0.2))).toContain("here the likelier is not clearly the more often right.");
+    expect(said(at(-0.1, 0.04))).toContain("here the likelier is the less often right.");
+  });
+
   it("says where no iterate was better than the base, and nothing else of what it did", () => {
     const nothing = { ...amortizedOf(at(0, 0)), keptEpochs: [0, 0] };
     expect(amortizedVerdict(nothing)).toMatchObject({

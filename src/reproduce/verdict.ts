@@ -89,7 +89,7 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
   ];
   if (gained !== "up" && directionOf(adapter.logLikelihoodGain, prompts, "nats", among) === "up") {
     reasons.push(
-      `The adapter did move to what the base finds likelier (${change(adapter.logLikelihoodGain, "nats", among)}), so here the likelier is not the more often right.`,
+      `The adapter did move to what the base finds likelier (${change(adapter.logLikelihoodGain, "nats", among)}), so here the likelier is ${gained === "down" ? "the less often right" : "not clearly the more often right"}.`,
     );
   }
   if (directionOf(adapter.logLikelihoodGain, prompts, "nats", among) !== "up")
