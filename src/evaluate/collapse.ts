@@ -26,7 +26,11 @@ export interface MethodWords {
 }
 
 /** Whether no iterate was better than the base, so that the adapter changes nothing. */
-export const isBase = ({ epochs, keptEpoch, start }: AdapterMetrics): boolean =>
+export const isBase = ({
+  epochs,
+  keptEpoch,
+  start,
+}: Pick<AdapterMetrics, "epochs" | "keptEpoch" | "start">): boolean =>
   epochs.length > 1 && keptEpoch === 0 && start === undefined;
 
 /** What the guards look at: an iterate's figures on held-out prompts. */

@@ -133,7 +133,8 @@ describe("the verdict on an adapter", () => {
   });
 
   it("says where no iterate was better than the base, and nothing else of what it did", () => {
-    const nothing = { ...amortizedOf(at(0, 0)), keptEpochs: [0, 0] };
+    const curve = [0, 1].map((epoch) => ({ epoch, validationLoss: 1 + epoch }));
+    const nothing = { ...amortizedOf(at(0, 0)), epochs: [curve, curve], keptEpochs: [0, 0] };
     expect(amortizedVerdict(nothing)).toMatchObject({
       direction: "unclear",
       reasons: [

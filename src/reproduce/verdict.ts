@@ -7,7 +7,7 @@ import {
   withInterval,
   type Direction,
 } from "../evaluate/findings-words.js";
-import { collapseOfKept } from "../evaluate/collapse.js";
+import { collapseOfKept, isBase } from "../evaluate/collapse.js";
 import { transductiveFinding } from "../evaluate/findings.js";
 import { adapterGuessFinding, guessFinding } from "../evaluate/findings-guess.js";
 import { FEWEST_PROMPTS, type DeclaredFrom } from "../evaluate/declared.js";
@@ -66,21 +66,20 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
     unclear: `Not clear: one sample of the adapter against ${figures}.`,
     few: `Too few prompts to say: one sample of the adapter against ${figures}.`,
   };
-  const collapse = metrics.epochs
-    .map((epochs, i) =>
-      collapseOfKept("The adapter", { ...adapter, epochs, keptEpoch: metrics.keptEpochs[i]! }, base),
-    )
+  const kept = metrics.epochs.map((epochs, i) => ({ epochs, keptEpoch: metrics.keptEpochs[i]! }));
+  const collapse = kept
+    .map((own) => collapseOfKept("The adapter", { ...adapter, ...own }, base))
     .find((found) => found.length > 0);
   const warnings = [
-    ...transductiveFinding({ ...metrics, adapters: { adapter } }),
+    ...transductiveFinding({ ...metrics, adapters: among.adapters }),
     ...(collapse ?? []),
     ...adapterGuessFinding(metrics, adapter),
   ];
   if (direction === "up") return { direction, sentence: said.up, reasons: warnings };
-  if (metrics.keptEpochs.every((epoch) => epoch === 0)) {
-    const kept =
+  if (kept.every(isBase)) {
+    const nothing =
       "Nothing was learned: on the validation prompts no iterate was better than the base, which was kept.";
-    return { direction, sentence: said[direction], reasons: [...warnings, kept] };
+    return { direction, sentence: said[direction], reasons: [...warnings, nothing] };
   }
   const gained = directionOf(accuracyGain, labelledPrompts, "points", among);
   const reasons = [

@@ -146,13 +146,13 @@ const ends = z.strictObject({
   abstained: number.describe("Share that ended by itself without an answer."),
 } satisfies Shape<Ends>);
 
-/** The fields of metrics.json. */
 export const transductive = z
   .literal(true)
   .describe("Adapters learned from the very prompts that are measured.")
   .exactOptional();
 export const chance = number.describe("How often a guess is right, where the task knows.").exactOptional();
 
+/** The fields of metrics.json. */
 export const metricsFields = {
   task: text,
   model: text,
