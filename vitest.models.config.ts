@@ -1,16 +1,34 @@
 import { defineConfig } from "vitest/config";
 import { reporters } from "./vitest.config.js";
 
-/** The long tests, run by `npm run test:models`: one file at a time, because each wants both cores and the memory. */
+const all = "test/models/**/*.test.ts";
+/** What shows pages in a browser, as they come: a second file beside it would make a slow machine slower than anybody's. */
+const pages = ["test/models/*-browser.test.ts", "test/models/demo-page.test.ts"];
+const each = {
+  testTimeout: 20 * 60_000,
+  hookTimeout: 10 * 60_000,
+  // What a page or a process shows in its own time is waited for as long as a slow machine takes.
+  expect: { poll: { timeout: 30_000 } },
+};
+
+/** The long tests, run by `npm run test:models`: two files at a time, since most wait for one core or for a process; pages by themselves. */
 export default defineConfig({
   test: {
-    include: ["test/models/**/*.test.ts"],
     passWithNoTests: true,
-    testTimeout: 20 * 60_000,
-    hookTimeout: 10 * 60_000,
-    fileParallelism: false,
-    // What a page or a process shows in its own time is waited for as long as a slow machine takes.
-    expect: { poll: { timeout: 30_000 } },
     reporters,
+    projects: [
+      {
+        test: {
+          ...{ ...each, name: "models", include: [all], exclude: pages, maxWorkers: 2 },
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...{ ...each, name: "pages", include: pages, maxWorkers: 1, fileParallelism: false },
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

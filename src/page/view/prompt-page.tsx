@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import type { CompactText } from "../browse/data.js";
 import { groupsOf, type AnswerGroup } from "../browse/groups.js";
 import { Mark } from "../browse/mark.js";
@@ -70,7 +70,8 @@ function Turn({ to, children }: { readonly to: Place | undefined; readonly child
 
 /** Keys that lead somewhere, wherever the focus is but in a field. */
 function useKeys(places: Readonly<Record<string, Place | undefined>>): void {
-  useEffect(() => {
+  // In force with the page that says where they lead: after the next frame only, a key pressed before it would go nowhere.
+  useLayoutEffect(() => {
     const follow = (event: KeyboardEvent): void => {
       const { target, key } = event;
       if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
