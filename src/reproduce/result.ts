@@ -13,8 +13,11 @@ export interface CellFailure {
 
 /** Whether sharpening helped in a cell, and, where it did not, why as far as the data tell. */
 export interface Verdict {
-  /** Against the strongest baseline: of the choice at the largest N by log-likelihood, or of one sample of an adapter. */
-  readonly direction: Direction;
+  /**
+   * Against the strongest baseline: of the choice at the largest N by log-likelihood, or of one sample of an adapter;
+   * `unchanged` where every seed kept the base.
+   */
+  readonly direction: Direction | "unchanged";
   /** One sentence with the figures. */
   readonly sentence: string;
   /** Sentences; where it helped, only what bounds what that says. */

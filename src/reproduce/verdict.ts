@@ -11,7 +11,7 @@ import { collapseOfKept, isBase } from "../evaluate/collapse.js";
 import { transductiveFinding } from "../evaluate/findings.js";
 import { adapterGuessFinding, guessFinding } from "../evaluate/findings-guess.js";
 import { FEWEST_PROMPTS, type DeclaredFrom } from "../evaluate/declared.js";
-import type { AnswerMetrics, BestOfNMetrics, Metrics } from "../evaluate/metrics.js";
+import type { AnswerMetrics, BestOfNMetrics, Estimate, Metrics } from "../evaluate/metrics.js";
 import { shortName, strongestBaseline } from "../evaluate/strongest-baseline.js";
 import type { AmortizedMetrics, Verdict } from "./result.js";
 
@@ -50,12 +50,17 @@ export function inferenceVerdict(metrics: Metrics): Verdict | undefined {
   return { direction, sentence: said[direction], reasons: told(reasons, direction) };
 }
 
-/** One sample of the adapter against the strongest baseline, by the rule of a run's page; undefined without labels. */
+/**
+ * One sample of the adapter against the strongest baseline, by the rule of a run's page; undefined without labels, but where nothing was
+ * learned.
+ */
 export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Verdict | undefined {
   const { adapter, base, labelledPrompts, prompts } = metrics;
   // What is compared in a cell of the suite: this adapter with its baselines.
   const among: DeclaredFrom = { prompts, labelledPrompts, bestOfN: {}, adapters: { adapter } };
   const { accuracy, accuracyGain } = adapter;
+  const kept = metrics.epochs.map((epochs, i) => ({ epochs, keptEpoch: metrics.keptEpochs[i]! }));
+  if (kept.every(isBase)) return unchanged(accuracy);
   const strongest = strongestBaseline(adapter, metrics);
   if (!accuracy || !accuracyGain || !strongest || !base.accuracy) return undefined;
   const direction = directionOf(strongest.gain, labelledPrompts, "points", among);
@@ -66,7 +71,6 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
     unclear: `Not clear: one sample of the adapter against ${figures}.`,
     few: `Too few prompts to say: one sample of the adapter against ${figures}.`,
   };
-  const kept = metrics.epochs.map((epochs, i) => ({ epochs, keptEpoch: metrics.keptEpochs[i]! }));
   const collapse = kept
     .map((own) => collapseOfKept("The adapter", { ...adapter, ...own }, base))
     .find((found) => found.length > 0);
@@ -76,11 +80,6 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
     ...adapterGuessFinding(metrics, adapter),
   ];
   if (direction === "up") return { direction, sentence: said.up, reasons: warnings };
-  if (kept.every(isBase)) {
-    const nothing =
-      "Nothing was learned: on the validation prompts no iterate was better than the base, which was kept.";
-    return { direction, sentence: said[direction], reasons: [...warnings, nothing] };
-  }
   const gained = directionOf(accuracyGain, labelledPrompts, "points", among);
   const reasons = [
     ...warnings,
@@ -101,6 +100,13 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
     );
   }
   return { direction, sentence: said[direction], reasons };
+}
+
+/** Of an adapter that is the base: neither a gain nor a loss, of which nothing else is to be said. */
+function unchanged(accuracy: Estimate | undefined): Verdict {
+  const right = accuracy ? `, and one sample of which is right on ${percent(accuracy.value)}` : "";
+  const sentence = `Nothing was learned: on the validation prompts no iterate was better than the base, which was kept${right}.`;
+  return { direction: "unchanged", sentence, reasons: [] };
 }
 
 /** Sampling once is worse than greedy, or there is little that is right to choose. */

@@ -21,7 +21,9 @@ const whole = z.int().min(0);
 
 const verdict = z
   .strictObject({
-    direction: z.enum(["up", "down", "unclear", "few"]),
+    direction: z
+      .enum(["up", "down", "unclear", "few", "unchanged"])
+      .describe("unchanged: no iterate was better than the base, which was kept."),
     sentence: text,
     reasons: z.array(text),
   } satisfies Shape<Verdict>)

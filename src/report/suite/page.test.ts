@@ -164,7 +164,11 @@ describe("the page of an amortized suite", () => {
 
   it("sums up in one sentence, losses first, with what a model and task have in common named once", () => {
     const cell = result.cells[1]!;
-    const judgedAs = (method: string, trainN: number, direction: "down" | "unclear" | "few") => ({
+    const judgedAs = (
+      method: string,
+      trainN: number,
+      direction: "down" | "unclear" | "few" | "unchanged",
+    ) => ({
       ...cell,
       method,
       trainN,
@@ -178,6 +182,7 @@ describe("the page of an amortized suite", () => {
       judgedAs("xpo", 50, "unclear"),
       judgedAs("sft-majority", 50, "down"),
       { ...judgedAs("sft", 50, "few"), task: "other" },
+      { ...judgedAs("dpo", 50, "unchanged"), task: "other" },
     ];
     const methods = ["sft", "sft-majority", "dpo", "xpo"];
     const summed = parsePage(suitePage({ ...result, methods, cells }));
@@ -187,7 +192,8 @@ describe("the page of an amortized suite", () => {
     expect(summed.querySelector(".lead")!.textContent.replace(/\s/g, " ")).toBe(
       "One sample from a model that was trained on its own responses, against the strongest baseline: clearly less often right for " +
         "a on game24 (SFT by majority, N = 50); not clearly more or less often right for a on game24 (SFT and DPO, N = 10 and 50; " +
-        "XPO, N = 50); too few prompts to say for a on other (SFT, N = 50). Why, as far as the data tell, stands below.",
+        "XPO, N = 50); too few prompts to say for a on other (SFT, N = 50); nothing was learned, and the base kept, for a on other " +
+        "(DPO, N = 50). Why, as far as the data tell, stands below.",
     );
   });
 

@@ -65,6 +65,7 @@ export function summary(input: SuiteResult): string {
     ...told("up", "clearly more often right"),
     ...told("unclear", "not clearly more or less often right"),
     ...told("few", "too few prompts to say"),
+    ...told("unchanged", "nothing was learned, and the base kept,"),
   ];
   const said =
     parts.length > 0
