@@ -172,6 +172,19 @@ describe("reproduceAmortized", { timeout: 60_000 }, () => {
     });
     expect(more.cells.filter((_, i) => i % 3 < 2)).toEqual(result.cells);
     expect(more.cells[2]).toMatchObject({ method: "sft-majority", failures: [] });
+    // One by itself, beside those: it learns from their draws, and none is drawn again.
+    const drawn: string[] = [];
+    const beside = await reproduceAmortized({
+      ...{ ...suite, resume: true, methods: [methodNamed("sft")], rewards: [rewardNamed("entropy")] },
+      onProgress: ({ stage, done, total }) => {
+        const of = stage.replace(/^.*?\): /, "");
+        if (["greedy", "sampling", "drawing training responses"].includes(of))
+          drawn.push(`${of} ${done === total}`);
+      },
+    });
+    expect(beside.cells).toMatchObject([{ method: "sft-entropy", failures: [] }]);
+    expect(drawn).toEqual(["greedy true", "sampling true", "drawing training responses true"]);
+    expect(linesOf("sft-entropy")).toEqual(expect.arrayContaining(linesOf("sft")));
     await expect(reproduceAmortized({ ...suite, rewards: [] })).rejects.toThrow(/at least one self-reward/);
   });
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../core/errors.js";
 import type { Policy } from "../policy/policy.js";
@@ -7,6 +8,7 @@ import type { Run } from "../run/run.js";
 import { readRun } from "../run/read-run.js";
 import type { Progress } from "../sharpen/draw.js";
 import { splitPrompts } from "../sharpen/prompts.js";
+import { BASE_DRAWS } from "../sharpen/methods/base-responses.js";
 import type { Method } from "../sharpen/methods/method.js";
 import type { OwnSettings } from "../sharpen/methods/options.js";
 import { recordedOwn } from "../sharpen/training-record.js";
@@ -211,7 +213,7 @@ async function trainCell(
       methods: [{ method, trainN: trainN!, trainPrompts, own, fit: { ...fit, seed } }],
       curveSamples,
       // Full draws cost more than one choice needs, and less than drawing for each.
-      keepDraws: learningsOf(options).length > 1,
+      keepDraws: learningsOf(options).length > 1 || existsSync(join(run.dir, BASE_DRAWS.name)),
       trainers,
       command: options.command,
     },

@@ -1,7 +1,7 @@
-import { copyFileSync, existsSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync, readdirSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { temporaryPath } from "../core/files.js";
-import { readRun } from "../run/read-run.js";
+import { readRun, type RunReader } from "../run/read-run.js";
 import type { Run } from "../run/run.js";
 import { BASELINE_FILES, BEAM_FILES } from "../sharpen/baselines.js";
 import { BASE_DRAWS } from "../sharpen/methods/base-responses.js";
@@ -20,7 +20,10 @@ const SHARED = ["prompts.jsonl", "greedy.jsonl", "responses.jsonl", ...BASELINE_
 /** And what the reward chose among it. */
 const CHOICES = "selections.jsonl";
 
-/** Takes over what another cell of the same model and task has drawn from the base with the same seed: the same draws. */
+/**
+ * Takes over what another cell of the same model and task has drawn from the base with the same seed: the same draws. A cell that an earlier
+ * call of the suite finished need not be one of this call's.
+ */
 export function shareDraws(
   run: Run,
   cells: readonly TrainingCell[],
@@ -40,6 +43,20 @@ export function shareDraws(
       ...(cell.trainN === trainN ? toLearnFrom.map((file) => file.name) : []),
     ]);
   }
+  for (const { dir, manifest } of earlier(run, cells)) {
+    const sizes = Object.values(manifest.amortize?.methods ?? {}).map((settings) => settings["trainN"]);
+    takeOver(dir, run.dir, [...SHARED, ...(sizes.includes(trainN) ? [BASE_DRAWS.name] : [])]);
+  }
+}
+
+/** Cells beside a run's that are none of this call's: of other methods, rewards or settings. */
+function earlier(run: Run, cells: readonly Cell[]): RunReader[] {
+  const place = dirname(run.dir);
+  const known = new Set([run.dir, ...cells.map(({ dir }) => dir)]);
+  return readdirSync(place)
+    .map((name) => join(place, name))
+    .filter((dir) => !known.has(dir))
+    .flatMap((dir) => drawnAlike(run, dir) ?? []);
 }
 
 /** Takes over what a cell of the same model and task found without drawing, whatever its seed: the greedy responses, and beams. */
@@ -49,20 +66,29 @@ export function shareSearches(run: Run, cells: readonly Cell[], of: Pick<Cell, "
 
 /** Other cells of the same model and task that are finished, and drew with the same seed. @param anySeed or with another. */
 function alike<C extends Cell>(
-  { dir, manifest }: Run,
+  run: Run,
   cells: readonly C[],
   { model, task }: Pick<Cell, "model" | "task">,
   anySeed = false,
 ): C[] {
-  return cells.filter((cell) => {
-    if (cell.model !== model || cell.task !== task || cell.dir === dir) return false;
-    if (!existsSync(join(cell.dir, "metrics.json"))) return false;
-    const other = readRun(cell.dir).manifest;
-    const sameDraws = anySeed || other.seeds.run === manifest.seeds.run;
-    return (
-      sameDraws && other.model.digest === manifest.model.digest && other.task.digest === manifest.task.digest
-    );
-  });
+  return cells.filter(
+    (cell) =>
+      cell.model === model &&
+      cell.task === task &&
+      cell.dir !== run.dir &&
+      drawnAlike(run, cell.dir, anySeed) !== undefined,
+  );
+}
+
+/** A folder's run, where it is finished, of the same model and task, and drew with the same seed. @param anySeed or with another. */
+function drawnAlike({ manifest }: Run, dir: string, anySeed = false): RunReader | undefined {
+  if (!existsSync(join(dir, "metrics.json"))) return undefined;
+  const other = readRun(dir);
+  const { model, task, seeds } = other.manifest;
+  const sameDraws = anySeed || seeds.run === manifest.seeds.run;
+  return sameDraws && model.digest === manifest.model.digest && task.digest === manifest.task.digest
+    ? other
+    : undefined;
 }
 
 /** Copies what is there, and not yet here. */
