@@ -148,7 +148,9 @@ describe("the verdict on an adapter", () => {
     expect(amortizedVerdict({ ...nothing, adapter })!.sentence).toBe(
       "Nothing was learned: on the validation prompts no iterate was better than the base, which was kept.",
     );
-    expect(amortizedVerdict({ ...nothing, keptEpochs: [0, 1] })!.direction).toBe("down");
+    const learned = amortizedVerdict({ ...nothing, keptEpochs: [0, 1] })!;
+    expect(learned.direction).toBe("down");
+    expect(learned.reasons[0]).toMatch(/^One sample of the base/);
   });
 
   it("says, helpful or not, where a guess would be right more often", () => {
