@@ -99,8 +99,12 @@ export function isCanonical(dim: Dim): boolean {
     : fromPolynomial(polynomialOf(dim)) === dim;
 }
 
-/** The number that a dimension stands for, given the sizes of its symbols; undefined if one is not in `sizes`. */
+/** The number that a dimension stands for, given the sizes of its symbols, and of nothing else; undefined if one is not in `sizes`. */
 export function evaluateDim(dim: Dim, sizes: ReadonlyMap<string, number>): number | undefined {
+  // The usual ones, without taking a text apart: each input of each run asks.
+  if (typeof dim === "number") return dim;
+  const whole = sizes.get(dim);
+  if (whole !== undefined) return whole;
   let sum = 0;
   for (const [key, coefficient] of polynomialOf(dim)) {
     let term = coefficient;

@@ -75,6 +75,7 @@ export function encode(graph: Graph, externalUpTo: number, planned = true): Enco
   const fed = initializers.filter(isInMemory).filter(isFed);
   const held = initializers.filter((each) => !isFed(each));
   const inputs = graph.inputs.filter((input) => used.has(input.name));
+  const { made, nameOf } = withOutputsNamed(nodes);
   const cast = firstInputs(nodes, ["Cast"]);
   const isNarrow = ({ value }: Initializer): boolean => NARROW.includes(value.type) && cast.has(value.name);
   const message = create(ModelProtoSchema, {
@@ -85,11 +86,11 @@ export function encode(graph: Graph, externalUpTo: number, planned = true): Enco
     ],
     graph: {
       name: "whetstone",
-      node: nodes.map((node) => ({
+      node: made.map((node) => ({
         opType: node.op,
         domain: node.domain,
-        input: node.inputs.map((input) => input.name),
-        output: node.outputs.map((output) => output.name),
+        input: node.inputs.map(nameOf),
+        output: node.outputs.map(nameOf),
         attribute: Object.entries(node.attributes).map(([name, attribute]) =>
           attributeProto(name, attribute),
         ),
@@ -107,6 +108,26 @@ export function encode(graph: Graph, externalUpTo: number, planned = true): Enco
     inputs: inputs.map(({ name }) => name),
     ...(file !== undefined && { folder: dirname(file) }),
   };
+}
+
+/**
+ * The nodes without those that do no more than name an output, and what each value is called then. ONNX Runtime would keep such a node,
+ * and copy, where the value is used in the graph as well. One that names an input, a constant, or a value a second time stays.
+ */
+function withOutputsNamed(nodes: Graph["nodes"]): {
+  readonly made: Graph["nodes"];
+  readonly nameOf: (value: Value) => string;
+} {
+  const computing = nodes.filter(({ op }) => op !== "Identity");
+  const computed = new Set(computing.flatMap(({ outputs }) => outputs.map(({ name }) => name)));
+  const names = new Map<string, string>();
+  const made = nodes.filter(({ op, inputs, outputs }) => {
+    const value = inputs[0]?.name ?? "";
+    if (op !== "Identity" || !computed.has(value) || names.has(value)) return true;
+    names.set(value, outputs[0]!.name);
+    return false;
+  });
+  return { made, nameOf: ({ name }) => names.get(name) ?? name };
 }
 
 /** The names of what nodes of these operators have as their first input. */

@@ -55,9 +55,12 @@ export { multipliesSignedBytes } from "./signed-bytes.js";
 export {
   BLOCKS_OF_UNIT,
   QUANTIZED_BLOCK,
+  MATRIX_PARTS,
   quantizeMatrix,
+  stacked,
   type HalfMatrix,
   type HeldMatrix,
+  type HeldQuantizedMatrix,
   type QuantizedMatrix,
 } from "./quantized-matrix.js";
 export { gradients, withGradient } from "./differentiate.js";
@@ -81,6 +84,6 @@ export { Engine, type EngineOptions } from "./engine.js";
 export { ResidentBuffer } from "./resident-buffer.js";
 export { storeGraphs, type StoredGraphs } from "./store-graphs.js";
 export { Session } from "./session.js";
-export { type BufferFeed, type Store, type Tensor } from "./tensor.js";
+export { joinFeeds, type BufferFeed, type Store, type Tensor } from "./tensor.js";
 export { evaluate, evaluateInDoubles } from "./reference.js";
 export type { DoubleTensor } from "./reference/array.js";

@@ -58,6 +58,38 @@ export type HeldQuantizedMatrix = QuantizedMatrix<Uint8Array | FileData, Float32
 /** A matrix that is held in fewer bits than float32 has, in memory or in a file. */
 export type HeldMatrix = HeldQuantizedMatrix | HalfMatrix;
 
+/** The arrays of a matrix, row by row each. */
+export const MATRIX_PARTS = ["packed", "low", "scales", "offsets", "steps", "units"] as const;
+
+/** The rows of one matrix above those of another, where each array of the other lies right behind its own in a file; else undefined. */
+export function stacked(above: HeldMatrix, below: HeldMatrix): HeldQuantizedMatrix | undefined {
+  if ("half" in above || "half" in below || above.zeroPoints || below.zeroPoints) return undefined;
+  const isAlike = (["bits", "columns", "blockSize", "roundsInput"] as const).every(
+    (which) => above[which] === below[which],
+  );
+  if (!isAlike) return undefined;
+  const joined: Record<string, FileData> = {};
+  for (const part of MATRIX_PARTS) {
+    const [first, second] = [above[part], below[part]];
+    if (!first && !second) continue;
+    const both = first && second && joinedData(first, second);
+    if (!both) return undefined;
+    joined[part] = both;
+  }
+  return { ...above, rows: above.rows + below.rows, ...joined };
+}
+
+function joinedData(first: object | FileData, second: object | FileData): FileData | undefined {
+  if (!("file" in first && "file" in second)) return undefined;
+  if (first.file !== second.file || first.offset + first.byteLength !== second.offset) return undefined;
+  return {
+    file: first.file,
+    offset: first.offset,
+    byteLength: first.byteLength + second.byteLength,
+    length: first.length + second.length,
+  };
+}
+
 /**
  * Quantizes a row-major matrix of finite values. Eight bits: each block's range, 0 included, becomes the integers', with a zero
  * point among them. Four bits: the range from the least value to the largest, with an offset, which wastes no level (with a

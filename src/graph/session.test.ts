@@ -1,5 +1,8 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema } from "onnx-buf";
 import { afterAll, describe, expect, test } from "vitest";
 import { GraphError } from "../core/errors.js";
+import { encode, EXTERNAL_LIMIT } from "./encode.js";
 import {
   Engine,
   Graph,
@@ -14,6 +17,12 @@ import {
   reshape,
   type Tensor,
 } from "./index.js";
+
+/** A graph's operators and outputs, as ONNX Runtime is given them. */
+function onnxOf(graph: Graph): { readonly nodes: string[]; readonly outputs: string[] } {
+  const { graph: made } = fromBinary(ModelProtoSchema, encode(graph, EXTERNAL_LIMIT).model);
+  return { nodes: made!.node.map(({ opType }) => opType), outputs: made!.output.map(({ name }) => name) };
+}
 
 const engine = new Engine({ threads: 2 });
 afterAll(() => engine.dispose());
@@ -130,6 +139,29 @@ describe("outputs", () => {
     for (let run = 0; run < 2; run++) {
       expect(await session.run(feeds)).toEqual({ same: feeds.x, constant: tensor([2], 1, 2) });
     }
+    await session.dispose();
+  });
+});
+
+describe("outputs", () => {
+  test("are what the graph computes, under their names: nothing is copied to give one", async () => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", ["n"]);
+    const doubled = mul(x, 2);
+    const first = graph.output("doubled", doubled);
+    graph.output("again", doubled);
+    graph.output("of an output", first);
+    graph.output("further", add(doubled, 1));
+    graph.output("x itself", x);
+    const { nodes, outputs } = onnxOf(graph);
+    expect(nodes).toEqual(["Mul", "Identity", "Identity", "Add", "Identity"]);
+    expect(outputs).toEqual(["doubled", "again", "of an output", "further", "x itself"]);
+    const session = await engine.session(graph);
+    const [twice, own] = [tensor([2], 2, -6), tensor([2], 1, -3)];
+    expect(await session.run({ x: own })).toEqual({
+      ...{ doubled: twice, again: twice, "of an output": twice },
+      ...{ further: tensor([2], 3, -5), "x itself": own },
+    });
     await session.dispose();
   });
 });

@@ -7,6 +7,8 @@ export interface Shaped {
   readonly shape: Shape;
 }
 
+const SYMBOL = /^\w+$/;
+
 /** The size of each symbol that is an input's dimension, from the first input that has it. */
 export function boundSizes(
   inputs: Iterable<Shaped>,
@@ -16,7 +18,8 @@ export function boundSizes(
   for (const { name, shape } of inputs) {
     shape.forEach((dim, i) => {
       const size = feeds[name]?.dims[i];
-      if (typeof dim === "string" && size !== undefined && !sizes.has(dim)) sizes.set(dim, size);
+      if (typeof dim !== "string" || size === undefined || sizes.has(dim)) return;
+      if (SYMBOL.test(dim)) sizes.set(dim, size);
     });
   }
   return sizes;

@@ -1,5 +1,5 @@
 import { tokenUniform } from "../../core/random.js";
-import type { Tensor } from "../../graph/index.js";
+import { joinFeeds, type BufferFeed, type Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import type { ModelConfig } from "../families/config.js";
 import { placesAtWork, remainder, type CacheLayout, type Relayout } from "./batch-layout.js";
@@ -238,14 +238,14 @@ export class Batch<T> {
     const steps = this.groups.map(({ rows }) => rows.map((row) => row?.behind));
     const session = await this.sessions.decode(needs);
     const output = await session.run(
-      {
-        ...feeds,
-        ...this.cache.feeds(
+      joinFeeds<Tensor | BufferFeed>(
+        feeds,
+        this.cache.feeds(
           this.groups.map(({ prompt }) => prompt.length - 1),
           steps,
         ),
-        ...this.sessions.adapter?.feeds,
-      },
+        this.sessions.adapter?.feeds,
+      ),
       {
         fetch: ["token", "logProb", "certainty", ...(needs.temperature ? ["drawnLogProb"] : [])],
         stores: this.cache.stores(steps),

@@ -1,5 +1,5 @@
 import { InterruptedError } from "../../core/errors.js";
-import type { Tensor } from "../../graph/index.js";
+import { joinFeeds, type BufferFeed, type Tensor } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
 import { exactLayout, type CacheLayout } from "./batch-layout.js";
 import type { SamplerSessions } from "./batch.js";
@@ -115,14 +115,14 @@ class BeamBatch<T> {
     await this.cache.reserve(longestOf(steps));
     const session = await this.sessions.step();
     const output = await session.run(
-      {
-        ...this.rowFeeds(),
-        ...this.cache.feeds(
+      joinFeeds<Tensor | BufferFeed>(
+        this.rowFeeds(),
+        this.cache.feeds(
           this.searches.map((search) => (search?.request.prompt.length ?? 0) - 1),
           steps,
         ),
-        ...this.sessions.adapter?.feeds,
-      },
+        this.sessions.adapter?.feeds,
+      ),
       { fetch: ["tokens", "logProbs", "certainty"], stores: this.cache.stores(steps) },
     );
     const { drawn, from } = this.advance(output);

@@ -3,12 +3,12 @@ import type { CacheMasks, LayerCache } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 
 /**
- * The masks of a decoding step as inputs: `prefixMask` [g, 1, p] and `suffixMask` [g, r, 1, 1, s]; where a sliding window hides, also
+ * The masks of a decoding step as inputs: `prefixMask` [g, 1, 1, p] and `suffixMask` [g, r, 1, 1, s]; where a sliding window hides, also
  * `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of its layers.
  */
 export function maskInputs(graph: Graph, windowHides: boolean): CacheMasks {
   return {
-    prefix: graph.input("prefixMask", "float32", ["g", 1, "p"]),
+    prefix: graph.input("prefixMask", "float32", ["g", 1, 1, "p"]),
     suffix: graph.input("suffixMask", "float32", ["g", "r", 1, 1, "s"]),
     ...(windowHides && {
       near: {

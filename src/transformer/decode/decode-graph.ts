@@ -14,7 +14,7 @@ import {
 import { cachedAttention, causalAttention, causalMasks, windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 import { headName } from "../families/modules.js";
-import { decoder, lookUp, plainLinear, weightProduct } from "../decoder/decoder.js";
+import { decoder, lookUp, plainLinear, weightProduct, weightProducts } from "../decoder/decoder.js";
 import { loraLinear } from "../decoder/lora.js";
 import type { QuantizedWeights } from "../decoder/quantize.js";
 import { rotaryTables } from "../decoder/rotary.js";
@@ -53,7 +53,7 @@ interface Step {
 }
 
 /**
- * A step of g groups of r rows; the rows of a group share a prompt. Inputs: `ids`, `positions` [g, r]; `prefixMask` [g, 1, p];
+ * A step of g groups of r rows; the rows of a group share a prompt. Inputs: `ids`, `positions` [g, r]; `prefixMask` [g, 1, 1, p];
  * `suffixMask` [g, r, 1, 1, s]; where a sliding window hides, `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of
  * its layers; `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d]; `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d].
  * @param more makes further inputs, between the masks and the caches.
@@ -72,7 +72,7 @@ function decodingStep<T>(
   const caches = cacheInputs(graph, config, kvCache);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const product = weightProduct(parameter, quantized);
-  const base = plainLinear(config, parameter, product);
+  const base = plainLinear(config, parameter, weightProducts(parameter, quantized));
   const fresh: [Value, Value][] = [];
   const hidden = decoder(config, {
     embedded: lookUp(parameter, ids),
@@ -155,7 +155,7 @@ export function prefixGraph(
   const ids = graph.input("ids", "int32", ["b", "t"]);
   const positions = graph.input("positions", "int64", [1, "t"]);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
-  const base = plainLinear(config, parameter, weightProduct(parameter, quantized));
+  const base = plainLinear(config, parameter, weightProducts(parameter, quantized));
   const fresh: [Value, Value][] = [];
   const causal = causalAttention(config, causalMasks(graph, config, positions, maxLength));
   decoder(config, {

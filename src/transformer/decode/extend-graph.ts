@@ -1,7 +1,7 @@
 import { Graph, cast } from "../../graph/index.js";
 import { cachedAttention, windowHides, type SeenRows } from "../decoder/attention.js";
 import { HIDDEN } from "../decoder/hidden.js";
-import { decoder, lookUp, plainLinear, weightProduct } from "../decoder/decoder.js";
+import { decoder, lookUp, plainLinear, weightProducts } from "../decoder/decoder.js";
 import { loraLinear } from "../decoder/lora.js";
 import { rotaryTables } from "../decoder/rotary.js";
 import { adaptedParameters, type Weights } from "../decoder/sequence-pass.js";
@@ -32,7 +32,7 @@ export function extendGraph(
   };
   const caches = cacheInputs(graph, config, kvCache);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
-  const base = plainLinear(config, parameter, weightProduct(parameter, quantized));
+  const base = plainLinear(config, parameter, weightProducts(parameter, quantized));
   const fresh: [Value, Value][] = [];
   decoder(config, {
     embedded: lookUp(parameter, ids),
@@ -96,7 +96,7 @@ export function extendFeeds(
   const feeds: Record<string, Tensor | BufferFeed> = {
     ids: { type: "int32", dims: [1, t], data: Int32Array.from(ids) },
     positions: { type: "int32", dims: [1, t], data: Int32Array.from(ids, (_, i) => from + i) },
-    prefixMask: floats([1, 1, capacity], hidden([capacity]).fill(0, 0, from)),
+    prefixMask: floats([1, 1, 1, capacity], hidden([capacity]).fill(0, 0, from)),
     suffixMask: floats([1, t, 1, 1, 1], hidden([t])),
     seenRows: { type: "int32", dims: [t], data: Int32Array.from(ids, (_, i) => i) },
     seenMask: floats([t, 1, 1, t], seen),

@@ -1,4 +1,11 @@
-import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js";
+import {
+  joinFeeds,
+  type BufferFeed,
+  type Engine,
+  type ResidentBuffer,
+  type Store,
+  type Tensor,
+} from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { HIDDEN } from "../decoder/hidden.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
@@ -91,7 +98,7 @@ export class KeyValueCache {
       ids: { type: "int32", dims: [1, length], data: Int32Array.from(tokens) },
       positions: { type: "int64", dims: [1, length], data: BigInt64Array.from(tokens, (_, t) => BigInt(t)) },
     };
-    await session.run({ ...feeds, ...adapter?.feeds }, { fetch: [], stores });
+    await session.run(joinFeeds(feeds, adapter?.feeds), { fetch: [], stores });
   }
 
   private async growPrefix(length: number): Promise<void> {
@@ -232,7 +239,7 @@ export class KeyValueCache {
       }
     }
     const feeds: Record<string, Tensor | BufferFeed> = {
-      prefixMask: { type: "float32", dims: [groups, 1, this.prefixLength], data: prefixMask },
+      prefixMask: { type: "float32", dims: [groups, 1, 1, this.prefixLength], data: prefixMask },
       suffixMask: { type: "float32", dims: [groups, rows, 1, 1, this.suffixLength], data: suffixMask },
       ...(this.config.sliding && this.nearMasks(this.config.sliding.window, prefixLengths, steps)),
     };

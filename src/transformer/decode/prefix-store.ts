@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import type { Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js";
+import {
+  joinFeeds,
+  type BufferFeed,
+  type Engine,
+  type ResidentBuffer,
+  type Store,
+  type Tensor,
+} from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
@@ -140,7 +147,7 @@ export class PrefixStore {
         : extendFeeds(this.config, { ids: block, from, capacity, hides, kvCache }, (name) => past.of(name));
     try {
       const session = await (from === 0 ? passes.prefix() : passes.extend());
-      await session.run({ ...feeds, ...passes.adapter?.feeds }, { fetch: [], stores });
+      await session.run(joinFeeds<Tensor | BufferFeed>(feeds, passes.adapter?.feeds), { fetch: [], stores });
     } catch (error) {
       await buffer.free();
       throw error;

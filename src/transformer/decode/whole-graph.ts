@@ -1,6 +1,6 @@
 import { Graph, cast, gather, reshape, type HeldMatrix, type Value } from "../../graph/index.js";
 import { cachedAttention, windowHides, type SeenRows } from "../decoder/attention.js";
-import { decoder, plainLinear, weightProduct } from "../decoder/decoder.js";
+import { decoder, plainLinear, weightProduct, weightProducts } from "../decoder/decoder.js";
 import type { FrozenWeights } from "../decoder/hold.js";
 import { loraLinear } from "../decoder/lora.js";
 import { longestRow } from "../decoder/packing.js";
@@ -50,7 +50,7 @@ export function wholeGraph(
   const caches = cacheInputs(graph, config, kvCache);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
   const product = weightProduct(parameter, quantized);
-  const base = plainLinear(config, parameter, product);
+  const base = plainLinear(config, parameter, weightProducts(parameter, quantized));
   const fresh: [Value, Value][] = [];
   const hidden = decoder(config, {
     embedded,

@@ -1,5 +1,5 @@
 /** What the sampler, its cache and the scorer ask of three sessions, answered by one that holds the weights once. */
-import type { BufferFeed, Session, Store, Tensor } from "../../graph/index.js";
+import { joinFeeds, type BufferFeed, type Session, type Store, type Tensor } from "../../graph/index.js";
 import { windowHides } from "../decoder/attention.js";
 import { HIDDEN } from "../decoder/hidden.js";
 import type { ModelConfig } from "../families/config.js";
@@ -124,13 +124,13 @@ function decode(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
   const n = ids.data.length;
   const { uniforms, temperature } = feeds as Record<string, Tensor | undefined>;
   return whole.session.run(
-    {
-      ...feeds,
-      ...alone(ids.dims[1]!, whole.hides),
-      embedded: embed(whole, ids.data as Int32Array, ids.dims),
-      ...picked(counted(n), new Int32Array(n).fill(-1), uniforms, temperature),
-      ...limits(whole, n, feeds as Record<string, Tensor | undefined>),
-    },
+    joinFeeds(
+      feeds,
+      alone(ids.dims[1]!, whole.hides),
+      { embedded: embed(whole, ids.data as Int32Array, ids.dims) },
+      picked(counted(n), new Int32Array(n).fill(-1), uniforms, temperature),
+      limits(whole, n, feeds as Record<string, Tensor | undefined>),
+    ),
     options,
   );
 }
@@ -139,12 +139,12 @@ function prefix(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
   const { ids, ...rest } = feeds;
   // Of the logits, which nobody asks for, one row is the least.
   return whole.session.run(
-    {
-      ...rest,
-      ...sequence(whole, (ids as Tensor).data as Int32Array),
-      ...picked(new Int32Array(1), Int32Array.of(-1)),
-      ...limits(whole, 1),
-    },
+    joinFeeds(
+      rest,
+      sequence(whole, (ids as Tensor).data as Int32Array),
+      picked(new Int32Array(1), Int32Array.of(-1)),
+      limits(whole, 1),
+    ),
     options,
   );
 }
@@ -153,12 +153,12 @@ function extend(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
   const { ids, ...rest } = feeds;
   const { data, dims } = ids as Tensor;
   return whole.session.run(
-    {
-      ...rest,
-      embedded: embed(whole, data as Int32Array, dims),
-      ...picked(new Int32Array(1), Int32Array.of(-1)),
-      ...limits(whole, 1),
-    },
+    joinFeeds(
+      rest,
+      { embedded: embed(whole, data as Int32Array, dims) },
+      picked(new Int32Array(1), Int32Array.of(-1)),
+      limits(whole, 1),
+    ),
     options,
   );
 }
@@ -178,16 +178,16 @@ async function score(whole: Whole, feeds: Feeds): ReturnType<Runs["run"]> {
     const part = ({ data }: Tensor): Int32Array =>
       Int32Array.from((data as BigInt64Array).subarray(start, end), Number);
     const output = await whole.session.run(
-      {
-        ...rest,
-        ...sequence(whole, (ids!.data as Int32Array).slice(start, end)),
-        ...branches(whole, part(positions!), part(last!)),
-        ...picked(
+      joinFeeds(
+        rest,
+        sequence(whole, (ids!.data as Int32Array).slice(start, end)),
+        branches(whole, part(positions!), part(last!)),
+        picked(
           local,
           Int32Array.from(own, (k) => tokens[k]!),
         ),
-        ...limits(whole, own.length),
-      },
+        limits(whole, own.length),
+      ),
       { fetch: ["logProb", "certainty"] },
     );
     own.forEach((k, i) => {

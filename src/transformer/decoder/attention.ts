@@ -126,7 +126,7 @@ export interface LayerCache {
 
 /** What a decoding step's rows may see of their caches: 0 or `HIDDEN`. */
 export interface CacheMasks {
-  /** [g, 1, p]: the rows of a group see the whole prompt. */
+  /** [g, 1, 1, p]: the rows of a group see the whole prompt. */
   readonly prefix: Value;
   /** [g, r, 1, 1, s] */
   readonly suffix: Value;
@@ -180,9 +180,7 @@ export function cachedAttention(
       transpose(reshape(x, [g, kvHeads, r, group, width]), [0, 2, 1, 3, 4]);
     const scores = matMul(byHead(own, headDim), prefixKey, { transB: true, alpha });
     // Of what a group sees alike, the mask is added in the layout of the product, where fewer axes are broadcast.
-    const overPrefix = near
-      ? add(byRow(scores, p), near.prefix)
-      : byRow(reshape(add(reshape(scores, [g, -1, p]), masks.prefix), [g, kvHeads, -1, p]), p);
+    const overPrefix = near ? add(byRow(scores, p), near.prefix) : byRow(add(scores, masks.prefix), p);
     const overSuffix = add(
       matMul(own, suffixKey, { transB: true, alpha }),
       near ? near.suffix : masks.suffix,
@@ -203,20 +201,17 @@ export function cachedAttention(
     }
     const weights = split(softmax(concat(parts, -1)), widths, -1);
     const [onPrefix, onSuffix, onSelf, onRows] = weights as [Value, Value, Value, Value | undefined];
-    const fromPrefix = byRow(matMul(byHead(onPrefix, p), prefixValue), headDim);
+    const fromPrefix = matMul(byHead(onPrefix, p), prefixValue);
+    const fromOthers =
+      seen && onRows && matMul(byHead(onRows, onRows.shape.at(-1)!), rowsOf(config, value, seen.places));
+    const shared = byRow(fromOthers ? add(fromPrefix, fromOthers) : fromPrefix, headDim);
     const fromSuffix = matMul(onSuffix, suffixValue);
     const fromSelf = mul(onSelf, reshape(value, [g, r, kvHeads, 1, headDim]));
-    const mixed = add(add(fromPrefix, fromSuffix), fromSelf);
-    const others =
-      seen &&
-      onRows &&
-      byRow(matMul(byHead(onRows, onRows.shape.at(-1)!), rowsOf(config, value, seen.places)), headDim);
-    return reshape(others ? add(mixed, others) : mixed, [g, r, -1]);
+    return reshape(add(add(shared, fromSuffix), fromSelf), [g, r, -1]);
   };
 }
 
-/** Keys or values of some rows, the same for all groups: [1, kvHeads, q, d]. */
+/** Keys or values of some rows, the same for all groups: [kvHeads, q, d]. */
 function rowsOf({ kvHeads, headDim }: ModelConfig, states: Value, places: Value): Value {
-  const rows = gather(reshape(states, [-1, kvHeads, headDim]), places);
-  return reshape(transpose(rows, [1, 0, 2]), [1, kvHeads, -1, headDim]);
+  return transpose(gather(reshape(states, [-1, kvHeads, headDim]), places), [1, 0, 2]);
 }

@@ -11,8 +11,10 @@ import {
   rotaryEmbedding,
   silu,
   split,
+  stacked,
   type ByteMatrix,
   type HeldMatrix,
+  type HeldQuantizedMatrix,
   type Value,
 } from "../../graph/index.js";
 import type { Attention } from "./attention.js";
@@ -38,6 +40,56 @@ export function weightProduct(
   };
 }
 
+/** x Wᵀ with each of the weights of some names. */
+export type Products = (x: Value, weights: readonly string[]) => Value[];
+
+/** One product after the other. */
+export const oneByOne =
+  (product: Product): Products =>
+  (x, names) =>
+    names.map((name) => product(x, name));
+
+/** As `weightProduct`; weights whose arrays lie behind each other in a file meet x as one matrix. */
+export function weightProducts(
+  parameter: Parameter,
+  quantized?: ReadonlyMap<string, HeldMatrix | ByteMatrix>,
+): Products {
+  const product = weightProduct(parameter, quantized);
+  return (x, names) =>
+    stacks(names, quantized).flatMap(({ members, matrix, sizes }) =>
+      matrix && members.length > 1
+        ? split(quantizedProduct(x, members.join("+"), matrix), sizes, -1)
+        : members.map((name) => product(x, name)),
+    );
+}
+
+/** Weights that are one matrix: their names and rows, in its order. */
+interface Stack {
+  readonly members: string[];
+  readonly sizes: number[];
+  matrix: HeldQuantizedMatrix | undefined;
+}
+
+/** Weights in as few stacks as may be. */
+function stacks(
+  names: readonly string[],
+  quantized: ReadonlyMap<string, HeldMatrix | ByteMatrix> = new Map(),
+): Stack[] {
+  const made: Stack[] = [];
+  for (const name of names) {
+    const found = quantized.get(name);
+    const matrix = found && !("bytes" in found) && !("half" in found) ? found : undefined;
+    const last = made.at(-1);
+    const both = matrix && last?.matrix && stacked(last.matrix, matrix);
+    if (last && both) {
+      last.members.push(name);
+      last.sizes.push(matrix.rows);
+      last.matrix = both;
+    } else made.push({ members: [name], sizes: matrix ? [matrix.rows] : [], matrix });
+  }
+  return made;
+}
+
 /**
  * y = x Wᵀ (plus a bias, in some families, and an adapter, where there is one) for each of the modules, such as
  * `model.layers.0.self_attn.q_proj`.
@@ -48,13 +100,18 @@ export type Linear = (x: Value, modules: readonly string[]) => Value[];
 export function plainLinear(
   { biases = [] }: ModelConfig,
   parameter: Parameter,
-  product: Product = weightProduct(parameter),
+  products: Products = oneByOne(weightProduct(parameter)),
 ): Linear {
-  return (x, modules) =>
-    modules.map((module) => {
-      const y = product(x, `${module}.weight`);
+  return (x, modules) => {
+    const outputs = products(
+      x,
+      modules.map((module) => `${module}.weight`),
+    );
+    return modules.map((module, i) => {
+      const y = outputs[i]!;
       return biases.includes(lastPart(module)) ? add(y, parameter(`${module}.bias`)) : y;
     });
+  };
 }
 
 export interface DecoderParts {

@@ -6,12 +6,12 @@
 import { join } from "node:path";
 import { ModelError } from "../../core/errors.js";
 import { cacheFolder } from "../../core/cache-folder.js";
-import type { FileData, HeldMatrix, QuantizedMatrix } from "../../graph/index.js";
+import { MATRIX_PARTS, type FileData, type HeldMatrix, type QuantizedMatrix } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
-import { EMBEDDINGS, headName, linearModules } from "../families/modules.js";
+import { EMBEDDINGS, headName, linearModules, withSharedInput } from "../families/modules.js";
 import { nearestHalves, toWords } from "../../core/half-precision.js";
 import { keepsBlocks, type HeldWay } from "./quantize.js";
-import { arrayFile, type ArrayIndex, type PutArray } from "../format/array-file.js";
+import { arrayFile, type ArrayIndex, type PutArrays } from "../format/array-file.js";
 import { blockFormats } from "../format/gguf/dequantize.js";
 import { keptBytes, keptFormats, keptHalf } from "../format/gguf/keep.js";
 import type { RowsPlace } from "../format/gguf/rows.js";
@@ -102,10 +102,10 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
     bytes,
     notice,
     write: async (put) => {
-      for (const name of shapes.keys()) {
+      for (const names of withSharedInput([...shapes.keys()].filter(inCopy))) {
         // Rows that are looked up are in the file, or in floats here.
-        const own = matrices.has(name) && (name !== EMBEDDINGS || place) ? way : "float32";
-        if (inCopy(name)) await putMatrix(put, request, name, own);
+        const isHeld = (name: string): boolean => matrices.has(name) && (name !== EMBEDDINGS || !!place);
+        await putMatrices(put, request, names, names.every(isHeld) ? way : "float32");
       }
     },
   });
@@ -129,27 +129,42 @@ export async function holdWeights(request: HoldRequest): Promise<HeldWeights> {
   return { weights, quantized, embeddings, bytes };
 }
 
-const PARTS = ["packed", "low", "scales", "offsets", "steps", "units"] as const;
+/** Blocks of matrices that share their input lie behind each other, array by array, so that they can be multiplied as one (`stacked`). */
+async function putMatrices(
+  put: PutArrays,
+  request: HoldRequest,
+  names: readonly string[],
+  way: HeldWay,
+): Promise<void> {
+  const { source } = request;
+  const matrices = new Map<string, QuantizedMatrix>();
+  for (const name of names) {
+    const isBlocks = keepsBlocks(way) && !keptHalf(source.stored(name).format);
+    const matrix = isBlocks ? await source.blocks?.(name, way === "keepa8") : undefined;
+    if (matrix) matrices.set(name, matrix);
+    else await putFloats(put, request, name, way);
+  }
+  for (const part of MATRIX_PARTS) {
+    await put(
+      ...[...matrices].flatMap(([name, { [part]: values }]) =>
+        values ? [[`${name}.${part}`, values] as const] : [],
+      ),
+    );
+  }
+}
 
-async function putMatrix(
-  put: PutArray,
+async function putFloats(
+  put: PutArrays,
   { source, place }: HoldRequest,
   name: string,
   way: HeldWay,
 ): Promise<void> {
-  const kept = keepsBlocks(way);
-  const half = kept ? keptHalf(source.stored(name).format) : undefined;
-  const matrix: QuantizedMatrix | undefined =
-    kept && !half ? await source.blocks?.(name, way === "keepa8") : undefined;
-  if (matrix !== undefined) {
-    for (const part of PARTS) if (matrix[part]) await put(`${name}.${part}`, matrix[part]);
-    return;
-  }
+  const half = keepsBlocks(way) ? keptHalf(source.stored(name).format) : undefined;
   const { data } = await source.read(name);
-  if (half) return put(`${name}.${half}`, toWords(half, data));
-  if (way !== "float16") return put(name, data);
+  if (half) return put([`${name}.${half}`, toWords(half, data)]);
+  if (way !== "float16") return put([name, data]);
   const words = nearestHalves(data);
-  if (words) return put(`${name}.float16`, words);
+  if (words) return put([`${name}.float16`, words]);
   throw new ModelError(`${place}: ${name} has a value beyond 65504, the largest of float16`, {
     ...{ reason: "beyond-half", where: place },
     remedy: "hold the model in float32 (leave out `quantize`)",
@@ -167,7 +182,7 @@ function matrixOf(
     const values = arrays.get(`${name}.${half}`);
     if (values) return { half, rows, columns, values };
   }
-  const part = (which: (typeof PARTS)[number]): FileData | undefined => arrays.get(`${name}.${which}`);
+  const part = (which: (typeof MATRIX_PARTS)[number]): FileData | undefined => arrays.get(`${name}.${which}`);
   const scales = part("scales")!;
   const low = part("low");
   const offsets = part("offsets");

@@ -26,8 +26,10 @@ import type { ModelConfig } from "../families/config.js";
 import {
   decoder,
   lookUp,
+  oneByOne,
   plainLinear,
   weightProduct,
+  weightProducts,
   type Linear,
   type Parameter,
   type Product,
@@ -158,7 +160,8 @@ export function sequencePass(graph: Graph, config: ModelConfig, options: Sequenc
   const picks = graph.input("picks", "int32", ["k"]);
   const targets = graph.input("targets", "int32", ["k"]);
   const product = held ? heldProduct(parameter, held) : weightProduct(parameter, quantized);
-  const base = plainLinear(config, parameter, product);
+  const products = held ? oneByOne(product) : weightProducts(parameter, quantized);
+  const base = plainLinear(config, parameter, products);
   const lora = loraModules && loraLinear(graph, config, base, loraModules);
   const linear: Linear = lora?.linear ?? base;
   const hidden = decoder(config, {

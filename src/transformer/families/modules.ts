@@ -72,6 +72,22 @@ function linearKinds(config: ModelConfig): readonly LinearKind[] {
   ];
 }
 
+/** Weights in groups of those that meet the same input: neighbours among the names that are the parts of what some family has fused. */
+export function withSharedInput(weights: readonly string[]): string[][] {
+  const inputOf = (weight: string): string => {
+    const module = weight.slice(0, -".weight".length);
+    const whole = Object.keys(FUSED).find((name) => FUSED[name]!.includes(lastPart(module)));
+    return whole === undefined ? module : module.slice(0, -lastPart(module).length) + whole;
+  };
+  const groups: string[][] = [];
+  for (const weight of weights) {
+    const last = groups.at(-1);
+    if (last && inputOf(last[0]!) === inputOf(weight)) last.push(weight);
+    else groups.push([weight]);
+  }
+  return groups;
+}
+
 /** Every linear of the layers, with its sizes. */
 export function linearModules(config: ModelConfig): LinearModule[] {
   return Array.from({ length: config.layers }, (_, layer) =>

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { arrayFile } from "./array-file.js";
+import { arrayFile, type PutArrays } from "./array-file.js";
 
 const folder = mkdtempSync(join(tmpdir(), "whetstone-arrays-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -22,9 +22,9 @@ const asked = (name: string, bytes = 1000) => ({
   file: join(folder, name),
   key: "k",
   bytes,
-  write: async (put: (name: string, data: Float32Array | Uint16Array) => Promise<void>) => {
-    await put("floats", values);
-    await put("words", words);
+  write: async (put: PutArrays) => {
+    await put(["floats", values]);
+    await put(["words", words], ["behind them", values]);
   },
 });
 
@@ -33,6 +33,7 @@ it("holds each array at a page's boundary, and finds it again", async () => {
   const written = readFileSync(join(folder, "a.bin"));
   expect(made.get("floats")).toEqual({ file: join(folder, "a.bin"), offset: 0, byteLength: 12, length: 3 });
   expect(made.get("words")).toMatchObject({ offset: 4096, byteLength: 4, length: 2 });
+  expect(made.get("behind them")).toMatchObject({ offset: 4100, byteLength: 12, length: 3 });
   expect(new Uint16Array(written.buffer.slice(written.byteOffset + 4096, written.byteOffset + 4100))).toEqual(
     words,
   );

@@ -12,7 +12,7 @@ import { reasonOf } from "../../core/json-file.js";
 import type { FileData } from "../../graph/index.js";
 
 /** What is written changes with this number, and files of another are made anew. */
-const VERSION = 2;
+const VERSION = 3;
 /** Copies that were not used for so long go when another one is made. */
 const UNUSED_DAYS = 60;
 /** Memory is mapped in pages. */
@@ -26,8 +26,8 @@ type Values = Uint8Array | Uint16Array | Float32Array;
 /** Where each array lies, by its name. */
 export type ArrayIndex = ReadonlyMap<string, FileData>;
 
-/** Adds an array to a file that is being written. */
-export type PutArray = (name: string, values: Values) => Promise<void>;
+/** Adds arrays to a file that is being written, each right behind the one before it, the first from a page's beginning on. */
+export type PutArrays = (...arrays: readonly (readonly [name: string, values: Values])[]) => Promise<void>;
 
 export interface ArrayFileRequest {
   readonly file: string;
@@ -35,7 +35,7 @@ export interface ArrayFileRequest {
   readonly key: string;
   /** How many bytes it will have, nearly. */
   readonly bytes: number;
-  readonly write: (put: PutArray) => Promise<void>;
+  readonly write: (put: PutArrays) => Promise<void>;
   /** Told in one sentence why a file that was there is made anew. */
   readonly notice?: ((sentence: string) => void) | undefined;
 }
@@ -95,10 +95,13 @@ async function writeFile({ file, key, write }: ArrayFileRequest): Promise<void> 
   try {
     const arrays: Record<string, [offset: number, bytes: number, length: number]> = {};
     let end = 0;
-    await write(async (name, values) => {
-      arrays[name] = [end, values.byteLength, values.length];
-      await writeFully(handle, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), end);
-      end = Math.ceil((end + values.byteLength) / ALIGNMENT) * ALIGNMENT;
+    await write(async (...together) => {
+      for (const [name, values] of together) {
+        arrays[name] = [end, values.byteLength, values.length];
+        await writeFully(handle, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), end);
+        end += values.byteLength;
+      }
+      end = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
     });
     const index = Buffer.from(JSON.stringify({ version: VERSION, key, arrays }));
     const place = Buffer.alloc(8);
