@@ -26,7 +26,10 @@ type Values = Uint8Array | Uint16Array | Float32Array;
 /** Where each array lies, by its name. */
 export type ArrayIndex = ReadonlyMap<string, FileData>;
 
-/** Adds arrays to a file that is being written, each right behind the one before it, the first from a page's beginning on. */
+/**
+ * Adds arrays to a file that is being written, each right behind the one before it, the first from a page's beginning on. Resolves when
+ * the next may be made, while these are written: they must stay as they are.
+ */
 export type PutArrays = (...arrays: readonly (readonly [name: string, values: Values])[]) => Promise<void>;
 
 export interface ArrayFileRequest {
@@ -95,18 +98,26 @@ async function writeFile({ file, key, write }: ArrayFileRequest): Promise<void> 
   try {
     const arrays: Record<string, [offset: number, bytes: number, length: number]> = {};
     let end = 0;
-    await write(async (...together) => {
-      for (const [name, values] of together) {
-        arrays[name] = [end, values.byteLength, values.length];
-        await writeFully(handle, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), end);
-        end += values.byteLength;
+    let written = Promise.resolve();
+    const put: PutArrays = async (...together) => {
+      await written;
+      const start = end;
+      for (const [name, { byteLength, length }] of together) {
+        arrays[name] = [end, byteLength, length];
+        end += byteLength;
       }
       end = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
-    });
+      const parts = together.map(([, values]) => bytesOf(values));
+      written = writeFully(handle, parts, start);
+      // Whoever puts the next, or waits for all, is told.
+      written.catch(() => undefined);
+    };
+    await write(put);
+    await written;
     const index = Buffer.from(JSON.stringify({ version: VERSION, key, arrays }));
     const place = Buffer.alloc(8);
     place.writeBigUInt64LE(BigInt(end));
-    await writeFully(handle, Buffer.concat([index, place, MAGIC]), end);
+    await writeFully(handle, [index, place, MAGIC], end);
     await handle.datasync();
     await handle.close();
     await rename(temporary, file);
@@ -117,10 +128,18 @@ async function writeFile({ file, key, write }: ArrayFileRequest): Promise<void> 
   }
 }
 
-async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const part = bytes.subarray(done, done + (64 << 20));
-    done += (await handle.write(part, 0, part.length, position + done)).bytesWritten;
+const bytesOf = ({ buffer, byteOffset, byteLength }: Values): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** Writes bytes behind each other, in one call to the system where it takes them at once: nothing here has to come round for the next. */
+async function writeFully(handle: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void> {
+  let left = parts.filter(({ length }) => length > 0);
+  let place = position;
+  while (left.length > 0) {
+    let { bytesWritten: done } = await handle.writev(left, place);
+    place += done;
+    while (left.length > 0 && done >= left[0]!.length) done -= left.shift()!.length;
+    if (done > 0) left = [left[0]!.subarray(done), ...left.slice(1)];
   }
 }
 

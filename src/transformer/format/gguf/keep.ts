@@ -11,182 +11,152 @@ import { readScales } from "./dequantize-k.js";
 
 /** The file's integer that is held as the product's own zero: the middle of 0 … 15. */
 const MIDDLE = 8;
-/** Bytes of a block of 32 integers, of each digit. */
-const PACKED = QUANTIZED_BLOCK / 2;
 
-/** 16 bytes whose lower halves are integers 0 … 15 and whose upper ones are 16 … 31. */
-function packHalves(bytes: Uint8Array, from: number, packed: Uint8Array, to: number): void {
-  for (let i = 0; i < 8; i++) {
-    const [a, b] = [bytes[from + 2 * i]!, bytes[from + 2 * i + 1]!];
-    packed[to + i] = (a & 15) | ((b & 15) << 4);
-    packed[to + 8 + i] = (a >>> 4) | (b & 0xf0);
-  }
+/** A stored block's bytes from `at` on, and the halves of the same bytes, two each. */
+interface Stored {
+  readonly bytes: Uint8Array;
+  readonly halves: Uint16Array;
 }
 
-/** The lower or the upper halves of 32 bytes, as `shift` says. */
-function packNibbles(bytes: Uint8Array, from: number, shift: number, packed: Uint8Array, to: number): void {
-  for (let i = 0; i < PACKED; i++) {
-    const [a, b] = [bytes[from + 2 * i]!, bytes[from + 2 * i + 1]!];
-    packed[to + i] = ((a >>> shift) & 15) | (((b >>> shift) & 15) << 4);
-  }
+/** Reads a stored block's scales, and offsets, into those of the matrix's blocks from `block` on. */
+type Scale = (bytes: Uint8Array, at: number, matrix: QuantizedMatrix, block: number) => void;
+
+/**
+ * Reads a stored block's integers, four a word, the first in the lowest byte, counted from what stands for zero: 8 where they have four
+ * bits, 128 where they have more.
+ */
+type Unpack = (stored: Stored, at: number, words: Uint32Array) => void;
+
+/** Four bytes from an even place on. */
+const wordAt = ({ halves }: Stored, at: number): number =>
+  halves[at >>> 1]! | (halves[(at >>> 1) + 1]! << 16);
+
+const lowHalves = (word: number): number => word & 0x0f0f0f0f;
+const highHalves = (word: number): number => (word >>> 4) & 0x0f0f0f0f;
+
+/** Four integers of four bits, a byte each, in two bytes. */
+function pairs(nibbles: number): number {
+  const joined = nibbles | (nibbles >>> 4);
+  return (joined & 0xff) | ((joined >>> 8) & 0xff00);
 }
 
-/** Keeps a row's stored block at `at` as the block, or the blocks, from `block` on. */
-type Keep = (bytes: Uint8Array, at: number, matrix: QuantizedMatrix, block: number) => void;
+/** For four bits, four bytes of which each has its bit as the fifth. */
+const FIFTHS = Int32Array.from({ length: 16 }, (_, bits) =>
+  [0, 1, 2, 3].reduce((word, i) => word | (((bits >>> i) & 1) << (8 * i + 4)), 0),
+);
 
-const keepQ40: Keep = (bytes, at, { scales, packed }, block) => {
-  scales[block] = halfAt(bytes, at);
-  packHalves(bytes, at + 2, packed, block * PACKED);
+/** 32 integers of four bits: the lower halves of 16 bytes, then the upper ones. */
+const unpackHalves =
+  (from: number): Unpack =>
+  (stored, at, words) => {
+    for (let i = 0; i < 4; i++) {
+      const word = wordAt(stored, at + from + 4 * i);
+      words[i] = lowHalves(word);
+      words[4 + i] = highHalves(word);
+    }
+  };
+
+/** The same with a fifth bit, counted from `least`, which is in each byte. */
+const unpackFive =
+  (from: number, least: number): Unpack =>
+  (stored, at, words) => {
+    const high = wordAt(stored, at + from);
+    for (let i = 0; i < 4; i++) {
+      const word = wordAt(stored, at + from + 4 + 4 * i);
+      words[i] = (lowHalves(word) | FIFTHS[(high >>> (4 * i)) & 15]!) + least;
+      words[4 + i] = (highHalves(word) | FIFTHS[(high >>> (16 + 4 * i)) & 15]!) + least;
+    }
+  };
+
+const unpackQ80: Unpack = (stored, at, words) => {
+  // From −128 … 127 to 0 … 255.
+  for (let i = 0; i < 8; i++) words[i] = wordAt(stored, at + 2 + 4 * i) ^ 0x80808080;
 };
 
-const keepQ41: Keep = (bytes, at, { scales, offsets, packed }, block) => {
-  const d = halfAt(bytes, at);
-  scales[block] = d;
-  offsets![block] = halfAt(bytes, at + 2) + MIDDLE * d;
-  packHalves(bytes, at + 4, packed, block * PACKED);
-};
-
-/** The scales of eight blocks, and their minima as steps of one unit. */
-function keepScales(bytes: Uint8Array, at: number, matrix: QuantizedMatrix, block: number): void {
-  const { scales, steps } = readScales(bytes, at);
-  matrix.scales.set(scales, block);
-  matrix.steps!.set(steps, block);
-  matrix.units![block / BLOCKS_OF_UNIT] = -halfAt(bytes, at + 2);
-}
-
-/** Eight blocks: the lower halves of 32 bytes are one, the upper halves the next. */
-const keepQ4K: Keep = (bytes, at, matrix, block) => {
-  const { packed } = matrix;
-  keepScales(bytes, at, matrix, block);
-  for (let j = 0; j < 8; j++) {
-    packNibbles(bytes, at + 16 + (j >>> 1) * 32, 4 * (j & 1), packed, (block + j) * PACKED);
-  }
-};
-
-/** A block's 32 fifth bits as upper digits: `base` where a bit is not set, one more where it is. */
-function packFifths(fifth: (i: number) => number, base: number, packed: Uint8Array, to: number): void {
-  for (let i = 0; i < PACKED; i++) packed[to + i] = (base + fifth(2 * i)) | ((base + fifth(2 * i + 1)) << 4);
-}
-
-const wordAt = (bytes: Uint8Array, at: number): number =>
-  bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-
-const keepQ50: Keep = (bytes, at, { scales, packed, low }, block) => {
-  scales[block] = halfAt(bytes, at);
-  const high = wordAt(bytes, at + 2);
-  // d · (q − 16): what the upper digit counts from is one below the product's zero.
-  packFifths((i) => (high >>> i) & 1, MIDDLE - 1, packed, block * PACKED);
-  packHalves(bytes, at + 6, low!, block * PACKED);
-};
-
-const keepQ51: Keep = (bytes, at, { scales, offsets, packed, low }, block) => {
-  scales[block] = halfAt(bytes, at);
-  offsets![block] = halfAt(bytes, at + 2);
-  const high = wordAt(bytes, at + 4);
-  packFifths((i) => (high >>> i) & 1, MIDDLE, packed, block * PACKED);
-  packHalves(bytes, at + 8, low!, block * PACKED);
-};
-
-const keepQ80: Keep = (bytes, at, { scales, packed, low }, block) => {
-  scales[block] = halfAt(bytes, at);
-  for (let i = 0; i < PACKED; i++) {
-    // From −128 … 127 to 0 … 255.
-    const [a, b] = [bytes[at + 2 + 2 * i]! ^ 0x80, bytes[at + 3 + 2 * i]! ^ 0x80];
-    packed[block * PACKED + i] = (a >>> 4) | (b & 0xf0);
-    low![block * PACKED + i] = (a & 15) | ((b & 15) << 4);
-  }
-};
-
-const keepQ5K: Keep = (bytes, at, matrix, block) => {
-  const { packed, low } = matrix;
-  keepScales(bytes, at, matrix, block);
-  for (let j = 0; j < 8; j++) {
-    packFifths((i) => (bytes[at + 16 + i]! >>> j) & 1, MIDDLE, packed, (block + j) * PACKED);
-    packNibbles(bytes, at + 48 + (j >>> 1) * 32, 4 * (j & 1), low!, (block + j) * PACKED);
-  }
-};
-
-/** Sixteen blocks of 16: quarters of 32 values take the lower halves of 64 bytes, then the upper ones, and two bits each of 32. */
-const keepQ6K: Keep = (bytes, at, { scales, packed, low }, block) => {
-  const d = halfAt(bytes, at + 208);
-  for (let j = 0; j < 16; j++) {
-    const [part, quarter, group] = [j >>> 3, (j >>> 1) & 3, j & 1];
-    scales[block + j] = d * ((bytes[at + 192 + j]! << 24) >> 24);
-    const to = ((block + j) * PACKED) / 2;
-    const nibbles = at + part * 64 + (quarter & 1) * 32 + group * 16;
-    const tops = at + 128 + part * 32 + group * 16;
-    const shift = 4 * (quarter >>> 1);
-    for (let i = 0; i < PACKED / 2; i++) {
-      const [a, b] = [bytes[nibbles + 2 * i]!, bytes[nibbles + 2 * i + 1]!];
-      low![to + i] = ((a >>> shift) & 15) | (((b >>> shift) & 15) << 4);
-      const [c, e] = [bytes[tops + 2 * i]! >>> (2 * quarter), bytes[tops + 2 * i + 1]! >>> (2 * quarter)];
-      // d · scale · (q − 32): two below the product's zero.
-      packed[to + i] = (MIDDLE - 2 + (c & 3)) | ((MIDDLE - 2 + (e & 3)) << 4);
+/** Eight times 32: the lower halves of 32 bytes, then the upper ones. */
+const unpackQ4K: Unpack = (stored, at, words) => {
+  for (let part = 0; part < 4; part++) {
+    for (let i = 0; i < 8; i++) {
+      const word = wordAt(stored, at + 16 + 32 * part + 4 * i);
+      words[16 * part + i] = lowHalves(word);
+      words[16 * part + 8 + i] = highHalves(word);
     }
   }
 };
 
-/** What stands for zero among integers of eight bits. */
-const MIDDLE_OF_EIGHT = 128;
-
-const keepQ50InOne: Keep = (bytes, at, { scales, packed }, block) => {
-  scales[block] = halfAt(bytes, at);
-  const high = wordAt(bytes, at + 2);
-  const to = block * QUANTIZED_BLOCK;
-  const base = MIDDLE_OF_EIGHT - 16;
-  for (let i = 0; i < PACKED; i++) {
-    const halves = bytes[at + 6 + i]!;
-    packed[to + i] = base + ((halves & 15) | (((high >>> i) & 1) << 4));
-    packed[to + PACKED + i] = base + ((halves >>> 4) | (((high >>> (PACKED + i)) & 1) << 4));
+/** As Q4_K, with a fifth bit each: bit j of 32 bytes belongs to the j-th 32. */
+const unpackQ5K: Unpack = (stored, at, words) => {
+  for (let j = 0; j < 8; j++) {
+    for (let i = 0; i < 8; i++) {
+      const nibbles = lowHalves(wordAt(stored, at + 48 + 32 * (j >>> 1) + 4 * i) >>> (4 * (j & 1)));
+      const fifth = (wordAt(stored, at + 16 + 4 * i) >>> j) & 0x01010101;
+      words[8 * j + i] = nibbles | (fifth << 4) | 0x80808080;
+    }
   }
 };
 
-const keepQ80InOne: Keep = (bytes, at, { scales, packed }, block) => {
-  scales[block] = halfAt(bytes, at);
-  const to = block * QUANTIZED_BLOCK;
-  for (let i = 0; i < QUANTIZED_BLOCK; i++) packed[to + i] = bytes[at + 2 + i]! ^ 0x80;
+/** Sixteen times 16: quarters of 32 values take the lower halves of 64 bytes, then the upper ones, and two bits each of 32. */
+const unpackQ6K: Unpack = (stored, at, words) => {
+  for (let j = 0; j < 16; j++) {
+    const [part, quarter, group] = [j >>> 3, (j >>> 1) & 3, j & 1];
+    const nibbles = at + part * 64 + (quarter & 1) * 32 + group * 16;
+    const tops = at + 128 + part * 32 + group * 16;
+    for (let i = 0; i < 4; i++) {
+      const low = lowHalves(wordAt(stored, nibbles + 4 * i) >>> (4 * (quarter >>> 1)));
+      const top = (wordAt(stored, tops + 4 * i) >>> (2 * quarter)) & 0x03030303;
+      // What stands for zero among 0 … 63 is 32.
+      words[4 * j + i] = (low | (top << 4)) + 0x60606060;
+    }
+  }
 };
 
-const IN_ONE: Readonly<Record<string, Keep>> = { Q5_0: keepQ50InOne, Q8_0: keepQ80InOne };
+const scaleAlone: Scale = (bytes, at, { scales }, block) => {
+  scales[block] = halfAt(bytes, at);
+};
 
-/**
- * Both digits of four of each integer in one byte: 16 · (high − 8) + low is the byte less what stands for zero.
- * @param blocks of `size` integers each, from `block` on.
- */
-function joinDigits(
-  two: QuantizedMatrix,
-  packed: Uint8Array,
-  block: number,
-  blocks: number,
-  size: number,
-): void {
-  const [high, low] = [two.packed, two.low!];
-  const to = block * size;
-  for (let i = 0; i < (blocks * size) / 2; i++) {
-    const [a, b] = [high[i]!, low[i]!];
-    packed[to + 2 * i] = ((a & 15) << 4) | (b & 15);
-    packed[to + 2 * i + 1] = (a & 0xf0) | (b >>> 4);
-  }
-}
+/** A scale and an offset, of integers that count from `zero`. */
+const scaleAndOffset =
+  (zero: number): Scale =>
+  (bytes, at, { scales, offsets }, block) => {
+    const d = halfAt(bytes, at);
+    scales[block] = d;
+    offsets![block] = halfAt(bytes, at + 2) + zero * d;
+  };
+
+/** The scales of eight blocks, and their minima as steps of one unit. */
+const scalesAndSteps: Scale = (bytes, at, matrix, block) => {
+  const { scales, steps } = readScales(bytes, at);
+  matrix.scales.set(scales, block);
+  matrix.steps!.set(steps, block);
+  matrix.units![block / BLOCKS_OF_UNIT] = -halfAt(bytes, at + 2);
+};
+
+const scalesOfQ6K: Scale = (bytes, at, { scales }, block) => {
+  const d = halfAt(bytes, at + 208);
+  for (let j = 0; j < 16; j++) scales[block + j] = d * ((bytes[at + 192 + j]! << 24) >> 24);
+};
 
 interface Kept {
-  readonly keep: Keep;
+  readonly scale: Scale;
+  readonly unpack: Unpack;
   readonly hasOffsets?: boolean;
   /** Whether offsets are steps of units. */
   readonly hasSteps?: boolean;
-  readonly hasLow?: boolean;
+  /** Whether integers have more than four bits. */
+  readonly isWide?: boolean;
   readonly blockSize?: 16;
 }
 
 const KEPT: Readonly<Record<string, Kept>> = {
-  Q4_0: { keep: keepQ40 },
-  Q4_1: { keep: keepQ41, hasOffsets: true },
-  Q5_0: { keep: keepQ50, hasLow: true },
-  Q5_1: { keep: keepQ51, hasLow: true, hasOffsets: true },
-  Q8_0: { keep: keepQ80, hasLow: true },
-  Q4_K: { keep: keepQ4K, hasSteps: true },
-  Q5_K: { keep: keepQ5K, hasLow: true, hasSteps: true },
-  Q6_K: { keep: keepQ6K, hasLow: true, blockSize: 16 },
+  Q4_0: { scale: scaleAlone, unpack: unpackHalves(2) },
+  Q4_1: { scale: scaleAndOffset(MIDDLE), unpack: unpackHalves(4), hasOffsets: true },
+  // d · (q − 16), and d · q with an offset.
+  Q5_0: { scale: scaleAlone, unpack: unpackFive(2, 0x70707070), isWide: true },
+  Q5_1: { scale: scaleAndOffset(0), unpack: unpackFive(4, 0x80808080), isWide: true, hasOffsets: true },
+  Q8_0: { scale: scaleAlone, unpack: unpackQ80, isWide: true },
+  Q4_K: { scale: scalesAndSteps, unpack: unpackQ4K, hasSteps: true },
+  Q5_K: { scale: scalesAndSteps, unpack: unpackQ5K, isWide: true, hasSteps: true },
+  Q6_K: { scale: scalesOfQ6K, unpack: unpackQ6K, isWide: true, blockSize: 16 },
 };
 
 /** Formats of single values that are kept as they are. */
@@ -203,9 +173,9 @@ export function keptBytes(format: string, elements: number): number | undefined 
   if (format in HALVES) return 2 * elements;
   const kept = KEPT[format];
   if (kept === undefined) return undefined;
-  const { hasOffsets = false, hasSteps = false, hasLow = false, blockSize = QUANTIZED_BLOCK } = kept;
+  const { hasOffsets = false, hasSteps = false, isWide = false, blockSize = QUANTIZED_BLOCK } = kept;
   const perBlock = 4 + (hasOffsets ? 4 : 0) + (hasSteps ? 1 + 4 / BLOCKS_OF_UNIT : 0);
-  return (elements * (hasLow ? 2 : 1)) / 2 + (elements / blockSize) * perBlock;
+  return (elements * (isWide ? 2 : 1)) / 2 + (elements / blockSize) * perBlock;
 }
 
 /**
@@ -220,17 +190,17 @@ export function emptyMatrix(
 ): QuantizedMatrix | undefined {
   const kept = KEPT[format.name];
   if (kept === undefined) return undefined;
-  const { hasOffsets = false, hasSteps = false, hasLow = false, blockSize } = kept;
+  const { hasOffsets = false, hasSteps = false, isWide = false, blockSize } = kept;
   const size = blockSize ?? QUANTIZED_BLOCK;
   const blocks = rows * (columns / size);
-  const bits = hasLow && roundsInput ? 8 : 4;
+  const bits = isWide && roundsInput ? 8 : 4;
   return {
     bits,
     rows,
     columns,
     ...(blockSize !== undefined && { blockSize }),
     packed: new Uint8Array((blocks * size * bits) / 8),
-    ...(hasLow && !roundsInput && { low: new Uint8Array((blocks * size) / 2) }),
+    ...(isWide && !roundsInput && { low: new Uint8Array((blocks * size) / 2) }),
     scales: new Float32Array(blocks),
     ...(hasOffsets && { offsets: new Float32Array(blocks) }),
     ...(hasSteps && {
@@ -242,28 +212,48 @@ export function emptyMatrix(
 }
 
 /** Fills in whole rows, from row `row` on. @param matrix of `emptyMatrix` for the same format. */
-export function keepRows(format: BlockFormat, bytes: Uint8Array, matrix: QuantizedMatrix, row: number): void {
-  const { keep, blockSize = QUANTIZED_BLOCK } = KEPT[format.name]!;
-  const step = format.elements / blockSize;
-  const first = row * (matrix.columns / blockSize);
-  const blocks = (bytes.length / format.bytes) * step;
-  const inOne = matrix.bits === 8 ? IN_ONE[format.name] : keep;
-  if (inOne !== undefined) {
-    for (let at = 0, block = first; at < bytes.length; at += format.bytes, block += step)
-      inOne(bytes, at, matrix, block);
-    return;
+export function keepRows(
+  format: BlockFormat,
+  stored: Uint8Array,
+  matrix: QuantizedMatrix,
+  row: number,
+): void {
+  const { scale, unpack, blockSize = QUANTIZED_BLOCK } = KEPT[format.name]!;
+  const bytes = stored.byteOffset % 2 === 0 ? stored : stored.slice();
+  const both = { bytes, halves: halvesOf(bytes) };
+  const words = new Uint32Array(format.elements / 4);
+  const put = putter(matrix);
+  let block = row * (matrix.columns / blockSize);
+  for (let at = 0; at < bytes.length; at += format.bytes) {
+    scale(bytes, at, matrix, block);
+    unpack(both, at, words);
+    put(words, (block * blockSize) / 4);
+    block += format.elements / blockSize;
   }
-  const half = (): Uint8Array => new Uint8Array((blocks * blockSize) / 2);
-  const { scales, offsets, steps, units } = matrix;
-  const two: QuantizedMatrix = {
-    ...matrix,
-    ...{ bits: 4, packed: half(), low: half() },
-    scales: scales.subarray(first, first + blocks),
-    ...(offsets && { offsets: offsets.subarray(first, first + blocks) }),
-    ...(steps && { steps: steps.subarray(first, first + blocks) }),
-    ...(units && { units: units.subarray(first / BLOCKS_OF_UNIT, (first + blocks) / BLOCKS_OF_UNIT) }),
+}
+
+const halvesOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint16Array =>
+  new Uint16Array(buffer, byteOffset, byteLength / 2);
+
+/** Puts words of four integers each into a matrix, from word `to` of all on. */
+function putter({ bits, packed, low }: QuantizedMatrix): (words: Uint32Array, to: number) => void {
+  if (bits === 8) {
+    const whole = new Uint32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4);
+    return (words, to) => {
+      for (let i = 0; i < words.length; i++) whole[to + i] = words[i]!;
+    };
+  }
+  const upper = halvesOf(packed);
+  if (!low) {
+    return (words, to) => {
+      for (let i = 0; i < words.length; i++) upper[to + i] = pairs(words[i]!);
+    };
+  }
+  const lower = halvesOf(low);
+  return (words, to) => {
+    for (let i = 0; i < words.length; i++) {
+      upper[to + i] = pairs(highHalves(words[i]!));
+      lower[to + i] = pairs(lowHalves(words[i]!));
+    }
   };
-  for (let at = 0, block = 0; at < bytes.length; at += format.bytes, block += step)
-    keep(bytes, at, two, block);
-  joinDigits(two, matrix.packed, first, blocks, blockSize);
 }
