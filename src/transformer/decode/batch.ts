@@ -1,6 +1,5 @@
 import { tokenUniform } from "../../core/random.js";
 import { joinFeeds, type BufferFeed, type Tensor } from "../../graph/index.js";
-import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import type { ModelConfig } from "../families/config.js";
 import { placesAtWork, remainder, type CacheLayout, type Relayout } from "./batch-layout.js";
 import {
@@ -15,17 +14,14 @@ import { KeptRows } from "./kept-rows.js";
 import type { KeyValueCache } from "./key-value-cache.js";
 import { leastLog } from "./least-log.js";
 import type { Narrowed } from "./narrowed.js";
+import type { PrefixPasses } from "./prefix-store.js";
 import { samePrompt } from "./schedule.js";
 import type { Runs } from "./whole-session.js";
 
 /** Compiled graphs of one model, and the adapter to run them with. */
-export interface SamplerSessions {
+export interface SamplerSessions extends PrefixPasses {
   /** The decoding step for rows that need no more than this. */
   decode(needs: StepNeeds): Promise<Runs>;
-  prefix(): Promise<Runs>;
-  /** The keys and values of tokens after a prefix; asked for where prefixes are kept. */
-  extend(): Promise<Runs>;
-  readonly adapter: AdapterFeeds | undefined;
   readonly cacheFactory: (layout: CacheLayout) => KeyValueCache;
 }
 

@@ -11,6 +11,7 @@ import { HIDDEN } from "../decoder/hidden.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
 import type { KvCacheType } from "./cache-inputs.js";
 import type { ModelConfig } from "../families/config.js";
+import { fillInBlocks, LONGEST_PASS } from "./long-prompt.js";
 import type { PrefixPasses, PrefixStore } from "./prefix-store.js";
 import type { Runs } from "./whole-session.js";
 
@@ -69,11 +70,16 @@ export class KeyValueCache {
     }
     // A pass for each prompt, unpadded: the products of a larger pass are split among threads by its size, and round
     // otherwise, so that a prompt's keys would depend on which others opened with it.
-    for (const { tokens, groups } of distinct.values())
-      if (this.store) {
-        const places = { buffers: this.prefix, groups, length: this.prefixLength };
-        await this.store.fill(tokens, places, passes);
+    for (const { tokens, groups } of distinct.values()) {
+      const places = { buffers: this.prefix, groups, length: this.prefixLength };
+      if (this.store) await this.store.fill(tokens, places, passes);
+      else if (passes.inBlocksOf !== undefined && tokens.length > LONGEST_PASS) {
+        const capacity = roundUp(tokens.length, BLOCK);
+        const { engine, config, type: kvCache } = this;
+        const options = { engine, config, kvCache, capacity, maxLength: passes.inBlocksOf };
+        await fillInBlocks(tokens, places, passes, options);
       } else await this.runPrefixPass(tokens, groups, await passes.prefix(), passes.adapter);
+    }
   }
 
   private async runPrefixPass(

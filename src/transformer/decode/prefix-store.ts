@@ -34,8 +34,11 @@ export interface PrefixPlaces {
 /** What computes them. */
 export interface PrefixPasses {
   prefix(): Promise<Runs>;
+  /** The keys and values of tokens after a prefix; asked for where prefixes are kept, and where prompts are computed in blocks. */
   extend(): Promise<Runs>;
   readonly adapter: AdapterFeeds | undefined;
+  /** The graphs' longest sequence, where long prompts are computed in blocks. Absent: each in one pass. */
+  readonly inBlocksOf?: number | undefined;
 }
 
 /** What a store has done so far. */

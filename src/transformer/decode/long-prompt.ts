@@ -1,0 +1,137 @@
+/** Prompts that are computed in blocks, each of which sees those before it: a pass over all of it would hold scores of every token for every other. */
+import {
+  joinFeeds,
+  type BufferFeed,
+  type Engine,
+  type ResidentBuffer,
+  type Store,
+  type Tensor,
+} from "../../graph/index.js";
+import { windowHides } from "../decoder/attention.js";
+import type { ModelConfig } from "../families/config.js";
+import type { KvCacheType } from "./cache-inputs.js";
+import { extendFeeds } from "./extend-graph.js";
+import type { PrefixPasses, PrefixPlaces } from "./prefix-store.js";
+
+/** Tokens of a prompt that one pass computes. Longer ones are computed in blocks. */
+export const LONGEST_PASS = 1024;
+/** Tokens of a block (measured: 128 to 512 are as fast, and fewer take less memory). */
+const BLOCK = 256;
+
+interface LongPromptOptions {
+  readonly engine: Pick<Engine, "buffer">;
+  readonly config: ModelConfig;
+  readonly kvCache: KvCacheType;
+  /** The graphs' longest sequence. */
+  readonly maxLength: number;
+  /** Places that the passes have for the prompt: as many for a prompt whatever else is drawn, since products of another length may round otherwise. */
+  readonly capacity: number;
+}
+
+/** Keys and values of a prompt's beginning, by name [1, kvHeads, room, d]. */
+interface Past {
+  readonly buffers: ReadonlyMap<string, ResidentBuffer>;
+  readonly room: number;
+  /** Whether they are the first group's, and so are not given back. */
+  readonly isHome: boolean;
+}
+
+/**
+ * Puts a prompt's keys and values in their places, block by block. They differ from those of one pass by float32's rounding, and depend on
+ * nothing but the prompt.
+ */
+export async function fillInBlocks(
+  tokens: readonly number[],
+  places: PrefixPlaces,
+  passes: PrefixPasses,
+  options: LongPromptOptions,
+): Promise<void> {
+  const { capacity } = options;
+  let past: Past = { buffers: new Map(), room: 0, isHome: false };
+  try {
+    for (let from = 0; from < tokens.length; from += BLOCK) {
+      const block = tokens.slice(from, from + BLOCK);
+      // Each block meets all places that there are: they double, so that the first blocks have few.
+      const room = Math.min(capacity, BLOCK * 2 ** Math.ceil(Math.log2((from + block.length) / BLOCK)));
+      if (room > past.room) past = await moved(past, room, from, places, options);
+      await computeBlock(block, from, past, passes, options);
+    }
+    const others = places.groups.filter((group) => !past.isHome || group !== 0);
+    await copy(past, { buffers: places.buffers, room: places.length, groups: others }, capacity, options);
+  } finally {
+    await free(past);
+  }
+}
+
+/** What is there, `from` tokens, with more room. What a run is fed is the beginning of a buffer: the first group's place serves for all of it. */
+async function moved(
+  past: Past,
+  room: number,
+  from: number,
+  { buffers, groups, length }: PrefixPlaces,
+  options: LongPromptOptions,
+): Promise<Past> {
+  const { engine, config, kvCache, capacity } = options;
+  const isHome = room === capacity && length === capacity && groups.includes(0);
+  const larger = new Map(isHome ? buffers : []);
+  const next: Past = { buffers: larger, room, isHome };
+  try {
+    const size = config.kvHeads * room * config.headDim;
+    if (!isHome) for (const name of buffers.keys()) larger.set(name, await engine.buffer(kvCache, size));
+    await copy(past, { ...next, groups: [0] }, from, options);
+  } catch (error) {
+    await free(next);
+    throw error;
+  }
+  await free(past);
+  return next;
+}
+
+/** Copies the first `count` tokens to their places in groups of other buffers. */
+async function copy(
+  { buffers, room }: Past,
+  to: Omit<Past, "isHome"> & { readonly groups: readonly number[] },
+  count: number,
+  { config: { kvHeads, headDim } }: LongPromptOptions,
+): Promise<void> {
+  const rows = to.groups.flatMap((group) => Array.from({ length: kvHeads }, (_, head) => ({ group, head })));
+  if (rows.length === 0) return;
+  const sources = Int32Array.from(rows, ({ head }) => head * room * headDim);
+  const targets = Int32Array.from(rows, ({ group, head }) => (group * kvHeads + head) * to.room * headDim);
+  const copies = [...buffers].map(([name, buffer]) =>
+    buffer.copyTo(to.buffers.get(name)!, sources, targets, count * headDim),
+  );
+  await Promise.all(copies);
+}
+
+async function free({ buffers, isHome }: Past): Promise<void> {
+  if (!isHome) await Promise.all([...buffers.values()].map((buffer) => buffer.free()));
+}
+
+async function computeBlock(
+  ids: readonly number[],
+  from: number,
+  { buffers, room }: Past,
+  passes: PrefixPasses,
+  { config, kvCache, maxLength }: LongPromptOptions,
+): Promise<void> {
+  const { kvHeads, headDim } = config;
+  const to = Int32Array.from({ length: ids.length * kvHeads }, (_, i) => {
+    const [at, head] = [Math.floor(i / kvHeads), i % kvHeads];
+    return (head * room + from + at) * headDim;
+  });
+  const stores = [...buffers].map(([output, buffer]): Store => ({ output, buffer, to, length: headDim }));
+  const hides = windowHides(config, maxLength);
+  const feeds: Record<string, Tensor | BufferFeed> =
+    from === 0
+      ? {
+          ids: { type: "int32", dims: [1, ids.length], data: Int32Array.from(ids) },
+          positions: {
+            ...{ type: "int64", dims: [1, ids.length] },
+            data: BigInt64Array.from(ids, (_, at) => BigInt(at)),
+          },
+        }
+      : extendFeeds(config, { ids, from, capacity: room, hides, kvCache }, (name) => buffers.get(name)!);
+  const session = await (from === 0 ? passes.prefix() : passes.extend());
+  await session.run(joinFeeds(feeds, passes.adapter?.feeds), { fetch: [], stores });
+}
