@@ -233,7 +233,7 @@ export class Runtime {
       prefix: () => pass("prefix", () => prefixGraph(config, weights, options)),
       extend: () => pass("extend", () => extendGraph(config, weights, options)),
       adapter,
-      // Weights that lie in a device's memory would be there twice, and its one pass has room for a long prompt.
+      // Tried on the CPU alone.
       inBlocksOf: this.engine.keepsBuffers ? undefined : this.maxLength,
       cacheFactory: (layout) =>
         new KeyValueCache(this.engine, config, layout, adapter ? undefined : this.prefixes, this.kvCache),
