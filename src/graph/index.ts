@@ -54,8 +54,8 @@ export { byteMatrix, unsignedBytes, type ByteMatrix } from "./byte-matrix.js";
 export { multipliesSignedBytes } from "./signed-bytes.js";
 export {
   BLOCKS_OF_UNIT,
-  QUANTIZED_BLOCK,
   MATRIX_PARTS,
+  QUANTIZED_BLOCK,
   quantizeMatrix,
   stacked,
   type HalfMatrix,

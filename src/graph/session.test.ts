@@ -141,9 +141,7 @@ describe("outputs", () => {
     }
     await session.dispose();
   });
-});
 
-describe("outputs", () => {
   test("are what the graph computes, under their names: nothing is copied to give one", async () => {
     const graph = new Graph();
     const x = graph.input("x", "float32", ["n"]);

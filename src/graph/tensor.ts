@@ -23,7 +23,7 @@ export interface Store {
 }
 
 /**
- * Feeds of several kinds as one object, later ones first where a name is in both. Spreading them into a literal has V8 make a hidden class
+ * Feeds of several kinds as one object, with the last one's where several have a name. Spreading them into a literal has V8 make a hidden class
  * for each name anew, every time: of a hundred names 250 KB, which live until old objects are collected.
  */
 export function joinFeeds<Feed>(
