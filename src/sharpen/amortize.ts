@@ -14,6 +14,7 @@ import { recordedBaselines } from "./baselines.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
 import { fitAdapter, type Iterate } from "./fit-adapter.js";
 import { hasEnded, keptEpoch } from "./kept-epoch.js";
+import { knownDraws, type Draws } from "./known-draws.js";
 import { BASE_DRAWS } from "./methods/base-responses.js";
 import type { Method, MethodPlan, MethodSettings } from "./methods/method.js";
 import { judgedPrompts, objectiveJudge } from "./methods/objective-judge.js";
@@ -60,7 +61,11 @@ export async function amortize(
   const adapterDir = run.adapterDir(method.name);
   const plan = await judgedPlan(options, await method.plan(options));
   const epochs = await trainAdapter(options, adapterDir, plan);
-  const measured = await measureTrained(options, adapterDir);
+  // Before its first epoch an adapter that goes on from none is the base.
+  const learned = start !== undefined || keptEpoch(epochs, keep) > 0;
+  const measured = await (learned
+    ? measureTrained(options, adapterDir)
+    : measureDraws(options, await baseDraws(options)));
   return {
     adapterDir,
     metrics: {
@@ -214,33 +219,45 @@ async function measureTrained(
   options: AmortizeOptions,
   adapterDir: string,
 ): Promise<ReturnType<typeof measureAdapter>> {
-  const { method, policy, trainers, task, run, split, pools, greedy, seed, signal, onProgress } = options;
-  const adapted = await trainers.withAdapter(adapterDir, method.name);
+  const adapted = await options.trainers.withAdapter(adapterDir, options.method.name);
   try {
-    const drawn = await drawResponses(
-      await run.responseLog(method.name),
-      adapted,
-      split.test,
-      options,
-      `sampling, ${method.name}`,
-    );
-    const best = await drawGreedy(
-      await run.greedyLog(method.name),
-      adapted,
-      split.test,
-      options,
-      `greedy, ${method.name}`,
-    );
-    const log = await run.log(baseLogProbsFile(method.name), baseLogProbs);
-    const score = { prompts: split.test, signal };
-    const byAdapter = drawnBy(method.name, drawn.flat());
-    const responses = await keepScores(log, policy, byAdapter, { ...score, onProgress });
-    const greedily = await keepScores(log, policy, drawnBy(method.name, best), score);
-    const independent = options.temperature === 1;
-    const runs = [{ responses, greedy: greedily }];
-    const baselines = await recordedBaselines(run, split.test);
-    return measureAdapter({ task, pools, greedy, seed, independent, baselines, runs });
+    return await measureDraws(options, adapted);
   } finally {
     await adapted.dispose();
   }
+}
+
+/** What the run has of the base, and the base for the rest. Greedy responses may be given without all that their file has. */
+async function baseDraws({ policy, pools, run }: AmortizeOptions): Promise<Draws> {
+  return knownDraws(policy, pools, await (await run.greedyLog()).records());
+}
+
+async function measureDraws(
+  options: AmortizeOptions,
+  adapted: Draws,
+): Promise<ReturnType<typeof measureAdapter>> {
+  const { method, policy, task, run, split, pools, greedy, seed, signal, onProgress } = options;
+  const drawn = await drawResponses(
+    await run.responseLog(method.name),
+    adapted,
+    split.test,
+    options,
+    `sampling, ${method.name}`,
+  );
+  const best = await drawGreedy(
+    await run.greedyLog(method.name),
+    adapted,
+    split.test,
+    options,
+    `greedy, ${method.name}`,
+  );
+  const log = await run.log(baseLogProbsFile(method.name), baseLogProbs);
+  const score = { prompts: split.test, signal };
+  const byAdapter = drawnBy(method.name, drawn.flat());
+  const responses = await keepScores(log, policy, byAdapter, { ...score, onProgress });
+  const greedily = await keepScores(log, policy, drawnBy(method.name, best), score);
+  const independent = options.temperature === 1;
+  const runs = [{ responses, greedy: greedily }];
+  const baselines = await recordedBaselines(run, split.test);
+  return measureAdapter({ task, pools, greedy, seed, independent, baselines, runs });
 }

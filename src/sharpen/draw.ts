@@ -59,7 +59,7 @@ export async function appendTo<T>(
 /** Draws those of the requested responses that the log does not have. @throws InterruptedError once the signal has fired. */
 export async function drawInto(
   log: RecordLog<Response>,
-  policy: Policy,
+  policy: Pick<Policy, "sample">,
   requests: readonly SampleRequest[],
   { temperature, topP, maxTokens, seed, signal, onProgress }: DrawIntoSettings,
   stage: string,
@@ -87,7 +87,7 @@ export function firstOf(prompts: readonly Prompt[], n: number): SampleRequest[] 
  */
 export async function drawResponses(
   log: RecordLog<Response>,
-  policy: Policy,
+  policy: Pick<Policy, "sample">,
   prompts: readonly Prompt[],
   settings: DrawSettings,
   stage: string,
@@ -119,7 +119,7 @@ type OneEachSettings = Pick<DrawSettings, "maxTokens" | "signal" | "onProgress">
 /** The greedy response to each prompt, as `drawResponses`. */
 export function drawGreedy(
   log: RecordLog<Response>,
-  policy: Policy,
+  policy: Pick<Policy, "greedy">,
   prompts: readonly Prompt[],
   settings: OneEachSettings,
   stage: string,

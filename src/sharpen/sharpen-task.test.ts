@@ -196,6 +196,32 @@ describe("sharpenTask, with labels", () => {
     expect(sft).toMatchObject({ trainingPrompts: 8, trainingSamples: 5 });
     await adapted.dispose();
   });
+
+  it("gives an adapter that has learned nothing the base's responses, which it would draw itself", async () => {
+    const fit = { ...tinyFit, learningRate: 3 };
+    const dir = newFolder();
+    const ruined = tinyJob(policy, task, {
+      amortize: { ...job.amortize!, methods: [{ method: sft, trainN: 5, fit }] },
+    });
+    const { metrics, adapterDirs } = await runJob(dir, ruined);
+    const { epochs, keptEpoch } = metrics.adapters["sft"]!;
+    expect(keptEpoch).toBe(0);
+    expect(epochs[2]!.validationLoss).toBeGreaterThan(epochs[0]!.validationLoss);
+    const own = readRun(dir);
+    expect(await own.responses("sft")).toEqual(await own.responses());
+    expect(await own.greedy("sft")).toEqual(await own.greedy());
+    const adapted = await policy.withAdapter(await loadAdapter(adapterDirs.sft!));
+    const { test } = splitPrompts(task, job);
+    const requests = test.flatMap((prompt) => [0, 1, 2, 3].map((index) => ({ prompt, index })));
+    const drawn = (
+      await collect(adapted.sample(requests, { temperature: 1, maxTokens: job.maxTokens, seed: job.seed }))
+    ).map((each) => responseRecords.normalise!(each));
+    for (const response of await own.responses("sft"))
+      expect(
+        drawn.find(({ promptId, index }) => promptId === response.promptId && index === response.index),
+      ).toEqual(response);
+    await adapted.dispose();
+  });
 });
 
 describe("sharpenTask", { timeout: 120_000 }, () => {
