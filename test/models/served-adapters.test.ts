@@ -197,8 +197,7 @@ describe.skipIf(PYTHON === undefined)("sharpening what servers draw", () => {
       "--alpha",
       "256",
     ],
-    // The last, since an adapter that is the base would not be drawn from.
-    ...["--curve-samples", "0", "--server-adapters", "shared", "--keep", "last"],
+    ...["--curve-samples", "0", "--server-adapters", "shared"],
   ];
 
   it("closes the loop: draws on servers, trains on a trainer, loads the adapter into the servers and measures it there", async () => {
