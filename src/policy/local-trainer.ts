@@ -36,6 +36,7 @@ export function localTrainers(policy: LocalPolicy): Trainers<LoraAdapter> {
   const { config } = policy.runtime.model;
   return {
     vocabularySize: config.vocabSize,
+    base: policy,
     noFull: whyNoFull(policy),
     parameters: ({ rank, targetModules, full }) => {
       if (full) return valuesOf(policy);

@@ -74,6 +74,8 @@ export interface Trainers<A = unknown> {
   parameters(adapter: Pick<TrainerOptions, "rank" | "targetModules" | "full">): number;
   /** Why they cannot train every weight, as a sentence; undefined where they can. */
   readonly noFull: string | undefined;
+  /** The policy that an adapter which changes nothing is, to the bit. Absent: it is drawn from elsewhere, and may round otherwise. */
+  readonly base?: Policy | undefined;
   /** Starts an adapter that changes nothing yet, or is as the one that it begins at. */
   start(options: TrainerOptions): Promise<Trainer<A>>;
   /** The policy with an adapter that was exported into a folder; its `dispose()` frees the adapter alone. */

@@ -62,10 +62,11 @@ export async function amortize(
   const plan = await judgedPlan(options, await method.plan(options));
   const epochs = await trainAdapter(options, adapterDir, plan);
   // Before its first epoch an adapter that goes on from none is the base.
-  const learned = start !== undefined || keptEpoch(epochs, keep) > 0;
-  const measured = await (learned
-    ? measureTrained(options, adapterDir)
-    : measureDraws(options, await baseDraws(options)));
+  const isBase =
+    start === undefined && keptEpoch(epochs, keep) === 0 && options.trainers.base === options.policy;
+  const measured = await (isBase
+    ? measureDraws(options, await baseDraws(options))
+    : measureTrained(options, adapterDir));
   return {
     adapterDir,
     metrics: {

@@ -39,6 +39,7 @@ export interface Serving {
 export function onServers<A>(trainers: Trainers<A>, serving: Serving): Trainers<A> {
   return {
     ...trainers,
+    base: undefined,
     withAdapter: async (folder, name) => {
       const trained = await trainers.withAdapter(folder, name);
       try {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { UsageError } from "../core/errors.js";
 import { parseMetrics } from "../evaluate/metrics-file.js";
 import type { LocalPolicy } from "../policy/local-policy.js";
@@ -201,11 +201,14 @@ describe("sharpenTask, with labels", () => {
     const fit = { ...tinyFit, learningRate: 3 };
     const dir = newFolder();
     const ruined = tinyJob(policy, task, {
-      amortize: { ...job.amortize!, methods: [{ method: sft, trainN: 5, fit }] },
+      amortize: { ...job.amortize!, methods: [{ method: sft, trainN: 5, fit }], curveSamples: 0 },
     });
+    const opened = vi.spyOn(policy, "withAdapter");
     const { metrics, adapterDirs } = await runJob(dir, ruined);
     const { epochs, keptEpoch } = metrics.adapters["sft"]!;
     expect(keptEpoch).toBe(0);
+    expect(opened).not.toHaveBeenCalled();
+    opened.mockRestore();
     expect(epochs[2]!.validationLoss).toBeGreaterThan(epochs[0]!.validationLoss);
     const own = readRun(dir);
     expect(await own.responses("sft")).toEqual(await own.responses());
