@@ -84,6 +84,6 @@ export { Engine, type EngineOptions } from "./engine.js";
 export { ResidentBuffer } from "./resident-buffer.js";
 export { storeGraphs, type StoredGraphs } from "./store-graphs.js";
 export { Session } from "./session.js";
-export { joinFeeds, type BufferFeed, type Store, type Tensor } from "./tensor.js";
+export { type BufferFeed, type Store, type Tensor } from "./tensor.js";
 export { evaluate, evaluateInDoubles } from "./reference.js";
 export type { DoubleTensor } from "./reference/array.js";

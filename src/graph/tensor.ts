@@ -22,17 +22,6 @@ export interface Store {
   readonly length: number;
 }
 
-/**
- * Feeds of several kinds as one object, with the last one's where several have a name. Spreading them into a literal has V8 make a hidden class
- * for each name anew, every time: of a hundred names 250 KB, which live until old objects are collected.
- */
-export function joinFeeds<Feed>(
-  ...parts: readonly (Readonly<Record<string, Feed>> | undefined)[]
-): Record<string, Feed> {
-  // An object without a prototype is a dictionary from the start.
-  return Object.assign(Object.create(null) as Record<string, Feed>, ...parts) as Record<string, Feed>;
-}
-
 /** What stands for a fed tensor in a request to run. */
 export function sentFeed(feed: Tensor | BufferFeed): object {
   if (!("buffer" in feed)) return { ...feed, data: compact(feed.data) };

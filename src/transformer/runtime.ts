@@ -10,7 +10,8 @@ import {
   type PolicyGraphOptions,
 } from "./decode/decode-graph.js";
 import { extendGraph } from "./decode/extend-graph.js";
-import { PrefixStore, type PrefixCounts } from "./decode/prefix-store.js";
+import { inBlocks } from "./decode/long-prompt.js";
+import { PrefixStore, type PrefixCounts, type PrefixPasses } from "./decode/prefix-store.js";
 import type { KvCacheType } from "./decode/cache-inputs.js";
 import { KeyValueCache } from "./decode/key-value-cache.js";
 import type { LikelyToken } from "./decode/likeliest.js";
@@ -229,12 +230,16 @@ export class Runtime {
     const options = this.graphOptions(adapter);
     const pass = async (kind: "prefix" | "extend", graphOf: () => Graph): Promise<Runs> =>
       held ? (await this.whole(held, adapter, all))[kind] : this.session(kind, adapter, graphOf);
-    return {
+    const passes: PrefixPasses = {
       prefix: () => pass("prefix", () => prefixGraph(config, weights, options)),
       extend: () => pass("extend", () => extendGraph(config, weights, options)),
       adapter,
+    };
+    const { engine, kvCache, maxLength } = this;
+    return {
+      ...passes,
       // Tried on the CPU alone.
-      inBlocksOf: this.engine.keepsBuffers ? undefined : this.maxLength,
+      inBlocks: engine.keepsBuffers ? undefined : inBlocks(passes, { engine, config, kvCache, maxLength }),
       cacheFactory: (layout) =>
         new KeyValueCache(this.engine, config, layout, adapter ? undefined : this.prefixes, this.kvCache),
     };

@@ -1,5 +1,6 @@
 import { tokenUniform } from "../../core/random.js";
-import { joinFeeds, type BufferFeed, type Tensor } from "../../graph/index.js";
+import { joinRecords } from "../../core/join-records.js";
+import type { BufferFeed, Tensor } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
 import { placesAtWork, remainder, type CacheLayout, type Relayout } from "./batch-layout.js";
 import {
@@ -234,7 +235,7 @@ export class Batch<T> {
     const steps = this.groups.map(({ rows }) => rows.map((row) => row?.behind));
     const session = await this.sessions.decode(needs);
     const output = await session.run(
-      joinFeeds<Tensor | BufferFeed>(
+      joinRecords<Tensor | BufferFeed>(
         feeds,
         this.cache.feeds(
           this.groups.map(({ prompt }) => prompt.length - 1),

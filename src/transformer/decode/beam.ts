@@ -1,5 +1,6 @@
 import { InterruptedError } from "../../core/errors.js";
-import { joinFeeds, type BufferFeed, type Tensor } from "../../graph/index.js";
+import { joinRecords } from "../../core/join-records.js";
+import type { BufferFeed, Tensor } from "../../graph/index.js";
 import type { ModelConfig } from "../families/config.js";
 import { exactLayout, type CacheLayout } from "./batch-layout.js";
 import type { SamplerSessions } from "./batch.js";
@@ -115,7 +116,7 @@ class BeamBatch<T> {
     await this.cache.reserve(longestOf(steps));
     const session = await this.sessions.step();
     const output = await session.run(
-      joinFeeds<Tensor | BufferFeed>(
+      joinRecords<Tensor | BufferFeed>(
         this.rowFeeds(),
         this.cache.feeds(
           this.searches.map((search) => (search?.request.prompt.length ?? 0) - 1),

@@ -1,17 +1,10 @@
-import {
-  joinFeeds,
-  type BufferFeed,
-  type Engine,
-  type ResidentBuffer,
-  type Store,
-  type Tensor,
-} from "../../graph/index.js";
+import { joinRecords } from "../../core/join-records.js";
+import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { HIDDEN } from "../decoder/hidden.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
 import type { KvCacheType } from "./cache-inputs.js";
 import type { ModelConfig } from "../families/config.js";
-import { fillInBlocks, LONGEST_PASS } from "./long-prompt.js";
 import type { PrefixPasses, PrefixStore } from "./prefix-store.js";
 import type { Runs } from "./whole-session.js";
 
@@ -73,12 +66,9 @@ export class KeyValueCache {
     for (const { tokens, groups } of distinct.values()) {
       const places = { buffers: this.prefix, groups, length: this.prefixLength };
       if (this.store) await this.store.fill(tokens, places, passes);
-      else if (passes.inBlocksOf !== undefined && tokens.length > LONGEST_PASS) {
-        const capacity = roundUp(tokens.length, BLOCK);
-        const { engine, config, type: kvCache } = this;
-        const options = { engine, config, kvCache, capacity, maxLength: passes.inBlocksOf };
-        await fillInBlocks(tokens, places, passes, options);
-      } else await this.runPrefixPass(tokens, groups, await passes.prefix(), passes.adapter);
+      else if (passes.inBlocks && tokens.length > passes.inBlocks.beyond)
+        await passes.inBlocks.fill(tokens, places, roundUp(tokens.length, BLOCK));
+      else await this.runPrefixPass(tokens, groups, await passes.prefix(), passes.adapter);
     }
   }
 
@@ -104,7 +94,7 @@ export class KeyValueCache {
       ids: { type: "int32", dims: [1, length], data: Int32Array.from(tokens) },
       positions: { type: "int64", dims: [1, length], data: BigInt64Array.from(tokens, (_, t) => BigInt(t)) },
     };
-    await session.run(joinFeeds(feeds, adapter?.feeds), { fetch: [], stores });
+    await session.run(joinRecords(feeds, adapter?.feeds), { fetch: [], stores });
   }
 
   private async growPrefix(length: number): Promise<void> {

@@ -1,17 +1,11 @@
 /** Prompts that are computed in blocks, each of which sees those before it: a pass over all of it would hold scores of every token for every other. */
-import {
-  joinFeeds,
-  type BufferFeed,
-  type Engine,
-  type ResidentBuffer,
-  type Store,
-  type Tensor,
-} from "../../graph/index.js";
+import { joinRecords } from "../../core/join-records.js";
+import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js";
 import { windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 import type { KvCacheType } from "./cache-inputs.js";
 import { extendFeeds } from "./extend-graph.js";
-import type { PrefixPasses, PrefixPlaces } from "./prefix-store.js";
+import type { InBlocks, PrefixPasses, PrefixPlaces } from "./prefix-store.js";
 
 /** Tokens of a prompt that one pass computes. Longer ones are computed in blocks. */
 export const LONGEST_PASS = 1024;
@@ -24,8 +18,6 @@ interface LongPromptOptions {
   readonly kvCache: KvCacheType;
   /** The graphs' longest sequence. */
   readonly maxLength: number;
-  /** Places that the passes have for the prompt: as many for a prompt whatever else is drawn, since products of another length may round otherwise. */
-  readonly capacity: number;
 }
 
 /** Keys and values of a prompt's beginning, by name [1, kvHeads, room, d]. */
@@ -37,14 +29,25 @@ interface Past {
 }
 
 /**
- * Puts a prompt's keys and values in their places, block by block. They differ from those of one pass by float32's rounding, and depend on
- * nothing but the prompt.
+ * Long prompts in blocks. Their keys and values differ from those of one pass by float32's rounding, and depend on nothing but the prompt.
  */
-export async function fillInBlocks(
+export function inBlocks(passes: PrefixPasses, options: LongPromptOptions): InBlocks {
+  return {
+    beyond: LONGEST_PASS,
+    fill: (tokens, places, capacity) => fillInBlocks(tokens, places, passes, { ...options, capacity }),
+  };
+}
+
+interface BlockOptions extends LongPromptOptions {
+  /** As `InBlocks.fill` is given it. */
+  readonly capacity: number;
+}
+
+async function fillInBlocks(
   tokens: readonly number[],
   places: PrefixPlaces,
   passes: PrefixPasses,
-  options: LongPromptOptions,
+  options: BlockOptions,
 ): Promise<void> {
   const { capacity } = options;
   let past: Past = { buffers: new Map(), room: 0, isHome: false };
@@ -69,7 +72,7 @@ async function moved(
   room: number,
   from: number,
   { buffers, groups, length }: PrefixPlaces,
-  options: LongPromptOptions,
+  options: BlockOptions,
 ): Promise<Past> {
   const { engine, config, kvCache, capacity } = options;
   const isHome = room === capacity && length === capacity && groups.includes(0);
@@ -133,5 +136,5 @@ async function computeBlock(
         }
       : extendFeeds(config, { ids, from, capacity: room, hides, kvCache }, (name) => buffers.get(name)!);
   const session = await (from === 0 ? passes.prefix() : passes.extend());
-  await session.run(joinFeeds(feeds, passes.adapter?.feeds), { fetch: [], stores });
+  await session.run(joinRecords(feeds, passes.adapter?.feeds), { fetch: [], stores });
 }

@@ -1,4 +1,5 @@
-import { joinFeeds, type BufferFeed, type Tensor } from "../../graph/index.js";
+import { joinRecords } from "../../core/join-records.js";
+import type { BufferFeed, Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { byPair, evenLength, packBatches, type TokenPair } from "../decoder/packing.js";
 import type { ModelConfig } from "../families/config.js";
@@ -29,7 +30,7 @@ export async function passOver(
   const packing = { maxTokens: MAX_TOKENS_PER_PASS, evenLength: evenLength(config) };
   const results: Float32Array[][] = outputs.map(() => pairs.map(() => new Float32Array()));
   for (const batch of packBatches(pairs, packing)) {
-    const output = await session.run(joinFeeds<Tensor | BufferFeed>(batch.feeds, adapter?.feeds));
+    const output = await session.run(joinRecords<Tensor | BufferFeed>(batch.feeds, adapter?.feeds));
     outputs.forEach((name, o) => {
       for (const [i, values] of byPair(batch, pairs, output[name]!.data as Float32Array, each))
         results[o]![i] = values;

@@ -1,12 +1,6 @@
 import { createHash } from "node:crypto";
-import {
-  joinFeeds,
-  type BufferFeed,
-  type Engine,
-  type ResidentBuffer,
-  type Store,
-  type Tensor,
-} from "../../graph/index.js";
+import { joinRecords } from "../../core/join-records.js";
+import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js";
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
@@ -37,8 +31,19 @@ export interface PrefixPasses {
   /** The keys and values of tokens after a prefix; asked for where prefixes are kept, and where prompts are computed in blocks. */
   extend(): Promise<Runs>;
   readonly adapter: AdapterFeeds | undefined;
-  /** The graphs' longest sequence, where long prompts are computed in blocks. Absent: each in one pass. */
-  readonly inBlocksOf?: number | undefined;
+  /** How long prompts are computed in blocks. Absent: each in one pass. */
+  readonly inBlocks?: InBlocks | undefined;
+}
+
+export interface InBlocks {
+  /** Tokens of a prompt that one pass computes still. */
+  readonly beyond: number;
+  /**
+   * Puts a prompt's keys and values in their places.
+   * @param capacity places that the passes have for it: as many for a prompt whatever else is drawn, since products of another length may
+   * round otherwise.
+   */
+  fill(tokens: readonly number[], places: PrefixPlaces, capacity: number): Promise<void>;
 }
 
 /** What a store has done so far. */
@@ -150,7 +155,10 @@ export class PrefixStore {
         : extendFeeds(this.config, { ids: block, from, capacity, hides, kvCache }, (name) => past.of(name));
     try {
       const session = await (from === 0 ? passes.prefix() : passes.extend());
-      await session.run(joinFeeds<Tensor | BufferFeed>(feeds, passes.adapter?.feeds), { fetch: [], stores });
+      await session.run(joinRecords<Tensor | BufferFeed>(feeds, passes.adapter?.feeds), {
+        fetch: [],
+        stores,
+      });
     } catch (error) {
       await buffer.free();
       throw error;

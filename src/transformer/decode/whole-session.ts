@@ -1,5 +1,6 @@
 /** What the sampler, its cache and the scorer ask of three sessions, answered by one that holds the weights once. */
-import { joinFeeds, type BufferFeed, type Session, type Store, type Tensor } from "../../graph/index.js";
+import { joinRecords } from "../../core/join-records.js";
+import type { BufferFeed, Session, Store, Tensor } from "../../graph/index.js";
 import { windowHides } from "../decoder/attention.js";
 import { HIDDEN } from "../decoder/hidden.js";
 import type { ModelConfig } from "../families/config.js";
@@ -124,7 +125,7 @@ function decode(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
   const n = ids.data.length;
   const { uniforms, temperature } = feeds as Record<string, Tensor | undefined>;
   return whole.session.run(
-    joinFeeds(
+    joinRecords(
       feeds,
       alone(ids.dims[1]!, whole.hides),
       { embedded: embed(whole, ids.data as Int32Array, ids.dims) },
@@ -139,7 +140,7 @@ function prefix(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
   const { ids, ...rest } = feeds;
   // Of the logits, which nobody asks for, one row is the least.
   return whole.session.run(
-    joinFeeds(
+    joinRecords(
       rest,
       sequence(whole, (ids as Tensor).data as Int32Array),
       picked(new Int32Array(1), Int32Array.of(-1)),
@@ -153,7 +154,7 @@ function extend(whole: Whole, feeds: Feeds, options?: RunOptions): ReturnType<Ru
   const { ids, ...rest } = feeds;
   const { data, dims } = ids as Tensor;
   return whole.session.run(
-    joinFeeds(
+    joinRecords(
       rest,
       { embedded: embed(whole, data as Int32Array, dims) },
       picked(new Int32Array(1), Int32Array.of(-1)),
@@ -178,7 +179,7 @@ async function score(whole: Whole, feeds: Feeds): ReturnType<Runs["run"]> {
     const part = ({ data }: Tensor): Int32Array =>
       Int32Array.from((data as BigInt64Array).subarray(start, end), Number);
     const output = await whole.session.run(
-      joinFeeds(
+      joinRecords(
         rest,
         sequence(whole, (ids!.data as Int32Array).slice(start, end)),
         branches(whole, part(positions!), part(last!)),
