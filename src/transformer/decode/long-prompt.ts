@@ -8,7 +8,7 @@ import { extendFeeds } from "./extend-graph.js";
 import type { InBlocks, PrefixPasses, PrefixPlaces } from "./prefix-store.js";
 
 /** Tokens of a prompt that one pass computes. Longer ones are computed in blocks. */
-export const LONGEST_PASS = 1024;
+const LONGEST_PASS = 1024;
 /** Tokens of a block (measured: 512 are as fast and take more memory, 64 are slower). */
 const BLOCK = 256;
 
