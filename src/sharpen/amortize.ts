@@ -215,7 +215,7 @@ async function curvePoint(options: AmortizeOptions, trainer: Trainer): Promise<P
   }
 }
 
-/** The adapter's own samples and greedy responses on the test prompts, and what they say beside the base's. */
+/** `measureDraws` of the adapter that was exported. */
 async function measureTrained(
   options: AmortizeOptions,
   adapterDir: string,
@@ -228,11 +228,12 @@ async function measureTrained(
   }
 }
 
-/** What the run has of the base, and the base for the rest. Greedy responses may be given without all that their file has. */
+/** What the run has drawn of the base, and the base for the rest. Greedy responses may be given without all that their file has. */
 async function baseDraws({ policy, pools, run }: AmortizeOptions): Promise<Draws> {
   return knownDraws(policy, pools, await (await run.greedyLog()).records());
 }
 
+/** The adapter's own samples and greedy responses on the test prompts, and what they say beside the base's. */
 async function measureDraws(
   options: AmortizeOptions,
   adapted: Draws,

@@ -10,8 +10,10 @@ import {
   type PolicyGraphOptions,
 } from "./decode/decode-graph.js";
 import { extendGraph } from "./decode/extend-graph.js";
+import { windowHides } from "./decoder/attention.js";
 import { inBlocks } from "./decode/long-prompt.js";
-import { PrefixStore, type PrefixCounts, type PrefixPasses } from "./decode/prefix-store.js";
+import type { PrefixPasses } from "./decode/prefix-passes.js";
+import { PrefixStore, type PrefixCounts } from "./decode/prefix-store.js";
 import type { KvCacheType } from "./decode/cache-inputs.js";
 import { KeyValueCache } from "./decode/key-value-cache.js";
 import type { LikelyToken } from "./decode/likeliest.js";
@@ -235,11 +237,12 @@ export class Runtime {
       extend: () => pass("extend", () => extendGraph(config, weights, options)),
       adapter,
     };
-    const { engine, kvCache, maxLength } = this;
+    const { engine, kvCache } = this;
+    const hides = windowHides(config, this.maxLength);
     return {
       ...passes,
       // Tried on the CPU alone.
-      inBlocks: engine.keepsBuffers ? undefined : inBlocks(passes, { engine, config, kvCache, maxLength }),
+      inBlocks: engine.keepsBuffers ? undefined : inBlocks(passes, { engine, config, kvCache, hides }),
       cacheFactory: (layout) =>
         new KeyValueCache(this.engine, config, layout, adapter ? undefined : this.prefixes, this.kvCache),
     };

@@ -15,7 +15,7 @@ import { KeptRows } from "./kept-rows.js";
 import type { KeyValueCache } from "./key-value-cache.js";
 import { leastLog } from "./least-log.js";
 import type { Narrowed } from "./narrowed.js";
-import type { PrefixPasses } from "./prefix-store.js";
+import type { PrefixPasses } from "./prefix-passes.js";
 import { samePrompt } from "./schedule.js";
 import type { Runs } from "./whole-session.js";
 

@@ -5,7 +5,8 @@ import { HIDDEN } from "../decoder/hidden.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
 import type { KvCacheType } from "./cache-inputs.js";
 import type { ModelConfig } from "../families/config.js";
-import type { PrefixPasses, PrefixStore } from "./prefix-store.js";
+import { prefixFeeds, type PrefixPasses } from "./prefix-passes.js";
+import type { PrefixStore } from "./prefix-store.js";
 import type { Runs } from "./whole-session.js";
 
 /** Tokens that the suffix part grows by. */
@@ -89,12 +90,10 @@ export class KeyValueCache {
       for (const name of this.names)
         stores.push({ output: name, buffer: this.prefix.get(name)!, to, length: headDim });
     }
-    const length = tokens.length;
-    const feeds: Record<string, Tensor> = {
-      ids: { type: "int32", dims: [1, length], data: Int32Array.from(tokens) },
-      positions: { type: "int64", dims: [1, length], data: BigInt64Array.from(tokens, (_, t) => BigInt(t)) },
-    };
-    await session.run(joinRecords(feeds, adapter?.feeds), { fetch: [], stores });
+    await session.run(joinRecords<Tensor | BufferFeed>(prefixFeeds(tokens), adapter?.feeds), {
+      fetch: [],
+      stores,
+    });
   }
 
   private async growPrefix(length: number): Promise<void> {

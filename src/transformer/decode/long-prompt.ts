@@ -1,23 +1,15 @@
 /** Prompts that are computed in blocks, each of which sees those before it: a pass over all of it would hold scores of every token for every other. */
-import { joinRecords } from "../../core/join-records.js";
-import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js";
-import { windowHides } from "../decoder/attention.js";
-import type { ModelConfig } from "../families/config.js";
-import type { KvCacheType } from "./cache-inputs.js";
-import { extendFeeds } from "./extend-graph.js";
-import type { InBlocks, PrefixPasses, PrefixPlaces } from "./prefix-store.js";
+import type { Engine, ResidentBuffer, Store } from "../../graph/index.js";
+import { runBlock, type BlockModel } from "./block-pass.js";
+import type { InBlocks, PrefixPasses, PrefixPlaces } from "./prefix-passes.js";
 
 /** Tokens of a prompt that one pass computes. Longer ones are computed in blocks. */
 const LONGEST_PASS = 1024;
 /** Tokens of a block (measured: 512 are as fast and take more memory, 64 are slower). */
 const BLOCK = 256;
 
-interface LongPromptOptions {
+interface LongPromptOptions extends BlockModel {
   readonly engine: Pick<Engine, "buffer">;
-  readonly config: ModelConfig;
-  readonly kvCache: KvCacheType;
-  /** The graphs' longest sequence. */
-  readonly maxLength: number;
 }
 
 /** Keys and values of a prompt's beginning, by name [1, kvHeads, room, d]. */
@@ -116,25 +108,14 @@ async function computeBlock(
   from: number,
   { buffers, room }: Past,
   passes: PrefixPasses,
-  { config, kvCache, maxLength }: LongPromptOptions,
+  model: BlockModel,
 ): Promise<void> {
-  const { kvHeads, headDim } = config;
+  const { kvHeads, headDim } = model.config;
   const to = Int32Array.from({ length: ids.length * kvHeads }, (_, i) => {
     const [at, head] = [Math.floor(i / kvHeads), i % kvHeads];
     return (head * room + from + at) * headDim;
   });
   const stores = [...buffers].map(([output, buffer]): Store => ({ output, buffer, to, length: headDim }));
-  const hides = windowHides(config, maxLength);
-  const feeds: Record<string, Tensor | BufferFeed> =
-    from === 0
-      ? {
-          ids: { type: "int32", dims: [1, ids.length], data: Int32Array.from(ids) },
-          positions: {
-            ...{ type: "int64", dims: [1, ids.length] },
-            data: BigInt64Array.from(ids, (_, at) => BigInt(at)),
-          },
-        }
-      : extendFeeds(config, { ids, from, capacity: room, hides, kvCache }, (name) => buffers.get(name)!);
-  const session = await (from === 0 ? passes.prefix() : passes.extend());
-  await session.run(joinRecords(feeds, passes.adapter?.feeds), { fetch: [], stores });
+  const past = (name: string): ResidentBuffer => buffers.get(name)!;
+  await runBlock(passes, model, { ids, from, capacity: room, past }, stores);
 }

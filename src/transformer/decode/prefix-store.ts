@@ -1,12 +1,10 @@
 import { createHash } from "node:crypto";
-import { joinRecords } from "../../core/join-records.js";
-import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../graph/index.js";
-import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
+import type { Engine, ResidentBuffer, Store } from "../../graph/index.js";
 import { windowHides } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
+import { runBlock } from "./block-pass.js";
 import type { KvCacheType } from "./cache-inputs.js";
-import { extendFeeds } from "./extend-graph.js";
-import type { Runs } from "./whole-session.js";
+import type { PrefixPasses, PrefixPlaces } from "./prefix-passes.js";
 
 /** Tokens of a block. Prompts that begin alike share whole blocks. */
 const BLOCK = 64;
@@ -15,35 +13,6 @@ const BLOCK = 64;
 interface Entry {
   readonly buffer: ResidentBuffer;
   readonly tokens: number;
-}
-
-/** Where a prompt's keys and values are wanted. */
-export interface PrefixPlaces {
-  /** By name, [groups, kvHeads, length, d]. */
-  readonly buffers: ReadonlyMap<string, ResidentBuffer>;
-  readonly groups: readonly number[];
-  readonly length: number;
-}
-
-/** What computes them. */
-export interface PrefixPasses {
-  prefix(): Promise<Runs>;
-  /** The keys and values of tokens after a prefix; asked for where prefixes are kept, and where prompts are computed in blocks. */
-  extend(): Promise<Runs>;
-  readonly adapter: AdapterFeeds | undefined;
-  /** How long prompts are computed in blocks. Absent: each in one pass. */
-  readonly inBlocks?: InBlocks | undefined;
-}
-
-export interface InBlocks {
-  /** Tokens of a prompt that one pass computes still. */
-  readonly beyond: number;
-  /**
-   * Puts a prompt's keys and values in their places.
-   * @param capacity places that the passes have for it: as many for a prompt whatever else is drawn, since products of another length may
-   * round otherwise.
-   */
-  fill(tokens: readonly number[], places: PrefixPlaces, capacity: number): Promise<void>;
 }
 
 /** What a store has done so far. */
@@ -142,23 +111,10 @@ export class PrefixStore {
       });
       return { output, buffer, to, length: headDim };
     });
-    const positions = BigInt64Array.from(block, (_, at) => BigInt(at));
-    const first: Record<string, Tensor> = {
-      ids: { type: "int32", dims: [1, t], data: Int32Array.from(block) },
-      positions: { type: "int64", dims: [1, t], data: positions },
-    };
-    const { capacity } = past;
-    const { hides, kvCache } = this;
-    const feeds =
-      from === 0
-        ? first
-        : extendFeeds(this.config, { ids: block, from, capacity, hides, kvCache }, (name) => past.of(name));
+    const { config, kvCache, hides } = this;
+    const what = { ids: block, from, capacity: past.capacity, past: (name: string) => past.of(name) };
     try {
-      const session = await (from === 0 ? passes.prefix() : passes.extend());
-      await session.run(joinRecords<Tensor | BufferFeed>(feeds, passes.adapter?.feeds), {
-        fetch: [],
-        stores,
-      });
+      await runBlock(passes, { config, kvCache, hides }, what, stores);
     } catch (error) {
       await buffer.free();
       throw error;
