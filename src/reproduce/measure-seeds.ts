@@ -85,7 +85,7 @@ export async function measureSeeds(
     ...costed({ ...own, bestOfN: {} }, (name) => wordsOf(name).name),
     findings: findings(own, wordsOf),
   };
-  const verdict = amortizedVerdict(metrics);
+  const verdict = amortizedVerdict(metrics, own);
   return verdict === undefined ? metrics : { ...metrics, verdict };
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { claims } from "../evaluate/declared.js";
 import type { Estimate, Metrics } from "../evaluate/metrics.js";
 import { paperPreset } from "./paper-settings.js";
+import type { Verdict } from "./result.js";
 import { amortizedVerdict, inferenceVerdict } from "./verdict.js";
 
 const at = (value: number, half: number): Estimate => ({ value, low: value - half, high: value + half });
@@ -96,21 +98,46 @@ function amortizedOf(gain: Estimate): Parameters<typeof amortizedVerdict>[0] {
   };
 }
 
+/** Judged among the comparisons of this adapter alone. */
+function verdictAlone(metrics: Parameters<typeof amortizedVerdict>[0]): Verdict | undefined {
+  return amortizedVerdict(metrics, { ...metrics, bestOfN: {}, adapters: { sft: metrics.adapter } });
+}
+
 describe("the verdict on an adapter", () => {
   const helps = amortizedOf(at(0.1, 0.04));
 
+  it("is the one of its run's page, which says clear only what is so among all of that page's comparisons", () => {
+    // 2.5 standard errors from 0 (p = 0.016): clear among three comparisons (0.05/2 is asked, once the likelihood is clear), not among 17.
+    const own = amortizedOf(at(0.1, 0.08));
+    expect(verdictAlone(own)).toMatchObject({ direction: "up" });
+    const rewards = Object.fromEntries(
+      Array.from({ length: 6 }, (_, i) => [
+        `reward ${i}`,
+        { "8": { ...own.greedy, liftPoints: at(0, 0.1), lengthChange: at(0, 1) } },
+      ]),
+    );
+    const page: Metrics = { ...metricsOf(at(0, 0.1), 0, at(0.5, 0.1)), bestOfN: rewards, adapters: {} };
+    const among = { ...page, adapters: { sft: own.adapter } };
+    const verdict = amortizedVerdict(own, among)!;
+    expect(verdict.direction).toBe("unclear");
+    const { clear, simultaneous } = claims(among).get(own.adapter.accuracyGain!)!;
+    expect(clear).toBe(false);
+    expect(simultaneous.low).toBeLessThan(0);
+    expect(verdict.sentence).toContain("among all 17 comparisons");
+  });
+
   it("gives no reasons where it helps on other prompts and is above a guess", () => {
-    expect(amortizedVerdict(helps)).toMatchObject({ direction: "up", reasons: [] });
-    expect(amortizedVerdict({ ...helps, chance: 0.25 })!.reasons).toEqual([]);
+    expect(verdictAlone(helps)).toMatchObject({ direction: "up", reasons: [] });
+    expect(verdictAlone({ ...helps, chance: 0.25 })!.reasons).toEqual([]);
   });
 
   it("says, helpful or not, that it learned from what is measured", () => {
     const told = /^Adapters learned from the very prompts that are measured/;
     for (const gain of [at(0.1, 0.04), at(0.1, 0.2)]) {
-      const { reasons } = amortizedVerdict({ ...amortizedOf(gain), transductive: true })!;
+      const { reasons } = verdictAlone({ ...amortizedOf(gain), transductive: true })!;
       expect(reasons[0]).toMatch(told);
     }
-    expect(amortizedVerdict(amortizedOf(at(0.1, 0.2)))!.reasons.join(" ")).not.toMatch(/very prompts/);
+    expect(verdictAlone(amortizedOf(at(0.1, 0.2)))!.reasons.join(" ")).not.toMatch(/very prompts/);
   });
 
   it("says, helpful or not, that what was kept has collapsed", () => {
@@ -121,13 +148,13 @@ describe("the verdict on an adapter", () => {
       // One seed of two is enough.
       const epochs = [[], []];
       const short = { ...own, epochs, keptEpochs: [1, 1], adapter: { ...own.adapter, length: at(8, 1) } };
-      const { reasons } = amortizedVerdict(short)!;
+      const { reasons } = verdictAlone(short)!;
       expect(reasons.filter((reason) => /tokens/.test(reason))).toEqual([told]);
     }
   });
 
   it("does not take an unclear gain for none", () => {
-    const said = (gain: Estimate): string => amortizedVerdict(amortizedOf(gain))!.reasons.join(" ");
+    const said = (gain: Estimate): string => verdictAlone(amortizedOf(gain))!.reasons.join(" ");
     expect(said(at(0.1, 0.2))).toContain("here the likelier is not clearly the more often right.");
     expect(said(at(-0.1, 0.04))).toContain("here the likelier is the less often right.");
   });
@@ -139,22 +166,22 @@ describe("the verdict on an adapter", () => {
     const sentence =
       "Nothing was learned: on the validation prompts no iterate was better than the base, which was kept, and one sample of which is right on 40.0 %.";
     // That one sample of the base is below its greedy response is no harm that training did.
-    expect(amortizedVerdict({ ...nothing, chance: 0.5 })).toEqual({
+    expect(verdictAlone({ ...nothing, chance: 0.5 })).toEqual({
       direction: "unchanged",
       sentence,
       reasons: [],
     });
     const { accuracy: _one, accuracyGain: _gain, ...adapter } = own.adapter;
-    expect(amortizedVerdict({ ...nothing, adapter })!.sentence).toBe(
+    expect(verdictAlone({ ...nothing, adapter })!.sentence).toBe(
       "Nothing was learned: on the validation prompts no iterate was better than the base, which was kept.",
     );
-    const learned = amortizedVerdict({ ...nothing, keptEpochs: [0, 1] })!;
+    const learned = verdictAlone({ ...nothing, keptEpochs: [0, 1] })!;
     expect(learned.direction).toBe("down");
     expect(learned.reasons[0]).toMatch(/^One sample of the base/);
   });
 
   it("says, helpful or not, where a guess would be right more often", () => {
-    expect(amortizedVerdict({ ...helps, chance: 0.5 })!.reasons).toEqual([
+    expect(verdictAlone({ ...helps, chance: 0.5 })!.reasons).toEqual([
       "A guess would be right on 50.0 %, greedy is on 30.0 % and one sample of the adapter on 40.0 %: below a guess, a gain says that " +
         "more responses give an answer, not that the model finds it.",
     ]);

@@ -53,11 +53,13 @@ export function inferenceVerdict(metrics: Metrics): Verdict | undefined {
 /**
  * One sample of the adapter against the strongest baseline, by the rule of a run's page; undefined without labels, but where nothing was
  * learned.
+ * @param among what the page of the cell's run declares, this adapter among it: a cell says clear where that page does.
  */
-export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Verdict | undefined {
+export function amortizedVerdict(
+  metrics: Omit<AmortizedMetrics, "verdict">,
+  among: DeclaredFrom,
+): Verdict | undefined {
   const { adapter, base, labelledPrompts, prompts } = metrics;
-  // What is compared in a cell of the suite: this adapter with its baselines.
-  const among: DeclaredFrom = { prompts, labelledPrompts, bestOfN: {}, adapters: { adapter } };
   const { accuracy, accuracyGain } = adapter;
   const kept = metrics.epochs.map((epochs, i) => ({ epochs, keptEpoch: metrics.keptEpochs[i]! }));
   if (kept.every(isBase)) return unchanged(accuracy);
@@ -75,7 +77,7 @@ export function amortizedVerdict(metrics: Omit<AmortizedMetrics, "verdict">): Ve
     .map((own) => collapseOfKept("The adapter", { ...adapter, ...own }, base))
     .find((found) => found.length > 0);
   const warnings = [
-    ...transductiveFinding({ ...metrics, adapters: among.adapters }),
+    ...transductiveFinding({ ...metrics, adapters: { adapter } }),
     ...(collapse ?? []),
     ...adapterGuessFinding(metrics, adapter),
   ];
