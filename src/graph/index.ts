@@ -9,7 +9,7 @@ export {
   type InitializerData,
   type Value,
 } from "./graph.js";
-export { type Dim, type Shape } from "./dim.js";
+export { multiplyDims, type Dim, type Shape } from "./dim.js";
 export {
   add,
   cast,

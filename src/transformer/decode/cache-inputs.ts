@@ -1,19 +1,19 @@
-import { cast, type Graph, type Value } from "../../graph/index.js";
+import { cast, multiplyDims, type Graph, type Value } from "../../graph/index.js";
 import type { CacheMasks, LayerCache } from "../decoder/attention.js";
 import type { ModelConfig } from "../families/config.js";
 
 /**
- * The masks of a decoding step as inputs: `prefixMask` [g, 1, 1, p] and `suffixMask` [g, r, 1, 1, s]; where a sliding window hides, also
- * `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of its layers.
+ * The masks of a decoding step as inputs: `prefixMask` [g, 1, 1, p] and `suffixMask` [g, 1, r, 1, s]; where a sliding window hides, also
+ * `nearPrefixMask` [g, 1, r, 1, p] and `nearSuffixMask` [g, 1, r, 1, s] of its layers.
  */
 export function maskInputs(graph: Graph, windowHides: boolean): CacheMasks {
   return {
     prefix: graph.input("prefixMask", "float32", ["g", 1, 1, "p"]),
-    suffix: graph.input("suffixMask", "float32", ["g", "r", 1, 1, "s"]),
+    suffix: graph.input("suffixMask", "float32", ["g", 1, "r", 1, "s"]),
     ...(windowHides && {
       near: {
-        prefix: graph.input("nearPrefixMask", "float32", ["g", "r", 1, 1, "p"]),
-        suffix: graph.input("nearSuffixMask", "float32", ["g", "r", 1, 1, "s"]),
+        prefix: graph.input("nearPrefixMask", "float32", ["g", 1, "r", 1, "p"]),
+        suffix: graph.input("nearSuffixMask", "float32", ["g", 1, "r", 1, "s"]),
       },
     }),
   };
@@ -27,7 +27,7 @@ export type KvCacheType = "float32" | "float16";
 
 /**
  * The keys and values of each layer L as inputs: `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d] of what rows share, and
- * `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d] of each row's own tokens.
+ * `suffix.key.L`, `suffix.value.L` [g, kvHeads·r, 1, s, d] of each row's own tokens.
  */
 export function cacheInputs(
   graph: Graph,
@@ -38,11 +38,12 @@ export function cacheInputs(
     const held = graph.input(name, type, dims);
     return type === "float32" ? held : cast(held, "float32");
   };
+  const suffix = ["g", multiplyDims(kvHeads, "r"), 1, "s", headDim];
   return Array.from({ length: layers }, (_, layer) => ({
     prefixKey: input(`prefix.key.${layer}`, ["g", kvHeads, "p", headDim]),
     prefixValue: input(`prefix.value.${layer}`, ["g", kvHeads, "p", headDim]),
-    suffixKey: input(`suffix.key.${layer}`, ["g", "r", kvHeads, "s", headDim]),
-    suffixValue: input(`suffix.value.${layer}`, ["g", "r", kvHeads, "s", headDim]),
+    suffixKey: input(`suffix.key.${layer}`, suffix),
+    suffixValue: input(`suffix.value.${layer}`, suffix),
   }));
 }
 

@@ -54,8 +54,8 @@ interface Step {
 
 /**
  * A step of g groups of r rows; the rows of a group share a prompt. Inputs: `ids`, `positions` [g, r]; `prefixMask` [g, 1, 1, p];
- * `suffixMask` [g, r, 1, 1, s]; where a sliding window hides, `nearPrefixMask` [g, r, 1, 1, p] and `nearSuffixMask` [g, r, 1, 1, s] of
- * its layers; `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d]; `suffix.key.L`, `suffix.value.L` [g, r, kvHeads, s, d].
+ * `suffixMask` [g, 1, r, 1, s]; where a sliding window hides, `nearPrefixMask` [g, 1, r, 1, p] and `nearSuffixMask` [g, 1, r, 1, s] of
+ * its layers; `prefix.key.L`, `prefix.value.L` [g, kvHeads, p, d]; `suffix.key.L`, `suffix.value.L` [g, kvHeads·r, 1, s, d].
  * @param more makes further inputs, between the masks and the caches.
  */
 function decodingStep<T>(

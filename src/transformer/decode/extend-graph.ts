@@ -13,7 +13,7 @@ import type { PolicyGraphOptions } from "./decode-graph.js";
 /**
  * The keys and values of tokens that go on after a prefix whose own are known: the tokens are the rows of one group, and each sees the
  * prefix and those before it. Inputs: `ids`, `positions` int32 [1, r]; masks and caches as of `decodeGraph`; `seenRows` int32 [q] and
- * `seenMask` [r, 1, 1, q] (`nearSeenMask` where a window hides). Outputs: `key.L`, `value.L` [1, r, kvHeads·d].
+ * `seenMask` [r, 1, q] (`nearSeenMask` where a window hides). Outputs: `key.L`, `value.L` [1, r, kvHeads·d].
  */
 export function extendGraph(
   config: ModelConfig,
@@ -27,8 +27,8 @@ export function extendGraph(
   const masks = maskInputs(graph, hides);
   const seen: SeenRows = {
     places: graph.input("seenRows", "int32", ["q"]),
-    mask: graph.input("seenMask", "float32", ["r", 1, 1, "q"]),
-    ...(hides && { near: graph.input("nearSeenMask", "float32", ["r", 1, 1, "q"]) }),
+    mask: graph.input("seenMask", "float32", ["r", 1, "q"]),
+    ...(hides && { near: graph.input("nearSeenMask", "float32", ["r", 1, "q"]) }),
   };
   const caches = cacheInputs(graph, config, kvCache);
   const { parameter } = adaptedParameters(graph, config, weights, replaced);
@@ -97,19 +97,19 @@ export function extendFeeds(
     ids: { type: "int32", dims: [1, t], data: Int32Array.from(ids) },
     positions: { type: "int32", dims: [1, t], data: Int32Array.from(ids, (_, i) => from + i) },
     prefixMask: floats([1, 1, 1, capacity], hidden([capacity]).fill(0, 0, from)),
-    suffixMask: floats([1, t, 1, 1, 1], hidden([t])),
+    suffixMask: floats([1, 1, t, 1, 1], hidden([t])),
     seenRows: { type: "int32", dims: [t], data: Int32Array.from(ids, (_, i) => i) },
-    seenMask: floats([t, 1, 1, t], seen),
+    seenMask: floats([t, 1, t], seen),
     ...(hides && {
-      nearPrefixMask: floats([1, t, 1, 1, capacity], nearPrefix),
-      nearSuffixMask: floats([1, t, 1, 1, 1], hidden([t])),
-      nearSeenMask: floats([t, 1, 1, t], nearSeen),
+      nearPrefixMask: floats([1, 1, t, 1, capacity], nearPrefix),
+      nearSuffixMask: floats([1, 1, t, 1, 1], hidden([t])),
+      nearSeenMask: floats([t, 1, t], nearSeen),
     }),
   };
   // No axis may be empty: a place that nobody sees.
   const dims = [1, kvHeads, capacity, headDim];
   const nothing = prefix ? undefined : zeros(kvCache, dims);
-  const suffix = zeros(kvCache, [1, t, kvHeads, 1, headDim]);
+  const suffix = zeros(kvCache, [1, kvHeads * t, 1, 1, headDim]);
   for (let layer = 0; layer < layers; layer++) {
     for (const kind of ["key", "value"]) {
       const name = `${kind}.${layer}`;

@@ -22,7 +22,7 @@ export interface RowCopy {
 
 /**
  * Keys and values of earlier tokens, in resident buffers, so that a decoding step copies nothing but the new token's.
- * Prefix: [groups, kvHeads, p, d], one per prompt; suffix: [groups, rows, kvHeads, s, d], one per row. Both grow in
+ * Prefix: [groups, kvHeads, p, d], one per prompt; suffix: [groups, kvHeads, rows, s, d], one per row. Both grow in
  * blocks; what is not filled yet is hidden by masks.
  */
 export class KeyValueCache {
@@ -148,12 +148,14 @@ export class KeyValueCache {
     [wide, narrow]: readonly [number, number],
   ): { readonly from: number[]; readonly to: number[] } {
     const { kvHeads } = this.config;
+    const before = this.layout.rows;
     const moved: { from: number[]; to: number[] } = { from: [], to: [] };
     places.forEach((own, g) =>
       own.forEach((place, r) => {
+        const [group, row] = [Math.floor(place / before), place % before];
         for (let h = 0; h < kvHeads; h++) {
-          moved.from.push((place * kvHeads + h) * wide);
-          moved.to.push(((g * rows + r) * kvHeads + h) * narrow);
+          moved.from.push(((group * kvHeads + h) * before + row) * wide);
+          moved.to.push(((g * kvHeads + h) * rows + r) * narrow);
         }
       }),
     );
@@ -235,7 +237,7 @@ export class KeyValueCache {
     }
     const feeds: Record<string, Tensor | BufferFeed> = {
       prefixMask: { type: "float32", dims: [groups, 1, 1, this.prefixLength], data: prefixMask },
-      suffixMask: { type: "float32", dims: [groups, rows, 1, 1, this.suffixLength], data: suffixMask },
+      suffixMask: { type: "float32", dims: [groups, 1, rows, 1, this.suffixLength], data: suffixMask },
       ...(this.config.sliding && this.nearMasks(this.config.sliding.window, prefixLengths, steps)),
     };
     for (const name of this.names) {
@@ -245,7 +247,7 @@ export class KeyValueCache {
       };
       feeds[`suffix.${name}`] = {
         buffer: this.suffix.get(name)!,
-        dims: [groups, rows, kvHeads, this.suffixLength, headDim],
+        dims: [groups, kvHeads * rows, 1, this.suffixLength, headDim],
       };
     }
     return feeds;
@@ -272,8 +274,8 @@ export class KeyValueCache {
       suffix.fill(0, row * suffixLength + Math.min(from, to), row * suffixLength + to);
     }
     return {
-      nearPrefixMask: { type: "float32", dims: [groups, rows, 1, 1, prefixLength], data: prefix },
-      nearSuffixMask: { type: "float32", dims: [groups, rows, 1, 1, suffixLength], data: suffix },
+      nearPrefixMask: { type: "float32", dims: [groups, 1, rows, 1, prefixLength], data: prefix },
+      nearSuffixMask: { type: "float32", dims: [groups, 1, rows, 1, suffixLength], data: suffix },
     };
   }
 
@@ -286,8 +288,9 @@ export class KeyValueCache {
       group.forEach((behind, r) => {
         if (behind === undefined) return;
         for (let h = 0; h < kvHeads; h++) {
-          const row = (g * rows + r) * kvHeads + h;
-          to[row] = (row * this.suffixLength + behind) * headDim;
+          // New keys come by row, and lie by head.
+          const head = (g * kvHeads + h) * rows + r;
+          to[(g * rows + r) * kvHeads + h] = (head * this.suffixLength + behind) * headDim;
         }
       }),
     );
@@ -319,9 +322,10 @@ export class KeyValueCache {
     copy: (suffix: ResidentBuffer, places: Int32Array, own: Int32Array) => Promise<void>,
   ): Promise<void> {
     const { kvHeads, headDim } = this.config;
-    const first = (group * this.layout.rows + row) * kvHeads;
+    const { rows } = this.layout;
     const heads = Array.from({ length: kvHeads }, (_, head) => head);
-    const places = Int32Array.from(heads, (head) => (first + head) * this.suffixLength * headDim);
+    const place = (head: number): number => (group * kvHeads + head) * rows + row;
+    const places = Int32Array.from(heads, (head) => place(head) * this.suffixLength * headDim);
     const copies = this.names.map((name, n) => {
       const own = Int32Array.from(heads, (head) => (n * kvHeads + head) * steps * headDim);
       return copy(this.suffix.get(name)!, places, own);

@@ -22,7 +22,7 @@ export interface WholeGraphOptions extends Omit<PolicyGraphOptions, "quantized">
  * Decoding step, prompt and scoring in one graph, so that one session holds the weights for all three. As `decodeGraph`, but that
  * rows of the step may see each other: a prompt's tokens, or a sequence's, are the rows of one group. Inputs: `embedded`
  * [g, r, hiddenSize]; `positions` int32 [g, r]; `prefixMask`, `suffixMask`, the near ones and the caches as there; `seenRows` int32
- * [q] and `seenMask` [r, 1, 1, q] (`nearSeenMask` where a window hides); `picks` int32 [k]: the rows, of all g·r, that logits are
+ * [q] and `seenMask` [r, 1, q] (`nearSeenMask` where a window hides); `picks` int32 [k]: the rows, of all g·r, that logits are
  * computed for; `uniforms` [k, 1] and `targets` int32 [k, 1]: drawn where the target is negative; `temperature` [k, 1]; of its
  * `narrowing`, `topP`, `leastLog`, `minP` [k, 1].
  * Outputs: `token`, `logProb`, `certainty`, `drawnLogProb` [k]; `key.L`, `value.L` [g, r, kvHeads·d].
@@ -40,8 +40,8 @@ export function wholeGraph(
   const masks = maskInputs(graph, hides);
   const seen: SeenRows = {
     places: graph.input("seenRows", "int32", ["q"]),
-    mask: graph.input("seenMask", "float32", ["r", 1, 1, "q"]),
-    ...(hides && { near: graph.input("nearSeenMask", "float32", ["r", 1, 1, "q"]) }),
+    mask: graph.input("seenMask", "float32", ["r", 1, "q"]),
+    ...(hides && { near: graph.input("nearSeenMask", "float32", ["r", 1, "q"]) }),
   };
   const picks = graph.input("picks", "int32", ["k"]);
   const uniforms = graph.input("uniforms", "float32", ["k", 1]);

@@ -80,8 +80,8 @@ function embed({ config, embeddings }: Whole, ids: Int32Array, dims: readonly nu
 function alone(rows: number, hides: boolean): Feeds {
   return {
     seenRows: integers([1], new Int32Array(1)),
-    seenMask: hidden([rows, 1, 1, 1]),
-    ...(hides && { nearSeenMask: hidden([rows, 1, 1, 1]) }),
+    seenMask: hidden([rows, 1, 1]),
+    ...(hides && { nearSeenMask: hidden([rows, 1, 1]) }),
   };
 }
 
@@ -205,7 +205,7 @@ async function score(whole: Whole, feeds: Feeds): ReturnType<Runs["run"]> {
 /** Where the tokens of a row stand, and which earlier ones they see: as `treeMasks`. Itself every token sees. */
 function branches({ config, hides }: Whole, positions: Int32Array, last: Int32Array): Feeds {
   const t = positions.length;
-  const dims = [t, 1, 1, t];
+  const dims = [t, 1, t];
   const [seen, near] = [hidden(dims), hides && hidden(dims)];
   for (let i = 0; i < t; i++) {
     for (let j = 0; j < i; j++) {

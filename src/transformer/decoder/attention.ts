@@ -114,12 +114,15 @@ export function causalAttention(config: ModelConfig, masks: Masks): Attention {
   };
 }
 
-/** Keys and values that were computed before, for `cachedAttention`. Rows are [groups g, rows r] throughout. */
+/**
+ * Keys and values that were computed before, for `cachedAttention`: of groups g of rows r. Heads come before rows, so that what is computed of
+ * prompts, whose heads come first, and of rows' own tokens need not be turned to be put together.
+ */
 export interface LayerCache {
   /** The prompt's, shared by the rows of a group: [g, kvHeads, p, d]. */
   readonly prefixKey: Value;
   readonly prefixValue: Value;
-  /** Each row's own: [g, r, kvHeads, s, d]. */
+  /** Each row's own: [g, kvHeads·r, 1, s, d]. */
   readonly suffixKey: Value;
   readonly suffixValue: Value;
 }
@@ -128,13 +131,13 @@ export interface LayerCache {
 export interface CacheMasks {
   /** [g, 1, 1, p]: the rows of a group see the whole prompt. */
   readonly prefix: Value;
-  /** [g, r, 1, 1, s] */
+  /** [g, 1, r, 1, s] */
   readonly suffix: Value;
   /** Of sliding layers, whose rows see as much of the prompt as their own positions leave them; absent: as the others. */
   readonly near?: {
-    /** [g, r, 1, 1, p] */
+    /** [g, 1, r, 1, p] */
     readonly prefix: Value;
-    /** [g, r, 1, 1, s] */
+    /** [g, 1, r, 1, s] */
     readonly suffix: Value;
   };
 }
@@ -143,7 +146,7 @@ export interface CacheMasks {
 export interface SeenRows {
   /** int32 [q]: their places among all g·r rows. */
   readonly places: Value;
-  /** [r, 1, 1, q]: 0 or `HIDDEN`. */
+  /** [r, 1, q]: 0 or `HIDDEN`. */
   readonly mask: Value;
   /** The same for sliding layers; absent: as the others. */
   readonly near?: Value;
@@ -152,7 +155,8 @@ export interface SeenRows {
 /**
  * Attention of one new token a row over its prompt, its own earlier tokens and itself. The prompt's keys are stored once
  * for a group of rows, and all its rows and heads meet them in one product; the three score blocks are joined for one
- * softmax, so that keys and values are never concatenated.
+ * softmax, so that keys and values are never concatenated. A row's own keys meet each query head in a product of one row, which
+ * reads them as they lie, where a product of several first packs them anew.
  * @param fresh is given each layer's new key and value, to be stored in the cache.
  * @param seen absent: no row sees another.
  */
@@ -165,7 +169,7 @@ export function cachedAttention(
 ): Attention {
   const { kvHeads, headDim } = config;
   const group = config.heads / kvHeads;
-  const alpha = scoreScale(config);
+  const scale = scoreScale(config);
   return (layer, query, key, value) => {
     fresh(layer, key, value);
     const { prefixKey, prefixValue, suffixKey, suffixValue } = caches[layer]!;
@@ -173,41 +177,41 @@ export function cachedAttention(
     const [g, r] = query.shape as [number | string, number | string];
     const p = prefixKey.shape[2]!;
     const s = suffixKey.shape[3]!;
-    const own = reshape(query, [g, r, kvHeads, group, headDim]);
-    const byHead = (x: Value, width: number | string): Value =>
-      reshape(transpose(x, [0, 2, 1, 3, 4]), [g, kvHeads, -1, width]);
-    const byRow = (x: Value, width: number | string): Value =>
-      transpose(reshape(x, [g, kvHeads, r, group, width]), [0, 2, 1, 3, 4]);
-    const scores = matMul(byHead(own, headDim), prefixKey, { transB: true, alpha });
+    const headsFirst = (x: Value): Value => transpose(x, [0, 2, 1, 3, 4]);
+    const own = headsFirst(reshape(mul(query, scale), [g, r, kvHeads, group, headDim]));
+    // All rows and heads of a group as one matrix, and each head of a row as one of its own.
+    const together = (x: Value, width: number | string): Value => reshape(x, [g, kvHeads, -1, width]);
+    const apart = (x: Value, width: number | string): Value =>
+      reshape(x, [g, suffixKey.shape[1]!, group, 1, width]);
+    const asRows = (x: Value, width: number | string): Value => reshape(x, [g, kvHeads, r, group, width]);
+    const tall = together(own, headDim);
+    const scores = matMul(tall, prefixKey, { transB: true });
     // Of what a group sees alike, the mask is added in the layout of the product, where fewer axes are broadcast.
-    const overPrefix = near ? add(byRow(scores, p), near.prefix) : byRow(add(scores, masks.prefix), p);
+    const overPrefix = near ? add(asRows(scores, p), near.prefix) : asRows(add(scores, masks.prefix), p);
     const overSuffix = add(
-      matMul(own, suffixKey, { transB: true, alpha }),
+      asRows(matMul(apart(own, headDim), suffixKey, { transB: true }), s),
       near ? near.suffix : masks.suffix,
     );
-    const newKey = reshape(key, [g, r, kvHeads, 1, headDim]);
-    const overSelf = matMul(own, newKey, { transB: true, alpha });
+    const alone = (x: Value): Value => headsFirst(reshape(x, [g, r, kvHeads, 1, headDim]));
+    const overSelf = matMul(own, alone(key), { transB: true });
     const parts = [overPrefix, overSuffix, overSelf];
     const widths: (number | string)[] = [p, s, 1];
     if (seen) {
       const q = seen.places.shape[0]!;
       const isSliding = config.sliding?.layers.includes(layer) === true;
-      const overRows = byRow(
-        matMul(byHead(own, headDim), rowsOf(config, key, seen.places), { transB: true, alpha }),
-        q,
-      );
+      const overRows = asRows(matMul(tall, rowsOf(config, key, seen.places), { transB: true }), q);
       parts.push(add(overRows, (isSliding && seen.near) || seen.mask));
       widths.push(q);
     }
     const weights = split(softmax(concat(parts, -1)), widths, -1);
     const [onPrefix, onSuffix, onSelf, onRows] = weights as [Value, Value, Value, Value | undefined];
-    const fromPrefix = matMul(byHead(onPrefix, p), prefixValue);
+    const fromPrefix = matMul(together(onPrefix, p), prefixValue);
     const fromOthers =
-      seen && onRows && matMul(byHead(onRows, onRows.shape.at(-1)!), rowsOf(config, value, seen.places));
-    const shared = byRow(fromOthers ? add(fromPrefix, fromOthers) : fromPrefix, headDim);
-    const fromSuffix = matMul(onSuffix, suffixValue);
-    const fromSelf = mul(onSelf, reshape(value, [g, r, kvHeads, 1, headDim]));
-    return reshape(add(add(shared, fromSuffix), fromSelf), [g, r, -1]);
+      seen && onRows && matMul(together(onRows, onRows.shape.at(-1)!), rowsOf(config, value, seen.places));
+    const shared = asRows(fromOthers ? add(fromPrefix, fromOthers) : fromPrefix, headDim);
+    const fromSuffix = asRows(matMul(apart(onSuffix, s), suffixValue), headDim);
+    const fromSelf = mul(onSelf, alone(value));
+    return reshape(headsFirst(add(add(shared, fromSuffix), fromSelf)), [g, r, -1]);
   };
 }
 
