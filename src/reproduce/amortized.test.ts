@@ -11,6 +11,7 @@ import { readMetrics } from "../sharpen/run-metrics.js";
 import { tinyTask } from "../sharpen/tiny-job.test-helper.js";
 import { tinyPolicy } from "../sharpen/tiny-policies.test-helper.js";
 import { reproduceAmortized, type AmortizedOptions } from "./amortized.js";
+import { sweptMethods } from "./sweep.js";
 import { tinySuite } from "./tiny-suite.test-helper.js";
 
 const fit = {
@@ -231,6 +232,18 @@ describe("reproduceAmortized", { timeout: 60_000 }, () => {
     // A suite that shares draws is not gone on with as one that does not.
     await expect(reproduceAmortized({ ...suite, redraw: false, resume: true })).rejects.toThrow(/redraw/);
     expect((await reproduceAmortized({ ...suite, resume: true })).cells).toEqual(result.cells);
+  });
+
+  it("has the words of a point of a sweep in its result, which its name does not tell", async () => {
+    const { method } = sweptMethods([methodNamed("sft")], [{ setting: "rank", values: ["2"] }])[0]!;
+    const suite = { ...suiteOf(await tinyTask(true)), models: ["missing"], trainNs: [2], seeds: 1 };
+    const of = async (methods: (typeof method)[]): Promise<(string | undefined)[]> => {
+      const out = mkdtempSync(join(tmpdir(), "whetstone-suite-"));
+      const { cells } = await reproduceAmortized({ ...suite, out, methods });
+      return cells.map(({ title }) => title);
+    };
+    expect(await of([method, methodNamed("dpo")])).toEqual(["SFT, rank = 2", undefined]);
+    expect(await of([methodNamed("sft")])).toEqual([undefined]);
   });
 
   it("says why where there is nothing to learn from, and refuses a suite without N", async () => {

@@ -10,6 +10,7 @@ import type { Progress } from "../sharpen/draw.js";
 import { splitPrompts } from "../sharpen/prompts.js";
 import { BASE_DRAWS } from "../sharpen/methods/base-responses.js";
 import type { Method } from "../sharpen/methods/method.js";
+import { titleOf } from "../sharpen/methods/registry.js";
 import type { OwnSettings } from "../sharpen/methods/options.js";
 import { recordedOwn } from "../sharpen/training-record.js";
 import { readMetrics } from "../sharpen/run-metrics.js";
@@ -78,10 +79,11 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
     tasks.flatMap((task) =>
       // The largest N first: it is Table 1.
       [...trainNs].reverse().flatMap((trainN) =>
-        methods.flatMap(({ name: method }) =>
+        methods.flatMap(({ name: method, title }) =>
           Array.from({ length: seeds }, (_, seed) => {
             const dir = join(out, labelOf(model), labelOf(task), runNameOf({ seed, method, trainN }));
-            return { model, task, method, seed, trainN, dir };
+            const words = titleOf(method) === title ? {} : { title };
+            return { model, task, method, ...words, seed, trainN, dir };
           }),
         ),
       ),
@@ -97,8 +99,8 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
           const of = cells.filter(
             (c) => c.model === model && c.task === task && c.method === method && c.trainN === trainN,
           );
-          const { method: _, ...merged } = await mergeSeeds(of, failed, options);
-          results.push(alone ? merged : { ...merged, method });
+          const { method: _, title: _words, ...merged } = await mergeSeeds(of, failed, options);
+          results.push(alone ? merged : { ...merged, method, ...(of[0]?.title && { title: of[0].title }) });
         }
       }
     }

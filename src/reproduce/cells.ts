@@ -11,7 +11,7 @@ import { startRun, type Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import type { Progress } from "../sharpen/draw.js";
 import { throwIfStopped } from "../sharpen/interrupt.js";
-import { titleOf } from "../sharpen/methods/registry.js";
+import { cellName } from "./cell-name.js";
 import { PAPER_METHOD } from "./paper-settings.js";
 import type { CellFailure } from "./result.js";
 
@@ -81,6 +81,8 @@ export interface Cell {
   readonly seed: number;
   /** The method's name, in the amortized suite. */
   readonly method?: string;
+  /** And its title, where that of its name is not it. */
+  readonly title?: string;
   readonly trainN?: number;
   readonly dir: string;
 }
@@ -252,14 +254,8 @@ export async function runCells(
   return failed;
 }
 
-const describe = ({ model, task, seed, method, trainN }: Cell): string =>
-  [
-    labelOf(model),
-    labelOf(task),
-    ...(method === undefined || method === PAPER_METHOD ? [] : [titleOf(method)]),
-    ...(trainN === undefined ? [] : [`N ${trainN}`]),
-    `seed ${seed}`,
-  ].join(", ");
+const describe = ({ model, task, seed, ...learned }: Cell): string =>
+  `${cellName({ model: labelOf(model), task: labelOf(task), ...learned })}, seed ${seed}`;
 
 async function runCell(
   cell: Cell,

@@ -115,6 +115,8 @@ export interface AmortizedCell {
   readonly task: string;
   /** Absent in a suite of the paper's method alone. */
   readonly method?: string;
+  /** The method in words, where its name does not tell them: that of a point of a sweep. */
+  readonly title?: string;
   readonly trainN: number;
   readonly seeds: readonly number[];
   readonly settings: TrainedWith;

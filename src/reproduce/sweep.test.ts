@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../core/errors.js";
+import { rewardNamed } from "../reward/registry.js";
+import type { Method } from "../sharpen/methods/method.js";
 import { methodNamed } from "../sharpen/methods/registry.js";
+import { cellName } from "./cell-name.js";
+import { learningsOf } from "./learned-rewards.js";
 import { PAPER_SWEEP, sweptMethods } from "./sweep.js";
 
 const [sft, xpo] = [methodNamed("sft"), methodNamed("xpo")];
@@ -33,6 +37,23 @@ describe("a sweep", () => {
       [0.04, "linear"],
       [0.04, "cosine"],
     ]);
+  });
+
+  it("is told in words, by reward or not, where a registered method is told by its name", () => {
+    const points = sweptMethods([sft], [{ setting: "learningRate", values: ["0.00005"] }]).map(
+      ({ method }) => method,
+    );
+    const told = (methods: readonly Method[]): string[] =>
+      learningsOf({ methods, rewards: ["log-likelihood", "majority"].map(rewardNamed) }).map(({ method }) =>
+        cellName({ ...{ model: "m", task: "t", trainN: 8 }, method: method.name, title: method.title }),
+      );
+    expect(told(points)).toEqual([
+      "m on t, SFT, learningRate = 0.00005, N = 8",
+      "m on t, SFT, learningRate = 0.00005 by majority, N = 8",
+    ]);
+    expect(told([sft])).toEqual(["m on t, SFT, N = 8", "m on t, SFT by majority, N = 8"]);
+    expect(cellName({ model: "m", task: "t", method: "sft-majority" })).toBe("m on t, SFT by majority");
+    expect(cellName({ model: "m", task: "t" })).toBe("m on t");
   });
 
   it.each([

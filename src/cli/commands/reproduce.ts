@@ -5,10 +5,10 @@ import { visibleText } from "../../core/visible-text.js";
 import type { Cost } from "../../evaluate/metrics.js";
 import { REMOTE_PREFIX } from "../../policy/remote/base-urls.js";
 import type { RunModel } from "../../run/config.js";
-import { titleOf } from "../../sharpen/methods/registry.js";
 import { presetFor } from "../../sharpen/presets.js";
+import { cellName } from "../../reproduce/cell-name.js";
 import type { OpenedModel, SuiteHost } from "../../reproduce/cells.js";
-import type { SuiteCell, SuiteResult } from "../../reproduce/result.js";
+import type { SuiteResult } from "../../reproduce/result.js";
 import { shellLine } from "../command-line.js";
 import type { Context } from "../context.js";
 import { DEFAULT_MODEL, DEFAULT_TASK } from "../defaults.js";
@@ -160,11 +160,6 @@ export function resumeSuite(args: readonly string[]): string {
   return shellLine(args.includes("--resume") ? args : [...args, "--resume"]);
 }
 
-function nameOf(cell: SuiteCell, trainN: number | undefined): string {
-  const method = "method" in cell && cell.method !== undefined ? `, ${titleOf(cell.method)}` : "";
-  return `${cell.model} on ${cell.task}${method}${trainN === undefined ? "" : `, N = ${trainN}`}`;
-}
-
 /**
  * Writes the page and its figures, tells where they are, and what has no result.
  * @param more for the result of `--json` alone.
@@ -183,7 +178,7 @@ export async function tellSuite(
   await writeAtomically(page, suitePage(result));
   const cells = result.cells.map((cell) => {
     const verdict = "verdict" in cell ? cell.verdict : "trainN" in cell ? cell.metrics?.verdict : undefined;
-    const name = nameOf(cell, "trainN" in cell ? cell.trainN : undefined);
+    const name = cellName(cell);
     // Where it helped, the reasons are what bounds that.
     const bounds = verdict?.direction === "up" ? verdict.reasons : [];
     const told = verdict ? [verdict.sentence, ...bounds].join(" ") : undefined;
@@ -193,7 +188,9 @@ export async function tellSuite(
   context.say(`\n${cells.join("\n")}\n\nPage: ${page}`);
   context.result({ ...result, page, figures, ...more });
   const failures = result.cells.flatMap((cell) =>
-    cell.failures.map(({ seed, trainN, sentence }) => `${nameOf(cell, trainN)}, seed ${seed}: ${sentence}`),
+    cell.failures.map(
+      ({ seed, trainN, sentence }) => `${cellName({ ...cell, trainN })}, seed ${seed}: ${sentence}`,
+    ),
   );
   if (failures.length === 0) return;
   for (const failure of failures) context.note(failure);

@@ -111,6 +111,9 @@ const amortized = z
       z.strictObject({
         ...cell,
         method: text.exactOptional(),
+        title: text
+          .describe("The method in words, of a point of a sweep: `SFT, learningRate = 0.00005 by majority`.")
+          .exactOptional(),
         trainN: whole,
         settings: z.strictObject(settings),
         metrics: amortizedMetrics.exactOptional(),

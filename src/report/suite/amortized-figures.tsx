@@ -1,11 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { EpochMetrics, Estimate } from "../../evaluate/metrics.js";
-import type {
-  AmortizedCell,
-  InferenceCell,
-  AmortizedMetrics,
-  AmortizedResult,
-} from "../../reproduce/result.js";
+import type { AmortizedCell, AmortizedMetrics, AmortizedResult } from "../../reproduce/result.js";
 import { PAPER_REWARD } from "../../reproduce/learned-rewards.js";
 import { PAPER_METHOD } from "../../reproduce/paper-settings.js";
 import { partsOf, titleBy } from "../../sharpen/methods/registry.js";
@@ -25,6 +20,7 @@ import {
 } from "../format.js";
 import { seriesStyle } from "../../page/palette.js";
 import type { PaperFigure } from "./figure-frame.js";
+import { nameAmongLargest, nameOf } from "./names.js";
 import { Instead, LinePanel, Panel } from "./panels.js";
 
 /** What is drawn against epochs. */
@@ -68,23 +64,13 @@ export function amortizedFigures(result: AmortizedResult): PaperFigure[] {
   ];
 }
 
-/** After a cell's model and task, where a suite is not of the paper's method alone: its method. */
-export const methodOf = ({ method }: Pick<AmortizedCell, "method">): string =>
-  method === undefined ? "" : `, ${methodName(method)}`;
-
-/** What a cell of either suite is called. */
-export const cellName = (cell: InferenceCell | AmortizedCell): string =>
-  `${cell.model} on ${cell.task}${"trainN" in cell ? `${methodOf(cell)}, N\u00a0=\u00a0${cell.trainN}` : ""}`;
-
-/** What a cell is called among those of the largest N. */
-export const nameOf = (cell: AmortizedCell): string => `${cell.model} on ${cell.task}${methodOf(cell)}`;
-
 /** What trained, in a title, each method once: `SFT-Sharpening by log-likelihood and majority`. */
-export function trained({ methods = [PAPER_METHOD] }: AmortizedResult): string {
+export function trained({ methods = [PAPER_METHOD], cells }: AmortizedResult): string {
   const rewardsOf = new Map<string, string[]>();
   for (const name of methods) {
     const { method, reward = PAPER_REWARD } = partsOf(name) ?? {};
-    const title = methodName(method?.name ?? name, "-Sharpening");
+    const own = cells.find((cell) => cell.method === name)?.title;
+    const title = own ?? methodName(method?.name ?? name, "-Sharpening");
     rewardsOf.set(title, [...(rewardsOf.get(title) ?? []), reward]);
   }
   return list(
@@ -138,18 +124,18 @@ function through(result: AmortizedResult, number: string, title: string, quantit
     const mean = meanLine(lines);
     if (metrics === undefined || mean.length === 0)
       return (
-        <Panel key={nameOf(cell)} title={nameOf(cell)}>
+        <Panel key={nameAmongLargest(cell)} title={nameAmongLargest(cell)}>
           <Instead>{metrics ? quantity.missing : "No result."}</Instead>
         </Panel>
       );
     const [from, to] = [mean[0]!, mean.at(-1)!];
     said.push(
-      `${nameOf(cell)} from ${inWords(from.value, quantity.unit)} before training to ${inWords(to.value, quantity.unit)} after epoch ${to.x}`,
+      `${nameAmongLargest(cell)} from ${inWords(from.value, quantity.unit)} before training to ${inWords(to.value, quantity.unit)} after epoch ${to.x}`,
     );
     rows.push(...curveRows(cell, mean, quantity.unit));
     const each = lines.map((points, i) => ({ ...seriesOf("", i, points), band: false, context: true }));
     return (
-      <Panel key={nameOf(cell)} title={`${nameOf(cell)}, ${cell.seeds.length} seeds`}>
+      <Panel key={nameAmongLargest(cell)} title={`${nameAmongLargest(cell)}, ${cell.seeds.length} seeds`}>
         <LinePanel
           lines={[...each, seriesOf("mean over seeds", 0, mean)]}
           reference={quantity.reference(metrics)}
@@ -174,7 +160,7 @@ function through(result: AmortizedResult, number: string, title: string, quantit
 
 function curveRows(cell: AmortizedCell, mean: readonly LinePoint[], unit: Unit): TableData["rows"] {
   return mean.map(({ x, value, low, high }) => ({
-    head: `${nameOf(cell)}, N ${cell.trainN}, epoch ${x}`,
+    head: `${nameOf(cell)}, epoch ${x}`,
     cells: [estimateCell({ value, low: low ?? value, high: high ?? value }, { ...unit, scale: 1 })],
   }));
 }
@@ -209,7 +195,7 @@ function byTrainN(result: AmortizedResult): PaperFigure {
   for (const cell of pairs.flat()) {
     const { adapter } = cell.metrics ?? {};
     rows.push({
-      head: `${nameOf(cell)}, N ${cell.trainN}`,
+      head: nameOf(cell),
       cells: [
         estimateCell(adapter?.accuracy, PERCENT),
         estimateCell(adapter?.lift, RELATIVE),
@@ -230,8 +216,8 @@ function byTrainN(result: AmortizedResult): PaperFigure {
       <div class="panels">
         {pairs.map((cells) => (
           <>
-            <Panel title={`${nameOf(cells[0]!)}: % lift over greedy`}>{body(cells, LIFT)}</Panel>
-            <Panel title={`${nameOf(cells[0]!)}: mean log-probability under the base`}>
+            <Panel title={`${nameAmongLargest(cells[0]!)}: % lift over greedy`}>{body(cells, LIFT)}</Panel>
+            <Panel title={`${nameAmongLargest(cells[0]!)}: mean log-probability under the base`}>
               {body(cells, LOG_LIKELIHOOD)}
             </Panel>
           </>
@@ -251,9 +237,7 @@ function byTrainN(result: AmortizedResult): PaperFigure {
 function finals(cells: readonly AmortizedCell[]): string {
   const said = cells.flatMap((cell) => {
     const lift: Estimate | undefined = cell.metrics?.adapter.lift;
-    return lift
-      ? [`${nameOf(cell)} with N\u00a0=\u00a0${cell.trainN} ends at ${inWords(lift.value, RELATIVE)}`]
-      : [];
+    return lift ? [`${nameOf(cell)} ends at ${inWords(lift.value, RELATIVE)}`] : [];
   });
   return said.length > 0 && said.length <= 9 ? list(said) : "a line for each";
 }

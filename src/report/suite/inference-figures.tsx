@@ -2,6 +2,7 @@ import type { VNode } from "preact";
 import { sampleSizes } from "../../evaluate/largest-n.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../../evaluate/metrics.js";
 import type { InferenceCell, InferenceResult } from "../../reproduce/result.js";
+import { nameOf } from "./names.js";
 import { HistogramPanel, Instead, LinePanel, Panel } from "./panels.js";
 import { binnedMedian } from "../histogram-bins.js";
 import { estimateCell } from "../estimate-cell.js";
@@ -137,8 +138,6 @@ interface AgainstN {
   readonly pick: Figure;
   readonly unit: Unit;
 }
-
-const nameOf = ({ model, task }: InferenceCell): string => `${model} on ${task}`;
 
 function seriesOf(metrics: Metrics, pick: Figure): LineSeries[] {
   return Object.entries(metrics.bestOfN).flatMap(([name, byN], i) => {

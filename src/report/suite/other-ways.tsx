@@ -5,7 +5,7 @@ import type { AmortizedCell, InferenceCell, SuiteResult } from "../../reproduce/
 import { Table, type TableData } from "../../page/table.js";
 import { estimateCell } from "../estimate-cell.js";
 import { count, PERCENT, POINTS } from "../format.js";
-import { cellName } from "./amortized-figures.js";
+import { nameOf } from "./names.js";
 
 /** Whoever sharpens, by name, and by how much it is right more often than each of the base's other ways. */
 interface Sharpened {
@@ -34,7 +34,7 @@ function otherWays(cell: InferenceCell | AmortizedCell, place: number): TableDat
   if (ways.length === 0 || sharpened.length === 0) return undefined;
   return {
     id: `other-ways-${place}`,
-    caption: `${cellName(cell)}: what the base gives when asked in other ways, and by how many points what was sharpened is above it; in brackets the 95\u00a0% interval over prompts and seeds, differences paired by prompt.`,
+    caption: `${nameOf(cell)}: what the base gives when asked in other ways, and by how many points what was sharpened is above it; in brackets the 95\u00a0% interval over prompts and seeds, differences paired by prompt.`,
     columns: [
       "The base’s",
       "Accuracy, %",
@@ -58,7 +58,7 @@ function tokensTable(cell: InferenceCell | AmortizedCell, place: number): TableD
   if (costs.length === 0) return undefined;
   return {
     id: `tokens-${place}`,
-    caption: `${cellName(cell)}: accuracy against tokens, in all, to answer each of the ${cell.metrics!.prompts} prompts once: those drawn, those that a judge reads and writes, and of an adapter those that it learned from. In brackets the 95\u00a0% interval over prompts and seeds.`,
+    caption: `${nameOf(cell)}: accuracy against tokens, in all, to answer each of the ${cell.metrics!.prompts} prompts once: those drawn, those that a judge reads and writes, and of an adapter those that it learned from. In brackets the 95\u00a0% interval over prompts and seeds.`,
     columns: ["Way to answer", "Tokens", "Accuracy, %"],
     rows: costs.map(({ name, tokens, accuracy }) => ({
       head: name,

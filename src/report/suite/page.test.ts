@@ -159,7 +159,18 @@ describe("the page of an amortized suite", () => {
       expect(table.querySelector("tbody td")!.textContent).toBe(said);
     }
     const blank = [...own.querySelectorAll("#figure-9-table tbody tr")][0]!;
-    expect(blank.textContent.replace(/\s+/g, "")).toBe("aongame24,N10–––");
+    expect(blank.textContent.replace(/\s+/g, "")).toBe("aongame24,N=10–––");
+  });
+
+  it("names a point of a sweep in words", () => {
+    const swept = { method: "sft-rank-8", title: "SFT, rank = 8" };
+    const cells = result.cells.map((cell) => ({ ...cell, ...swept }));
+    const named = parsePage(suitePage({ ...result, methods: [swept.method], cells }));
+    const words = (selector: string): string =>
+      named.querySelector(selector)!.textContent.replace(/\s+/g, " ");
+    expect(words("#table-1 tbody th")).toBe("a on game24, SFT, rank = 8");
+    expect(words("#figure-9-table tbody th")).toBe("a on game24, SFT, rank = 8, N = 10");
+    expect(words("#table-1 caption")).toMatch(/^SFT, rank = 8 with N/);
   });
 
   it("sums up in one sentence, losses first, with what a model and task have in common named once", () => {

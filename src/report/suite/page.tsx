@@ -6,7 +6,8 @@ import { renderPage } from "../../page/shell.js";
 import { Table } from "../../page/table.js";
 import { list, plural } from "../format.js";
 import { Paper } from "../provenance.js";
-import { amortizedFigures, methodOf } from "./amortized-figures.js";
+import { amortizedFigures } from "./amortized-figures.js";
+import { nameOf } from "./names.js";
 import { figureId, FoldedTable, Framed, type PaperFigure } from "./figure-frame.js";
 import { inferenceFigures } from "./inference-figures.js";
 import { AgainstTokens, OtherWays } from "./other-ways.js";
@@ -182,7 +183,7 @@ function Provenance({ input }: { readonly input: SuiteResult }): VNode {
         caption={`What the cells are of; temperature ${temperature}.`}
         columns={["Cell", "Prompts", "Seeds", "Longest response, tokens", "Model digest", "Task digest"]}
         rows={input.cells.map((cell) => ({
-          head: `${cell.model} on ${cell.task}${"trainN" in cell ? `${methodOf(cell)}, N ${cell.trainN}` : ""}`,
+          head: nameOf(cell),
           cells: [
             cell.metrics?.prompts ?? "–",
             cell.seeds.length,

@@ -4,7 +4,8 @@ import type { AmortizedResult } from "../../reproduce/result.js";
 import { PAPER_TABLE } from "../../reproduce/paper-settings.js";
 import { estimateCell } from "../estimate-cell.js";
 import { count, NATS_GAIN, RELATIVE } from "../format.js";
-import { mainCells, nameOf, trained } from "./amortized-figures.js";
+import { mainCells, trained } from "./amortized-figures.js";
+import { nameAmongLargest } from "./names.js";
 import { noRatio } from "./no-ratio.js";
 import { RunLinks, type RunsOf } from "./run-links.js";
 
@@ -68,7 +69,7 @@ function lifts(result: AmortizedResult, runsOf: RunsOf = () => []): TableData {
     const { metrics, seeds } = cell;
     const adapter = metrics?.adapter;
     return {
-      head: nameOf(cell),
+      head: nameAmongLargest(cell),
       cells: [
         metrics?.adapter.accuracy && !metrics.adapter.lift
           ? noRatio(metrics)
@@ -98,7 +99,7 @@ function hyperparameters(result: AmortizedResult): TableData {
   const rows = mainCells(result).map((cell) => {
     const { weightDecay, rank, batchSize, epochs, learningRate, schedule, clipNorm, source } = cell.settings;
     return {
-      head: nameOf(cell),
+      head: nameAmongLargest(cell),
       cells: [
         String(weightDecay),
         rank === "full" ? rank : count(rank),

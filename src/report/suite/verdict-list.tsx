@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import type { AmortizedCell, InferenceCell, SuiteResult, Verdict } from "../../reproduce/result.js";
 import { list, methodName } from "../format.js";
-import { cellName } from "./amortized-figures.js";
+import { nameOf } from "./names.js";
 
 interface Judged {
   readonly name: string;
@@ -14,7 +14,7 @@ interface Judged {
 function judged(cell: InferenceCell | AmortizedCell): Judged {
   const amortized = "trainN" in cell;
   return {
-    name: cellName(cell),
+    name: nameOf(cell),
     verdict: amortized ? cell.metrics?.verdict : cell.verdict,
     findings: cell.metrics?.findings ?? [],
     failures: cell.failures.map(({ seed, sentence }) => `Seed ${seed}: ${sentence}`),
