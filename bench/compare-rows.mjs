@@ -249,7 +249,7 @@ export const ROWS = [
   ...LIMIT_ROWS,
 ];
 
-/** @param {string} model @param {object} work @param {"keep"} [quantize] */
+/** @param {string} model @param {object} work @param {"keep" | "int8"} [quantize] */
 const beside = (model, work, quantize) => [
   drawn(model, { ...work, apart: true }, quantize),
   llama(model, { ...work, apart: true }),
@@ -280,6 +280,15 @@ export const GROWTHS = [
       contenders: beside("qwen", { n: 4, prompt, tokens: 16 }, "keep"),
     })),
     note: "Ours with the weights kept as they are in the file",
+  },
+  {
+    ...{ name: "growth-length", axis: "tokens" },
+    title: `${SMOLLM2}: growth with the responses' length, 50 of them, prompt of 500`,
+    points: [64, 256, 512].map((tokens) => ({
+      at: `${tokens}`,
+      contenders: beside("smollm2", { n: 50, prompt: 500, tokens }, "int8"),
+    })),
+    note: "Ours rounded to eight bits",
   },
   {
     ...{
