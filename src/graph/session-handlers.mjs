@@ -221,8 +221,8 @@ function copyRows(source, target, from, to, length) {
         `row ${i} (${length} elements from ${start} to ${place}) is not within ${source.length} and ${target.length}`,
       );
     }
-    // A buffer that is copied within itself has to be read before it is written.
-    if (length > SHORT || source === target) setAt(target, source.subarray(start, start + length), place);
+    if (source === target) target.copyWithin(place, start, start + length);
+    else if (length > SHORT) setAt(target, source.subarray(start, start + length), place);
     else for (let j = 0; j < length; j++) target[place + j] = /** @type {never} */ (source[start + j]);
   }
 }

@@ -135,7 +135,7 @@ export class Batch<T> {
       const kept = this.kept.find(promptKey, prompt, replay);
       if (!kept) continue;
       // What the longest row has is there after this as before.
-      await this.cache.reserve(Math.max(this.longest(), kept.steps - 1));
+      await this.cache.reserve(Math.max(this.longest(), kept.steps - 1), this.options.maxTokens);
       await this.cache.copyIn(Math.floor(i / this.shape.rows), i % this.shape.rows, kept.entry, kept.steps);
       row.behind = kept.steps;
     }
@@ -230,7 +230,7 @@ export class Batch<T> {
 
   /** Extends every row by one token. @returns the responses that are finished with it. */
   async step(): Promise<Draw<T>[]> {
-    await this.cache.reserve(this.longest());
+    await this.cache.reserve(this.longest(), this.options.maxTokens);
     const { needs, feeds } = this.rowFeeds();
     const steps = this.groups.map(({ rows }) => rows.map((row) => row?.behind));
     const session = await this.sessions.decode(needs);

@@ -74,7 +74,7 @@ function layoutOf<T>(
   { width, maxTokens, rows, bytes, kvCache }: BeamOptions,
 ): CacheLayout {
   const prompt = Math.max(...requests.map((request) => request.prompt.length));
-  const lengths = { prompt, sharing: width, response: maxTokens, kvCache };
+  const lengths = { prompt, sharing: width, response: maxTokens, kvCache, permuted: true };
   const fitting = bytes === undefined ? rows : rowsThatFit(config, rows, lengths, bytes());
   const groups = Math.max(1, Math.min(requests.length, Math.floor(fitting / width)));
   return exactLayout(groups, width);
@@ -113,7 +113,7 @@ class BeamBatch<T> {
     const steps = this.searches.map((search) =>
       Array.from({ length: this.layout.rows }, (_, r) => tokensOf(search, r)?.length),
     );
-    await this.cache.reserve(longestOf(steps));
+    await this.cache.reserve(longestOf(steps), this.options.maxTokens);
     const session = await this.sessions.step();
     const output = await session.run(
       joinRecords<Tensor | BufferFeed>(

@@ -3,14 +3,17 @@ import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../gr
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { HIDDEN } from "../decoder/hidden.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
+import { CacheBuffers } from "./cache-buffers.js";
 import type { KvCacheType } from "./cache-inputs.js";
 import type { ModelConfig } from "../families/config.js";
 import { prefixFeeds, type PrefixPasses } from "./prefix-passes.js";
 import type { PrefixStore } from "./prefix-store.js";
 import type { Runs } from "./whole-session.js";
 
-/** Tokens that the suffix part grows by. */
+/** Places of a prefix or a suffix are a multiple of this many tokens. */
 const BLOCK = 16;
+/** How much longer the suffix part gets at least where it has to grow. */
+const GROWTH = 9 / 8;
 
 type Kind = "key" | "value";
 
@@ -28,12 +31,14 @@ export interface RowCopy {
 export class KeyValueCache {
   private prefixLength = 0;
   private suffixLength = 0;
-  private readonly prefix = new Map<string, ResidentBuffer>();
-  private readonly suffix = new Map<string, ResidentBuffer>();
+  /** How long the suffix part may get. */
+  private longest = 0;
+  private readonly prefix: CacheBuffers;
+  private readonly suffix: CacheBuffers;
   private readonly names: readonly string[];
 
   constructor(
-    private readonly engine: Pick<Engine, "buffer">,
+    private readonly engine: Pick<Engine, "buffer" | "keepsBuffers">,
     private readonly config: ModelConfig,
     private layout: CacheLayout,
     /** Where prompts' keys and values are kept beyond the batch. Absent: nowhere. */
@@ -44,6 +49,8 @@ export class KeyValueCache {
     this.names = Array.from({ length: config.layers }, (_, layer) =>
       kinds.map((kind) => `${kind}.${layer}`),
     ).flat();
+    this.prefix = new CacheBuffers(engine, this.names, type);
+    this.suffix = new CacheBuffers(engine, this.names, type);
   }
 
   /** Computes prompts' keys and values and puts them in their groups' places. */
@@ -65,7 +72,7 @@ export class KeyValueCache {
     // A pass for each prompt, unpadded: the products of a larger pass are split among threads by its size, and round
     // otherwise, so that a prompt's keys would depend on which others opened with it.
     for (const { tokens, groups } of distinct.values()) {
-      const places = { buffers: this.prefix, groups, length: this.prefixLength };
+      const places = { buffers: this.prefix.all, groups, length: this.prefixLength };
       if (this.store) await this.store.fill(tokens, places, passes);
       else if (passes.inBlocks && tokens.length > passes.inBlocks.beyond)
         await passes.inBlocks.fill(tokens, places, roundUp(tokens.length, BLOCK));
@@ -88,7 +95,7 @@ export class KeyValueCache {
           to[t * kvHeads + h] = ((group * kvHeads + h) * this.prefixLength + t) * headDim;
       }
       for (const name of this.names)
-        stores.push({ output: name, buffer: this.prefix.get(name)!, to, length: headDim });
+        stores.push({ output: name, buffer: this.prefix.get(name), to, length: headDim });
     }
     await session.run(joinRecords<Tensor | BufferFeed>(prefixFeeds(tokens), adapter?.feeds), {
       fetch: [],
@@ -98,19 +105,25 @@ export class KeyValueCache {
 
   private async growPrefix(length: number): Promise<void> {
     const { kvHeads, headDim } = this.config;
-    await this.grow(this.prefix, this.layout.groups * kvHeads, this.prefixLength, length, headDim);
+    await this.prefix.spread(this.layout.groups * kvHeads, this.prefixLength * headDim, length * headDim);
     this.prefixLength = length;
   }
 
-  /** Makes room for a step whose longest row has `steps` tokens behind it. */
-  async reserve(steps: number): Promise<void> {
-    const wanted = roundUp(steps + 1, BLOCK);
+  /**
+   * Makes room for a step whose longest row has `steps` tokens behind it.
+   * @param most how many there may be in time.
+   */
+  async reserve(steps: number, most: number): Promise<void> {
+    this.longest = roundUp(most + 1, BLOCK);
+    if (steps < this.suffixLength) return;
     const { kvHeads, headDim } = this.config;
     const { groups, rows } = this.layout;
-    if (wanted > this.suffixLength) {
-      await this.grow(this.suffix, groups * rows * kvHeads, this.suffixLength, wanted, headDim);
-      this.suffixLength = wanted;
-    }
+    // The longer the rows, the more it costs to move them, and the less a few places more.
+    const more = Math.min(this.suffixLength * GROWTH, this.longest);
+    const length = roundUp(Math.max(steps + 1, more), BLOCK);
+    const [before, now, then] = [this.suffixLength, length, this.longest].map((tokens) => tokens * headDim);
+    await this.suffix.spread(groups * rows * kvHeads, before!, now!, then);
+    this.suffixLength = length;
   }
 
   /**
@@ -130,8 +143,9 @@ export class KeyValueCache {
     const suffix = Math.min(this.suffixLength, roundUp(steps + 1, BLOCK));
     const [wide, narrow] = [this.suffixLength * headDim, suffix * headDim];
     const own = this.suffixPlaces(rows, layout.rows, [wide, narrow]);
-    await this.move(this.prefix, layout.groups * kvHeads * length * headDim, prompts, length * headDim);
-    await this.move(this.suffix, layout.groups * layout.rows * kvHeads * narrow, own, narrow);
+    await this.prefix.move(layout.groups * kvHeads * length * headDim, prompts, length * headDim);
+    const count = layout.groups * layout.rows * kvHeads;
+    await this.suffix.move(count * narrow, own, narrow, count * this.longest * headDim);
     this.layout = layout;
     this.prefixLength = length;
     this.suffixLength = suffix;
@@ -168,13 +182,12 @@ export class KeyValueCache {
    */
   async reorder(from: readonly (readonly number[])[], steps: number): Promise<void> {
     if (from.every((group) => group.every((place, r) => place === r))) return;
-    const { kvHeads, headDim } = this.config;
-    const { groups, rows } = this.layout;
+    const { headDim } = this.config;
+    const { rows } = this.layout;
     const width = this.suffixLength * headDim;
     const places = from.map((group, g) => group.map((place) => g * rows + place));
-    const moved = this.suffixPlaces(places, rows, [width, width]);
     const length = Math.min(steps, this.suffixLength) * headDim;
-    await this.move(this.suffix, groups * rows * kvHeads * width, moved, length);
+    await this.suffix.permute(this.suffixPlaces(places, rows, [width, width]), length);
   }
 
   /** Whether half of the places behind the prompts, or behind the rows, would do for these lengths. */
@@ -182,38 +195,6 @@ export class KeyValueCache {
     const half = (length: number, wanted: number): boolean =>
       length >= 2 * roundUp(Math.max(1, wanted), BLOCK);
     return half(this.suffixLength, steps + 1) || half(this.prefixLength, prompt);
-  }
-
-  /** Replaces buffers by others of `size` elements, with rows of `length` elements copied to their places there. */
-  private async move(
-    buffers: Map<string, ResidentBuffer>,
-    size: number,
-    { from, to }: { readonly from: readonly number[]; readonly to: readonly number[] },
-    length: number,
-  ): Promise<void> {
-    const [sources, targets] = [Int32Array.from(from), Int32Array.from(to)];
-    for (const name of this.names) {
-      const other = await this.engine.buffer(this.type, size);
-      const old = buffers.get(name);
-      if (old) {
-        await old.copyTo(other, sources, targets, length);
-        await old.free();
-      }
-      buffers.set(name, other);
-    }
-  }
-
-  /** Puts each layer's rows of `from` tokens into a larger buffer of rows of `to` tokens. */
-  private async grow(
-    buffers: Map<string, ResidentBuffer>,
-    count: number,
-    from: number,
-    to: number,
-    width: number,
-  ): Promise<void> {
-    const places = Array.from({ length: from === 0 ? 0 : count }, (_, i) => i * width);
-    const rows = { from: places.map((place) => place * from), to: places.map((place) => place * to) };
-    await this.move(buffers, count * to * width, rows, from * width);
   }
 
   /**
@@ -242,11 +223,11 @@ export class KeyValueCache {
     };
     for (const name of this.names) {
       feeds[`prefix.${name}`] = {
-        buffer: this.prefix.get(name)!,
+        buffer: this.prefix.get(name),
         dims: [groups, kvHeads, this.prefixLength, headDim],
       };
       feeds[`suffix.${name}`] = {
-        buffer: this.suffix.get(name)!,
+        buffer: this.suffix.get(name),
         dims: [groups, kvHeads * rows, 1, this.suffixLength, headDim],
       };
     }
@@ -294,7 +275,7 @@ export class KeyValueCache {
         }
       }),
     );
-    return this.names.map((name) => ({ output: name, buffer: this.suffix.get(name)!, to, length: headDim }));
+    return this.names.map((name) => ({ output: name, buffer: this.suffix.get(name), to, length: headDim }));
   }
 
   /** A copy of what a row has behind it: [keys and values of all layers, kvHeads, steps, d]. */
@@ -326,17 +307,16 @@ export class KeyValueCache {
     const heads = Array.from({ length: kvHeads }, (_, head) => head);
     const place = (head: number): number => (group * kvHeads + head) * rows + row;
     const places = Int32Array.from(heads, (head) => place(head) * this.suffixLength * headDim);
-    const copies = this.names.map((name, n) => {
-      const own = Int32Array.from(heads, (head) => (n * kvHeads + head) * steps * headDim);
-      return copy(this.suffix.get(name)!, places, own);
-    });
-    await Promise.all(copies);
+    await this.suffix.each((buffer, _, n) =>
+      copy(
+        buffer,
+        places,
+        Int32Array.from(heads, (head) => (n * kvHeads + head) * steps * headDim),
+      ),
+    );
   }
 
   async dispose(): Promise<void> {
-    const buffers = [...this.prefix.values(), ...this.suffix.values()];
-    this.prefix.clear();
-    this.suffix.clear();
-    await Promise.all(buffers.map((buffer) => buffer.free()));
+    await Promise.all([this.prefix.dispose(), this.suffix.dispose()]);
   }
 }
