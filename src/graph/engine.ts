@@ -113,6 +113,14 @@ export class Engine implements Requests {
     return this.device.ownMemory;
   }
 
+  /**
+   * Whether a product of one row reads the other factor as it lies: ONNX Runtime has kernels for that on x86-64. Elsewhere it packs the factor
+   * first, as for more rows.
+   */
+  get readsInPlace(): boolean {
+    return !this.keepsBuffers && process.arch === "x64";
+  }
+
   /** @internal */
   async prepareStores(count: number): Promise<void> {
     if (count < 2 || this.scatters.has(count)) return;

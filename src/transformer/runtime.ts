@@ -264,7 +264,8 @@ export class Runtime {
     const { quantized } = this;
     const { targetModules, replaced } = adapter ?? {};
     const { maxLength, kvCache } = this;
-    return { loraModules: targetModules, replaced, quantized, maxLength, kvCache };
+    const inPlace = this.engine.readsInPlace;
+    return { loraModules: targetModules, replaced, quantized, maxLength, kvCache, inPlace };
   }
 
   /** Scores given responses, in the order given. */

@@ -40,6 +40,8 @@ export interface PolicyGraphOptions {
   readonly maxLength: number;
   /** How keys and values are held between steps. Default: float32. */
   readonly kvCache?: KvCacheType | undefined;
+  /** Of a decoding step: whether rows' own keys and values are read as they lie (`cachedAttention`). Default: no. */
+  readonly inPlace?: boolean;
   /** Of a decoding step: what its rows have of limits on the tokens that may be drawn. Absent: none. */
   readonly narrowing?: Narrowed | undefined;
 }
@@ -62,7 +64,7 @@ function decodingStep<T>(
   graph: Graph,
   config: ModelConfig,
   weights: Weights,
-  { loraModules, replaced, quantized, maxLength, kvCache }: PolicyGraphOptions,
+  { loraModules, replaced, quantized, maxLength, kvCache, inPlace }: PolicyGraphOptions,
   more: () => T,
 ): Step & { readonly inputs: T } {
   const ids = graph.input("ids", "int32", ["g", "r"]);
@@ -80,7 +82,9 @@ function decodingStep<T>(
     rotary: rotaryTables(graph, config, maxLength),
     parameter,
     linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
-    attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value])),
+    attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value]), {
+      inPlace,
+    }),
   });
   const logits = product(reshape(hidden, [-1, config.hiddenSize]), headName(config, replaced));
   return { logits, fresh, inputs };

@@ -40,7 +40,7 @@ export function extendGraph(
     rotary: rotaryTables(graph, config, maxLength),
     parameter,
     linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
-    attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value]), seen),
+    attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value]), { seen }),
   });
   outputKeysAndValues(graph, fresh, kvCache);
   return graph;

@@ -30,7 +30,7 @@ export interface WholeGraphOptions extends Omit<PolicyGraphOptions, "quantized">
 export function wholeGraph(
   config: ModelConfig,
   weights: FrozenWeights,
-  { loraModules, replaced, quantized, maxLength, narrowing, kvCache }: WholeGraphOptions,
+  { loraModules, replaced, quantized, maxLength, narrowing, kvCache, inPlace }: WholeGraphOptions,
 ): Graph {
   const graph = new Graph();
   const { hiddenSize } = config;
@@ -58,7 +58,10 @@ export function wholeGraph(
     rotary: rotaryTables(graph, config, maxLength, longestRow(maxLength)),
     parameter,
     linear: loraModules ? loraLinear(graph, config, base, loraModules).linear : base,
-    attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value]), seen),
+    attention: cachedAttention(config, caches, masks, (_, key, value) => fresh.push([key, value]), {
+      seen,
+      inPlace,
+    }),
   });
   const picked = gather(reshape(hidden, [-1, hiddenSize]), picks);
   const drawn = samplingHead(

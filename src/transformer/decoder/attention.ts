@@ -155,17 +155,18 @@ export interface SeenRows {
 /**
  * Attention of one new token a row over its prompt, its own earlier tokens and itself. The prompt's keys are stored once
  * for a group of rows, and all its rows and heads meet them in one product; the three score blocks are joined for one
- * softmax, so that keys and values are never concatenated. A row's own keys meet each query head in a product of one row, which
- * reads them as they lie, where a product of several first packs them anew.
+ * softmax, so that keys and values are never concatenated.
  * @param fresh is given each layer's new key and value, to be stored in the cache.
  * @param seen absent: no row sees another.
+ * @param inPlace whether a row's own keys meet each query head in a product of one row, which reads them as they lie
+ * (`Engine.readsInPlace`), in place of all heads that share them in one, which packs them first.
  */
 export function cachedAttention(
   config: ModelConfig,
   caches: readonly LayerCache[],
   masks: CacheMasks,
   fresh: (layer: number, key: Value, value: Value) => void,
-  seen?: SeenRows,
+  { seen, inPlace = false }: { readonly seen?: SeenRows; readonly inPlace?: boolean | undefined } = {},
 ): Attention {
   const { kvHeads, headDim } = config;
   const group = config.heads / kvHeads;
@@ -179,10 +180,10 @@ export function cachedAttention(
     const s = suffixKey.shape[3]!;
     const headsFirst = (x: Value): Value => transpose(x, [0, 2, 1, 3, 4]);
     const own = headsFirst(reshape(mul(query, scale), [g, r, kvHeads, group, headDim]));
-    // All rows and heads of a group as one matrix, and each head of a row as one of its own.
+    // All rows and heads of a group as one matrix; and each row's by themselves.
     const together = (x: Value, width: number | string): Value => reshape(x, [g, kvHeads, -1, width]);
     const apart = (x: Value, width: number | string): Value =>
-      reshape(x, [g, suffixKey.shape[1]!, group, 1, width]);
+      reshape(x, [g, suffixKey.shape[1]!, ...(inPlace ? [group, 1] : [1, group]), width]);
     const asRows = (x: Value, width: number | string): Value => reshape(x, [g, kvHeads, r, group, width]);
     const tall = together(own, headDim);
     const scores = matMul(tall, prefixKey, { transB: true });
