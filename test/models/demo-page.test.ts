@@ -148,14 +148,17 @@ describe.skipIf(executablePath === undefined)("the page that draws by itself", {
       }
       const asked = ["4 9 10 13 = 24 :", "1 4 8 8 = 24 :"];
       const raced = await page.evaluate<readonly Raced[]>(racing(asked, true));
+      const rounded: number[] = [];
       for (const [i, prompt] of asked.entries()) {
         const { chosen, finished, scores } = await answer(policy, prompt, { n: N, seed: 5, keepAll: true });
         expect(raced[i]!.texts, prompt).toEqual(finished.map(({ text }) => text));
         expect(raced[i]!.c, prompt).toBe(chosen.index);
         const best = scores[finished.indexOf(chosen)]!;
         expect(Math.abs(raced[i]!.score - best), prompt).toBeLessThan(1e-4);
-        expect(raced[i]!.score, prompt).not.toBe(best);
+        if (raced[i]!.score !== best) rounded.push(i);
       }
+      // Another device rounds otherwise; of one score that may not be seen.
+      expect(rounded).not.toEqual([]);
       // And by the page itself, which is told so by its address.
       await page.goto(`${url}?device=webgpu`);
       await page.getByLabel("slowly").uncheck();
