@@ -74,7 +74,7 @@ function layoutOf<T>(
   { width, maxTokens, rows, bytes, kvCache }: BeamOptions,
 ): CacheLayout {
   const prompt = Math.max(...requests.map((request) => request.prompt.length));
-  const lengths = { prompt, sharing: width, response: maxTokens, kvCache, permuted: true };
+  const lengths = { prompt, sharing: width, response: maxTokens, kvCache };
   const fitting = bytes === undefined ? rows : rowsThatFit(config, rows, lengths, bytes());
   const groups = Math.max(1, Math.min(requests.length, Math.floor(fitting / width)));
   return exactLayout(groups, width);
@@ -127,7 +127,7 @@ class BeamBatch<T> {
       { fetch: ["tokens", "logProbs", "certainty"], stores: this.cache.stores(steps) },
     );
     const { drawn, from } = this.advance(output);
-    await this.cache.reorder(from, longestOf(steps) + 1);
+    await this.cache.replace(from, longestOf(steps) + 1);
     return drawn;
   }
 
@@ -170,10 +170,11 @@ class BeamBatch<T> {
         this.searches[g] = undefined;
         return [];
       }
-      const before = search.rows;
+      const open = beam.flatMap(({ finish }, place) => (finish ? [] : [place]));
+      const { places, from } = seated(open, (place) => search.rows.indexOf(extended[place]!.parent));
       search.beam = beam;
-      search.rows = beam.flatMap(({ finish }, place) => (finish ? [] : [place]));
-      return search.rows.map((place) => before.indexOf(extended[place]!.parent));
+      search.rows = places;
+      return from;
     });
     return { drawn, from };
   }
@@ -181,6 +182,26 @@ class BeamBatch<T> {
   async dispose(): Promise<void> {
     await this.cache.dispose();
   }
+}
+
+/**
+ * Gives hypotheses rows, as many as they are: each row that others go on from to one of these, so that it need not be copied.
+ * @param open their places in the beam. @param parentOf the row that one goes on from.
+ * @returns by row, whose it is, and the row that it goes on from: itself, or one that goes on itself or is idle from now on.
+ */
+function seated(
+  open: readonly number[],
+  parentOf: (place: number) => number,
+): { readonly places: number[]; readonly from: number[] } {
+  const waiting = new Set(open);
+  const rows = open.map((_, row) => {
+    const place = open.find((own) => waiting.has(own) && parentOf(own) === row);
+    if (place !== undefined) waiting.delete(place);
+    return place;
+  });
+  const others = waiting.values();
+  const places = rows.map((place) => place ?? others.next().value!);
+  return { places, from: places.map(parentOf) };
 }
 
 /** What a row has behind it; undefined where it is idle. */

@@ -19,8 +19,6 @@ const ROOM = 8;
  */
 export class CacheBuffers {
   private readonly held = new Map<string, ResidentBuffer>();
-  /** As large as those held: what `permute` writes to next. */
-  private readonly spare = new Map<string, ResidentBuffer>();
 
   constructor(
     private readonly engine: Pick<Engine, "buffer" | "keepsBuffers">,
@@ -42,7 +40,6 @@ export class CacheBuffers {
    * @param most how many elements there may be in time.
    */
   async move(size: number, rows: MovedRows, length: number, most = size): Promise<void> {
-    await this.freeSpare();
     const [from, to] = [Int32Array.from(rows.from), Int32Array.from(rows.to)];
     // One after the other, so that there is never more than one of them twice.
     for (const name of this.names) {
@@ -73,20 +70,10 @@ export class CacheBuffers {
     await this.each((buffer) => buffer.copyTo(buffer, sources!, targets!, from));
   }
 
-  /** Replaces rows, of `length` elements, by others of them, each of which may be taken several times. */
-  async permute(rows: MovedRows, length: number): Promise<void> {
+  /** Replaces the first `length` elements of rows by those of others, which are not replaced themselves. */
+  async replace(rows: MovedRows, length: number): Promise<void> {
     const [from, to] = [Int32Array.from(rows.from), Int32Array.from(rows.to)];
-    for (const name of this.names) {
-      const old = this.get(name);
-      let other = this.spare.get(name);
-      if (other?.length !== old.length) {
-        await other?.free();
-        other = await this.engine.buffer(this.type, old.length);
-      }
-      await old.copyTo(other, from, to, length);
-      this.held.set(name, other);
-      this.spare.set(name, old);
-    }
+    await this.each((buffer) => buffer.copyTo(buffer, from, to, length));
   }
 
   /** Does something with each of the buffers. */
@@ -97,13 +84,6 @@ export class CacheBuffers {
   async dispose(): Promise<void> {
     const buffers = [...this.held.values()];
     this.held.clear();
-    await this.freeSpare();
-    await Promise.all(buffers.map((buffer) => buffer.free()));
-  }
-
-  private async freeSpare(): Promise<void> {
-    const buffers = [...this.spare.values()];
-    this.spare.clear();
     await Promise.all(buffers.map((buffer) => buffer.free()));
   }
 

@@ -178,16 +178,23 @@ export class KeyValueCache {
 
   /**
    * Lets rows go on from what others of their group have behind them.
-   * @param from by group and row, the row of before. @param steps tokens behind the longest.
+   * @param from by group and row, the row of before, which goes on itself where it is not idle. @param steps tokens behind the longest.
    */
-  async reorder(from: readonly (readonly number[])[], steps: number): Promise<void> {
-    if (from.every((group) => group.every((place, r) => place === r))) return;
-    const { headDim } = this.config;
+  async replace(from: readonly (readonly number[])[], steps: number): Promise<void> {
+    const { kvHeads, headDim } = this.config;
     const { rows } = this.layout;
     const width = this.suffixLength * headDim;
-    const places = from.map((group, g) => group.map((place) => g * rows + place));
-    const length = Math.min(steps, this.suffixLength) * headDim;
-    await this.suffix.permute(this.suffixPlaces(places, rows, [width, width]), length);
+    const moved: { from: number[]; to: number[] } = { from: [], to: [] };
+    from.forEach((group, g) =>
+      group.forEach((place, r) => {
+        for (let h = 0; place !== r && h < kvHeads; h++) {
+          const first = (g * kvHeads + h) * rows;
+          moved.from.push((first + place) * width);
+          moved.to.push((first + r) * width);
+        }
+      }),
+    );
+    if (moved.to.length > 0) await this.suffix.replace(moved, Math.min(steps, this.suffixLength) * headDim);
   }
 
   /** Whether half of the places behind the prompts, or behind the rows, would do for these lengths. */

@@ -3,8 +3,6 @@ import type { KvCacheType } from "./cache-inputs.js";
 
 /** Places of a cache that is moved into a larger one are given back only when the garbage is collected. */
 const MOVING = 1.5;
-/** Rows of a beam search are copied to and fro between two caches. */
-const TWO = 2;
 /** Arrays as large as the logits, and as the scores, that a step has at once. */
 const LOGITS = 6;
 const SCORES = 4;
@@ -19,15 +17,13 @@ export interface Lengths {
   readonly response: number;
   /** How keys and values are held. Default: float32. */
   readonly kvCache?: KvCacheType | undefined;
-  /** Whether rows take others' places with each token, as in a beam search. Default: no. */
-  readonly permuted?: boolean;
 }
 
 /** The bytes that a row takes at the end of the longest response: its keys and values, its part of its prompt's, and a step's arrays. */
-function bytesOfRow(config: ModelConfig, { prompt, sharing, response, kvCache, permuted }: Lengths): number {
+function bytesOfRow(config: ModelConfig, { prompt, sharing, response, kvCache }: Lengths): number {
   const { layers, kvHeads, headDim, heads, vocabSize, hiddenSize, intermediateSize } = config;
   const perToken = 2 * layers * kvHeads * headDim * (kvCache === "float16" ? 2 : 4);
-  const cache = perToken * ((permuted ? TWO : MOVING) * response + (MOVING * prompt) / sharing);
+  const cache = MOVING * perToken * (response + prompt / sharing);
   const step =
     LOGITS * vocabSize + SCORES * heads * (prompt + response) + 8 * hiddenSize + 4 * intermediateSize;
   return cache + 4 * step;
