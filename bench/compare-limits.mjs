@@ -22,8 +22,8 @@ export const LIMIT_ROWS = [
       "The bound is the floating-point operations of linears and head at the best rate that ONNX Runtime reaches in any one of these products " +
       "with 52 rows; a step is one of 8 to 56 tokens behind a prompt of 100",
     bound:
-      "the products themselves take 1.16 times the bound (within a step they run at 168 to 193 GFLOP/s where the best reaches 216 by itself), attention's products over each row's own keys 0.22, " +
-      "element-wise operators and layout 0.23, and 0.10 passes outside of kernels, by ONNX Runtime's profile; the rest passes between runs",
+      "the products themselves take 1.16 times the bound (within a step they run at 168 to 193 GFLOP/s where the best reaches 216 by itself), attention's products 0.20, " +
+      "element-wise operators and layout 0.23, and 0.11 passes outside of kernels, by ONNX Runtime's profile, which itself slows a step by a tenth",
   },
   {
     ...{ name: "one-limit", title: "SmolLM2-135M: a step of one row beside the bytes that it reads" },
