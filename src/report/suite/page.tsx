@@ -142,8 +142,8 @@ function Hero({
   return (
     <div class="hero">
       <p class="kicker">
-        {list(models)} on {list(tasks)} · at most {plural(prompts, "prompt")} a task, N = {n},{" "}
-        {plural(seeds, "seed")}
+        {list(models)} on {list(tasks)} · at most {plural(prompts, "prompt")} a task, N{"\u00a0=\u00a0"}
+        {n}, {plural(seeds, "seed")}
       </p>
       <h1>{title}: the paper’s experiments</h1>
       <p class="lead">{summary(input)}</p>
