@@ -32,6 +32,8 @@ const TYPES: Readonly<Record<string, string>> = {
 interface Raced {
   readonly c: number;
   readonly score: number;
+  /** How often a GPU was given work. */
+  readonly submitted: number;
   readonly texts: readonly string[];
 }
 
@@ -58,13 +60,18 @@ const racing = (prompts: readonly string[], onGpu = false): string => `(async ()
   const get = async (name) => (await fetch("/somewhere/model/" + name)).arrayBuffer();
   const track = demoTrack(openModel(runtime, get, ${onGpu}), () => 0);
   const raced = [];
+  let submitted = 0;
+  const { submit } = globalThis.GPUQueue?.prototype ?? {};
+  if (submit) GPUQueue.prototype.submit = function (...given) { submitted++; return submit.apply(this, given); };
   for (const prompt of ${JSON.stringify(prompts)}) {
+    submitted = 0;
     let race = newRace(${N});
     const asked = { prompt, best_of: ${N}, temperature: 1, reward: "log-likelihood", seed: 5, early_stop: false };
     for await (const frames of track(asked, new AbortController().signal, "")) race = afterFrames(race, frames);
     raced.push({
       c: race.chosen.c,
       score: race.chosen.why.score,
+      submitted,
       texts: race.lanes.map((lane) => lane.pieces.map(({ text }) => text).join("")),
     });
   }
@@ -121,7 +128,8 @@ describe.skipIf(executablePath === undefined)("the page that draws by itself", {
     for (const [i, prompt] of asked.entries()) {
       const options = { n: N, seed: 5, keepAll: true };
       const { chosen, finished, scores } = await answer(policy, prompt, options);
-      const { c, score, texts } = raced[i]!;
+      const { c, score, submitted, texts } = raced[i]!;
+      expect(submitted, prompt).toBe(0);
       const best = scores[finished.indexOf(chosen)]!;
       expect(Math.abs(score - best), prompt).toBeLessThan(1e-4);
       // Where two scores are closer than the rounding of two machines, either may be chosen.
@@ -155,9 +163,10 @@ describe.skipIf(executablePath === undefined)("the page that draws by itself", {
         expect(raced[i]!.c, prompt).toBe(chosen.index);
         const best = scores[finished.indexOf(chosen)]!;
         expect(Math.abs(raced[i]!.score - best), prompt).toBeLessThan(1e-4);
+        expect(raced[i]!.submitted, prompt).toBeGreaterThan(0);
         if (raced[i]!.score !== best) rounded.push(i);
       }
-      // Another device rounds otherwise; of one score that may not be seen.
+      // Another device rounds otherwise, which a single score need not show.
       expect(rounded).not.toEqual([]);
       // And by the page itself, which is told so by its address.
       await page.goto(`${url}?device=webgpu`);
