@@ -99,8 +99,8 @@ export async function reproduceAmortized(options: AmortizedOptions): Promise<Amo
           const of = cells.filter(
             (c) => c.model === model && c.task === task && c.method === method && c.trainN === trainN,
           );
-          const { method: _, title: _words, ...merged } = await mergeSeeds(of, failed, options);
-          results.push(alone ? merged : { ...merged, method, ...(of[0]?.title && { title: of[0].title }) });
+          const { method: _, ...merged } = await mergeSeeds(of, failed, options);
+          results.push(alone ? merged : { ...merged, method });
         }
       }
     }
@@ -231,7 +231,7 @@ async function mergeSeeds(
   failed: readonly FailedCell[],
   options: AmortizedOptions,
 ): Promise<AmortizedCell> {
-  const { model, task: taskName, method, trainN } = cells[0]!;
+  const { model, task: taskName, method, title, trainN } = cells[0]!;
   const failures = failed
     .filter(({ dir }) => cells.some((cell) => cell.dir === dir))
     .map(({ seed, sentence }) => ({ seed, trainN, sentence }));
@@ -240,6 +240,7 @@ async function mergeSeeds(
     model: labelOf(model),
     task: labelOf(taskName),
     method,
+    ...(title !== undefined && { title }),
     trainN,
     seeds: done.map(({ seed }) => seed),
     settings: trainedWith(options, cells[0]!),

@@ -31,8 +31,8 @@ describe("the buffers of a cache", () => {
           let width = 2;
           let rows = [0, 1, 2].map((row) => [row + 1, row + 0.5]);
           const write = async (): Promise<void> =>
-            buffers.each(async (buffer, name, i) => {
-              expect(name).toBe(NAMES[i]);
+            buffers.each(async (buffer, i) => {
+              expect(buffer).toBe(buffers.get(NAMES[i]!));
               await buffer.write(Float32Array.from(rows.flat(), (value) => value + 100 * i));
             });
           await buffers.spread(rows.length, 0, width);

@@ -76,9 +76,9 @@ export class CacheBuffers {
     await this.each((buffer) => buffer.copyTo(buffer, from, to, length));
   }
 
-  /** Does something with each of the buffers. */
-  async each(work: (buffer: ResidentBuffer, name: string, place: number) => Promise<void>): Promise<void> {
-    await Promise.all(this.names.map((name, place) => work(this.get(name), name, place)));
+  /** Does something with each of the buffers, which are told by their names' places. */
+  async each(work: (buffer: ResidentBuffer, place: number) => Promise<void>): Promise<void> {
+    await Promise.all(this.names.map((name, place) => work(this.get(name), place)));
   }
 
   async dispose(): Promise<void> {

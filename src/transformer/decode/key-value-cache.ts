@@ -3,7 +3,7 @@ import type { BufferFeed, Engine, ResidentBuffer, Store, Tensor } from "../../gr
 import type { AdapterFeeds } from "../decoder/adapter-feeds.js";
 import { HIDDEN } from "../decoder/hidden.js";
 import { roundUp, type CacheLayout, type Relayout } from "./batch-layout.js";
-import { CacheBuffers } from "./cache-buffers.js";
+import { CacheBuffers, type MovedRows } from "./cache-buffers.js";
 import type { KvCacheType } from "./cache-inputs.js";
 import type { ModelConfig } from "../families/config.js";
 import { prefixFeeds, type PrefixPasses } from "./prefix-passes.js";
@@ -151,25 +151,30 @@ export class KeyValueCache {
     this.suffixLength = suffix;
   }
 
+  /** The place of a row's head among those of its part. @param rows of a group. */
+  private headPlace(group: number, head: number, row: number, rows = this.layout.rows): number {
+    return (group * this.config.kvHeads + head) * rows + row;
+  }
+
   /**
    * Where the heads of rows' suffixes lie, now and in another layout.
-   * @param places by its group and row, the place of each in this batch. @param rows of a group there.
+   * @param places by its group and row, the place of each in this batch; undefined: it is not moved. @param rows of a group there.
    * @param lengths of a head's suffix, now and there.
    */
   private suffixPlaces(
-    places: readonly (readonly number[])[],
+    places: readonly (readonly (number | undefined)[])[],
     rows: number,
     [wide, narrow]: readonly [number, number],
-  ): { readonly from: number[]; readonly to: number[] } {
-    const { kvHeads } = this.config;
+  ): MovedRows {
     const before = this.layout.rows;
     const moved: { from: number[]; to: number[] } = { from: [], to: [] };
     places.forEach((own, g) =>
       own.forEach((place, r) => {
+        if (place === undefined) return;
         const [group, row] = [Math.floor(place / before), place % before];
-        for (let h = 0; h < kvHeads; h++) {
-          moved.from.push(((group * kvHeads + h) * before + row) * wide);
-          moved.to.push(((g * kvHeads + h) * rows + r) * narrow);
+        for (let h = 0; h < this.config.kvHeads; h++) {
+          moved.from.push(this.headPlace(group, h, row) * wide);
+          moved.to.push(this.headPlace(g, h, r, rows) * narrow);
         }
       }),
     );
@@ -181,19 +186,11 @@ export class KeyValueCache {
    * @param from by group and row, the row of before, which goes on itself where it is not idle. @param steps tokens behind the longest.
    */
   async replace(from: readonly (readonly number[])[], steps: number): Promise<void> {
-    const { kvHeads, headDim } = this.config;
+    const { headDim } = this.config;
     const { rows } = this.layout;
     const width = this.suffixLength * headDim;
-    const moved: { from: number[]; to: number[] } = { from: [], to: [] };
-    from.forEach((group, g) =>
-      group.forEach((place, r) => {
-        for (let h = 0; place !== r && h < kvHeads; h++) {
-          const first = (g * kvHeads + h) * rows;
-          moved.from.push((first + place) * width);
-          moved.to.push((first + r) * width);
-        }
-      }),
-    );
+    const places = from.map((group, g) => group.map((row, r) => (row === r ? undefined : g * rows + row)));
+    const moved = this.suffixPlaces(places, rows, [width, width]);
     if (moved.to.length > 0) await this.suffix.replace(moved, Math.min(steps, this.suffixLength) * headDim);
   }
 
@@ -277,8 +274,7 @@ export class KeyValueCache {
         if (behind === undefined) return;
         for (let h = 0; h < kvHeads; h++) {
           // New keys come by row, and lie by head.
-          const head = (g * kvHeads + h) * rows + r;
-          to[(g * rows + r) * kvHeads + h] = (head * this.suffixLength + behind) * headDim;
+          to[(g * rows + r) * kvHeads + h] = (this.headPlace(g, h, r) * this.suffixLength + behind) * headDim;
         }
       }),
     );
@@ -310,11 +306,10 @@ export class KeyValueCache {
     copy: (suffix: ResidentBuffer, places: Int32Array, own: Int32Array) => Promise<void>,
   ): Promise<void> {
     const { kvHeads, headDim } = this.config;
-    const { rows } = this.layout;
     const heads = Array.from({ length: kvHeads }, (_, head) => head);
-    const place = (head: number): number => (group * kvHeads + head) * rows + row;
-    const places = Int32Array.from(heads, (head) => place(head) * this.suffixLength * headDim);
-    await this.suffix.each((buffer, _, n) =>
+    const width = this.suffixLength * headDim;
+    const places = Int32Array.from(heads, (head) => this.headPlace(group, head, row) * width);
+    await this.suffix.each((buffer, n) =>
       copy(
         buffer,
         places,
