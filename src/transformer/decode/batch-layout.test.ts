@@ -98,6 +98,8 @@ test("one prompt that is all there is has wide groups, for none waits for its ro
   const options = { rows: 48, canDrop: false };
   expect(chooseLayout(requests(16, 16), options)).toEqual({ groups: 1, rows: 16 });
   expect(chooseLayout(requests(48, 48), options)).toEqual({ groups: 3, rows: 16 });
+  expect(chooseLayout(requests(25, 25), options)).toEqual({ groups: 2, rows: 14 });
+  expect(chooseLayout(requests(17, 17), options)).toEqual({ groups: 2, rows: 10 });
   expect(chooseLayout(requests(16, 32), options)).toEqual({ groups: 8, rows: 4 });
   // Another prompt, or another response, comes after those that are seen.
   expect(chooseLayout(requests(48, 96), options)).toEqual({ groups: 12, rows: 4 });

@@ -77,7 +77,19 @@ export function chooseLayout(
   // one that a resumed run has to draw must not meet it.
   const fewest = count === 1 ? 2 : several ? (alone ? least : 2) : 1;
   const perGroup = single && !several ? 1 : Math.max(even, fewest);
-  return exactLayout(Math.ceil(count / perGroup), perGroup);
+  // One prompt is all there is: wider groups may leave fewer rows idle (25 responses are 2 × 14 rows, where 2 × 13 would be 4 × 13).
+  const most = perGroup > 1 && run === total && total <= rows ? Math.min(run, rowsPerGroup) : perGroup;
+  return fewestRows(count, perGroup, most);
+}
+
+/** Of the layouts for `count` responses to one prompt in groups of `least` to `most` rows, the one with the fewest rows, idle ones included. */
+function fewestRows(count: number, least: number, most: number): CacheLayout {
+  let best = exactLayout(Math.ceil(count / least), least);
+  for (let perGroup = least + 1; perGroup <= most; perGroup++) {
+    const layout = exactLayout(Math.ceil(count / perGroup), perGroup);
+    if (layout.groups * layout.rows < best.groups * best.rows) best = layout;
+  }
+  return best;
 }
 
 /**
