@@ -1,4 +1,3 @@
-import { ModelError, UsageError } from "../../core/errors.js";
 import {
   Graph,
   add,
@@ -19,12 +18,7 @@ import {
   type Value,
 } from "../../graph/index.js";
 import type { Trained } from "./checkpoint.js";
-
-/** How a step is taken. */
-export interface StepOptions extends AdamWOptions {
-  /** Joint gradient norm at most this; Infinity for none. Default Infinity. */
-  readonly clipNorm?: number;
-}
+import { checkFinite, gatheredOf, type Pass, type StepOptions, type Steps } from "./steps.js";
 
 /** What is kept of each trained tensor: the gradient gathered since the last step, and AdamW's moments. */
 const KINDS = ["gradient", "first", "second"] as const;
@@ -87,12 +81,12 @@ function stepGraph(shapes: Shapes, { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 
  * Gradients that are gathered, and AdamW's steps along them, on a device with memory of its own: parameters, gradients and moments stay there, and
  * loss and norm are all that comes back. What `adamWStep` and `clipGradientNorm` do elsewhere, but for float32's rounding.
  */
-export class ResidentSteps {
+export class ResidentSteps implements Steps {
   private readonly buffers: Readonly<Record<Kind, readonly ResidentBuffer[]>>;
   private more: readonly ResidentBuffer[] | undefined;
   private sums: Session | undefined;
   private loss: number | undefined;
-  private taken = 0;
+  private count = 0;
 
   private constructor(
     private readonly engine: Engine,
@@ -120,8 +114,8 @@ export class ResidentSteps {
     return new ResidentSteps(engine, trained, buffers, norms, updates, options);
   }
 
-  get steps(): number {
-    return this.taken;
+  get taken(): number {
+    return this.count;
   }
 
   private feeds(kind: Kind | "more", of: readonly ResidentBuffer[]): Record<string, BufferFeed> {
@@ -129,8 +123,13 @@ export class ResidentSteps {
     return Object.fromEntries(feeds);
   }
 
-  /** Runs a pass with its feeds and adds its gradients (outputs `gradient.i`) to those of the next step. @returns its loss. */
-  async gather(session: Session, feeds: Readonly<Record<string, Tensor | BufferFeed>>): Promise<number> {
+  async gather(passes: AsyncIterable<Pass>): Promise<number> {
+    let sum = 0;
+    for await (const pass of passes) sum += await this.gatherPass(pass);
+    return sum;
+  }
+
+  private async gatherPass({ session, feeds }: Pass): Promise<number> {
     const { gradient } = this.buffers;
     const isFirst = this.loss === undefined;
     if (!isFirst) {
@@ -149,33 +148,19 @@ export class ResidentSteps {
     return loss;
   }
 
-  /** Drops what was gathered. */
-  drop(): void {
-    this.loss = undefined;
-  }
-
-  /**
-   * One step along what was gathered since the last. @returns the joint norm before clipping.
-   * @throws ModelError when loss or norm is not finite: the parameters are left as they were; UsageError when nothing was gathered.
-   */
   async step(learningRate: number): Promise<number> {
-    const { loss } = this;
-    if (loss === undefined) throw new UsageError("There is no gradient to step along; give a batch first.");
-    this.drop();
+    const loss = gatheredOf(this.loss);
+    this.loss = undefined;
     const gradient = this.feeds("gradient", this.buffers.gradient);
     const norm = (await this.norms.run(gradient))["norm"]!.data[0] as number;
-    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-      throw new ModelError(
-        `Training diverged at step ${this.taken + 1} (loss ${loss}); use a lower learning rate.`,
-      );
-    }
-    this.taken++;
+    checkFinite(this.count + 1, loss, norm);
+    this.count++;
     const { clipNorm = Infinity, beta1 = 0.9, beta2 = 0.999, weightDecay = 0 } = this.options;
     const { parameter, first, second } = this.buffers;
     const scalars = {
       clip: Math.min(1, clipNorm / (norm + 1e-6)),
-      rate: learningRate / (1 - beta1 ** this.taken),
-      secondScale: 1 / Math.sqrt(1 - beta2 ** this.taken),
+      rate: learningRate / (1 - beta1 ** this.count),
+      secondScale: 1 / Math.sqrt(1 - beta2 ** this.count),
       keep: 1 - learningRate * weightDecay,
     };
     const fed = Object.entries(scalars).map(([name, value]) => [name, scalarOf(value)] as const);
@@ -199,29 +184,27 @@ export class ResidentSteps {
     return norm;
   }
 
-  /** Brings the parameters into the trained tensors' own arrays. */
-  async readParameters(): Promise<void> {
+  async settle(): Promise<void> {
     await readInto(
       this.buffers.parameter,
       this.trained.map(({ data }) => data),
     );
   }
 
-  /** A copy of the moments, and the step. */
+  /** A copy of them. */
   async moments(): Promise<AdamWState> {
     const state = adamWState(this.trained.map(({ data }) => data));
     await readInto(this.buffers.first, state.first);
     await readInto(this.buffers.second, state.second);
-    state.step = this.taken;
+    state.step = this.count;
     return state;
   }
 
-  /** Continues from a state; what was gathered is dropped. */
   async restore({ first, second, step }: AdamWState): Promise<void> {
-    this.drop();
+    this.loss = undefined;
     await Promise.all(this.buffers.first.map((buffer, i) => buffer.write(first[i]!)));
     await Promise.all(this.buffers.second.map((buffer, i) => buffer.write(second[i]!)));
-    this.taken = step;
+    this.count = step;
   }
 
   async dispose(): Promise<void> {

@@ -1,15 +1,4 @@
-import { ModelError, UsageError } from "../../core/errors.js";
-import {
-  adamWState,
-  adamWStep,
-  clipGradientNorm,
-  type AdamWState,
-  type BufferFeed,
-  type Engine,
-  type ResidentBuffer,
-  type Session,
-  type Tensor,
-} from "../../graph/index.js";
+import type { AdamWState, BufferFeed, Engine, ResidentBuffer, Tensor } from "../../graph/index.js";
 import type { HeldWeights } from "../decoder/hold.js";
 import { byPair, type SequenceBatch, type TokenPair } from "../decoder/packing.js";
 import type { Weights } from "../decoder/sequence-pass.js";
@@ -17,7 +6,9 @@ import type { ModelConfig } from "../families/config.js";
 import { openRows, type FileRows } from "../format/gguf/rows.js";
 import type { LoraAdapter } from "../format/peft.js";
 import { readCheckpoint, writeCheckpoint, type Trained, type TrainingState } from "./checkpoint.js";
-import { ResidentSteps, type StepOptions } from "./resident-steps.js";
+import { gradientsOf, HostSteps, type BatchGradients } from "./host-steps.js";
+import { ResidentSteps } from "./resident-steps.js";
+import type { Pass, StepOptions, Steps } from "./steps.js";
 import { multiply, withScaled, withWeights, type Multiple } from "./multiples.js";
 import { fullTrainingGraph, isHeld, loraTrainingGraph, type TrainingGraph } from "./training-graph.js";
 import { TrainingSession, type PassOptions } from "./training-session.js";
@@ -43,10 +34,6 @@ export type PairWeight = number | readonly number[];
  * length and the gradients are added, so that the result does not depend on the cut (but for rounding).
  */
 export class Trainer {
-  /** The moments of steps that are taken here; those of steps on a device are there. */
-  private readonly state: AdamWState;
-  private gathered: { loss: number; readonly gradients: Float32Array[] } | undefined;
-
   private readonly trained: readonly Trained[];
   private readonly fixedFeeds: Readonly<Record<string, Tensor>>;
   private readonly multiples: readonly Multiple[];
@@ -58,14 +45,11 @@ export class Trainer {
     private readonly buffers: readonly ResidentBuffer[],
     /** Where the embeddings' rows are read from; absent where they are in the graph. */
     private readonly rows: FileRows | undefined,
-    private readonly options: TrainerOptions,
-    /** Takes the steps where parameters are in a device's memory. */
-    private readonly resident: ResidentSteps | undefined,
+    private readonly taking: Steps,
   ) {
     this.trained = trained;
     this.fixedFeeds = fixed;
     this.multiples = multiples;
-    this.state = adamWState(resident ? [] : trained.map(({ data }) => data));
   }
 
   /** Trains every weight; the arrays of `weights` are updated in place, on a device with memory of its own by `settle`. */
@@ -110,10 +94,11 @@ export class Trainer {
     const session = new TrainingSession(engine, config, graphOf, options);
     const graph = await session.begin();
     const buffers = await Promise.all(graph.trained.map(({ data }) => engine.buffer("float32", data.length)));
-    const resident = engine.keepsBuffers
+    // Where parameters are in a device's memory, steps are taken there.
+    const steps = engine.keepsBuffers
       ? await ResidentSteps.start(engine, graph.trained, buffers, options)
-      : undefined;
-    const trainer = new Trainer(config, graph, session, buffers, rows, options, resident);
+      : new HostSteps(graph.trained, buffers, options);
+    const trainer = new Trainer(config, graph, session, buffers, rows, steps);
     await trainer.upload();
     return trainer;
   }
@@ -125,13 +110,12 @@ export class Trainer {
 
   /** Steps taken so far, those before a resume included. */
   get steps(): number {
-    return this.resident?.steps ?? this.state.step;
+    return this.taking.taken;
   }
 
   /** Brings the trained tensors' arrays up to date, where steps are taken on a device; elsewhere they are. */
   async settle(): Promise<void> {
-    if (this.resident === undefined) return;
-    await this.resident.readParameters();
+    await this.taking.settle();
     multiply(this.multiples);
   }
 
@@ -172,10 +156,7 @@ export class Trainer {
   }
 
   /** A batch's passes, one after the other. */
-  private async *passes(
-    pairs: readonly TokenPair[],
-    weights: readonly PairWeight[],
-  ): AsyncGenerator<{ readonly session: Session; readonly feeds: Record<string, Tensor | BufferFeed> }> {
+  private async *passes(pairs: readonly TokenPair[], weights: readonly PairWeight[]): AsyncGenerator<Pass> {
     const { session, batches } = await this.session.passes(pairs);
     const weightsOf = (pair: number): readonly number[] => {
       const weight = weights[pair]!;
@@ -185,22 +166,8 @@ export class Trainer {
   }
 
   /** Loss and gradients of −Σ weight · log π, in the order of `names`, without a step. */
-  async gradients(
-    pairs: readonly TokenPair[],
-    weights: readonly PairWeight[],
-  ): Promise<{ readonly loss: number; readonly gradients: Float32Array[] }> {
-    let loss = 0;
-    let total: Float32Array[] | undefined;
-    for await (const { session, feeds } of this.passes(pairs, weights)) {
-      const result = await session.run(feeds, {
-        fetch: ["loss", ...this.trained.map((_, i) => `gradient.${i}`)],
-      });
-      loss += result["loss"]!.data[0] as number;
-      const parts = this.trained.map((_, i) => result[`gradient.${i}`]!.data as Float32Array);
-      if (total === undefined) total = parts;
-      else total.forEach((sum, i) => addInto(sum, parts[i]!));
-    }
-    return { loss, gradients: total ?? this.trained.map(({ data }) => new Float32Array(data.length)) };
+  gradients(pairs: readonly TokenPair[], weights: readonly PairWeight[]): Promise<BatchGradients> {
+    return gradientsOf(this.passes(pairs, weights), this.trained);
   }
 
   /** One optimizer step on a batch; as `forwardBackward` and `optimStep`. */
@@ -214,20 +181,8 @@ export class Trainer {
   }
 
   /** Adds a batch's gradients to those that the next step takes. @returns its −Σ weight · log π. */
-  async forwardBackward(pairs: readonly TokenPair[], weights: readonly PairWeight[]): Promise<number> {
-    if (this.resident) {
-      let sum = 0;
-      for await (const { session, feeds } of this.passes(pairs, weights))
-        sum += await this.resident.gather(session, feeds);
-      return sum;
-    }
-    const { loss, gradients: parts } = await this.gradients(pairs, weights);
-    if (this.gathered === undefined) this.gathered = { loss, gradients: parts };
-    else {
-      this.gathered.loss += loss;
-      this.gathered.gradients.forEach((sum, i) => addInto(sum, parts[i]!));
-    }
-    return loss;
+  forwardBackward(pairs: readonly TokenPair[], weights: readonly PairWeight[]): Promise<number> {
+    return this.taking.gather(this.passes(pairs, weights));
   }
 
   /**
@@ -236,30 +191,9 @@ export class Trainer {
    * UsageError when nothing was gathered.
    */
   async optimStep(learningRate: number): Promise<Pick<StepResult, "gradientNorm">> {
-    if (this.resident) {
-      const gradientNorm = await this.resident.step(learningRate);
-      // What follows one number is made of it here.
-      if (this.multiples.length > 0) await this.settle();
-      return { gradientNorm };
-    }
-    const { gathered } = this;
-    if (gathered === undefined)
-      throw new UsageError("There is no gradient to step along; give a batch first.");
-    this.gathered = undefined;
-    const gradientNorm = clipGradientNorm(gathered.gradients, this.options.clipNorm ?? Infinity);
-    if (!Number.isFinite(gathered.loss) || !Number.isFinite(gradientNorm)) {
-      throw new ModelError(
-        `Training diverged at step ${this.state.step + 1} (loss ${gathered.loss}); use a lower learning rate.`,
-      );
-    }
-    adamWStep(
-      this.trained.map(({ data }) => data),
-      gathered.gradients,
-      this.state,
-      learningRate,
-      this.options,
-    );
-    await this.upload();
+    const gradientNorm = await this.taking.step(learningRate);
+    // What follows one number is made of it here.
+    if (this.multiples.length > 0) await this.settle();
     return { gradientNorm };
   }
 
@@ -289,7 +223,7 @@ export class Trainer {
   /** Writes parameters, moments and the step to a safetensors file (temporary file, then rename). */
   async saveCheckpoint(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.settle();
-    await writeCheckpoint(path, this.stateOf((await this.resident?.moments()) ?? this.state), metadata);
+    await writeCheckpoint(path, this.stateOf(await this.taking.moments()), metadata);
   }
 
   /**
@@ -298,23 +232,18 @@ export class Trainer {
    * @throws ModelError when it is of another model or adapter; nothing is changed then.
    */
   async loadCheckpoint(path: string): Promise<ReadonlyMap<string, string>> {
-    const moments = (await this.resident?.moments()) ?? this.state;
+    const moments = await this.taking.moments();
     const metadata = await readCheckpoint(path, this.stateOf(moments));
-    this.gathered = undefined;
-    await this.resident?.restore(moments);
+    await this.taking.restore(moments);
     await this.upload();
     return metadata;
   }
 
   /** Frees the session and its buffers. */
   async dispose(): Promise<void> {
-    await this.resident?.dispose();
+    await this.taking.dispose();
     await Promise.all(this.buffers.map((buffer) => buffer.free()));
     this.rows?.close();
     await this.session.dispose();
   }
-}
-
-function addInto(sum: Float32Array, part: Float32Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!;
 }
