@@ -185,7 +185,7 @@ function growthSection({ name, title, axis, note }, found, results, page) {
   ];
 }
 
-/** @param {import("./compare-rows.mjs").MemoryRow} row @param {Measured} found @param {Results} results */
+/** @param {import("./compare-memory.mjs").MemoryRow} row @param {Measured} found @param {Results} results */
 function memoryLine({ title, limit }, found, results) {
   const { memory } = found;
   if (!memory) return [];
@@ -204,7 +204,7 @@ function memoryLine({ title, limit }, found, results) {
 /**
  * The page.
  * @param {Results} results
- * @param {{ rows: readonly import("./compare-rows.mjs").Row[], growths: readonly import("./compare-rows.mjs").Growth[], memories: readonly import("./compare-rows.mjs").MemoryRow[] }} all
+ * @param {{ rows: readonly import("./compare-rows.mjs").Row[], growths: readonly import("./compare-rows.mjs").Growth[], memories: readonly import("./compare-memory.mjs").MemoryRow[] }} all
  * @param {string} page its name
  */
 export function pageOf(results, { rows, growths, memories }, page = "bench") {

@@ -51,16 +51,9 @@ import { LIMIT_ROWS } from "./compare-limits.mjs";
  * @property {readonly { readonly at: string, readonly contenders: readonly Contender[] }[]} points
  * @property {string} note
  */
-/**
- * The peak of one process of ours.
- * @typedef {object} MemoryRow
- * @property {string} name @property {string} title
- * @property {readonly string[]} memory arguments of bench/memory.mjs
- * @property {number} [limit] gigabytes; absent: what the process itself says it may be
- */
 
-const SMOLLM2 = "SmolLM2-135M";
-const QWEN = "Qwen2.5-Coder-0.5B";
+export const SMOLLM2 = "SmolLM2-135M";
+export const QWEN = "Qwen2.5-Coder-0.5B";
 const FIFTY = { n: 50, prompt: 100, tokens: 64 };
 const ONE = { n: 1, prompt: 100, tokens: 64 };
 const SIXTEEN = { n: 16, prompt: 300, tokens: 128 };
@@ -306,44 +299,5 @@ export const GROWTHS = [
       contenders: beside(model, { n: 16, prompt: 100, tokens: 16 }, "keep"),
     })),
     note: `${SMOLLM2}, ${QWEN}, and random weights in the shapes of Llama-3.2-1B and -3B in Q4_K_M; ours with the weights kept as they are in the file`,
-  },
-];
-
-/** @type {readonly MemoryRow[]} */
-export const MEMORY_ROWS = [
-  {
-    ...{ name: "memory-1b", title: "shape of Llama-3.2-1B, kept, drawing" },
-    memory: ["llama-3.2-1b", "--quantize", "keep"],
-  },
-  {
-    ...{ name: "memory-train-128", title: `${SMOLLM2}, LoRA, B = 4, T = 128, checkpointing` },
-    ...{ memory: ["smollm2", "--train", "--length", "128", "--checkpointing"], limit: 2.2 },
-  },
-  {
-    ...{ name: "memory-train-1024", title: `${SMOLLM2}, LoRA, B = 4, T = 1,024, checkpointing` },
-    ...{ memory: ["smollm2", "--train", "--length", "1024", "--checkpointing"], limit: 4 },
-  },
-  {
-    ...{ name: "memory-train-qwen", title: `${QWEN}, kept, LoRA, B = 4, T = 512, checkpointing` },
-    ...{
-      memory: ["qwen", "--quantize", "keep", "--train", "--length", "512", "--checkpointing"],
-      limit: 4.5,
-    },
-  },
-  {
-    ...{ name: "memory-3b", title: "shape of Llama-3.2-3B, kept, drawing" },
-    ...{ memory: ["llama-3.2-3b", "--quantize", "keep"], limit: 3.3 },
-  },
-  {
-    ...{ name: "memory-7b", title: "shape of Qwen2.5-7B, kept, drawing" },
-    ...{ memory: ["qwen2.5-7b", "--quantize", "keep"], limit: 6.4 },
-  },
-  {
-    ...{ name: "memory-train-3b", title: "shape of Llama-3.2-3B, kept, LoRA, B = 1, T = 512, checkpointing" },
-    memory: [
-      ...["llama-3.2-3b", "--quantize", "keep", "--train", "--batch", "1", "--length", "512"],
-      "--checkpointing",
-    ],
-    limit: 7,
   },
 ];

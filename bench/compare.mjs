@@ -15,7 +15,8 @@ import { llamaInterpreter } from "../scripts/llama-env.mjs";
 import { pythonInterpreter } from "../scripts/python-env.mjs";
 import { pageOf } from "./compare-page.mjs";
 import { LATE_ROWS } from "./compare-late.mjs";
-import { GROWTHS, MEMORY_ROWS, ROWS } from "./compare-rows.mjs";
+import { MEMORY_ROWS } from "./compare-memory.mjs";
+import { GROWTHS, ROWS } from "./compare-rows.mjs";
 import { measure } from "./processes.mjs";
 import { shapeFile } from "./shape-file.mjs";
 
