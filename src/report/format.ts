@@ -8,6 +8,9 @@ export { fixed };
 
 const NBSP = "\u00a0";
 
+/** A sentence whose figures stay on one line with their percent signs. */
+export const unbroken = (text: string): string => text.replaceAll(" %", `${NBSP}%`);
+
 /** How a figure is written: its scale, its decimals, its unit. */
 export interface Unit {
   readonly scale: number;

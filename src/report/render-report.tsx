@@ -10,7 +10,7 @@ import { tiltFigure } from "./charts-tilt.js";
 import { tokensFigure } from "./charts-tokens.js";
 import { trainingFigure } from "./charts-training.js";
 import { comparisonTable } from "./comparison.js";
-import { plural } from "./format.js";
+import { plural, unbroken } from "./format.js";
 import { headline } from "./headline.js";
 import { PAGE_SCRIPT } from "./page-script.js";
 import { PromptBrowser } from "./prompt-browser.js";
@@ -116,7 +116,7 @@ function Masthead({
 /** The verdict, the figure that matters most, the key figures, and what to take from it. */
 function Hero({ metrics }: { readonly metrics: Metrics }): VNode {
   const { title, lead, claims } = headline(metrics);
-  const findings = metrics.findings.map((finding) => finding.replaceAll(" %", "\u00a0%"));
+  const findings = metrics.findings.map(unbroken);
   const first = firstOfKinds(findings, FIRST_FINDINGS);
   const more = findings.filter((finding) => !first.includes(finding));
   return (

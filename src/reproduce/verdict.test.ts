@@ -52,6 +52,18 @@ describe("a verdict", () => {
     );
   });
 
+  it("says that a base is weak whose greedy response is seldom or never right", () => {
+    const metrics = metricsOf(at(-0.1, 0.05), 6, at(0.4, 0.05));
+    const reasonsAt = (accuracy: number): string =>
+      inferenceVerdict({
+        ...metrics,
+        greedy: { ...metrics.greedy, accuracy: at(accuracy, 0) },
+      })!.reasons.join(" ");
+    expect(reasonsAt(0)).toContain("The base is weak here: greedy is never right.");
+    expect(reasonsAt(0.02)).toContain("The base is weak here: greedy is right on 2.0 % of the prompts only.");
+    expect(reasonsAt(0.5)).not.toContain("weak");
+  });
+
   it("gives no reasons where it helps, and claims nothing where the interval holds 0", () => {
     expect(inferenceVerdict(metricsOf(at(0.1, 0.05), 6, at(0.7, 0.05)))).toEqual({
       direction: "up",

@@ -117,7 +117,9 @@ function weakBase(greedy: AnswerMetrics, base: AnswerMetrics, metrics: Metrics):
   const labelled = metrics.labelledPrompts ?? metrics.prompts;
   if (greedy.accuracy && greedy.accuracy.value < WEAK)
     found.push(
-      `The base is weak here: greedy is right on ${percent(greedy.accuracy.value)} of the prompts only.`,
+      greedy.accuracy.value === 0
+        ? "The base is weak here: greedy is never right."
+        : `The base is weak here: greedy is right on ${percent(greedy.accuracy.value)} of the prompts only.`,
     );
   if (
     base.accuracy &&

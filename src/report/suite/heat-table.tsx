@@ -95,9 +95,13 @@ function sideOf({ low, high }: Estimate): Direction {
   return low > 0 ? "up" : high < 0 ? "down" : "unclear";
 }
 
-/** How many estimates lie clear of 0 on either side, in words: a count of intervals, each taken by itself, and no claim on any one. */
-export function countClear(values: readonly HeatValue[], than: string): string {
+/**
+ * How many estimates lie clear of 0 on either side, in words: a count of intervals, each taken by itself, and no claim on any one. Undefined where there is
+ * no estimate.
+ */
+export function countClear(values: readonly HeatValue[], than: string): string | undefined {
   const measured = values.filter((v): v is Estimate => typeof v === "object");
+  if (measured.length === 0) return undefined;
   const up = measured.filter((v) => sideOf(v) === "up").length;
   const down = measured.filter((v) => sideOf(v) === "down").length;
   const cells = `${fixed(measured.length, 0)} ${measured.length === 1 ? "cell" : "cells"}`;

@@ -1,5 +1,6 @@
 import type { VNode } from "preact";
 import { sampleSizes } from "../../evaluate/largest-n.js";
+import { sentence } from "../../evaluate/findings-words.js";
 import type { AnswerMetrics, Estimate, Metrics } from "../../evaluate/metrics.js";
 import type { InferenceCell, InferenceResult } from "../../reproduce/result.js";
 import { nameOf } from "./names.js";
@@ -59,6 +60,15 @@ function largest(metrics: Metrics | undefined, reward: string): HeatValue {
   return measured === undefined && metrics.greedy.accuracy?.value !== 0 ? "not measured" : noRatio(metrics);
 }
 
+/** In how many cells each of several figures is clear of greedy's accuracy, in one sentence. */
+function clearOfGreedy(figures: readonly (readonly [name: string, values: readonly HeatValue[]])[]): string {
+  const said = figures.flatMap(([name, values]) => {
+    const counted = countClear(values, "greedy");
+    return counted === undefined ? [] : [`${name} is ${counted}`];
+  });
+  return said.length === 0 ? "No cell has a ratio to greedy’s accuracy." : sentence(`${said.join("; ")}.`);
+}
+
 function liftHeat(result: InferenceResult, runsOf: RunsOf | undefined): PaperFigure {
   const { models, tasks, n } = result;
   const value = (model: string, task: string): HeatValue =>
@@ -67,7 +77,7 @@ function liftHeat(result: InferenceResult, runsOf: RunsOf | undefined): PaperFig
   return {
     number: "1a",
     title: `% lift in accuracy over greedy, best-of-${n} by log-likelihood`,
-    message: `Accuracy is ${countClear(values, "greedy")}.`,
+    message: clearOfGreedy([["accuracy", values]]),
     note: "100·(accuracy − greedy)/greedy; in brackets the 95\u00a0% interval over prompts and seeds; bold where it is clear of 0. Blue is a gain, orange a loss, the stronger the larger.",
     tabular: true,
     body: (
@@ -111,11 +121,10 @@ function otherHeats(result: InferenceResult): PaperFigure {
     const metrics = cellAt(result, model, task)?.metrics;
     return metrics && (metrics.greedy.accuracy ?? "no labels");
   };
-  const said = rewards.map((reward, i) => `${reward} is ${countClear(heats[i]!.values, "greedy")}`);
   return {
     number: "2",
     title: "the other self-rewards, coverage, and greedy's accuracy",
-    message: `${said.join("; ")}.`.replace(/^./, (first) => first.toUpperCase()),
+    message: clearOfGreedy(rewards.map((reward, i) => [reward, heats[i]!.values])),
     tabular: true,
     body: (
       <div class="heats">

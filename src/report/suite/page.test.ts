@@ -115,6 +115,9 @@ describe("the page of an inference suite", () => {
     const other = parsePage(suitePage({ ...inference, models: ["a"], cells }));
     const shown = [...other.querySelectorAll("#figure-1a-heat tbody td")].map((td) => td.textContent.trim());
     expect(shown).toEqual(["greedy never right", "no labels"]);
+    const told = other.querySelector("#figure-1a")?.textContent;
+    expect(told).toContain("No cell has a ratio to greedy’s accuracy.");
+    expect(told).not.toContain("0 of 0");
     const seldom = [{ ...first!, metrics: { ...metrics, bestOfN: noLift } }];
     const third = parsePage(suitePage({ ...inference, models: ["a"], cells: seldom }));
     const cell = third.querySelector("#figure-1a-heat tbody td");

@@ -1,6 +1,6 @@
 import type { VNode } from "preact";
 import type { AmortizedCell, InferenceCell, SuiteResult, Verdict } from "../../reproduce/result.js";
-import { list, methodName } from "../format.js";
+import { list, methodName, unbroken } from "../format.js";
 import { nameOf } from "./names.js";
 
 interface Judged {
@@ -94,7 +94,11 @@ export function VerdictList({ result }: { readonly result: SuiteResult }): VNode
           <>
             <dt>{name}</dt>
             <dd>
-              {verdict?.sentence ?? (blank ? "No result." : "No labels: whether it helps is unknown.")}
+              {verdict
+                ? unbroken(verdict.sentence)
+                : blank
+                  ? "No result."
+                  : "No labels: whether it helps is unknown."}
               <Items sentences={verdict?.reasons ?? []} />
               <Items sentences={failures} />
               {findings.length > 0 && (
@@ -116,7 +120,7 @@ function Items({ sentences }: { readonly sentences: readonly string[] }): VNode 
   return (
     <ul>
       {sentences.map((sentence) => (
-        <li key={sentence}>{sentence}</li>
+        <li key={sentence}>{unbroken(sentence)}</li>
       ))}
     </ul>
   );
