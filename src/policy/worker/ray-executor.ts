@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { request, type Dispatcher } from "undici";
 import { z } from "zod";
 import { ServerError } from "../../core/errors.js";
@@ -15,6 +16,10 @@ const STATES: Readonly<Record<string, JobStatus["state"]>> = {
   STOPPED: "cancelled",
 };
 
+/** What a dashboard says, with status 500, until an agent of its cluster takes jobs: for some seconds after Ray has started. */
+const NOT_YET = "No available agent";
+const PATIENCE = 30_000;
+
 /** Where Ray's jobs are submitted. */
 export interface RayOptions {
   /** Of the dashboard, such as `http://head:8265`. */
@@ -22,6 +27,8 @@ export interface RayOptions {
   /** Sent as a bearer token, where the cluster asks for one. */
   readonly key?: ApiKey | undefined;
   readonly dispatcher: Dispatcher;
+  /** Milliseconds that are waited in all for a cluster that does not take jobs yet. Default 30,000. */
+  readonly patience?: number;
 }
 
 /** What a dashboard replied. */
@@ -52,6 +59,18 @@ class Dashboard {
       return { status: reply.statusCode, text: await reply.body.text() };
     } catch {
       throw new ServerError(`Ray's dashboard at ${url} cannot be reached.`, { where: url });
+    }
+  }
+
+  /** As `ask`, again and again while the cluster does not take jobs yet. */
+  async askInTime(method: Dispatcher.HttpMethod, path: string, body: object): Promise<Reply> {
+    let left = this.options.patience ?? PATIENCE;
+    for (let pause = 100; ; pause = Math.min(2 * pause, 2000)) {
+      const reply = await this.ask(method, path, body);
+      const isEarly = reply.status >= 500 && reply.text.includes(NOT_YET);
+      if (!isEarly || left < pause) return reply;
+      await sleep(pause);
+      left -= pause;
     }
   }
 
@@ -86,7 +105,7 @@ export function rayExecutor(options: RayOptions): Executor {
       const name = `_ray_pkg_${sha256(archive).slice(0, 16)}.zip`;
       ray.checked(await ray.ask("PUT", `/api/packages/gcs/${name}`, archive));
       // Without the slash at the end there is no such route.
-      const reply = await ray.ask("POST", "/api/jobs/", {
+      const reply = await ray.askInTime("POST", "/api/jobs/", {
         submission_id: job.id,
         // The files of a zip are readable by everybody once Ray has unpacked them.
         entrypoint: `chmod -f 600 token; ${job.command.map(shellWord).join(" ")}`,
