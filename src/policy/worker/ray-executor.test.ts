@@ -46,11 +46,11 @@ it("submits a job again while a cluster that has just started takes none", async
 
 it("says what the cluster says where it takes none in time", async () => {
   const { url, asked } = await dashboard(Infinity);
-  const submitting = rayExecutor({ url, dispatcher, patience: 250 }).submit(job);
+  const submitting = rayExecutor({ url, dispatcher, patience: 200 }).submit(job);
   await expect(submitting).rejects.toThrow(
     `Ray at ${url} refused a request: 500 Exception: No available agent to submit job, please try again later.`,
   );
-  // At once, and after 100 ms; another 200 would be too late.
+  // At once, and after 100 ms; another 150 would be too late.
   expect(asked.length).toBe(2);
 });
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { ServerError } from "../../core/errors.js";
 import { sha256 } from "../../core/files.js";
 import { refusalText, type ApiKey } from "../remote/api-key.js";
-import { filesOf, shellWord, type Executor, type JobStatus } from "./executor.js";
+import { filesOf, shellWord, waits, type Executor, type JobStatus } from "./executor.js";
 import { zipOf } from "./zip.js";
 
 const info = z.looseObject({ status: z.string(), message: z.string().nullish() });
@@ -65,12 +65,14 @@ class Dashboard {
   /** As `ask`, again and again while the cluster does not take jobs yet. */
   async askInTime(method: Dispatcher.HttpMethod, path: string, body: object): Promise<Reply> {
     let left = this.options.patience ?? PATIENCE;
-    for (let pause = 100; ; pause = Math.min(2 * pause, 2000)) {
+    const pauses = waits({ first: 100, most: 2000 });
+    for (;;) {
+      const wait = pauses.next().value;
       const reply = await this.ask(method, path, body);
       const isEarly = reply.status >= 500 && reply.text.includes(NOT_YET);
-      if (!isEarly || left < pause) return reply;
-      await sleep(pause);
-      left -= pause;
+      if (!isEarly || left < wait) return reply;
+      await sleep(wait);
+      left -= wait;
     }
   }
 
