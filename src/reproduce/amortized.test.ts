@@ -189,6 +189,30 @@ describe("reproduceAmortized", { timeout: 60_000 }, () => {
     await expect(reproduceAmortized({ ...suite, rewards: [] })).rejects.toThrow(/at least one self-reward/);
   });
 
+  it("learns from the first of the responses that a cell of more has drawn, as if it had drawn them itself", async () => {
+    const { methods, ...tiny } = { ...suiteOf(await tinyTask(true)), methods: ["dpo"].map(methodNamed) };
+    const suite = { ...tiny, methods, models: ["tiny"], seeds: 1 };
+    const cellsOf = async (out: string, trainN: number, resume = false): Promise<[unknown, string[]]> => {
+      const drawn: string[] = [];
+      const onProgress: AmortizedOptions["onProgress"] = ({ stage, done, total }) => {
+        if (/(?:pairs|sampling|greedy)$/.test(stage) && done !== total) drawn.push(stage);
+      };
+      const { cells } = await reproduceAmortized({ ...suite, out, resume, trainNs: [trainN], onProgress });
+      return [cells.map(({ metrics }) => metrics), drawn];
+    };
+    await cellsOf(suite.out, 4);
+    const [fewer, drawnForFewer] = await cellsOf(suite.out, 2, true);
+    expect(drawnForFewer).toEqual([]);
+    const [alone, drawnAlone] = await cellsOf(join(dirname(suite.out), "alone"), 2);
+    expect(drawnAlone).not.toEqual([]);
+    expect(fewer).toEqual(alone);
+    // Of a cell of fewer nothing to learn from is taken over, only what is measured.
+    const [more, drawnForMore] = await cellsOf(join(dirname(suite.out), "alone"), 3, true);
+    expect(drawnForMore.filter((stage) => !/drawing (?:validation )?pairs$/.test(stage))).toEqual([]);
+    expect(drawnForMore).not.toEqual([]);
+    expect(more).not.toEqual(alone);
+  });
+
   it("draws anew with each seed where that is asked for, to the same prompts, and compares each with its own", async () => {
     const suite = {
       ...suiteOf(await tinyTask(true)),

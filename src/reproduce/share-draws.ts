@@ -34,20 +34,27 @@ export function shareDraws(
   for (const cell of alike(run, cells, { model, task })) {
     const other = learningOf(learned, cell.method);
     const sameReward = other.reward === own.reward;
-    const ofMethod = other.asked === own.asked ? own.method.draws : [];
-    // The base's own draws are no method's.
-    const toLearnFrom = [BASE_DRAWS, ...ofMethod.filter(({ bySettings }) => sameReward || !bySettings)];
+    const sameDraws = other.asked === own.asked && cell.trainN === trainN;
+    const ofMethod = own.method.draws.filter(({ bySettings }) => sameDraws && (sameReward || !bySettings));
     takeOver(cell.dir, run.dir, [
       ...SHARED,
       ...(sameReward ? [CHOICES] : []),
-      ...(cell.trainN === trainN ? toLearnFrom.map((file) => file.name) : []),
+      ...toLearnFrom([cell.trainN], trainN),
+      ...ofMethod.map((file) => file.name),
     ]);
   }
   for (const { dir, manifest } of earlier(run, cells)) {
-    const sizes = Object.values(manifest.amortize?.methods ?? {}).map((settings) => settings["trainN"]);
-    takeOver(dir, run.dir, [...SHARED, ...(sizes.includes(trainN) ? [BASE_DRAWS.name] : [])]);
+    const sizes = Object.values(manifest.amortize?.methods ?? {}).map(({ trainN: size }) => Number(size));
+    takeOver(dir, run.dir, [...SHARED, ...toLearnFrom(sizes, trainN)]);
   }
 }
+
+/**
+ * The base's own draws to learn from, which are no method's: who needs N responses a prompt learns from the first N of more. Of fewer,
+ * nothing is taken, since who only chooses draws less than all.
+ */
+const toLearnFrom = (sizes: readonly number[], trainN: number): string[] =>
+  sizes.some((size) => size >= trainN) ? [BASE_DRAWS.name] : [];
 
 /** Cells beside a run's that are none of this call's: of other methods, rewards or settings. */
 function earlier(run: Run, cells: readonly Cell[]): RunReader[] {
