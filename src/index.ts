@@ -88,10 +88,11 @@ export {
   fitAdapter,
   type FitHooks,
   type FitOptions,
-  type FitProblem,
   type FitResult,
-  type Iterate,
+  type Restored,
+  type Unfinished,
 } from "./sharpen/fit-adapter.js";
+export type { FitProblem, Iterate } from "./sharpen/fit-problem.js";
 export { sftProblem, sftSharpen } from "./sharpen/sft.js";
 export { dpoProblem, type PairExample, type RewardedResponse } from "./sharpen/pairs.js";
 export type {

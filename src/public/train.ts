@@ -17,10 +17,11 @@ export {
   fitAdapter,
   type FitHooks,
   type FitOptions,
-  type FitProblem,
   type FitResult,
-  type Iterate,
+  type Restored,
+  type Unfinished,
 } from "../sharpen/fit-adapter.js";
+export type { FitProblem, Iterate } from "../sharpen/fit-problem.js";
 export { sftProblem, sftSharpen } from "../sharpen/sft.js";
 export type {
   Method,

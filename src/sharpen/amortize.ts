@@ -12,7 +12,8 @@ import type { Run } from "../run/run.js";
 import type { Task } from "../task/task.js";
 import { recordedBaselines } from "./baselines.js";
 import { drawGreedy, drawResponses, type DrawSettings } from "./draw.js";
-import { fitAdapter, type Iterate } from "./fit-adapter.js";
+import { fitAdapter, type Restored, type Unfinished } from "./fit-adapter.js";
+import type { Iterate } from "./fit-problem.js";
 import { hasEnded, keptEpoch } from "./kept-epoch.js";
 import { knownDraws, type Draws } from "./known-draws.js";
 import { BASE_DRAWS } from "./methods/base-responses.js";
@@ -39,6 +40,8 @@ export interface AmortizeOptions extends DrawSettings {
   readonly greedy: readonly Response[];
   /** See `MethodContext.keepDraws`. */
   readonly keepDraws?: boolean | undefined;
+  /** A clock in milliseconds. Absent: within an iterate training is kept only where it is stopped. */
+  readonly now?: (() => number) | undefined;
   /** A remark for people. */
   readonly note?: ((text: string) => void) | undefined;
 }
@@ -47,6 +50,9 @@ const epochRecords: RecordKind<EpochMetrics> = {
   schema: epochLine,
   key: ({ epoch }) => `${epoch}`,
 };
+
+/** Milliseconds of training within an iterate that a kill may lose. */
+const CHECKPOINT_EVERY = 300_000;
 
 /**
  * Sharpening of a run into an adapter, from draws to measurement: the method's examples, the adapter of the kept iterate in
@@ -143,11 +149,13 @@ async function trainAdapter(
         onProgress?.({ stage: `training, ${method.name}`, done, total }),
       onEpoch: (epoch: Iterate, trainer: Trainer, kept: boolean) =>
         recordEpoch(options, log, adapterDir, epoch, trainer, kept),
-      checkpoint: (trainer: Trainer, { epoch }: Iterate) => {
+      checkpoint: (trainer: Trainer, { epoch }: Iterate, unfinished?: Unfinished) => {
         // The record must not be lost where the checkpoint that builds on it survives.
         log.sync();
-        return trainer.save(checkpoint, { epoch: `${epoch}` });
+        const within = Object.entries(unfinished ?? {}).map(([name, value]) => [name, `${value}`] as const);
+        return trainer.save(checkpoint, { epoch: `${epoch}`, ...Object.fromEntries(within) });
       },
+      due: everySoOften(CHECKPOINT_EVERY, options.now),
       restore: (trainer: Trainer) => restoreEpochs(trainer, checkpoint, log),
     };
     const fit = { ...options.settings.fit, signal };
@@ -176,16 +184,33 @@ async function recordEpoch(
   if (!log.has(`${epoch.epoch}`)) log.append({ ...epoch, ...(await curvePoint(options, trainer)) });
 }
 
+/** Whether so many milliseconds have passed since it last said so. Without a clock they never have. */
+function everySoOften(milliseconds: number, now?: () => number): () => boolean {
+  let last = now?.() ?? 0;
+  return () => {
+    if (now === undefined || now() - last < milliseconds) return false;
+    last = now();
+    return true;
+  };
+}
+
 /** Continues from the checkpoint, unless records of its epochs are gone: then training begins anew, and repeats them. */
 async function restoreEpochs(
   trainer: Trainer,
   checkpoint: string,
   log: RecordLog<EpochMetrics>,
-): Promise<Iterate[] | undefined> {
+): Promise<Restored | undefined> {
   if (!existsSync(checkpoint)) return undefined;
-  const last = Number((await trainer.load(checkpoint)).get("epoch"));
-  const epochs = (await log.records()).filter(({ epoch }) => epoch <= last);
-  return epochs.length === last + 1 ? epochs : undefined;
+  const kept = await trainer.load(checkpoint);
+  const [last, steps, total, size] = ["epoch", "steps", "total", "size"].map((name) =>
+    Number(kept.get(name)),
+  );
+  const epochs = (await log.records()).filter(({ epoch }) => epoch <= last!);
+  if (epochs.length !== last! + 1) return undefined;
+  return {
+    epochs,
+    unfinished: kept.has("steps") ? { steps: steps!, total: total!, size: size! } : undefined,
+  };
 }
 
 /** One point of the training curve: shown, never used to choose. */

@@ -1,7 +1,5 @@
-import { UsageError } from "../core/errors.js";
+import { InterruptedError, UsageError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
-import type { EpochMetrics } from "../evaluate/metrics.js";
-import type { ScoreRequest } from "../policy/policy.js";
 import type { Trainer, Trainers } from "../policy/trainer.js";
 import {
   constantSchedule,
@@ -11,9 +9,9 @@ import {
   type Schedule,
 } from "../graph/index.js";
 import { ALL_LINEARS, TARGET_NAMES } from "../transformer/decoder/lora.js";
+import { sequenceLogProbs, type FitBatch, type FitProblem, type Iterate } from "./fit-problem.js";
 import { throwIfStopped } from "./interrupt.js";
 import { hasEnded, keptEpoch, KEEPS, type Keep } from "./kept-epoch.js";
-import type { Objective } from "./objectives/index.js";
 
 /**
  * How an adapter is fitted, whatever the objective. The defaults are the paper's for SFT-Sharpening (App. A.3): LoRA, learning
@@ -62,9 +60,6 @@ export interface FitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One iterate: after an epoch (SFT, DPO), or after a round (XPO). */
-export type Iterate = Pick<EpochMetrics, "epoch" | "trainLoss" | "validationLoss" | "objective">;
-
 /** What training tells while it goes, and where it continues from. */
 export interface FitHooks<A = unknown> {
   /** The folder of the adapter that training begins at (`FitOptions.start`). */
@@ -72,10 +67,28 @@ export interface FitHooks<A = unknown> {
   /** After each iterate, the base included: measure, store; `kept` says whether it is the one to keep so far. */
   readonly onEpoch?: (epoch: Iterate, trainer: Trainer<A>, kept: boolean) => Promise<void>;
   readonly onStep?: (step: number, steps: number, loss: number) => void;
-  /** Called after each iterate's `onEpoch`, to save a checkpoint. */
-  readonly checkpoint?: (trainer: Trainer<A>, epoch: Iterate) => Promise<void>;
-  /** Loads a checkpoint into a fresh training; returns the iterates that are done, undefined to start anew. */
-  readonly restore?: (trainer: Trainer<A>) => Promise<readonly Iterate[] | undefined>;
+  /**
+   * Called to save a checkpoint: after each iterate's `onEpoch`, within an iterate where one is `due`, and when training is stopped.
+   * @param epoch the last iterate that is done. @param unfinished how far the next is, where it was begun.
+   */
+  readonly checkpoint?: (trainer: Trainer<A>, epoch: Iterate, unfinished?: Unfinished) => Promise<void>;
+  /** Asked after each step: whether what was learned since the last checkpoint is worth another. Absent: never. */
+  readonly due?: () => boolean;
+  /** Loads a checkpoint into a fresh training; returns where that was, undefined to start anew. */
+  readonly restore?: (trainer: Trainer<A>) => Promise<Restored | undefined>;
+}
+
+/** How far an iterate is: its steps so far, with the sum of their losses, each times its batch's size, and of these sizes. */
+export interface Unfinished {
+  readonly steps: number;
+  readonly total: number;
+  readonly size: number;
+}
+
+/** Where training goes on: the iterates that are done, and how far the next is. */
+export interface Restored {
+  readonly epochs: readonly Iterate[];
+  readonly unfinished?: Unfinished | undefined;
 }
 
 /** The result of a training. */
@@ -84,31 +97,6 @@ export interface FitResult<A = unknown> {
   readonly adapter: A | undefined;
   readonly epochs: readonly Iterate[];
   readonly keptEpoch: number;
-}
-
-/** A batch: its sequences and what is minimized as a function of their log-probabilities. */
-export interface FitBatch {
-  readonly sequences: readonly ScoreRequest[];
-  readonly objective: Objective;
-  /** The weight of its loss in a mean over batches: its tokens, or its pairs. */
-  readonly size: number;
-}
-
-/** What an adapter is fitted to, and what judges its iterates. */
-export interface FitProblem<E> {
-  /** What is trained, whatever the settings name. Default: what they name. */
-  readonly targets?: readonly string[];
-  /** How many iterates there will be besides the base. */
-  readonly iterates: number;
-  /** Passes over its examples that make an iterate. */
-  readonly passes: number;
-  /** How many examples iterate t (1, 2, …) is fitted to: known before they are drawn, since the learning rate falls over all steps. */
-  count(t: number): number;
-  /** These examples, drawn with the adapter as it is where the method asks for that. */
-  examples(t: number, trainer: Trainer): Promise<readonly E[]>;
-  batch(examples: readonly E[]): FitBatch;
-  /** The lower its validation loss, the better the iterate: on other prompts, and without labels. @param epoch 0 for the base. */
-  judge(trainer: Trainer, epoch: number): Promise<Pick<Iterate, "validationLoss" | "objective">>;
 }
 
 /** The paper's settings (App. A.3), which hold wherever none are given; warm-up and weight decay are 0, and the best is kept. */
@@ -170,7 +158,7 @@ export async function fitAdapter<E, A>(
       await trainer.dispose();
       trainer = await start();
     }
-    const epochs: Iterate[] = [...(restored ?? [])];
+    const epochs: Iterate[] = [...(restored?.epochs ?? [])];
     let kept: A | undefined;
     const finish = async (epoch: Iterate): Promise<void> => {
       epochs.push(epoch);
@@ -180,10 +168,10 @@ export async function fitAdapter<E, A>(
       await hooks.checkpoint?.(trainer, epoch);
     };
     if (epochs.length === 0) await finish({ epoch: 0, ...(await problem.judge(trainer, 0)) });
+    let { unfinished } = restored ?? {};
     while (!hasEnded(epochs, problem.iterates, settings.patience, keep)) {
-      const epoch = epochs.length;
-      const trainLoss = await nextIterate(trainer, problem, epoch, settings, hooks.onStep);
-      await finish({ epoch, trainLoss, ...(await problem.judge(trainer, epoch)) });
+      await finish(await nextIterate(trainer, problem, epochs.at(-1)!, settings, hooks, unfinished));
+      unfinished = undefined;
     }
     return { adapter: kept, epochs, keptEpoch: keptEpoch(epochs, keep) };
   } finally {
@@ -242,35 +230,75 @@ function checkNames({ schedule, keep, targetModules = ALL_LINEARS }: FitSettings
     );
 }
 
-/** @returns the mean loss over the steps that made the iterate. */
-async function nextIterate<E>(
+/** Learns and judges the iterate after `last`, from where it was left. Stopped on the way, what was learned of it is kept. */
+async function nextIterate<E, A>(
+  trainer: Trainer<A>,
+  problem: FitProblem<E>,
+  last: Iterate,
+  settings: FitSettings,
+  { onStep, due, checkpoint }: FitHooks<A>,
+  unfinished: Unfinished = { steps: 0, total: 0, size: 0 },
+): Promise<Iterate> {
+  const epoch = last.epoch + 1;
+  let [now, saved] = [unfinished, unfinished];
+  const save = async (): Promise<void> => {
+    if (now.steps === saved.steps || problem.wholeIterates) return;
+    await checkpoint?.(trainer, last, now);
+    saved = now;
+  };
+  try {
+    for await (const taken of takeSteps(trainer, problem, epoch, settings, unfinished)) {
+      now = taken.unfinished;
+      onStep?.(taken.step, taken.steps, taken.loss);
+      if (due?.()) await save();
+    }
+    return { epoch, trainLoss: now.total / now.size, ...(await problem.judge(trainer, epoch)) };
+  } catch (error) {
+    // Who stops training is told that it was stopped, even where that cannot be written.
+    if (error instanceof InterruptedError) await save().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** A step that was taken: its place among all of the training, its loss, and how far the iterate is with it. */
+interface TakenStep {
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  readonly unfinished: Unfinished;
+}
+
+/** The steps that make iterate t, but for those that were taken before. */
+async function* takeSteps<E>(
   trainer: Trainer,
   problem: FitProblem<E>,
   t: number,
-  settings: FitSettings,
-  onStep: FitHooks["onStep"],
-): Promise<number> {
-  const { batchSize } = settings;
+  { batchSize, schedule, warmup, seed, signal, learningRate }: FitSettings,
+  before: Unfinished,
+): AsyncGenerator<TakenStep> {
   const stepsOf = (iterate: number): number =>
     iterate < 1 ? 0 : problem.passes * Math.ceil(problem.count(iterate) / batchSize);
-  const before = Array.from({ length: t }, (_, i) => stepsOf(i)).reduce((a, b) => a + b, 0);
-  const steps = Array.from({ length: problem.iterates + 1 }, (_, i) => stepsOf(i)).reduce((a, b) => a + b, 0);
-  const schedule = withWarmup(SCHEDULES[settings.schedule], settings.warmup);
+  const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+  const first = sum(Array.from({ length: t }, (_, i) => stepsOf(i)));
+  const steps = sum(Array.from({ length: problem.iterates + 1 }, (_, i) => stepsOf(i)));
+  const rateAt = withWarmup(SCHEDULES[schedule], warmup);
   const examples = await problem.examples(t, trainer);
-  let [step, total, size] = [before, 0, 0];
+  let unfinished = before;
+  let place = 0;
   for (let pass = 1; pass <= problem.passes; pass++) {
     const number = (t - 1) * problem.passes + pass;
-    const order = randomStream(settings.seed, `examples of epoch ${number}`).shuffle(examples);
+    const order = randomStream(seed, `examples of epoch ${number}`).shuffle(examples);
     for (let at = 0; at < order.length; at += batchSize) {
-      throwIfStopped(settings.signal, "Training");
+      if (place++ < before.steps) continue;
+      throwIfStopped(signal, "Training");
       const batch = problem.batch(order.slice(at, at + batchSize));
-      const loss = await takeStep(trainer, batch, settings.learningRate * schedule(step++, steps));
-      total += loss * batch.size;
-      size += batch.size;
-      onStep?.(step, steps, loss);
+      const step = first + place;
+      const loss = await takeStep(trainer, batch, learningRate * rateAt(step - 1, steps));
+      const { total, size } = unfinished;
+      unfinished = { steps: place, total: total + loss * batch.size, size: size + batch.size };
+      yield { step, steps, loss, unfinished };
     }
   }
-  return total / size;
 }
 
 /** @returns the loss before the step. */
@@ -289,39 +317,4 @@ async function takeStep(
   const weighted = await trainer.forwardBackward(sequences, weights(gradient));
   await trainer.optimStep(learningRate);
   return loss ?? weighted;
-}
-
-/** log π(y | x) of whole sequences under the parameters as they are, in nats. */
-async function sequenceLogProbs(
-  trainer: Pick<Trainer, "logProbs">,
-  sequences: readonly ScoreRequest[],
-): Promise<number[]> {
-  return (await trainer.logProbs(sequences)).map((row) => {
-    let sum = 0;
-    for (let t = 0; t < row.length; t++) sum += row[t]!;
-    return sum;
-  });
-}
-
-/** The mean of the loss over batches, weighted by their sizes, without a step. */
-export async function meanLoss(
-  trainer: Pick<Trainer, "logProbs">,
-  batches: Iterable<FitBatch>,
-): Promise<number> {
-  let [total, size] = [0, 0];
-  for (const batch of batches) {
-    const { loss } = batch.objective.evaluate(await sequenceLogProbs(trainer, batch.sequences));
-    total += loss * batch.size;
-    size += batch.size;
-  }
-  return total / size;
-}
-
-/** Items in batches of at most `size`, made into batches of a fit. */
-export function* inBatches<E>(
-  items: readonly E[],
-  size: number,
-  make: (part: readonly E[]) => FitBatch,
-): Generator<FitBatch> {
-  for (let at = 0; at < items.length; at += size) yield make(items.slice(at, at + size));
 }

@@ -1,6 +1,6 @@
 import { UsageError } from "../core/errors.js";
 import type { Prompt, ScoreRequest } from "../policy/policy.js";
-import { inBatches, meanLoss, type FitBatch, type FitProblem } from "./fit-adapter.js";
+import { inBatches, meanLoss, type FitBatch, type FitProblem } from "./fit-problem.js";
 import { rewardRegressionObjective, xpoObjective, type ResponsePair } from "./objectives/index.js";
 
 /** A response with what is known of it before training. */
@@ -84,6 +84,7 @@ export function dpoProblem(
     passes: 1,
     count: () => examples.length,
     examples: () => Promise.resolve(examples),
+    wholeIterates: false,
     batch,
     judge: async (trainer) => ({
       validationLoss: await meanLoss(trainer, inBatches(judged, SCORE_BATCH, batch)),

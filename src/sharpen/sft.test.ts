@@ -9,7 +9,8 @@ import type { ScoreRequest } from "../policy/policy.js";
 import { localTrainers } from "../policy/local-trainer.js";
 import type { TrainerOptions, Trainers } from "../policy/trainer.js";
 import type { LoraAdapter } from "../transformer/format/peft.js";
-import { PAPER_SFT, type FitHooks, type FitOptions, type Iterate } from "./fit-adapter.js";
+import { PAPER_SFT, type FitHooks, type FitOptions } from "./fit-adapter.js";
+import type { Iterate } from "./fit-problem.js";
 import { hasEnded, keptEpoch } from "./kept-epoch.js";
 import { sftSharpen } from "./sft.js";
 import { promptsOf, tinyPolicy } from "./tiny-policies.test-helper.js";
@@ -299,7 +300,7 @@ describe("sftSharpen", () => {
       const resumed = await final({
         restore: async (training) => {
           await training.load(path(done));
-          return whole.epochs.slice(0, done + 1);
+          return { epochs: whole.epochs.slice(0, done + 1) };
         },
       });
       expect(resumed).toEqual(whole);
@@ -307,7 +308,7 @@ describe("sftSharpen", () => {
     const finished = await sftSharpen(trainers, examples, validation, settings, {
       restore: async (training) => {
         await training.load(path(3));
-        return whole.epochs;
+        return { epochs: whole.epochs };
       },
     });
     expect(finished).toEqual({

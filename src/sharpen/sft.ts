@@ -1,17 +1,8 @@
 import { UsageError } from "../core/errors.js";
 import type { ScoreRequest } from "../policy/policy.js";
 import type { Trainers } from "../policy/trainer.js";
-import {
-  checkFit,
-  fitAdapter,
-  inBatches,
-  meanLoss,
-  type FitBatch,
-  type FitHooks,
-  type FitOptions,
-  type FitProblem,
-  type FitResult,
-} from "./fit-adapter.js";
+import { checkFit, fitAdapter, type FitHooks, type FitOptions, type FitResult } from "./fit-adapter.js";
+import { inBatches, meanLoss, type FitBatch, type FitProblem } from "./fit-problem.js";
 import { sftObjective } from "./objectives/index.js";
 
 /** Examples scored at once. */
@@ -57,6 +48,7 @@ export function sftProblem(
     passes: 1,
     count: () => examples.length,
     examples: () => Promise.resolve(examples),
+    wholeIterates: false,
     batch,
     judge: async (trainer) => ({
       validationLoss: await meanLoss(trainer, inBatches(judged, SCORE_BATCH, batch)),

@@ -75,7 +75,10 @@ export interface SharpenOptions extends DrawSettings {
   readonly mostHeld?: number | undefined;
   /** A remark for people. */
   readonly note?: ((text: string) => void) | undefined;
-  /** A clock in milliseconds, such as `performance.now`. Absent: `seconds` in the metrics is empty, as the library reads no clock. */
+  /**
+   * A clock in milliseconds, such as `performance.now`. Absent: `seconds` in the metrics is empty, and training is kept after an iterate or
+   * when it is stopped, not every few minutes: the library reads no clock.
+   */
   readonly now?: (() => number) | undefined;
 }
 
@@ -219,10 +222,10 @@ async function trainAll(
   if (trainings.length > 0) await options.amortize!.before?.(pools);
   for (const { method, trainPrompts, ...settings } of trainings) {
     const { reward, curveSamples, keepDraws } = options.amortize!;
-    const { policy, task, run, n, temperature, maxTokens, seed, signal, onProgress, note } = options;
+    const { policy, task, run, n, temperature, maxTokens, seed, signal, onProgress, note, now } = options;
     const result = await clock(`amortizing, ${method.name}`, () =>
       amortize({
-        ...{ n, temperature, maxTokens, seed, signal, onProgress, note },
+        ...{ n, temperature, maxTokens, seed, signal, onProgress, note, now },
         method,
         policy,
         trainers: trainersFor(options),

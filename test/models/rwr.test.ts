@@ -9,7 +9,8 @@ import type { Prompt } from "../../src/policy/policy.js";
 import { rewardNamed } from "../../src/reward/registry.js";
 import { FINAL_NORM } from "../../src/transformer/families/modules.js";
 import { loadAdapter } from "../../src/transformer/format/peft.js";
-import type { FitBatch, FitOptions } from "../../src/sharpen/fit-adapter.js";
+import type { FitOptions } from "../../src/sharpen/fit-adapter.js";
+import type { FitBatch } from "../../src/sharpen/fit-problem.js";
 import { keptEpoch } from "../../src/sharpen/kept-epoch.js";
 import {
   filesOf,

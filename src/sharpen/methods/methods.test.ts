@@ -182,6 +182,47 @@ describe("a run with DPO and XPO", () => {
     expect(filesOf(dir)).toEqual(files);
   });
 
+  it.each(["dpo", "xpo"])(
+    "goes on with the next step of an iterate of %s, stopped or killed",
+    async (name) => {
+      const dir = newFolder();
+      cpSync(whole, dir, { recursive: true });
+      for (const each of ["dpo", "xpo"]) rmSync(join(dir, `adapters/${each}`), { recursive: true });
+      rmSync(join(dir, "metrics.json"));
+      const stop = new AbortController();
+      const steps: number[] = [];
+      const stepsUpTo =
+        (last: number, end: () => void) =>
+        ({ stage, done }: Progress): void => {
+          if (stage !== `training, ${name}`) return;
+          steps.push(done);
+          if (done === last) end();
+        };
+      const stopped = runJob(dir, {
+        ...job,
+        signal: stop.signal,
+        onProgress: stepsUpTo(2, () => stop.abort()),
+      });
+      await expect(stopped).rejects.toThrow(InterruptedError);
+      expect(steps.splice(0)).toEqual([1, 2]);
+      // Ten minutes pass with each look at the clock: a checkpoint is due after every step. A step that ends with the process is not in one.
+      let minutes = 0;
+      const crash = (): never => {
+        throw new Error("killed");
+      };
+      const killed = runJob(dir, {
+        ...job,
+        now: () => (minutes += 10) * 60_000,
+        onProgress: stepsUpTo(5, crash),
+      });
+      await expect(killed).rejects.toThrow("killed");
+      expect(steps.splice(0)).toEqual([3, 4, 5]);
+      await runJob(dir, { ...job, onProgress: stepsUpTo(6, () => undefined) });
+      expect(steps).toEqual([5, 6]);
+      expect(filesOf(dir)).toEqual(files);
+    },
+  );
+
   it("keeps an adapter that was trained before, when another is trained", async () => {
     const dir = newFolder();
     cpSync(whole, dir, { recursive: true });

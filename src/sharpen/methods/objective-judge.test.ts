@@ -6,7 +6,7 @@ import { tabularPolicy } from "../../policy/tabular.js";
 import { tabularTrainers } from "../../policy/tabular-trainer.test-helper.js";
 import type { Trainer } from "../../policy/trainer.js";
 import { rewardNamed } from "../../reward/registry.js";
-import type { Iterate } from "../fit-adapter.js";
+import type { Iterate } from "../fit-problem.js";
 import { keptEpoch } from "../kept-epoch.js";
 import { newFolder, startJob, tinyFit, tinyJob, tinyTask } from "../tiny-job.test-helper.js";
 import { promptsOf } from "../tiny-policies.test-helper.js";

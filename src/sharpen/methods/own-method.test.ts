@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { DataError, OwnCodeError, UsageError } from "../../core/errors.js";
-import type { FitProblem } from "../fit-adapter.js";
+import type { FitProblem } from "../fit-problem.js";
 import type { MethodContext } from "./method.js";
 import { findMethod, methods } from "./registry.js";
 
@@ -53,10 +53,20 @@ describe("a method from a module", () => {
     expect(await fitTo(ask)).toEqual([1, 1, 1, { validationLoss: 2 }]);
   });
 
+  it("is learned in whole iterates unless it says that it need not be", async () => {
+    const whole = async (problem: string): Promise<boolean | undefined> => {
+      const { fitTo } = await (await methodOf(planOf(problem))).plan(context);
+      return (await fitTo(({ wholeIterates }) => Promise.resolve([wholeIterates])))[0];
+    };
+    expect(await whole(PROBLEM)).toBe(true);
+    expect(await whole(`{ ...${PROBLEM}, wholeIterates: false }`)).toBe(false);
+  });
+
   it.each([
     ["() => undefined", /gave a plan that cannot be used/],
     [planOf(PROBLEM, "iterates: 0"), /gave a plan that cannot be used \(its "iterates": /],
     [planOf("{}"), /gave a problem that cannot be used \(its "iterates": /],
+    [planOf(`{ ...${PROBLEM}, wholeIterates: "no" }`), /gave a problem .* \(its "wholeIterates": /],
     [planOf(`{ ...${PROBLEM}, examples: async () => [] }`), /gave a list of examples that cannot be used/],
     [planOf(`{ ...${PROBLEM}, count: () => NaN }`), /gave a count of examples that cannot be used/],
     [planOf(`{ ...${PROBLEM}, batch: () => ({ sequences: [] }) }`), /gave a batch .* \(its "sequences": /],

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { OwnCodeError } from "../../core/errors.js";
 import { camelCase } from "../../core/names.js";
 import { guarded, loadModule, moduleOf, withModule } from "../../core/own-module.js";
-import type { FitBatch, FitProblem, Iterate } from "../fit-adapter.js";
+import type { FitBatch, FitProblem, Iterate } from "../fit-problem.js";
 import type { Method, MethodContext, MethodPlan } from "./method.js";
 import { inRange } from "./options.js";
 
@@ -79,6 +79,7 @@ const problemShape = z.object({
   examples: call,
   batch: call,
   judge: call,
+  wholeIterates: z.boolean().optional(),
 });
 const batchShape = z.object({
   sequences: z.array(z.object({ prompt: z.looseObject({ id: text }), tokens: z.array(count).min(1) })).min(1),
@@ -138,6 +139,8 @@ function checkedProblem<E>(problem: FitProblem<E>, word: string): FitProblem<E> 
   return {
     iterates: own.iterates,
     passes: own.passes,
+    // Examples of a module's own may depend on the trainer as it is, unless it says that they don't.
+    wholeIterates: own.wholeIterates ?? true,
     count: (t) => must<number>(count, own.count(t), word, "count of examples"),
     examples: async (t, trainer) =>
       must<readonly E[]>(

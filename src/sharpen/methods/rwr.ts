@@ -3,14 +3,8 @@ import { tiltWeights } from "../../evaluate/tilt.js";
 import { randomStream } from "../../core/random.js";
 import type { Prompt } from "../../policy/policy.js";
 import type { Trainer } from "../../policy/trainer.js";
-import {
-  checkFit,
-  DEFAULT_PATIENCE,
-  inBatches,
-  meanLoss,
-  type FitBatch,
-  type FitProblem,
-} from "../fit-adapter.js";
+import { checkFit, DEFAULT_PATIENCE } from "../fit-adapter.js";
+import { inBatches, meanLoss, type FitBatch, type FitProblem } from "../fit-problem.js";
 import { sftObjective } from "../objectives/index.js";
 import type { PairExample } from "../pairs.js";
 import { adapterResponses } from "./adapter-draws.js";

@@ -2,7 +2,8 @@ import { UsageError } from "../../core/errors.js";
 import { randomStream } from "../../core/random.js";
 import type { Prompt, Response } from "../../policy/policy.js";
 import type { Trainer } from "../../policy/trainer.js";
-import { checkFit, type FitProblem } from "../fit-adapter.js";
+import { checkFit } from "../fit-adapter.js";
+import type { FitProblem } from "../fit-problem.js";
 import { pairBatch, type PairExample } from "../pairs.js";
 import { adapterResponses } from "./adapter-draws.js";
 import {
