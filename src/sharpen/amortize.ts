@@ -71,7 +71,7 @@ export async function amortize(
   const isBase =
     start === undefined && keptEpoch(epochs, keep) === 0 && options.trainers.base === options.policy;
   const measured = await (isBase
-    ? measureDraws(options, await baseDraws(options))
+    ? measureDraws(options, await baseDraws(options), isBase)
     : measureTrained(options, adapterDir));
   return {
     adapterDir,
@@ -262,6 +262,7 @@ async function baseDraws({ policy, pools, run }: AmortizeOptions): Promise<Draws
 async function measureDraws(
   options: AmortizeOptions,
   adapted: Draws,
+  isBase = false,
 ): Promise<ReturnType<typeof measureAdapter>> {
   const { method, policy, task, run, split, pools, greedy, seed, signal, onProgress } = options;
   const drawn = await drawResponses(
@@ -279,7 +280,7 @@ async function measureDraws(
     `greedy, ${method.name}`,
   );
   const log = await run.log(baseLogProbsFile(method.name), baseLogProbs);
-  const score = { prompts: split.test, signal };
+  const score = { prompts: split.test, signal, isBase };
   const byAdapter = drawnBy(method.name, drawn.flat());
   const responses = await keepScores(log, policy, byAdapter, { ...score, onProgress });
   const greedily = await keepScores(log, policy, drawnBy(method.name, best), score);

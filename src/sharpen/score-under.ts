@@ -13,8 +13,8 @@ import type { RecordKind } from "../run/record-lines.js";
 import type { DrawSettings } from "./draw.js";
 import { throwIfStopped } from "./interrupt.js";
 
-/** Responses scored at once. */
-const BATCH = 512;
+/** Scored at once: at most so many responses, and so many of their tokens. Between batches scoring can be stopped, and tells how far it is. */
+const BATCH = { responses: 512, tokens: 16_384 } as const;
 const SCORING = "scoring under the base";
 
 /** What the base says of a response that an adapter drew: a line of adapters/<name>/base-log-probs.jsonl, beside the response. */
@@ -53,9 +53,8 @@ export async function scoreUnder(
 ): Promise<Response[]> {
   const byId = new Map(prompts.map((prompt) => [prompt.id, prompt]));
   const scored: Response[] = [];
-  for (let at = 0; at < responses.length; at += BATCH) {
+  for (const batch of batchesOf(responses)) {
     throwIfStopped(signal, "Scoring");
-    const batch = responses.slice(at, at + BATCH);
     const requests = batch.map(({ promptId, tokens }) => ({ prompt: byId.get(promptId)!, tokens }));
     const rows = policy.score
       ? await policy.score(requests)
@@ -73,28 +72,45 @@ export async function scoreUnder(
   return scored;
 }
 
+/** The responses in their order, in batches that are the same whenever the responses are. */
+function* batchesOf(responses: readonly AdapterDraw[]): Generator<readonly AdapterDraw[]> {
+  let [from, tokens] = [0, 0];
+  for (const [at, response] of responses.entries()) {
+    tokens += response.tokens.length;
+    if (at > from && (at - from === BATCH.responses || tokens > BATCH.tokens)) {
+      yield responses.slice(from, at);
+      [from, tokens] = [at, response.tokens.length];
+    }
+  }
+  if (from < responses.length) yield responses.slice(from);
+}
+
 /**
  * The same, with the whole sequence's log-probability under the policy kept in a log beside the responses: what is in it is not
  * scored again. Batches are those of all responses, so that one that is continued rounds as an uninterrupted one.
- * @param prompts of the responses, in the order of the log's lines; greedy responses come first.
+ * @param prompts of the responses, in the order of the log's lines; greedy responses come first. @param isBase whether what drew them is the
+ * policy itself, which then says what it said when it drew.
  */
 export async function keepScores(
   log: RecordLog<BaseLogProb>,
   policy: Policy,
   responses: readonly AdapterDraw[],
-  { prompts, signal, onProgress }: ScoreSettings,
+  { prompts, signal, onProgress, isBase = false }: ScoreSettings & { readonly isBase?: boolean },
 ): Promise<(AdapterDraw & Pick<BaseLogProb, "baseLogProb">)[]> {
   const isMissing = ({ promptId, index }: AdapterDraw): boolean => !log.has(responseKey(promptId, index));
-  for (let at = 0; at < responses.length; at += BATCH) {
-    const batch = responses.slice(at, at + BATCH);
+  let done = 0;
+  for (const batch of batchesOf(responses)) {
     if (batch.some(isMissing)) {
-      const scored = await scoreUnder(policy, batch, { prompts, signal });
+      const scored = isBase
+        ? batch.map(({ own }) => own)
+        : await scoreUnder(policy, batch, { prompts, signal });
       batch.forEach((response, i) => {
         const { promptId, index } = response;
         if (isMissing(response)) log.append({ promptId, index, baseLogProb: sequenceLogProb(scored[i]!) });
       });
     }
-    onProgress?.({ stage: SCORING, done: at + batch.length, total: responses.length });
+    done += batch.length;
+    onProgress?.({ stage: SCORING, done, total: responses.length });
   }
   const places = new Map(prompts.map(({ id }, i) => [id, i]));
   const kept = await log.sort(

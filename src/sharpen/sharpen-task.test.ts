@@ -16,6 +16,7 @@ import { loadAdapter } from "../transformer/format/peft.js";
 import { stoppingTime } from "./adaptive-best-of-n.js";
 import { bestOfN } from "./best-of-n.js";
 import { sft } from "./methods/sft.js";
+import type { Progress } from "./draw.js";
 import { splitPrompts } from "./prompts.js";
 import type { SharpenOptions, SharpenResult } from "./sharpen-task.js";
 import { filesOf, newFolder, runJob, tinyFit, tinyJob, tinyTask } from "./tiny-job.test-helper.js";
@@ -70,8 +71,9 @@ describe("sharpenTask, with labels", () => {
       sampling: 1.5,
       evaluating: 1.5,
       adaptive: 1.5,
-      "amortizing, sft": 1.5,
-      total: 16.5,
+      // Training reads it once, and after each of six steps: whether a checkpoint is due.
+      "amortizing, sft": 1.5 + 7 * 1.5,
+      total: 27,
     });
   });
 
@@ -204,11 +206,19 @@ describe("sharpenTask, with labels", () => {
       amortize: { ...job.amortize!, methods: [{ method: sft, trainN: 5, fit }], curveSamples: 0 },
     });
     const opened = vi.spyOn(policy, "withAdapter");
-    const { metrics, adapterDirs } = await runJob(dir, ruined);
-    const { epochs, keptEpoch } = metrics.adapters["sft"]!;
+    const stages: string[] = [];
+    const onProgress = ({ stage }: Progress): number => stages.push(stage);
+    const scored = vi.spyOn(policy, "score");
+    const { metrics, adapterDirs } = await runJob(dir, { ...ruined, onProgress });
+    const { epochs, keptEpoch, kl, logLikelihoodGain } = metrics.adapters["sft"]!;
     expect(keptEpoch).toBe(0);
     expect(opened).not.toHaveBeenCalled();
-    opened.mockRestore();
+    // Nor does it score what it has drawn: it is no way from itself, to the last bit.
+    expect(stages).toContain("scoring under the base");
+    expect(scored).not.toHaveBeenCalled();
+    expect([kl!.value, kl!.low, kl!.high]).toEqual([0, 0, 0]);
+    expect([logLikelihoodGain.value, logLikelihoodGain.low]).toEqual([0, 0]);
+    for (const spy of [opened, scored]) spy.mockRestore();
     expect(epochs[2]!.validationLoss).toBeGreaterThan(epochs[0]!.validationLoss);
     const own = readRun(dir);
     expect(await own.responses("sft")).toEqual(await own.responses());
@@ -230,10 +240,12 @@ describe("sharpenTask, with labels", () => {
 describe("sharpenTask", { timeout: 120_000 }, () => {
   it("knows no accuracy without labels: it is absent everywhere, not zero", async () => {
     const dir = newFolder();
-    const { metrics } = await runJob(
-      dir,
-      tinyJob(policy, await tinyTask(false), { adaptiveDelta: undefined }),
-    );
+    const methods = [{ method: sft, trainN: 5, fit: { ...tinyFit, keep: "last" as const } }];
+    const unlabelled = tinyJob(policy, await tinyTask(false), { adaptiveDelta: undefined });
+    const { metrics } = await runJob(dir, {
+      ...unlabelled,
+      amortize: { ...unlabelled.amortize!, methods },
+    });
     expect(metrics.labelled).toBe(false);
     const absent = /accuracy|^lift|coverage|auc|^correct$|^incorrect$/i;
     const text = readFileSync(join(dir, "metrics.json"), "utf8");
