@@ -29,9 +29,15 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   // Once, however many command lines one process runs.
   process.stdout.off("error", endQuietly).on("error", endQuietly);
   let stopping = STOPPING;
-  const onSignal = (): void => {
+  const onSignal = (signal: NodeJS.Signals): void => {
     context?.progress.stop();
-    if (interrupt.signal.aborted) process.exit(INTERRUPTED_STATUS);
+    if (interrupt.signal.aborted) {
+      // By the signal itself: an exit would take the runtime's threads down while they compute, which they end with a message of their own.
+      process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+      process.kill(process.pid, signal);
+      // The first process of a container is not ended by a signal.
+      process.exit(INTERRUPTED_STATUS);
+    }
     process.stderr.write(`\n${stopping}; Ctrl-C again stops at once.\n`);
     interrupt.abort(new InterruptedError("Stopped."));
   };

@@ -93,6 +93,21 @@ describe("a run that was stopped goes on to the same files", () => {
     expectTheSame("stopped");
   });
 
+  it("by a second signal at once, which is what ends it", async () => {
+    // Both wait for it where it is held: it cannot come to an end between them.
+    const running = startUntil(70, "SIGSTOP", [...SAMPLE, "--run", "stopped-twice"]);
+    await untilLines(join(cli.folder, "stopped-twice", "responses.jsonl"), 70, running);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGCONT"] as const) running.child.kill(signal);
+    const { signal, stderr } = await running.ended;
+    expect(["SIGINT", "SIGTERM"]).toContain(signal);
+    // Not a word of threads that were taken down while they computed.
+    expect(stderr.trimEnd().split("\n").at(-1)).toBe(
+      "Stopping once the current record is written; Ctrl-C again stops at once.",
+    );
+    await cli.jsonInTurn([...SAMPLE, "--run", "stopped-twice", "--resume"]);
+    expectTheSame("stopped-twice");
+  });
+
   it("while another process has the folder, it is refused", async () => {
     // Held where it is: however long the second takes to start, the first cannot end before.
     const running = startUntil(1, "SIGSTOP", [...SAMPLE, "--run", "shared"]);
