@@ -13,7 +13,7 @@ import { failureOf, INTERRUPTED_STATUS } from "./errors.js";
 /** How everything that is printed about an error begins. */
 const NAME = "whetstone";
 /** What a command does on Ctrl-C. */
-const STOPPING = "Stopping once the current record is written";
+const STOPPING = "Stopping once the current record or training step is done";
 const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[];
 
 /** A pipe that is closed early (`| head`) is no error of ours. */

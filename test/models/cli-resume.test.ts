@@ -102,7 +102,7 @@ describe("a run that was stopped goes on to the same files", () => {
     expect(["SIGINT", "SIGTERM"]).toContain(signal);
     // Not a word of threads that were taken down while they computed.
     expect(stderr.trimEnd().split("\n").at(-1)).toBe(
-      "Stopping once the current record is written; Ctrl-C again stops at once.",
+      "Stopping once the current record or training step is done; Ctrl-C again stops at once.",
     );
     await cli.jsonInTurn([...SAMPLE, "--run", "stopped-twice", "--resume"]);
     expectTheSame("stopped-twice");
