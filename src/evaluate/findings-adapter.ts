@@ -40,7 +40,7 @@ function accuracyFinding(name: string, adapter: AdapterMetrics, ground: AdapterG
   return found;
 }
 
-/** Whether it sharpened: moved its mass to what the base finds likely. */
+/** Whether it moved its mass to what the base finds likely, as sharpening by log-likelihood would; other rewards may not ask for that. */
 function sharpeningFinding(name: string, adapter: AdapterMetrics, ground: AdapterGround): string {
   const gain = change(adapter.logLikelihoodGain, "nats", ground);
   switch (directionOf(adapter.logLikelihoodGain, ground.prompts, "nats", ground)) {
@@ -49,7 +49,7 @@ function sharpeningFinding(name: string, adapter: AdapterMetrics, ground: Adapte
     case "up":
       return `${name} answers with what the base finds likelier (${gain} in log-likelihood under the base).`;
     case "down":
-      return `${name} answers with what the base finds less likely (${gain} in log-likelihood under the base): it did not sharpen the base.`;
+      return `${name} answers with what the base finds less likely (${gain} in log-likelihood under the base).`;
     case "unclear":
       return `${name} does not clearly change how likely its responses are under the base (${gain}).`;
   }

@@ -16,7 +16,11 @@ const point = (beta: number, kl: number, accuracy: number, effectiveResponses = 
 
 const curve = [point(1, 0.5, 0.3), point(0.5, 1.5, 0.5), point(0.1, 3, 0.6, 1.5)];
 describe("target and fit", () => {
-  const adapter = { accuracy: exact(0.28), logLikelihood: exact(-4.6), kl: exact(1) };
+  const epochs = [0, 1].map((epoch) => ({ epoch, validationLoss: 1 - epoch }));
+  const adapter = {
+    ...{ accuracy: exact(0.28), logLikelihood: exact(-4.6), kl: exact(1) },
+    ...{ epochs, keptEpoch: 1 },
+  };
   const metrics = (labelled: boolean) =>
     ({
       labelled,
@@ -47,6 +51,14 @@ describe("target and fit", () => {
     const adapters = { sft: { ...adapter, kl: exact(kl) } };
     const [, sentence] = tiltFindings({ ...metrics(true), adapters } as never, words);
     expect(sentence).toContain(`the base tilted as far is right on ${said} by self-certainty.`);
+  });
+
+  it("says that training misses something where it does, and nothing of an adapter that is the base", () => {
+    const fit = (of: object): string[] =>
+      tiltFindings({ ...metrics(true), adapters: { sft: { ...adapter, ...of } } } as never, words).slice(1);
+    expect(fit({ accuracy: exact(0.39) })[0]).toMatch(/misses\.$/);
+    expect(fit({ accuracy: exact(0.41) })[0]).toMatch(/right on 40\.0 % by self-certainty\.$/);
+    expect(fit({ keptEpoch: 0, kl: exact(0) })).toEqual([]);
   });
 
   it("speaks of log-likelihood alone without labels, and of nothing without a curve", () => {

@@ -1,4 +1,4 @@
-import type { MethodWords } from "./collapse.js";
+import { isBase, type MethodWords } from "./collapse.js";
 import { decimal, percent } from "./findings-words.js";
 import { trainedInWords, type Estimate, type Metrics, type TiltMetrics } from "./metrics.js";
 
@@ -63,14 +63,17 @@ export function tiltFindings(metrics: TiltInputs, wordsOf: (method: string) => M
             `picked after looking; one sample of the base ${verb} ${said(pick(base))}.`,
         ];
   const fit = Object.entries(adapters).flatMap(([name, adapter]) => {
-    if (adapter.kl === undefined) return [];
+    if (adapter.kl === undefined || isBase(adapter)) return [];
     const kl = Math.max(0, adapter.kl.value);
-    const each = curves.map(
-      ([reward, curve]) => `${said(tiltedAt(curve, kl, pick(base), pick))} by ${reward}`,
-    );
+    const tilted = curves.map(([reward, curve]) => ({
+      reward,
+      value: tiltedAt(curve, kl, pick(base), pick),
+    }));
+    const each = tilted.map(({ reward, value }) => `${said(value)} by ${reward}`);
+    const misses = tilted.some(({ value }) => value > pick(adapter));
     return [
       `One sample of the ${trainedInWords(wordsOf(name).name, adapter)}, ${decimal(kl, 2)} nats (KL) from the base, ${verb} ${said(pick(adapter))}; the base ` +
-        `tilted as far ${verb} ${each.join(", ")}. The difference is what training misses.`,
+        `tilted as far ${verb} ${each.join(", ")}.${misses ? " The difference is what training misses." : ""}`,
     ];
   });
   return [...target, ...fit];

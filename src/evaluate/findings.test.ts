@@ -296,7 +296,7 @@ describe("adapters", () => {
     expect(found[1]).toMatch(
       /^One sample of the sft adapter is right less often than one sample of the base .*−6\.0/,
     );
-    expect(found[2]).toMatch(/less likely \(−4\.0 nats .*it did not sharpen the base\.$/);
+    expect(found[2]).toMatch(/less likely \(−4\.0 nats .*in log-likelihood under the base\)\.$/);
   });
 
   it("that is unclear", () => {

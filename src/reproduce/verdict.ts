@@ -94,7 +94,7 @@ export function amortizedVerdict(
   }
   if (directionOf(adapter.logLikelihoodGain, prompts, "nats", among) !== "up")
     reasons.push(
-      `The adapter does not clearly answer with what the base finds likelier (${change(adapter.logLikelihoodGain, "nats", among)}): it did not sharpen.`,
+      `The adapter does not clearly answer with what the base finds likelier (${change(adapter.logLikelihoodGain, "nats", among)}).`,
     );
   if (!collapse && adapter.length.value < (1 - SHORTER) * base.length.value) {
     reasons.push(
