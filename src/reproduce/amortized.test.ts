@@ -190,8 +190,10 @@ describe("reproduceAmortized", { timeout: 60_000 }, () => {
   });
 
   it("learns from the first of the responses that a cell of more has drawn, as if it had drawn them itself", async () => {
-    const { methods, ...tiny } = { ...suiteOf(await tinyTask(true)), methods: ["dpo"].map(methodNamed) };
-    const suite = { ...tiny, methods, models: ["tiny"], seeds: 1 };
+    const suite = {
+      ...suiteOf(await tinyTask(true)),
+      ...{ models: ["tiny"], seeds: 1, methods: [methodNamed("dpo")] },
+    };
     const cellsOf = async (out: string, trainN: number, resume = false): Promise<[unknown, string[]]> => {
       const drawn: string[] = [];
       const onProgress: AmortizedOptions["onProgress"] = ({ stage, done, total }) => {

@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isBase } from "../evaluate/collapse.js";
 import { epochLine } from "../evaluate/epoch-schema.js";
 import { measureAdapter, measureEpoch } from "../evaluate/measure-adapter.js";
 import type { AdapterMetrics, EpochMetrics } from "../evaluate/metrics.js";
@@ -67,20 +68,20 @@ export async function amortize(
   const adapterDir = run.adapterDir(method.name);
   const plan = await judgedPlan(options, await method.plan(options));
   const epochs = await trainAdapter(options, adapterDir, plan);
-  // Before its first epoch an adapter that goes on from none is the base.
-  const isBase =
-    start === undefined && keptEpoch(epochs, keep) === 0 && options.trainers.base === options.policy;
-  const measured = await (isBase
-    ? measureDraws(options, await baseDraws(options), isBase)
+  const kept = { epochs, keptEpoch: keptEpoch(epochs, keep) };
+  const from = start === undefined ? {} : { start };
+  // The base has the base's draws only where it is drawn from on this machine.
+  const drawnAsBase = isBase({ ...kept, ...from }) && options.trainers.base === options.policy;
+  const measured = await (drawnAsBase
+    ? measureDraws(options, await baseDraws(options), true)
     : measureTrained(options, adapterDir));
   return {
     adapterDir,
     metrics: {
       ...measured,
-      epochs,
-      keptEpoch: keptEpoch(epochs, keep),
+      ...kept,
       ...(keep !== undefined && keep !== "best" && { keep }),
-      ...(start !== undefined && { start }),
+      ...from,
       ...(full && { full }),
       trainingPrompts: split.train.length,
       trainingSamples: settings.trainN,
@@ -152,8 +153,8 @@ async function trainAdapter(
       checkpoint: (trainer: Trainer, { epoch }: Iterate, unfinished?: Unfinished) => {
         // The record must not be lost where the checkpoint that builds on it survives.
         log.sync();
-        const within = Object.entries(unfinished ?? {}).map(([name, value]) => [name, `${value}`] as const);
-        return trainer.save(checkpoint, { epoch: `${epoch}`, ...Object.fromEntries(within) });
+        const place = Object.entries({ epoch, ...unfinished }).map(([name, value]) => [name, `${value}`]);
+        return trainer.save(checkpoint, Object.fromEntries(place) as Record<string, string>);
       },
       due: everySoOften(CHECKPOINT_EVERY, options.now),
       restore: (trainer: Trainer) => restoreEpochs(trainer, checkpoint, log),
@@ -201,16 +202,13 @@ async function restoreEpochs(
   log: RecordLog<EpochMetrics>,
 ): Promise<Restored | undefined> {
   if (!existsSync(checkpoint)) return undefined;
-  const kept = await trainer.load(checkpoint);
-  const [last, steps, total, size] = ["epoch", "steps", "total", "size"].map((name) =>
-    Number(kept.get(name)),
-  );
-  const epochs = (await log.records()).filter(({ epoch }) => epoch <= last!);
-  if (epochs.length !== last! + 1) return undefined;
-  return {
-    epochs,
-    unfinished: kept.has("steps") ? { steps: steps!, total: total!, size: size! } : undefined,
-  };
+  const place = await trainer.load(checkpoint);
+  const number = (name: string): number => Number(place.get(name));
+  const last = number("epoch");
+  const epochs = (await log.records()).filter(({ epoch }) => epoch <= last);
+  if (epochs.length !== last + 1) return undefined;
+  if (!place.has("steps")) return { epochs };
+  return { epochs, unfinished: { steps: number("steps"), total: number("total"), size: number("size") } };
 }
 
 /** One point of the training curve: shown, never used to choose. */
@@ -258,11 +256,14 @@ async function baseDraws({ policy, pools, run }: AmortizeOptions): Promise<Draws
   return knownDraws(policy, pools, await (await run.greedyLog()).records());
 }
 
-/** The adapter's own samples and greedy responses on the test prompts, and what they say beside the base's. */
+/**
+ * The adapter's own samples and greedy responses on the test prompts, and what they say beside the base's.
+ * @param ofBase whether it is the base that drew them.
+ */
 async function measureDraws(
   options: AmortizeOptions,
   adapted: Draws,
-  isBase = false,
+  ofBase = false,
 ): Promise<ReturnType<typeof measureAdapter>> {
   const { method, policy, task, run, split, pools, greedy, seed, signal, onProgress } = options;
   const drawn = await drawResponses(
@@ -280,7 +281,7 @@ async function measureDraws(
     `greedy, ${method.name}`,
   );
   const log = await run.log(baseLogProbsFile(method.name), baseLogProbs);
-  const score = { prompts: split.test, signal, isBase };
+  const score = { prompts: split.test, signal, isBase: ofBase };
   const byAdapter = drawnBy(method.name, drawn.flat());
   const responses = await keepScores(log, policy, byAdapter, { ...score, onProgress });
   const greedily = await keepScores(log, policy, drawnBy(method.name, best), score);

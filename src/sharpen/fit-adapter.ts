@@ -240,19 +240,19 @@ async function nextIterate<E, A>(
   unfinished: Unfinished = { steps: 0, total: 0, size: 0 },
 ): Promise<Iterate> {
   const epoch = last.epoch + 1;
-  let [now, saved] = [unfinished, unfinished];
+  let [reached, saved] = [unfinished, unfinished];
   const save = async (): Promise<void> => {
-    if (now.steps === saved.steps || problem.wholeIterates) return;
-    await checkpoint?.(trainer, last, now);
-    saved = now;
+    if (reached.steps === saved.steps || problem.wholeIterates) return;
+    await checkpoint?.(trainer, last, reached);
+    saved = reached;
   };
   try {
     for await (const taken of takeSteps(trainer, problem, epoch, settings, unfinished)) {
-      now = taken.unfinished;
+      reached = taken.unfinished;
       onStep?.(taken.step, taken.steps, taken.loss);
       if (due?.()) await save();
     }
-    return { epoch, trainLoss: now.total / now.size, ...(await problem.judge(trainer, epoch)) };
+    return { epoch, trainLoss: reached.total / reached.size, ...(await problem.judge(trainer, epoch)) };
   } catch (error) {
     // Who stops training is told that it was stopped, even where that cannot be written.
     if (error instanceof InterruptedError) await save().catch(() => undefined);

@@ -13,6 +13,7 @@ import { PAPER_SFT, type FitHooks, type FitOptions } from "./fit-adapter.js";
 import type { Iterate } from "./fit-problem.js";
 import { hasEnded, keptEpoch } from "./kept-epoch.js";
 import { sftSharpen } from "./sft.js";
+import { bytesOf } from "./tiny-job.test-helper.js";
 import { promptsOf, tinyPolicy } from "./tiny-policies.test-helper.js";
 
 let policy: LocalPolicy;
@@ -81,9 +82,6 @@ function watched(inner: Trainers<LoraAdapter>): {
   };
   return { trainers: { ...inner, start }, steps, options };
 }
-
-const bytesOf = (adapter: LoraAdapter): number[][] =>
-  [...adapter.weights.values()].flatMap(({ a, b }) => [[...a], [...b]]);
 
 /** Mean −log π per token, by scoring with the adapter in place. */
 async function lossOf(adapter: LoraAdapter, examples: readonly ScoreRequest[]): Promise<number> {

@@ -6,6 +6,7 @@ import { rewardNamed } from "../reward/registry.js";
 import { startRun, type Run } from "../run/run.js";
 import { jsonlTask } from "../task/jsonl.js";
 import type { Task } from "../task/task.js";
+import type { LoraAdapter } from "../transformer/format/peft.js";
 import type { FitOptions } from "./fit-adapter.js";
 import { sft } from "./methods/sft.js";
 import { sharpenTask, type SharpenOptions, type SharpenResult } from "./sharpen-task.js";
@@ -33,6 +34,10 @@ export const tinyFit: FitOptions = {
   targetModules: ["q_proj", "up_proj"],
   seed: 3,
 };
+
+/** Every number of an adapter, to be compared to the bit. */
+export const bytesOf = (adapter: LoraAdapter): number[][] =>
+  [...adapter.weights.values()].flatMap(({ a, b }) => [[...a], [...b]]);
 
 /** Everything on, everything small: 4 test, 8 training and 2 validation prompts of the tiny task. */
 export function tinyJob(policy: Policy, task: Task, different: Partial<JobOptions> = {}): JobOptions {
